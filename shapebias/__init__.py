@@ -1,0 +1,1 @@
+"""Does this image classifier look at shape or at texture?"""

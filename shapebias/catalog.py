@@ -1,0 +1,187 @@
+"""Look names up: (kind, name) to the spec and the plugin that provides it, and text to a component with settings."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import attrs
+
+from shapebias.errors import SpellingError, UnknownNameError, suggestion
+from shapebias.grammar import parse
+from shapebias.params import build, files_named, spell
+from shapebias.plugins import PluginInfo, discover
+from shapebias.specs import Kind, Spec
+
+__all__ = ["Catalog", "Component", "Entry", "default_catalog"]
+
+
+@attrs.frozen
+class Entry:
+    """One thing that can be named, and the plugin that provides it."""
+
+    spec: Spec
+    plugin: PluginInfo
+
+
+@attrs.frozen
+class Component:
+    """A named thing with its settings: what a piece of text such as ``saturate:p=8`` stands for.
+
+    Two components are equal where name and settings are; label and provider do not count.
+
+    Args:
+        spec: the spec that provides it.
+        settings: an instance of the spec's target.
+        provider: distribution and version that provide it.
+        label: a name of the user's own, shown in tables.
+    """
+
+    spec: Spec = attrs.field(eq=lambda spec: (spec.kind, spec.name))
+    settings: Any
+    provider: str = attrs.field(default="", eq=False)
+    label: str | None = attrs.field(default=None, eq=False)
+
+    @property
+    def kind(self) -> Kind:
+        """The kind of thing: model, dataset, transform, ..."""
+        return self.spec.kind
+
+    @property
+    def name(self) -> str:
+        """The plugin's word for it."""
+        return self.spec.name
+
+    @property
+    def canonical(self) -> str:
+        """The text with every parameter: an identity."""
+        return spell(self.name, self.settings)
+
+    @property
+    def text(self) -> str:
+        """The text with what differs from the defaults: for people."""
+        return spell(self.name, self.settings, full=False)
+
+    @property
+    def title(self) -> str:
+        """What tables and figures show: the user's own label, or the text."""
+        return self.label or self.text
+
+    @property
+    def files(self) -> list[Path]:
+        """The files and folders that the settings name."""
+        return files_named(self.settings)
+
+
+class Catalog:
+    """Everything that the plugins provide.
+
+    Args:
+        plugins: what :func:`shapebias.plugins.discover` found.
+    """
+
+    def __init__(self, plugins: Sequence[PluginInfo]) -> None:
+        self.plugins = tuple(plugins)
+        self._entries: dict[tuple[Kind, str], list[Entry]] = {}
+        for plugin in self.plugins:
+            for spec in plugin.specs:
+                self._entries.setdefault((spec.kind, spec.name), []).append(Entry(spec, plugin))
+
+    def __iter__(self) -> Iterator[Entry]:
+        for entries in self._entries.values():
+            yield from entries
+
+    def names(self, *kinds: Kind) -> list[str]:
+        """List the names of some kinds, sorted."""
+        return sorted({name for kind, name in self._entries if kind in kinds})
+
+    def find(self, kind: Kind | Iterable[Kind], name: str) -> Entry:
+        """Find one entry by its bare name, or by ``distribution/name``.
+
+        Args:
+            kind: the kind, or several where the context allows more than one.
+            name: the name as the user wrote it.
+
+        Raises:
+            UnknownNameError: nobody provides it, or more than one plugin does; every provider is named.
+        """
+        kinds: tuple[Kind, ...] = (kind,) if isinstance(kind, str) else tuple(kind)  # type: ignore[assignment]
+        distribution, _, bare = name.rpartition("/")
+        found = [entry for each in kinds for entry in self._entries.get((each, bare), [])]
+        if distribution:
+            found = [entry for entry in found if entry.plugin.distribution == distribution]
+        if len(found) == 1:
+            return found[0]
+        what = " or ".join(kinds)
+        if not found:
+            known = self.names(*kinds)
+            raise UnknownNameError(
+                f"no {what} is called {name!r}{suggestion(bare, known)}\n"
+                f"known: {', '.join(known)} (see 'shapebias list', and 'shapebias plugins' for what failed to load)"
+            )
+        providers = ", ".join(f"{entry.plugin.distribution}/{bare} ({entry.plugin.source})" for entry in found)
+        raise UnknownNameError(f"{what} {bare!r} is provided more than once: {providers}\nwrite one of these in full")
+
+    def component(self, kind: Kind | Iterable[Kind], text: str) -> Component:
+        """Read one piece of text into a component.
+
+        Args:
+            kind: the kind, or several where the context allows more than one.
+            text: for example ``"saturate:p=8"``, or ``"mine=checkpoint:at.safetensors"`` with a label of one's own.
+
+        Raises:
+            SpellingError, UnknownNameError, PluginError: the text, the name or the plugin is at fault.
+        """
+        label, text = _split_label(text)
+        spelling = parse(text)
+        entry = self.find(kind, spelling.name)
+        settings = build(entry.spec.load(), spelling)
+        return Component(entry.spec, settings, _provider(entry.plugin), label)
+
+    def wrap(self, kind: Kind | Iterable[Kind], settings: object, label: str | None = None) -> Component:
+        """Make a component of settings that were built in Python, for example ``Saturate(p=8)``.
+
+        Raises:
+            UnknownNameError: no plugin provides a target of this class.
+        """
+        kinds = (kind,) if isinstance(kind, str) else tuple(kind)
+        for entry in self:
+            if entry.spec.kind in kinds and _is_target(entry.spec, type(settings)):
+                return Component(entry.spec, settings, _provider(entry.plugin), label)
+        raise UnknownNameError(
+            f"{settings!r} is no {' or '.join(kinds)} that a plugin provides; give text such as 'saturate:p=8', "
+            "or register its class in a plugin"
+        )
+
+
+def _is_target(spec: Spec, cls: type) -> bool:
+    return spec.target in (cls, f"{cls.__module__}:{cls.__qualname__}")
+
+
+def _provider(plugin: PluginInfo) -> str:
+    return f"{plugin.distribution} {plugin.version}".strip()
+
+
+def _split_label(text: str) -> tuple[str | None, str]:
+    """Split ``label=name:...``: an ``=`` before the first ``:`` can only be a label's."""
+    head, colon, _ = text.partition(":")
+    label, equals, name = head.partition("=")
+    if not equals:
+        return None, text
+    if not label.strip():
+        raise SpellingError(f"{text!r}: the label before '=' is empty")
+    return label.strip(), text[len(label) + 1 :] if colon else name
+
+
+@functools.cache
+def default_catalog(plugins_dirs: tuple[Path, ...] = ()) -> Catalog:
+    """Return the catalog of this environment, made once.
+
+    >>> default_catalog().find("transform", "saturate").spec.name
+    'saturate'
+    """
+    return Catalog(discover(plugins_dirs))
+
+
