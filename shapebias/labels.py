@@ -7,6 +7,7 @@ mapping can be decided before any network is loaded, and stored beside the resul
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from importlib.resources import files
@@ -20,6 +21,11 @@ from shapebias.errors import LabelError, listed, suggestion
 __all__ = ["LabelMapping", "entry_level_classes", "imagenet_names", "imagenet_wnids", "match_labels"]
 
 Groups = tuple[tuple[int, ...], ...]
+Entries = Sequence[tuple[str, object]]
+"""Each class of a data set with its outputs as written by hand: a list of names and indices, if it is right."""
+
+_MAPPING_FILE = 'a JSON object from each class of the data set to outputs of the model, as in {"dog": ["beagle", 207]}'
+_STRANGERS_NAMED = 20
 
 
 def _as_names(names: Iterable[str]) -> tuple[str, ...]:
@@ -191,18 +197,23 @@ def match_labels(
         raise LabelError("the data set has no class names, so a model's answers to it cannot be scored")
     if mapping_file is not None:
         path = Path(mapping_file)
-        return LabelMapping(f"file:{path.name}", model.source, classes, _read_mapping_file(path, model, classes))
+        groups = _resolve(_read_entries(path), model, classes, f"mapping file {path}")
+        return LabelMapping(f"file:{path.name}", model.source, classes, groups)
     if model.classes == classes or (model.imagenet and _is_imagenet(classes)):
         return LabelMapping("identical", model.source, classes, None)
-    if model.classes is not None and len(set(classes)) == outputs and sorted(classes) == sorted(model.classes):
-        return LabelMapping("reordered", model.source, classes, [model.indices[name] for name in classes])
+    if repeated := [name for name, times in Counter(classes).items() if times > 1]:
+        raise LabelError(f"the data set has several classes named {_some(repeated)}; give each class its own name")
+    if model.classes is not None and sorted(classes) == sorted(model.classes):
+        place = {name: index for index, name in enumerate(model.classes)}
+        return LabelMapping("reordered", model.source, classes, [[place[name]] for name in classes])
     if model.imagenet and entry_level_classes().keys() >= set(classes):
-        groups = [entry_level_classes()[name] for name in classes]
+        groups = tuple(entry_level_classes()[name] for name in classes)
         return LabelMapping("imagenet-1k -> entry-level-16", model.source, classes, groups)
     if model.imagenet and model.indices.keys() >= set(classes):
-        return LabelMapping("imagenet-1k -> subset", model.source, classes, [[model.index(name)] for name in classes])
+        groups = _resolve([(name, [name]) for name in classes], model, classes, "the data set")
+        return LabelMapping("imagenet-1k -> subset", model.source, classes, groups)
     if model.classes is None and outputs == len(classes):
-        return LabelMapping("by position", model.source, classes, None)
+        return LabelMapping("by position", f"{outputs:,} unnamed outputs", classes, None)
     raise LabelError(_mismatch(model, classes))
 
 
@@ -239,7 +250,7 @@ class _Outputs:
         """The label space in words."""
         if self.imagenet:
             return f"ImageNet-1k ({'1,000 classes' if self.classes else 'assumed from 1,000 outputs'})"
-        return f"{self.count} classes ({_some(self.classes)})" if self.classes else f"{self.count} unnamed outputs"
+        return f"{self.count:,} classes ({_some(self.classes)})" if self.classes else f"{self.count:,} unnamed outputs"
 
     def index(self, output: object) -> int:
         """Return the index of an output given by name or index; a LabelError says why it is neither."""
@@ -256,7 +267,7 @@ class _Outputs:
                 raise LabelError(f"the model has no output '{output}'{self.suggestion(output)}")
             case several:
                 meanings = " or ".join(f"{i} ({imagenet_wnids()[i]})" if self.imagenet else str(i) for i in several)
-                raise LabelError(f"'{output}' is ambiguous: output {meanings}")
+                raise LabelError(f"'{output}' is ambiguous, write which: output {meanings}")
 
     def suggestion(self, text: str) -> str:
         """Return the closest name in words, as ``errors.suggestion`` does."""
@@ -265,15 +276,19 @@ class _Outputs:
         return suggestion(text, [*imagenet_names(), *imagenet_wnids()] if self.imagenet else self.indices)
 
 
-def _read_mapping_file(path: Path, model: _Outputs, classes: Sequence[str]) -> Groups:
-    """Return the outputs of each class; all problems of the file are reported at once."""
+def _read_entries(path: Path) -> Entries:
+    """Return the classes of a mapping file with what is written for each; a class written twice comes twice."""
     try:
-        # Objects become tuples of pairs, so that a class written twice is seen.
         entries = json.loads(path.read_text(encoding="utf-8"), object_pairs_hook=tuple)
     except (OSError, ValueError) as error:
         raise LabelError(f"mapping file {path} cannot be read as JSON: {error}") from error
     if not isinstance(entries, tuple):
-        raise LabelError(f"mapping file {path} must be {_HOW}")
+        raise LabelError(f"mapping file {path} must hold {_MAPPING_FILE}")
+    return entries
+
+
+def _resolve(entries: Entries, model: _Outputs, classes: Sequence[str], origin: str) -> Groups:
+    """Return the outputs of each class, or report all problems of the entries at once."""
     groups: dict[str, list[int]] = {}
     problems = []
     for name, outputs in entries:
@@ -282,7 +297,7 @@ def _read_mapping_file(path: Path, model: _Outputs, classes: Sequence[str]) -> G
         if name not in classes:
             problems.append(f"the data set has no class '{name}'{suggestion(name, classes)}")
         if not isinstance(outputs, list) or not outputs:
-            problems.append(f"class '{name}' needs a list of one or more outputs, not {json.dumps(outputs)}")
+            problems.append(f"class '{name}' needs a list of one or more outputs")
         group = groups.setdefault(name, [])
         for output in outputs if isinstance(outputs, list) else ():
             try:
@@ -292,7 +307,7 @@ def _read_mapping_file(path: Path, model: _Outputs, classes: Sequence[str]) -> G
     problems += [f"class '{name}' is missing" for name in classes if name not in groups]
     problems += _used_twice(groups.items())
     if problems:
-        raise LabelError(listed(f"mapping file {path} does not fit the model ({model.source}) and the data set:", problems))
+        raise LabelError(listed(f"{origin} does not fit a model with {model.source}:", problems))
     return tuple(tuple(groups[name]) for name in classes)
 
 
@@ -305,16 +320,21 @@ def _used_twice(groups: Iterable[tuple[str, Sequence[int]]]) -> list[str]:
     return [f"output {index} is used by {' and '.join(names)}" for index, names in users.items() if len(names) > 1]
 
 
-_HOW = 'a JSON object from each class of the data set to outputs of the model, such as {"dog": ["beagle", 207], "cat": [281]}'
-
-
 def _mismatch(model: _Outputs, classes: Sequence[str]) -> str:
-    problems = [f"the model: {model.source}", f"the data set: {len(classes)} classes ({_some(classes)})"]
-    if model.imagenet:
-        ...
-    return listed("the model's outputs do not match the data set's classes", problems)
+    """Say what both sides have, which of the data set's classes the model lacks, and how to map them by hand."""
+    entry_level = [name for name in classes if model.imagenet and name in entry_level_classes()]
+    known = {*model.indices, *entry_level}
+    strangers = [name for name in classes if known and name not in known]
+    lines = [f"the model: {model.source}", f"the data set: {len(classes):,} classes ({_some(classes)})"]
+    lines += [f"the model has no class '{name}'{model.suggestion(name)}" for name in strangers[:_STRANGERS_NAMED]]
+    if len(strangers) > _STRANGERS_NAMED:
+        lines.append(f"nor {len(strangers) - _STRANGERS_NAMED:,} other classes of the data set")
+    if entry_level and not strangers:
+        lines.append(f"entry-level classes ({_some(entry_level)}) do not mix with classes of ImageNet-1k")
+    lines.append(f"to map them yourself, write a mapping file: {_MAPPING_FILE}")
+    return listed("the model's outputs do not match the data set's classes", lines)
 
 
 def _some(names: Sequence[str], most: int = 4) -> str:
-    """The first few names."""
+    """Return the first few names."""
     return ", ".join(names[:most]) + (", ..." if len(names) > most else "")

@@ -281,7 +281,7 @@ def spell(name: str, settings: Any, *, full: bool = True) -> str:
             their default (for tables and axes).
     """
     pieces = []
-    for place, field in enumerate(attrs.fields(type(settings))):
+    for place, field in enumerate(_spelled_fields(type(settings))):
         value = getattr(settings, field.name)
         if isinstance(value, Options):
             pieces += [f"{field.name}.{key}={spell_scalar(option)}" for key, option in value.items()]
@@ -289,6 +289,11 @@ def spell(name: str, settings: Any, *, full: bool = True) -> str:
             bare = not full and place == 0 and field.default is attrs.NOTHING
             pieces.append(_spell_value(value) if bare else f"{field.name}={_spell_value(value)}")
     return f"{name}:{','.join(pieces)}" if pieces else name
+
+
+def _spelled_fields(cls: type) -> list[attrs.Attribute[Any]]:
+    """List the fields that are settings; a live network beside them is not."""
+    return [field for field in attrs.fields(cls) if field.metadata.get("spelled", True)]
 
 
 def _spell_value(value: Any) -> str:

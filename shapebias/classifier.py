@@ -1,0 +1,165 @@
+"""The wrapper around any network: pixels in [0, 1] of any size go in, scores for a label space come out.
+
+Normalisation and resizing are the first, differentiable steps of the model, so that eps, saturation and noise mean pixel
+units everywhere else.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import math
+from collections.abc import Iterator
+from typing import Literal, TypeAlias
+
+import attrs
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from shapebias.contracts import Features
+from shapebias.labels import LabelMapping
+
+__all__ = ["IMAGENET_MEAN", "IMAGENET_STD", "Classifier", "Interpolation", "LiveModel", "grouped", "hash_state"]
+
+Interpolation: TypeAlias = Literal["bilinear", "bicubic", "nearest"]
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_STD = (0.229, 0.224, 0.225)
+
+
+def _column(values: tuple[float, float, float], like: Tensor) -> Tensor:
+    return torch.tensor(values, dtype=like.dtype, device=like.device).view(1, 3, 1, 1)
+
+
+@attrs.frozen(eq=False)
+class Classifier:
+    """An image classifier that takes pixels.
+
+    Args:
+        module: the network; normalised (N, 3, H, W) in, (N, outputs) logits out.
+        mean, std: per-channel normalisation, in pixel values of [0, 1].
+        input_size: (H, W) that images are resized to; None takes every size as it is.  Images that already have the size
+            are not touched.
+        interpolation: how images are resized (with antialiasing).
+        classes: names of the outputs, None where unknown.
+        features: the layer that feature-based saliency methods read, None where there is none.
+        mapping: how logits become scores for a data set's classes; None gives the logits.
+        chunk: the most images in one forward and backward pass; bounds the memory that gradients take.
+
+    >>> network = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(3, 10))
+    >>> Classifier(network)(torch.rand(2, 3, 32, 32)).shape
+    torch.Size([2, 10])
+    """
+
+    module: nn.Module
+    mean: tuple[float, float, float] = IMAGENET_MEAN
+    std: tuple[float, float, float] = IMAGENET_STD
+    input_size: tuple[int, int] | None = None
+    interpolation: Interpolation = "bilinear"
+    classes: tuple[str, ...] | None = None
+    features: Features | None = None
+    mapping: LabelMapping | None = None
+    chunk: int = 16
+
+    @property
+    def device(self) -> torch.device:
+        """Where the network is."""
+        tensor = next(self.module.parameters(), next(self.module.buffers(), None))
+        return torch.device("cpu") if tensor is None else tensor.device
+
+    @property
+    def has_logits(self) -> bool:
+        """Whether the scores are the network's own logits, and not log-probabilities of grouped classes."""
+        return self.mapping is None or self.mapping.groups is None
+
+    def logits(self, images: Tensor) -> Tensor:
+        """Return the network's own outputs, (N, outputs), for (N, 3, H, W) pixels in [0, 1]."""
+        if self.input_size is not None and tuple(images.shape[-2:]) != self.input_size:
+            smooth = self.interpolation != "nearest"
+            images = functional.interpolate(
+                images,
+                self.input_size,
+                mode=self.interpolation,
+                antialias=smooth,
+                align_corners=False if smooth else None,
+            )
+        normalised = (images - _column(self.mean, images)) / _column(self.std, images)
+        logits: Tensor = self.module(normalised.contiguous(memory_format=torch.channels_last))
+        return logits
+
+    def __call__(self, images: Tensor) -> Tensor:
+        """Return scores, (N, C), in the data set's classes where there is a mapping, else the logits."""
+        logits = self.logits(images).float()
+        if self.mapping is None or self.mapping.groups is None:
+            return logits
+        return grouped(logits, self.mapping.groups)
+
+    @contextlib.contextmanager
+    def evaluating(self) -> Iterator[None]:
+        """Put the network into eval mode without parameter gradients; restore every flag afterwards."""
+        modes = {module: module.training for module in self.module.modules()}
+        needed = [parameter for parameter in self.module.parameters() if parameter.requires_grad]
+        try:
+            self.module.eval().requires_grad_(requires_grad=False)
+            yield
+        finally:
+            for module, training in modes.items():
+                module.training = training
+            for parameter in needed:
+                parameter.requires_grad_()
+
+
+def grouped(logits: Tensor, groups: tuple[tuple[int, ...], ...]) -> Tensor:
+    """Score each group of outputs by the log of the mean of its softmax probabilities.
+
+    Geirhos et al. 2019, "ImageNet-trained CNNs are biased towards texture", section 2: probabilities of the ImageNet
+    classes that belong to one entry-level class are averaged, so that a class with many members has no advantage.
+
+    Args:
+        logits: (N, outputs).
+        groups: the outputs of each class.
+
+    >>> grouped(torch.zeros(1, 4), ((0,), (1, 2))).exp()
+    tensor([[0.2500, 0.2500]])
+    """
+    log_probabilities = logits.log_softmax(dim=1)
+    scores = [
+        log_probabilities[:, list(members)].logsumexp(dim=1) - math.log(len(members)) if len(members) > 1
+        else log_probabilities[:, members[0]]
+        for members in groups
+    ]  # fmt: skip
+    return torch.stack(scores, dim=1)
+
+
+@attrs.frozen
+class LiveModel:
+    """A network that already lives in Python, named by the user and identified by the hash of its state.
+
+    Args:
+        name: the user's name for it.
+        classifier: the wrapped network; it stays on its own device.
+        state: SHA-256 of its parameters and buffers when it was handed over.
+    """
+
+    name: str
+    classifier: Classifier = attrs.field(eq=False, repr=False, metadata={"spelled": False})
+    state: str
+
+    @classmethod
+    def of(cls, name: str, model: nn.Module | Classifier) -> LiveModel:
+        """Wrap a live network; a bare ``nn.Module`` gets ImageNet's mean and std."""
+        classifier = model if isinstance(model, Classifier) else Classifier(model)
+        return cls(name, classifier, hash_state(classifier.module))
+
+    def load(self, device: torch.device) -> Classifier:  # noqa: ARG002 - part of the call of every model
+        """Return the classifier where it is."""
+        return self.classifier
+
+
+def hash_state(module: nn.Module) -> str:
+    """Return the SHA-256 of a network's parameters and buffers, names included."""
+    digest = hashlib.sha256()
+    for name, tensor in module.state_dict().items():
+        digest.update(f"{name} {tuple(tensor.shape)} {tensor.dtype}".encode())
+        digest.update(tensor.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy().data)
+    return digest.hexdigest()

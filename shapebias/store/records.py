@@ -1,0 +1,132 @@
+"""What the store keeps, as plain values: components by their text, cells, data sets and parts."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any, Literal, TypeAlias
+
+import attrs
+from numpy.typing import NDArray
+
+__all__ = ["CellRecord", "ComponentRecord", "DatasetPart", "Header", "Part", "Scalar"]
+
+Scalar: TypeAlias = str | int | float | bool | None
+
+
+@attrs.frozen
+class ComponentRecord:
+    """A component as the store remembers it.
+
+    Args:
+        canonical: the text with every parameter.
+        title: what tables show: the user's label, or the short text.
+        provider: distribution and version that provided it.
+        files: fingerprint (SHA-256) of every file and folder that the text names, by its path.
+    """
+
+    canonical: str
+    title: str = attrs.field(default="", eq=False)
+    provider: str = attrs.field(default="", eq=False)
+    files: Mapping[str, str] = attrs.field(factory=dict)
+
+
+@attrs.frozen
+class CellRecord:
+    """One dataset, model and condition (and saliency method, and probe): the identity of an answer.
+
+    Args:
+        dataset, model, condition, saliency, probe: the components; the last two may be absent.
+        settings: what else the answer depends on: seed, limit, precision, ...
+    """
+
+    dataset: ComponentRecord
+    model: ComponentRecord
+    condition: ComponentRecord
+    saliency: ComponentRecord | None = None
+    probe: ComponentRecord | None = None
+    settings: Mapping[str, Scalar] = attrs.field(factory=dict)
+
+    @property
+    def key(self) -> str:
+        """A hash of the identity: titles and providers play no part."""
+        components = {
+            name: None if component is None else {"text": component.canonical, "files": dict(component.files)}
+            for name, component in self.components().items()
+        }
+        identity = json.dumps([components, dict(self.settings)], sort_keys=True)
+        return hashlib.sha256(identity.encode()).hexdigest()
+
+    def components(self) -> dict[str, ComponentRecord | None]:
+        """Return the five components by their role."""
+        return {
+            "dataset": self.dataset,
+            "model": self.model,
+            "condition": self.condition,
+            "saliency": self.saliency,
+            "probe": self.probe,
+        }
+
+
+@attrs.frozen(eq=False)
+class Part:
+    """A cell's answers for some of the images, at most 2,048: the unit of work, of resuming and of what is on disk.
+
+    Args:
+        cell: which cell.
+        rows: (n,) places of the images in the data set, ascending.
+        arrays: per-image arrays by name, first axis n: ``prediction``, ``logits`` (or ``top_scores`` and
+            ``top_classes``), ``maps``, ``images``, ``extras/NAME``, ``values/NAME``.  A cell with an eps axis has
+            (n, E, ...) arrays and an attribute ``eps``.
+        attributes: facts about the computation: device, precision, seconds, mapping, eps, ...
+        status: ``done`` or ``failed``.
+        error: the traceback of a part that failed.
+    """
+
+    cell: CellRecord
+    rows: NDArray[Any]
+    arrays: Mapping[str, NDArray[Any]] = attrs.field(factory=dict)
+    attributes: Mapping[str, Scalar] = attrs.field(factory=dict)
+    status: Literal["done", "failed"] = "done"
+    error: str = ""
+
+
+@attrs.frozen(eq=False)
+class DatasetPart:
+    """What the store keeps of some images of a data set.
+
+    Args:
+        dataset: which data set.
+        rows: (n,) places of the images in the data set, ascending.
+        ids: n image ids.
+        labels, shape_labels, texture_labels: (n,) class indices, -1 where unknown.
+        thumbnails: (n, h, w, 3) uint8.
+        attributes: ``classes`` (JSON list), ``height``, ``width``, ``images`` (number in the whole data set), ``fingerprint``.
+    """
+
+    dataset: ComponentRecord
+    rows: NDArray[Any]
+    ids: tuple[str, ...]
+    labels: NDArray[Any]
+    shape_labels: NDArray[Any]
+    texture_labels: NDArray[Any]
+    thumbnails: NDArray[Any]
+    attributes: Mapping[str, Scalar] = attrs.field(factory=dict)
+
+
+@attrs.frozen
+class Header:
+    """What a store says of itself.
+
+    Args:
+        study: the study as TOML.
+        seed: the study's seed.
+        versions: versions of shapebias, plugins, torch, timm, CUDA, Python, by name.
+        device: the device in words.
+    """
+
+    study: str
+    seed: int
+    versions: Mapping[str, str] = attrs.field(factory=dict)
+    device: str = ""
