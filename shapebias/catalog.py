@@ -9,8 +9,8 @@ from typing import Any
 
 import attrs
 
-from shapebias.errors import SpellingError, UnknownNameError, suggestion
-from shapebias.grammar import parse
+from shapebias.errors import UnknownNameError, suggestion
+from shapebias.grammar import parse, split_label
 from shapebias.params import build, files_named, spell
 from shapebias.plugins import PluginInfo, discover
 from shapebias.specs import Kind, Spec
@@ -134,7 +134,7 @@ class Catalog:
         Raises:
             SpellingError, UnknownNameError, PluginError: the text, the name or the plugin is at fault.
         """
-        label, text = _split_label(text)
+        label, text = split_label(text)
         spelling = parse(text)
         entry = self.find(kind, spelling.name)
         settings = build(entry.spec.load(), spelling)
@@ -164,24 +164,11 @@ def _provider(plugin: PluginInfo) -> str:
     return f"{plugin.distribution} {plugin.version}".strip()
 
 
-def _split_label(text: str) -> tuple[str | None, str]:
-    """Split ``label=name:...``: an ``=`` before the first ``:`` can only be a label's."""
-    head, colon, _ = text.partition(":")
-    label, equals, name = head.partition("=")
-    if not equals:
-        return None, text
-    if not label.strip():
-        raise SpellingError(f"{text!r}: the label before '=' is empty")
-    return label.strip(), text[len(label) + 1 :] if colon else name
-
-
 @functools.cache
-def default_catalog(plugins_dirs: tuple[Path, ...] = ()) -> Catalog:
+def default_catalog() -> Catalog:
     """Return the catalog of this environment, made once.
 
     >>> default_catalog().find("transform", "saturate").spec.name
     'saturate'
     """
-    return Catalog(discover(plugins_dirs))
-
-
+    return Catalog(discover())

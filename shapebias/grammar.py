@@ -14,7 +14,7 @@ import attrs
 
 from shapebias.errors import SpellingError
 
-__all__ = ["Argument", "Spelling", "parse", "parse_number", "quote", "spell_scalar", "split"]
+__all__ = ["Argument", "Spelling", "parse", "parse_number", "quote", "read_literal", "spell_scalar", "split", "split_label"]
 
 NAME = re.compile(r"(?:[A-Za-z0-9][\w.-]*/)?[a-z][a-z0-9-]*")
 _KEY = re.compile(r"([A-Za-z_][\w.]*)=")
@@ -60,6 +60,22 @@ def split(text: str, separator: str) -> list[str]:
         else:
             at += 1
     return [*pieces, text[start:]]
+
+
+def split_label(text: str) -> tuple[str | None, str]:
+    """Split a user's own label from the thing: an ``=`` before the first ``:`` can only be a label's.
+
+    >>> split_label("mine=checkpoint:at.safetensors")
+    ('mine', 'checkpoint:at.safetensors')
+    >>> split_label("saturate:p=8")
+    (None, 'saturate:p=8')
+    """
+    label, equals, thing = text.partition("=")
+    if not equals or ":" in label:
+        return None, text
+    if not label.strip():
+        raise SpellingError(f"{text!r}: the label before '=' is empty")
+    return label.strip(), thing
 
 
 def parse(text: str) -> Spelling:
