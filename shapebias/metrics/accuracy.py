@@ -1,0 +1,53 @@
+"""Accuracy: the share of images whose label is the answer, or among the k best answers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from shapebias.metrics._intervals import wilson
+from shapebias.metrics._tables import record, table
+from shapebias.params import param
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    import pandas as pd
+
+    from shapebias.contracts import Answers, Results
+
+__all__ = ["Accuracy"]
+
+
+def _whole_numbers(value: int | Iterable[int]) -> tuple[int, ...]:
+    return (value,) if isinstance(value, int) else tuple(value)
+
+
+@attrs.frozen
+class Accuracy:
+    """Correct answers / images with a known label, in every cell.
+
+    Images without an answer (prediction -1) count as wrong, whatever k.  The column ``top`` says which k a row has; an
+    answer among the best k means something only where there are more than k classes, so other rows are left out.
+
+    Args:
+        top: the k's; ``(1, 5)`` gives top-1 and top-5 accuracy.
+    """
+
+    top: tuple[int, ...] = param("k of top-k accuracy", default=(1, 5), ge=1, converter=_whole_numbers)
+
+    def __call__(self, results: Results) -> pd.DataFrame:
+        """Return one row for each cell and k, with Wilson's interval."""
+        rows = [row for answers in results.answers() for row in self._rows(answers)]
+        return table(rows, "top", note="" if rows else "no finished predictions with labels")
+
+    def _rows(self, answers: Answers) -> Iterator[dict[str, Any]]:
+        known = answers.labels >= 0
+        answered = answers.prediction >= 0
+        for k in self.top if known.any() else ():
+            if 1 < k >= len(answers.classes):
+                continue
+            best = answers.prediction[:, None] if k == 1 else answers.top(k)
+            right = (best == answers.labels[:, None]).any(axis=1) & answered & known
+            yield record(answers, "accuracy", wilson(int(right.sum()), int(known.sum())), top=k)

@@ -1,0 +1,101 @@
+"""Answers made by hand, shuffled, or read from the published tables of observers."""
+
+from __future__ import annotations
+
+import csv
+import re
+from typing import TYPE_CHECKING
+
+import attrs
+import numpy as np
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+CUE_CLASSES = (
+    "airplane", "bear", "bicycle", "bird", "boat", "bottle", "car", "cat",
+    "chair", "clock", "dog", "elephant", "keyboard", "knife", "oven", "truck",
+)  # fmt: skip
+
+
+def integers(values):
+    return np.asarray(values, dtype=np.int64)
+
+
+@attrs.frozen(eq=False)
+class FakeAnswers:
+    prediction: np.ndarray = attrs.field(converter=integers)
+    labels: np.ndarray = attrs.field(converter=integers)
+    shape_labels: np.ndarray = attrs.field(converter=integers)
+    texture_labels: np.ndarray = attrs.field(converter=integers)
+    ids: tuple[str, ...] = attrs.field(converter=tuple)
+    dataset: str = "photos"
+    model: str = "net"
+    condition: str = "clean"
+    eps: float | None = None
+    classes: tuple[str, ...] = ("cat", "dog", "ship")
+    logits: np.ndarray | None = None
+
+    @shape_labels.default
+    def _unknown_shape(self):
+        return np.full(len(self.prediction), -1)
+
+    @texture_labels.default
+    def _unknown_texture(self):
+        return np.full(len(self.prediction), -1)
+
+    @ids.default
+    def _numbers(self):
+        return (f"{index:04d}.png" for index in range(len(self.prediction)))
+
+    def top(self, k):
+        return np.argsort(-self.logits, axis=1, kind="stable")[:, :k]
+
+    def taking(self, rows):
+        arrays = ("prediction", "labels", "shape_labels", "texture_labels")
+        changes = {name: getattr(self, name)[rows] for name in arrays}
+        logits = None if self.logits is None else self.logits[rows]
+        return attrs.evolve(self, **changes, ids=np.array(self.ids)[rows], logits=logits)
+
+
+@attrs.frozen
+class FakeResults:
+    listed: list = attrs.field(factory=list)
+    seed: int = 0
+    listed_values: list = attrs.field(factory=list)
+
+    def answers(self):
+        return self.listed
+
+    def values(self):
+        return self.listed_values
+
+    def shuffled(self, seed):
+        """The same answers, the images of each cell in an order of its own."""
+        rng = np.random.default_rng(seed)
+        return attrs.evolve(
+            self,
+            listed=[answers.taking(rng.permutation(len(answers.ids))) for answers in self.listed],
+            listed_values=[values.taking(rng.permutation(len(values.ids))) for values in self.listed_values],
+        )
+
+
+def published(path: Path) -> FakeAnswers:
+    """One observer's answers to the cue-conflict stimuli; ``na`` and ``NaN`` are no answer."""
+    with path.open(newline="", encoding="utf-8") as file:
+        trials = list(csv.DictReader(file))
+    # 0003_s5n_s01_0_dog_00_dog10-bicycle1.png: the last part names shape and texture, with numbers.
+    stimuli = [trial["imagename"].rsplit("_", 1)[1].removesuffix(".png") for trial in trials]
+    words = [re.fullmatch(r"([a-z]+)\d+-([a-z]+)\d+", stimulus).groups() for stimulus in stimuli]
+    index = {name: place for place, name in enumerate(CUE_CLASSES)}
+    shape = [index[word] for word, _ in words]
+    return FakeAnswers(
+        prediction=[index.get(trial["object_response"], -1) for trial in trials],
+        labels=shape,
+        shape_labels=shape,
+        texture_labels=[index[word] for _, word in words],
+        ids=stimuli,
+        dataset="cue-conflict",
+        model=trials[0]["subj"],
+        classes=CUE_CLASSES,
+    )
