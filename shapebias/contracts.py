@@ -39,6 +39,7 @@ __all__ = [
     "Sample",
     "Transform",
     "Transformed",
+    "Values",
 ]
 
 Layout: TypeAlias = Literal["NCHW", "NHWC", "NLC"]
@@ -191,6 +192,19 @@ class Maps(Protocol):
     extras: Mapping[str, NDArray[Any]]
 
 
+class Values(Protocol):
+    """The stored values of one probe for one model, data set and condition, and one saliency method if it has maps."""
+
+    dataset: str
+    model: str
+    condition: str
+    eps: float | None
+    saliency: str | None
+    probe: str
+    ids: Sequence[str]
+    values: Mapping[str, NDArray[Any]]
+
+
 class Results(Protocol):
     """What a metric reads: every finished cell of a study."""
 
@@ -203,6 +217,9 @@ class Results(Protocol):
 
     def maps(self) -> Sequence[Maps]:
         """List the maps of every finished saliency cell, one entry an eps."""
+
+    def values(self) -> Sequence[Values]:
+        """List the values of every finished probe cell, one entry an eps."""
 
 
 class Metric(Protocol):
