@@ -1,0 +1,193 @@
+"""Ask one model about one batch under one condition: the attack, the scores, the maps, the probes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import attrs
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from shapebias.classifier import Classifier
+from shapebias.contracts import Attributed
+from shapebias.engine.device import autocast
+from shapebias.engine.images import Batch, Stimuli, apply_transform, check_images
+from shapebias.engine.session import Session
+from shapebias.errors import PluginError
+from shapebias.rng import ImageRandom
+
+if TYPE_CHECKING:
+    from shapebias.catalog import Component
+    from shapebias.study import Cell, Condition
+
+__all__ = ["Asked", "check_scores", "eps_axis"]
+
+_Result = TypeVar("_Result")
+
+
+def eps_axis(condition: Condition) -> list[float]:
+    """List the eps of an attack that has several: its answers have one more axis."""
+    eps = getattr(condition.attack.settings, "eps", ()) if condition.attack else ()
+    return list(eps) if isinstance(eps, tuple) and len(eps) > 1 else []
+
+
+def check_scores(scores: Tensor, count: int) -> None:
+    """Refuse outputs that are no scores.
+
+    Raises:
+        PluginError: the shape is wrong, or a score is NaN or infinite.
+    """
+    if scores.ndim != 2 or len(scores) != count:  # noqa: PLR2004
+        raise PluginError(f"the model returned {tuple(scores.shape)} for {count} images; it must return (N, C)")
+    bad = ~torch.isfinite(scores).all(dim=1)
+    if bad.any():
+        raise PluginError(
+            f"the model returned NaN or infinite scores for {int(bad.sum())} of {count} images; "
+            "check its weights, its normalisation and the precision"
+        )
+
+
+@attrs.define(eq=False)
+class Asked:
+    """One model, one condition and one batch: everything that is asked about them shares the attack and the scores.
+
+    Args:
+        session: loads components and knows the study.
+        network: the model, mapped to the data set's classes.
+        condition: the condition.
+        views: the images as the model sees them: one batch, or one for each eps of a list.
+    """
+
+    session: Session
+    network: Classifier
+    condition: Condition
+    views: list[Batch]
+    _scores: list[Tensor] = attrs.field(factory=list, init=False)
+    _maps: dict[str, list[Attributed]] = attrs.field(factory=dict, init=False)
+
+    @classmethod
+    def about(
+        cls, session: Session, network: Classifier, condition: Condition, stimuli: Stimuli, positions: Sequence[int]
+    ) -> Asked:
+        """Attack the stimuli at some places of the part, and apply what comes after the attack."""
+        batch = stimuli.take(positions).to(network.device)
+        asked = cls(session, network, condition, [batch])
+        if condition.attack is not None:
+            asked.views = asked._attacked(condition.attack, batch)
+        for place, step in enumerate(condition.after, start=len(condition.before) + 1):
+            transform, seed = session.load(step), session.study.seed
+            asked.views = [
+                apply_transform(step, transform, view, stimuli.pictures, seed, place) for view in asked.views
+            ]
+        return asked
+
+    def _attacked(self, attack: Component, batch: Batch) -> list[Batch]:
+        eps, run = eps_axis(self.condition), self.session.load(attack)
+        rng = self._rng(attack, len(self.condition.before))
+        images = self._with_chunks(lambda network: run(network, batch.images, batch.labels, rng)).detach()
+        check_images(attack, images, torch.Size([len(eps), *batch.images.shape] if eps else batch.images.shape))
+        return [attrs.evolve(batch, images=one) for one in (images if eps else [images])]
+
+    def _rng(self, component: Component, place: int = 0) -> ImageRandom:
+        seed, device = self.session.study.seed, self.network.device
+        return ImageRandom.for_images(seed, component.name, place, self.views[0].ids, device)
+
+    def _with_chunks(self, call: Callable[[Classifier], _Result]) -> _Result:
+        return self.session.memory.fit("chunk", lambda chunk: call(attrs.evolve(self.network, chunk=chunk)))
+
+    def answer(self, cell: Cell) -> dict[str, NDArray[Any]]:
+        """Return the per-image arrays of a cell, by the names of :class:`shapebias.store.Part`."""
+        if cell.probe is not None:
+            return self._probed(cell.probe, cell.saliency)
+        if cell.saliency is not None:
+            explained = self._explained(cell.saliency)
+            extras = {f"extras/{name}": self._joined([one.extras[name] for one in explained]) for name in explained[0].extras}
+            return {"maps": self._joined([one.maps for one in explained]), **extras}
+        return self._predicted()
+
+    def _joined(self, views: Sequence[Tensor]) -> NDArray[Any]:
+        """Move to numpy; the views of a list of eps become the axis after the image's."""
+        joined = torch.stack(list(views), dim=1) if eps_axis(self.condition) else views[0]
+        return joined.detach().cpu().numpy()
+
+    def _all_scores(self) -> list[Tensor]:
+        if not self._scores:
+            self._scores = [self._score(view.images) for view in self.views]
+        return self._scores
+
+    def _score(self, images: Tensor) -> Tensor:
+        def forward(size: int) -> Tensor:
+            with torch.no_grad(), autocast(self.network.device, self.session.precision):
+                return torch.cat([self.network(some) for some in images.split(size)]).float()
+
+        scores = self.session.memory.fit("batch", forward)
+        check_scores(scores, len(images))
+        return scores
+
+    def _predicted(self) -> dict[str, NDArray[Any]]:
+        study = self.session.study
+        arrays = _kept(self._joined(self._all_scores()), study.logits)
+        if study.keep_images:
+            arrays["images"] = self._joined([view.images for view in self.views])
+        if self.condition.steps:
+            # A transform may make a conflict of its own, so these belong to the cell.
+            arrays["shape_labels"] = self.views[0].shape_labels.cpu().numpy()
+            arrays["texture_labels"] = self.views[0].texture_labels.cpu().numpy()
+        return arrays
+
+    def _targets(self, method: Component | None) -> list[Tensor]:
+        """Find the classes to explain: the label, the prediction, or a given class."""
+        target = str(getattr(method.settings, "target", "label")) if method else "label"
+        if target == "label":
+            return [view.labels for view in self.views]
+        if target == "prediction":
+            best = [scores.cpu().numpy().argmax(axis=1) for scores in self._all_scores()]
+            return [torch.from_numpy(classes).to(self.network.device) for classes in best]
+        return [torch.full_like(view.labels, int(target)) for view in self.views]
+
+    def _explained(self, method: Component) -> list[Attributed]:
+        if method.canonical not in self._maps:
+            explain, rng = self.session.load(method), self._rng(method)
+            self._maps[method.canonical] = [
+                _checked_maps(
+                    method, view, self._with_chunks(lambda net, v=view, t=targets: explain(net, v.images, t, rng))
+                )
+                for view, targets in zip(self.views, self._targets(method), strict=True)
+            ]
+        return self._maps[method.canonical]
+
+    def _probed(self, probe: Component, method: Component | None) -> dict[str, NDArray[Any]]:
+        measure, rng = self.session.load(probe), self._rng(probe)
+        maps = [one.maps for one in self._explained(method)] if method else [None] * len(self.views)
+        values: list[Mapping[str, Tensor]] = [
+            self._with_chunks(lambda net, v=view, t=targets, m=some: measure(net, v.images, t, m, rng))
+            for view, targets, some in zip(self.views, self._targets(method), maps, strict=True)
+        ]
+        for name, array in values[0].items():
+            if len(array) != len(self.views[0].images):
+                raise PluginError(f"{probe.text} returned {len(array)} values of {name!r} for {len(self.views[0].ids)} images")
+        return {f"values/{name}": self._joined([value[name] for value in values]) for name in values[0]}
+
+
+def _checked_maps(method: Component, batch: Batch, result: Tensor | Attributed) -> Attributed:
+    attributed = result if isinstance(result, Attributed) else Attributed(result)
+    count, _, height, width = batch.images.shape
+    if tuple(attributed.maps.shape) != (count, height, width):
+        raise PluginError(
+            f"{method.text} returned maps {tuple(attributed.maps.shape)}; it must return {(count, height, width)}"
+        )
+    if not bool(torch.isfinite(attributed.maps).all()):
+        raise PluginError(f"{method.text} returned NaN or infinite maps; check the method and the model's gradients")
+    return attributed
+
+
+def _kept(scores: NDArray[Any], logits: str) -> dict[str, NDArray[Any]]:
+    """Turn scores into the prediction and what is kept of them; a tie goes to the class that comes first."""
+    prediction = {"prediction": scores.argmax(axis=-1)}
+    if logits == "full":
+        return {**prediction, "logits": scores}
+    best = np.argsort(-scores, axis=-1, kind="stable")[..., : int(logits.removeprefix("top-"))]
+    return {**prediction, "top_classes": best, "top_scores": np.take_along_axis(scores, best, axis=-1)}

@@ -1,0 +1,63 @@
+"""Which device, which precision, and what running out of memory looks like."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import Literal, TypeAlias
+
+import torch
+
+from shapebias.errors import DeviceError
+
+__all__ = ["Precision", "autocast", "choose_device", "describe_device", "is_out_of_memory"]
+
+Precision: TypeAlias = Literal["float32", "bfloat16", "float16"]
+
+
+def choose_device(text: str = "auto") -> torch.device:
+    """Read ``auto``, ``cpu``, ``cuda`` or ``cuda:1``; ``auto`` is the first CUDA device where there is one.
+
+    Raises:
+        DeviceError: there is no such device here.
+
+    >>> choose_device("cpu")
+    device(type='cpu')
+    """
+    if text == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(text)
+    except RuntimeError as error:
+        raise DeviceError(f"device {text!r} is unknown; write auto, cpu, cuda or cuda:0") from error
+    count = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    if device.type == "cuda" and (device.index or 0) >= count:
+        raise DeviceError(f"device {text!r} was asked for, and torch sees {count} CUDA devices; use --device cpu or auto")
+    return device
+
+
+def describe_device(device: torch.device) -> str:
+    """Name the device in words, for the record."""
+    if device.type == "cuda":
+        return f"{torch.cuda.get_device_name(device)} (CUDA {torch.version.cuda})"
+    return f"{device.type}, {torch.get_num_threads()} threads"
+
+
+def autocast(device: torch.device, precision: Precision) -> contextlib.AbstractContextManager[object]:
+    """Return the context of predictions; attacks and saliency always run in float32.
+
+    Raises:
+        DeviceError: reduced precision was asked for without a CUDA device, where it is slower and less exact.
+    """
+    if precision == "float32":
+        return contextlib.nullcontext()
+    if device.type != "cuda":
+        raise DeviceError(f"precision {precision!r} needs a CUDA device, this is {device.type!r}; use --precision float32")
+    return torch.autocast(device.type, dtype=getattr(torch, precision))
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Tell whether an error says that memory ran out, on the device or on the host."""
+    if isinstance(error, torch.OutOfMemoryError | MemoryError):
+        return True
+    # The CPU allocator raises a plain RuntimeError.
+    return isinstance(error, RuntimeError) and "can't allocate memory" in str(error)

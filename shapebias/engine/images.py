@@ -1,0 +1,244 @@
+"""The images of one part: decoded once by threads while the device is already busy, and shared by all models."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any
+
+import attrs
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional
+
+from shapebias.catalog import Component
+from shapebias.contracts import Dataset, Sample, Transformed
+from shapebias.errors import DataError, PluginError
+from shapebias.rng import ImageRandom
+
+__all__ = ["Batch", "Pictures", "Stimuli", "apply_transform", "batched", "check_images"]
+
+_THUMBNAIL = 64
+
+
+@attrs.frozen(eq=False)
+class Batch:
+    """Some images of a part, on the device, with what is known of them.
+
+    Args:
+        images: (N, 3, H, W) in [0, 1].
+        positions: their places in the part.
+        ids: their ids.
+        labels, shape_labels, texture_labels: (N,), -1 where unknown.
+    """
+
+    images: Tensor
+    positions: Sequence[int]
+    ids: Sequence[str]
+    labels: Tensor
+    shape_labels: Tensor
+    texture_labels: Tensor
+
+    def to(self, device: torch.device) -> Batch:
+        """Move the batch, where a live network is on another device than the study."""
+        tensors = {name: getattr(self, name) for name in ("images", "labels", "shape_labels", "texture_labels")}
+        return attrs.evolve(self, **{name: tensor.to(device) for name, tensor in tensors.items()})
+
+
+class Pictures:
+    """The decoded images of one part.
+
+    Args:
+        dataset: the data set.
+        rows: places of the images in it.
+        workers: decoding threads; None takes one a core.
+
+    Raises:
+        DataError: an image differs from the first in size or type, when it is taken.
+    """
+
+    def __init__(self, dataset: Dataset, rows: Sequence[int], workers: int | None = None) -> None:
+        self.dataset, self.rows = dataset, rows
+        first = dataset[rows[0]]
+        self._images = torch.empty((len(rows), *first.image.shape), dtype=_checked(first).dtype)
+        self._pool = ThreadPoolExecutor(workers or min(8, os.cpu_count() or 1), "decode")
+        self._samples: list[Future[Sample]] = [
+            self._pool.submit(self._decode, position, row) for position, row in enumerate(rows)
+        ]
+
+    def _decode(self, position: int, row: int) -> Sample:
+        sample = self.dataset[row]
+        image = _checked(sample)
+        if image.shape != self._images.shape[1:] or image.dtype != self._images.dtype:
+            raise DataError(
+                f"image {sample.id!r} is {tuple(image.shape)} {image.dtype}, the first image of the data set is "
+                f"{tuple(self._images.shape[1:])} {self._images.dtype}; a data set has one size: give size="
+            )
+        self._images[position] = image
+        return attrs.evolve(sample, image=np.empty(0))
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(H, W) of every image."""
+        return (self._images.shape[1], self._images.shape[2])
+
+    def close(self) -> None:
+        """Stop decoding."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+    def samples(self, positions: Sequence[int]) -> list[Sample]:
+        """Return what is known of some images, without the pixels; waits for their decoding."""
+        return [self._samples[position].result() for position in positions]
+
+    def take(self, positions: Sequence[int], device: torch.device) -> Batch:
+        """Move some images to the device."""
+        samples = self.samples(positions)
+        return Batch(
+            _pixels(self._images[list(positions)], device),
+            positions,
+            [sample.id for sample in samples],
+            _labels((sample.label for sample in samples), device),
+            _labels((sample.shape for sample in samples), device),
+            _labels((sample.texture for sample in samples), device),
+        )
+
+    def masks(self, positions: Sequence[int], device: torch.device) -> Tensor:
+        """Return the object masks of some images, (N, H, W) bool.
+
+        Raises:
+            DataError: an image has none.
+        """
+        masks = []
+        for sample in self.samples(positions):
+            if sample.mask is None:
+                raise DataError(f"image {sample.id!r} has no mask, and a transform of this condition needs one")
+            masks.append(torch.from_numpy(sample.mask))
+        return torch.stack(masks).to(device)
+
+    def partners(self, positions: Sequence[int], rng: ImageRandom, device: torch.device) -> Tensor:
+        """Return another image of the whole data set for each, chosen by the image's own random numbers."""
+        count = len(self.dataset)
+        offsets = (1 + rng.integers("partner", 0, (), high=max(count - 1, 1))).tolist()
+        rows = [(self.rows[position] + offset) % count for position, offset in zip(positions, offsets, strict=True)]
+        images = list(self._pool.map(lambda row: _checked(self.dataset[row]), rows))
+        return _pixels(torch.stack(images), device)
+
+    def readable(self) -> list[int]:
+        """List the places of the images that could be read; waits for all of them."""
+        return [position for position, sample in enumerate(self._samples) if sample.exception() is None]
+
+    def thumbnails(self, positions: Sequence[int]) -> NDArray[np.uint8]:
+        """Return (n, h, w, 3) uint8 thumbnails, at most 64 pixels on the long side."""
+        height, width = self.size
+        scale = min(1.0, _THUMBNAIL / max(height, width))
+        size = (max(1, round(height * scale)), max(1, round(width * scale)))
+        small = [
+            functional.interpolate(_pixels(self._images[some], torch.device("cpu")), size, mode="area")
+            for some in batched(positions, _THUMBNAIL)
+        ]
+        return (torch.cat(small) * 255).round().byte().permute(0, 2, 3, 1).contiguous().numpy()
+
+
+def batched(positions: Sequence[int], size: int) -> list[list[int]]:
+    """Cut positions into lists of at most ``size``.
+
+    >>> batched(range(5), 2)
+    [[0, 1], [2, 3], [4]]
+    """
+    return [list(positions[start : start + size]) for start in range(0, len(positions), size)]
+
+
+def _checked(sample: Sample) -> Tensor:
+    """Take a sample's image as a tensor (H, W, 3), uint8 or float32."""
+    image = sample.image
+    if image.ndim != 3 or image.shape[2] != 3 or image.dtype not in (np.uint8, np.float32, np.float64):  # noqa: PLR2004
+        raise DataError(f"image {sample.id!r} is {image.shape} {image.dtype}; it must be (H, W, 3), uint8 or float")
+    return torch.from_numpy(np.ascontiguousarray(image if image.dtype == np.uint8 else image.astype(np.float32)))
+
+
+def _pixels(images: Tensor, device: torch.device) -> Tensor:
+    """Move (N, H, W, 3) images to the device and make them (N, 3, H, W) floats in [0, 1]."""
+    moved = images.to(device, non_blocking=True)
+    floats = moved.float().div_(255) if moved.dtype == torch.uint8 else moved
+    # Already channels-last in memory: the permutation moves no byte.
+    return floats.permute(0, 3, 1, 2)
+
+
+def _labels(values: Any, device: torch.device) -> Tensor:
+    return torch.tensor([-1 if value is None else value for value in values], dtype=torch.long, device=device)
+
+
+class Stimuli:
+    """The images of a part after the transforms that come before any model.
+
+    Args:
+        pictures: the decoded images.
+        transforms: components with the callables that they load to, in order.
+        seed: the study's seed.
+        device: where the transforms run.
+        keep: keep what was made, because several models look at it.
+    """
+
+    def __init__(
+        self, pictures: Pictures, transforms: Sequence[tuple[Component, Any]], seed: int, device: torch.device, *, keep: bool
+    ) -> None:
+        self.pictures, self.transforms, self.seed, self.device = pictures, transforms, seed, device
+        self._kept: dict[int, tuple[Tensor, Tensor, Tensor]] | None = {} if keep and transforms else None
+
+    def take(self, positions: Sequence[int]) -> Batch:
+        """Return the transformed images at some places of the part."""
+        kept = self._kept
+        if kept is not None and all(position in kept for position in positions):
+            samples = self.pictures.samples(positions)
+            images, shapes, textures = zip(*(kept[position] for position in positions), strict=True)
+            labels = _labels((sample.label for sample in samples), self.device)
+            ids = [sample.id for sample in samples]
+            return Batch(torch.stack(images), positions, ids, labels, torch.stack(shapes), torch.stack(textures))
+        batch = self.pictures.take(positions, self.device)
+        for place, (component, transform) in enumerate(self.transforms):
+            batch = apply_transform(component, transform, batch, self.pictures, self.seed, place)
+        if kept is not None:
+            rows = zip(batch.images, batch.shape_labels, batch.texture_labels, strict=True)
+            kept.update(zip(positions, rows, strict=True))
+        return batch
+
+
+def apply_transform(
+    component: Component, transform: Any, batch: Batch, pictures: Pictures, seed: int, place: int
+) -> Batch:
+    """Apply one transform to a batch and check what it returns.
+
+    Raises:
+        PluginError: the result has another shape, is not finite or leaves [0, 1].
+    """
+    rng = ImageRandom.for_images(seed, component.name, place, batch.ids, batch.images.device)
+    needs: dict[str, Tensor] = {}
+    wanted = getattr(component.spec, "needs", ())
+    if "mask" in wanted:
+        needs["mask"] = pictures.masks(batch.positions, batch.images.device)
+    if "partner" in wanted:
+        needs["partner"] = pictures.partners(batch.positions, rng, batch.images.device)
+    result = transform(batch.images, rng, **needs)
+    if isinstance(result, Transformed):
+        shapes = batch.shape_labels if result.shape is None else result.shape
+        textures = batch.texture_labels if result.texture is None else result.texture
+        batch = attrs.evolve(batch, shape_labels=shapes, texture_labels=textures)
+        result = result.images
+    check_images(component, result, batch.images.shape)
+    return attrs.evolve(batch, images=result)
+
+
+def check_images(component: Component, images: Tensor, shape: torch.Size) -> None:
+    """Refuse what a transform or an attack must not return.
+
+    Raises:
+        PluginError: the shape differs, or a pixel is not in [0, 1].
+    """
+    if images.shape != shape:
+        raise PluginError(f"{component.text} returned {tuple(images.shape)} for images of shape {tuple(shape)}")
+    # NaN fails both comparisons.
+    if not bool(((images >= 0) & (images <= 1)).all()):
+        raise PluginError(f"{component.text} returned pixels outside [0, 1] (or NaN); it must clip its result")

@@ -1,0 +1,184 @@
+"""Run a study: plan what the store lacks, compute it part by part, write each part, pack the file."""
+
+from __future__ import annotations
+
+import platform
+import tempfile
+from collections.abc import Callable, Iterable
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import attrs
+import torch
+
+from shapebias.catalog import default_catalog
+from shapebias.engine.compute import Computer
+from shapebias.engine.device import Precision, autocast, choose_device, describe_device
+from shapebias.engine.plan import Recorder, changed_cells, current, explain_changes, plan
+from shapebias.engine.session import Memory, Session
+from shapebias.errors import ShapebiasError
+from shapebias.store import CellRecord, DatasetPart, Header, Results, Writer
+from shapebias.study import Study
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from shapebias.classifier import Classifier
+
+__all__ = ["Interrupted", "Progress", "evaluate", "run"]
+
+# Gradients on a CPU are fastest while the activations of a chunk stay in its cache.
+_BATCH = {"cpu": 32, "cuda": 256}
+_CHUNK = {"cpu": 16, "cuda": 128}
+
+
+class Interrupted(ShapebiasError):  # noqa: N818 - the user's wish, not an error
+    """The run was interrupted; everything finished is in the store."""
+
+
+@attrs.frozen
+class Progress:
+    """How far a run is.
+
+    Args:
+        done, total: images times cells.
+        cell: the cell that is being computed.
+    """
+
+    done: int
+    total: int
+    cell: str
+
+
+def run(
+    study: Study,
+    output: str | Path,
+    *,
+    device: str = "auto",
+    batch_size: int | None = None,
+    chunk: int | None = None,
+    precision: Precision = "float32",
+    workers: int | None = None,
+    replace: bool = False,
+    progress: Callable[[Progress], None] | None = None,
+) -> Results:
+    """Run a study and keep every answer in one HDF5 file; what the file already has is not computed again.
+
+    Args:
+        study: what to run.
+        output: the results file, for example ``"run.h5"``; made, or continued.
+        device: ``auto``, ``cpu``, ``cuda`` or ``cuda:1``.
+        batch_size: the most images in one forward pass; None takes 32 on a CPU and 256 on CUDA.
+        chunk: the most images in one forward and backward pass; None takes 16 on a CPU and 128 on CUDA.
+        precision: of predictions; attacks and saliency always run in float32.
+        workers: threads that decode images; None takes one a core.
+        replace: compute cells anew that were computed with other files, another seed or other settings.
+        progress: called after every batch.
+
+    Returns:
+        The results; cells that failed are in ``results.failures``.
+
+    Raises:
+        StudyError: the file has cells that were computed with something else, and ``replace`` is not set.
+        StoreError: the file cannot be written, or another run is writing it.
+        DeviceError: the device is not there.
+        Interrupted: Ctrl-C; everything finished is in the file.
+    """
+    place = choose_device(device)
+    autocast(place, precision)  # refused here, not in the middle of the run
+    memory = Memory(batch_size or _BATCH.get(place.type, 32), chunk or _CHUNK.get(place.type, 16))
+    recorder = Recorder(study, precision)
+    wanted = [recorder.cell(cell) for cell in study.cells()]
+    session = Session(study, place, memory, precision, workers)
+    with Writer(Path(output), Header(study.to_toml(), study.seed, versions(), describe_device(place))) as writer:
+        _settle_changes(writer, wanted, output, replace=replace)
+        stored = {
+            current(cell.record).key: cell.rows.tolist() for cell in writer.store.cells() if cell.status == "done"
+        }
+        try:
+            _compute(plan(study, recorder, stored), session, writer, progress)
+        except KeyboardInterrupt:
+            writer.pack()
+            raise Interrupted(
+                f"interrupted; what is finished is in {output}: run the same command again to continue"
+            ) from None
+        writer.pack()
+    return Results(Path(output))
+
+
+def _settle_changes(writer: Writer, wanted: Iterable[CellRecord], output: str | Path, *, replace: bool) -> None:
+    wanted = list(wanted)
+    changed = changed_cells(writer.store.cells(), wanted)
+    if changed and not replace:
+        raise explain_changes(changed, wanted, output)
+    if changed:
+        writer.discard([cell.record for cell in changed])
+
+
+def _compute(
+    work: Iterable[Any], session: Session, writer: Writer, progress: Callable[[Progress], None] | None
+) -> None:
+    work = list(work)
+    total = sum(len(task.rows) for one in work for task in one.tasks)
+    done = 0
+
+    def report(images: int, cell: str) -> None:
+        nonlocal done
+        done += images
+        if progress is not None:
+            progress(Progress(min(done, total), total, cell))
+
+    computer = Computer(session, report)
+    for one in work:
+        for part in computer.compute(one):
+            if isinstance(part, DatasetPart):
+                writer.write_dataset(part)
+            else:
+                writer.write(part)
+
+
+def evaluate(
+    model: nn.Module | Classifier,
+    datasets: Any,
+    conditions: Any = "clean",
+    *,
+    name: str = "model",
+    saliency: Any = (),
+    probes: Any = (),
+    seed: int = 0,
+    limit: int | None = None,
+    **options: Any,
+) -> Results:
+    """Evaluate one live network, for example inside a training loop; no file is left behind.
+
+    Args:
+        model: a network that takes images normalised with ImageNet's mean and std, or a
+            :class:`shapebias.Classifier` that says what its network takes.  Its flags are restored.
+        datasets, conditions, saliency, probes, seed, limit: as in :class:`shapebias.Study`.
+        name: the network's name in tables.
+        options: as in :func:`run`: ``device``, ``batch_size``, ``chunk``, ...
+
+    >>> from torch import nn
+    >>> network = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(3, 8))
+    >>> results = evaluate(network, "stimuli:cue=conflict,images=56,size=32")
+    >>> int(results.metric("accuracy").n.iloc[0])
+    56
+    """
+    study = Study(datasets, {name: model}, conditions, saliency, probes, seed=seed, limit=limit)
+    folder = tempfile.TemporaryDirectory(prefix="shapebias-")
+    results = run(study, Path(folder.name) / "run.h5", **options)
+    results.keep_alive(folder)
+    return results
+
+
+def versions() -> dict[str, str]:
+    """List the versions that the numbers depend on: Python, torch, timm, CUDA, and every plugin's distribution."""
+    found = {"python": platform.python_version(), "torch": torch.__version__}
+    if torch.version.cuda:
+        found["cuda"] = torch.version.cuda
+    for package in ("shapebias", "torchvision", "timm", "numpy", "h5py"):
+        found[package] = metadata.version(package)
+    for plugin in default_catalog().plugins:
+        found.setdefault(plugin.distribution, plugin.version or plugin.source)
+    return found

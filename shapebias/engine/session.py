@@ -1,0 +1,78 @@
+"""What lives as long as a run on one device: loaded components, and how many images fit into memory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import attrs
+import torch
+
+from shapebias.engine.device import Precision, is_out_of_memory
+
+if TYPE_CHECKING:
+    from shapebias.catalog import Component
+    from shapebias.study import Study
+
+__all__ = ["Memory", "Session"]
+
+_Result = TypeVar("_Result")
+
+
+@attrs.define
+class Memory:
+    """How many images fit into memory at once; shrinks when it runs out, and the results stay the same.
+
+    Args:
+        batch: the most images in one forward pass.
+        chunk: the most images in one forward and backward pass.
+    """
+
+    batch: int
+    chunk: int
+
+    def fit(self, size: str, call: Callable[[int], _Result]) -> _Result:
+        """Call with the size named ``batch`` or ``chunk``; running out of memory halves it and goes on.
+
+        Raises:
+            torch.OutOfMemoryError: not even one image fits.
+        """
+        while True:
+            images = getattr(self, size)
+            try:
+                return call(images)
+            except (RuntimeError, MemoryError) as error:
+                if not is_out_of_memory(error) or images == 1:
+                    raise
+            # Outside the handler, so that the traceback no longer holds the tensors of the failed call.
+            setattr(self, size, images // 2)
+            if torch.cuda.is_available():
+                torch.cuda.empty_cache()
+
+
+@attrs.define(eq=False)
+class Session:
+    """A study on one device; models stay loaded from part to part.
+
+    Args:
+        study: the study: seed, mapping, what to keep.
+        device: where to compute.
+        memory: how many images fit into one pass.
+        precision: of predictions.
+        workers: decoding threads; None takes one a core.
+    """
+
+    study: Study
+    device: torch.device
+    memory: Memory
+    precision: Precision = "float32"
+    workers: int | None = None
+    _loaded: dict[tuple[str, str, str], Any] = attrs.field(factory=dict, init=False)
+
+    def load(self, component: Component) -> Any:
+        """Load what a component stands for, once."""
+        key = (component.kind, component.title, component.canonical)
+        if key not in self._loaded:
+            settings = component.settings
+            self._loaded[key] = settings.load(self.device) if hasattr(settings, "load") else settings
+        return self._loaded[key]
