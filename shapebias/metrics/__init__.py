@@ -23,8 +23,32 @@ def shapebias_metrics() -> Iterator[MetricSpec]:
         references="Wilson 1927, Probable inference, the law of succession, and statistical inference",
     )
     yield MetricSpec(
+        "conditional-accuracy",
+        "shapebias.metrics.conditional_accuracy:ConditionalAccuracy",
+        summary="correct under the condition, among the images that are correct when clean",
+        references="Zhang & Zhu 2019, Interpreting adversarially trained convolutional neural networks, section 4",
+    )
+    yield MetricSpec(
+        "robust-accuracy",
+        "shapebias.metrics.robust_accuracy:RobustAccuracy",
+        summary="correct under attack, a curve over eps that never increases",
+        references="Carlini et al. 2019, On evaluating adversarial robustness",
+    )
+    yield MetricSpec(
         "shape-bias",
         "shapebias.metrics.shape_bias:ShapeBias",
         summary="shape hits / (shape hits + texture hits) on images with cue conflict",
         references="Geirhos et al. 2019, ImageNet-trained CNNs are biased towards texture, section 3",
+    )
+    yield MetricSpec(
+        "error-consistency",
+        "shapebias.metrics.error_consistency:ErrorConsistency",
+        summary="Cohen's kappa of right and wrong between each pair of models",
+        references="Geirhos, Meding & Wichmann 2020, Beyond accuracy, section 2",
+    )
+    yield MetricSpec(
+        "faithfulness",
+        "shapebias.metrics.faithfulness:Faithfulness",
+        summary="mean area under the insertion and deletion curves of saliency maps",
+        references="Petsiuk, Das & Saenko 2018, RISE, section 4",
     )

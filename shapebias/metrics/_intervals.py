@@ -81,7 +81,7 @@ def bootstrap(counts: NDArray[Any], statistic: Statistic, seed: int, *, n: int |
     images = int(counts.sum())
     reported = images if n is None else n
     value = float(statistic(counts)) if images else np.nan
-    if images < 2 or np.isnan(value):  # noqa: PLR2004 - one image says nothing about the spread
+    if images < 2 or np.isnan(value):  # one image says nothing about the spread
         return Estimate(value, np.nan, np.nan, reported, BOOTSTRAP)
     rng = np.random.default_rng(seed)
     rows = max(1, _BLOCK // counts.size)

@@ -58,6 +58,22 @@ class FakeAnswers:
         return attrs.evolve(self, **changes, ids=np.array(self.ids)[rows], logits=logits)
 
 
+@attrs.frozen(eq=False)
+class FakeValues:
+    values: dict[str, np.ndarray]
+    ids: tuple[str, ...]
+    saliency: str | None = "smoothgrad"
+    probe: str = "insertion"
+    dataset: str = "photos"
+    model: str = "net"
+    condition: str = "clean"
+    eps: float | None = None
+
+    def taking(self, rows):
+        values = {name: array[rows] for name, array in self.values.items()}
+        return attrs.evolve(self, values=values, ids=np.array(self.ids)[rows])
+
+
 @attrs.frozen
 class FakeResults:
     listed: list = attrs.field(factory=list)

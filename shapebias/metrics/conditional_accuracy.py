@@ -1,0 +1,44 @@
+"""Conditional accuracy: of the images answered right when clean, the share still right under the condition."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import attrs
+
+from shapebias.metrics._intervals import wilson
+from shapebias.metrics._tables import correctness, record, table
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from shapebias.contracts import Results
+
+__all__ = ["ConditionalAccuracy"]
+
+
+@attrs.frozen
+class ConditionalAccuracy:
+    """Correct under the condition and clean / correct clean, for each condition but ``clean``.
+
+    Zhang & Zhu 2019, "Interpreting adversarially trained convolutional neural networks", section 4: models of different
+    accuracy are compared on the images that each of them knows.  A model without a finished ``clean`` cell on the same
+    data set has no rows, and the table's note says so.
+    """
+
+    def __call__(self, results: Results) -> pd.DataFrame:
+        """Return one row for each cell that is not clean, with Wilson's interval."""
+        answers = results.answers()
+        clean = {(cell.dataset, cell.model): correctness(cell) for cell in answers if cell.condition == "clean"}
+        changed = [cell for cell in answers if cell.condition != "clean"]
+        rows, lacking = [], set()
+        for cell in changed:
+            if (cell.dataset, cell.model) not in clean:
+                lacking.add(f"{cell.model} on {cell.dataset}")
+                continue
+            right = correctness(cell)
+            known = right[clean[cell.dataset, cell.model].reindex(right.index, fill_value=False)]
+            rows.append(record(cell, "conditional-accuracy", wilson(int(known.sum()), len(known))))
+        if lacking:
+            return table(rows, note=f"add the condition 'clean'; it is missing for {', '.join(sorted(lacking))}")
+        return table(rows, note="" if rows else "no finished predictions under a condition other than 'clean'")
