@@ -121,7 +121,7 @@ class Asked:
     def _score(self, images: Tensor) -> Tensor:
         def forward(size: int) -> Tensor:
             with torch.no_grad(), autocast(self.network.device, self.session.precision):
-                return torch.cat([self.network(some) for some in images.split(size)]).float()
+                return torch.cat([self.network(some) for some in torch.split(images, size)]).float()
 
         scores = self.session.memory.fit("batch", forward)
         check_scores(scores, len(images))
@@ -151,21 +151,22 @@ class Asked:
     def _explained(self, method: Component) -> list[Attributed]:
         if method.canonical not in self._maps:
             explain, rng = self.session.load(method), self._rng(method)
-            self._maps[method.canonical] = [
-                _checked_maps(
-                    method, view, self._with_chunks(lambda net, v=view, t=targets: explain(net, v.images, t, rng))
-                )
-                for view, targets in zip(self.views, self._targets(method), strict=True)
-            ]
+
+            def explained(view: Batch, targets: Tensor) -> Attributed:
+                result = self._with_chunks(lambda network: explain(network, view.images, targets, rng))
+                return _checked_maps(method, view, result)
+
+            self._maps[method.canonical] = list(map(explained, self.views, self._targets(method)))
         return self._maps[method.canonical]
 
     def _probed(self, probe: Component, method: Component | None) -> dict[str, NDArray[Any]]:
         measure, rng = self.session.load(probe), self._rng(probe)
+
+        def measured(view: Batch, targets: Tensor, maps: Tensor | None) -> Mapping[str, Tensor]:
+            return self._with_chunks(lambda network: measure(network, view.images, targets, maps, rng))
+
         maps = [one.maps for one in self._explained(method)] if method else [None] * len(self.views)
-        values: list[Mapping[str, Tensor]] = [
-            self._with_chunks(lambda net, v=view, t=targets, m=some: measure(net, v.images, t, m, rng))
-            for view, targets, some in zip(self.views, self._targets(method), maps, strict=True)
-        ]
+        values = list(map(measured, self.views, self._targets(method), maps))
         for name, array in values[0].items():
             if len(array) != len(self.views[0].images):
                 raise PluginError(f"{probe.text} returned {len(array)} values of {name!r} for {len(self.views[0].ids)} images")

@@ -45,7 +45,7 @@ class Work:
     tasks: tuple[Task, ...]
 
 
-def spread(count: int, limit: int | None) -> range | list[int]:
+def spread(count: int, limit: int | None) -> Sequence[int]:
     """Choose ``limit`` of ``count`` images, evenly spread, so that a sorted data set gives every class its share.
 
     >>> spread(10, 4)
@@ -127,8 +127,7 @@ def plan(
         if count == 0:
             raise DataError(f"data set {dataset.text} has no images")
         wanted = spread(count, study.limit)
-        explained = set(spread(len(wanted), study.saliency_limit))
-        explained = {wanted[place] for place in explained}
+        explained = {wanted[place] for place in spread(len(wanted), study.saliency_limit)}
         cells = [cell for cell in study.cells() if cell.dataset == dataset and cell.dataset.title == dataset.title]
         missing = []
         for cell in cells:
@@ -151,8 +150,8 @@ def plan(
 
 
 def _part_size(dataset: Component) -> int:
-    image = dataset.settings[0].image
-    return max(1, min(PART_IMAGES, _STIMULI_BYTES // (4 * image.size)))
+    pixels = int(dataset.settings[0].image.size)
+    return max(1, min(PART_IMAGES, _STIMULI_BYTES // (4 * pixels)))
 
 
 def _parts(rows: Sequence[int], size: int) -> Iterator[Sequence[int]]:
