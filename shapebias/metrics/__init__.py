@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
 from shapebias.hookspecs import hookimpl
 from shapebias.specs import MetricSpec
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 __all__ = ["shapebias_metrics"]
 

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
 
 import attrs
 import pandas as pd
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    from shapebias.contracts import Answers
-    from shapebias.metrics._intervals import Estimate
+from shapebias.contracts import Answers
+from shapebias.metrics._intervals import Estimate
 
 __all__ = ["COLUMNS", "correctness", "record", "table"]
 

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Iterator
+from typing import Any
 
 import attrs
+import pandas as pd
 
+from shapebias.contracts import Answers, Results
 from shapebias.metrics._intervals import wilson
 from shapebias.metrics._tables import record, table
 from shapebias.params import param
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
-    import pandas as pd
-
-    from shapebias.contracts import Answers, Results
 
 __all__ = ["Accuracy"]
 

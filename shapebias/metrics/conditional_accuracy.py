@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import attrs
+import pandas as pd
 
+from shapebias.contracts import Results
 from shapebias.metrics._intervals import wilson
 from shapebias.metrics._tables import correctness, record, table
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-    from shapebias.contracts import Results
 
 __all__ = ["ConditionalAccuracy"]
 

@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import itertools
-from typing import TYPE_CHECKING
 
 import attrs
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
+from shapebias.contracts import Answers, Results
 from shapebias.metrics._intervals import bootstrap
 from shapebias.metrics._tables import correctness, record, table
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from shapebias.contracts import Answers, Results
 
 __all__ = ["ErrorConsistency", "agreement", "cohens_kappa"]
 

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import attrs
 import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
 
-from shapebias.metrics._intervals import bootstrap
+from shapebias.contracts import Results
+from shapebias.metrics._intervals import Estimate, bootstrap
 from shapebias.metrics._tables import record, table
-
-if TYPE_CHECKING:
-    import pandas as pd
-    from numpy.typing import NDArray
-
-    from shapebias.contracts import Results
-    from shapebias.metrics._intervals import Estimate
 
 __all__ = ["Faithfulness"]
 

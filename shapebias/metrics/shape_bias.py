@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from typing import Any
 
 import attrs
 import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
 
+from shapebias.contracts import Answers, Results
 from shapebias.metrics._intervals import Estimate, bootstrap, wilson
 from shapebias.metrics._tables import record, table
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    import pandas as pd
-    from numpy.typing import NDArray
-
-    from shapebias.contracts import Answers, Results
 
 __all__ = ["ShapeBias"]
 

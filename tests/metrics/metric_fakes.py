@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import csv
 import re
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import attrs
 import numpy as np
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 CUE_CLASSES = (
     "airplane", "bear", "bicycle", "bird", "boat", "bottle", "car", "cat",

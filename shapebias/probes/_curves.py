@@ -1,0 +1,67 @@
+"""What insertion and deletion share: the target's probability while pixels change, most important first."""
+
+from __future__ import annotations
+
+from typing import Literal, TypeAlias
+
+import torch
+from torch import Tensor
+from torchvision.transforms.v2 import functional
+
+from shapebias.classifier import Classifier
+from shapebias.objectives import objective_values
+
+__all__ = ["Baseline", "blank", "probability_curve"]
+
+Baseline: TypeAlias = Literal["blur", "mean", "zero"]
+
+
+def blank(model: Classifier, images: Tensor, baseline: Baseline) -> Tensor:
+    """Return what stands for absent pixels, (N, 3, H, W).
+
+    Args:
+        model: the classifier, for its mean.
+        images: (N, 3, H, W) in [0, 1].
+        baseline: ``blur`` (Gaussian of 11 x 11 pixels, width 5), ``mean`` (the model's mean colour, which is 0 after
+            normalisation) or ``zero`` (black).
+    """
+    match baseline:
+        case "blur":
+            blurred: Tensor = functional.gaussian_blur(images, [11, 11], [5.0, 5.0])
+            return blurred
+        case "mean":
+            return images.new_tensor(model.mean).view(1, 3, 1, 1).expand_as(images)
+        case "zero":
+            return torch.zeros_like(images)
+
+
+def probability_curve(
+    model: Classifier, start: Tensor, end: Tensor, targets: Tensor, maps: Tensor, steps: int
+) -> dict[str, Tensor]:
+    """Turn ``start`` into ``end``, pixel by pixel in descending order of the map, and follow the target's probability.
+
+    Args:
+        model: the classifier; it sees at most ``model.chunk`` images at once.
+        start, end: (N, 3, H, W) in [0, 1].
+        targets: (N,) class indices.
+        maps: (N, H, W); of equal pixels the first in row-major order goes first.
+        steps: number of equal steps.
+
+    Returns:
+        ``curve``, (N, steps + 1), the softmax probability after each step, and ``auc``, (N,), the area under it over
+        the changed share of the pixels, by the trapezoidal rule.
+    """
+    n, pixels = len(maps), maps[0].numel()
+    order = maps.flatten(1).argsort(dim=1, descending=True, stable=True)
+    rank = torch.empty_like(order).scatter_(1, order, torch.arange(pixels, device=maps.device).expand_as(order))
+    rank = rank.view(n, 1, *maps.shape[1:])
+    changed = torch.arange(steps + 1, device=maps.device) * pixels // steps
+    probabilities = []
+    with torch.no_grad():
+        for places in torch.split(torch.arange(n * (steps + 1), device=maps.device), model.chunk):
+            image, step = places // (steps + 1), places % (steps + 1)
+            mixed = torch.where(rank[image] < changed[step].view(-1, 1, 1, 1), end[image], start[image])
+            log_probabilities = objective_values(model, model(mixed), targets[image], "log-prob")
+            probabilities.append(log_probabilities.exp())
+    curve = torch.cat(probabilities).view(n, steps + 1)
+    return {"curve": curve, "auc": torch.trapezoid(curve, changed / pixels, dim=1)}

@@ -1,0 +1,40 @@
+"""Deletion: how fast the answer goes when the pixels that a map calls important vanish first."""
+
+from __future__ import annotations
+
+import attrs
+from torch import Tensor
+
+from shapebias.classifier import Classifier
+from shapebias.params import param
+from shapebias.probes._curves import Baseline, blank, probability_curve
+from shapebias.rng import ImageRandom
+
+__all__ = ["Deletion"]
+
+
+@attrs.frozen
+class Deletion:
+    """Follow the target's probability while the map's most important pixels are taken out of the picture.
+
+    A faithful map brings the probability down early: a small area.  Petsiuk, Das & Saenko 2018, "RISE: randomized input
+    sampling for explanation of black-box models", section 4.
+
+    Args:
+        steps: number of equal steps.
+        baseline: what is left where a pixel was; a blurred pixel would still give it away.
+    """
+
+    steps: int = param("number of equal steps", default=20, ge=1)
+    baseline: Baseline = param("what stands for absent pixels", default="mean")
+
+    def __call__(
+        self,
+        model: Classifier,
+        images: Tensor,
+        targets: Tensor,
+        maps: Tensor,
+        rng: ImageRandom,  # noqa: ARG002
+    ) -> dict[str, Tensor]:
+        """Return ``curve``, (N, steps + 1), and ``auc``, (N,)."""
+        return probability_curve(model, images, blank(model, images, self.baseline), targets, maps, self.steps)

@@ -1,0 +1,40 @@
+"""Insertion: how fast the answer comes when the pixels that a map calls important appear first."""
+
+from __future__ import annotations
+
+import attrs
+from torch import Tensor
+
+from shapebias.classifier import Classifier
+from shapebias.params import param
+from shapebias.probes._curves import Baseline, blank, probability_curve
+from shapebias.rng import ImageRandom
+
+__all__ = ["Insertion"]
+
+
+@attrs.frozen
+class Insertion:
+    """Follow the target's probability while the map's most important pixels are put into an empty picture.
+
+    A faithful map brings the probability up early: a large area.  Petsiuk, Das & Saenko 2018, "RISE: randomized input
+    sampling for explanation of black-box models", section 4.
+
+    Args:
+        steps: number of equal steps.
+        baseline: the empty picture; a blurred one has no edges that could look like an object of their own.
+    """
+
+    steps: int = param("number of equal steps", default=20, ge=1)
+    baseline: Baseline = param("what stands for absent pixels", default="blur")
+
+    def __call__(
+        self,
+        model: Classifier,
+        images: Tensor,
+        targets: Tensor,
+        maps: Tensor,
+        rng: ImageRandom,  # noqa: ARG002
+    ) -> dict[str, Tensor]:
+        """Return ``curve``, (N, steps + 1), and ``auc``, (N,)."""
+        return probability_curve(model, blank(model, images, self.baseline), images, targets, maps, self.steps)
