@@ -1,7 +1,7 @@
 """The wrapper around any network: pixels in [0, 1] of any size go in, scores for a label space come out.
 
-Normalisation and resizing are the first, differentiable steps of the model, so that eps, saturation and noise mean pixel
-units everywhere else.
+Normalisation and resizing are the first, differentiable steps of the model, so that eps, saturation and noise mean
+pixel units everywhere else.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
 
 
-def _column(values: tuple[float, float, float], like: Tensor) -> Tensor:
+def _column(values: tuple[float, ...], like: Tensor) -> Tensor:
     return torch.tensor(values, dtype=like.dtype, device=like.device).view(1, 3, 1, 1)
 
 
@@ -38,8 +38,8 @@ class Classifier:
     Args:
         module: the network; normalised (N, 3, H, W) in, (N, outputs) logits out.
         mean, std: per-channel normalisation, in pixel values of [0, 1].
-        input_size: (H, W) that images are resized to; None takes every size as it is.  Images that already have the size
-            are not touched.
+        input_size: (H, W) that images are resized to; None takes every size as it is.  Images that already have the
+            size are not touched.
         interpolation: how images are resized (with antialiasing).
         classes: names of the outputs, None where unknown.
         features: the layer that feature-based saliency methods read, None where there is none.
@@ -52,8 +52,8 @@ class Classifier:
     """
 
     module: nn.Module
-    mean: tuple[float, float, float] = IMAGENET_MEAN
-    std: tuple[float, float, float] = IMAGENET_STD
+    mean: tuple[float, ...] = IMAGENET_MEAN
+    std: tuple[float, ...] = IMAGENET_STD
     input_size: tuple[int, int] | None = None
     interpolation: Interpolation = "bilinear"
     classes: tuple[str, ...] | None = None

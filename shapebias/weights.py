@@ -1,8 +1,9 @@
-"""Read weight files without running anything in them, and say exactly what does not fit."""
+"""Weights of networks: random ones that can be had again, and files that are read without running anything in them."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import contextlib
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 import torch
@@ -13,7 +14,23 @@ from shapebias.errors import WeightsError
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["load_weights", "read_weights"]
+__all__ = ["load_weights", "read_weights", "seeded"]
+
+
+@contextlib.contextmanager
+def seeded(seed: int) -> Iterator[None]:
+    """Draw the random weights of a network that is made on the CPU from a seed; the global generator stays as it was.
+
+    >>> with seeded(0):
+    ...     layer = nn.Linear(2, 2)
+    >>> with seeded(0):
+    ...     again = nn.Linear(2, 2)
+    >>> torch.equal(layer.weight, again.weight)
+    True
+    """
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(seed)
+        yield
 
 
 def read_weights(path: Path) -> dict[str, Tensor]:
@@ -42,7 +59,7 @@ def _read_torch_file(path: Path) -> dict[str, Tensor]:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:
         raise WeightsError(
-            f"weight file {str(path)!r} cannot be read safely (it is damaged, or a pickle that holds more than tensors); "
+            f"weight file {str(path)!r} cannot be read safely: it is damaged, or a pickle of more than tensors; "
             "save the state_dict with safetensors.torch.save_file and use that"
         ) from error
     for key in ("state_dict", "model"):
@@ -82,5 +99,5 @@ def load_weights(module: nn.Module, path: Path) -> None:
 
 
 def _some(what: str, keys: list[str]) -> list[str]:
-    shown = ", ".join(sorted(keys)[:3]) + (", ..." if len(keys) > 3 else "")  # noqa: PLR2004
+    shown = ", ".join(sorted(keys)[:3]) + (", ..." if len(keys) > 3 else "")
     return [f"{len(keys)} {what}: {shown}"] if keys else []

@@ -1,3 +1,44 @@
-"""The built-in models: only hook implementations here, one algorithm a file beside it."""
+"""The built-in models: only hook implementations here, one family a file beside it."""
 
 from __future__ import annotations
+
+from collections.abc import Iterator
+
+from shapebias.hookspecs import hookimpl
+from shapebias.specs import ModelSpec
+
+__all__ = ["shapebias_models"]
+
+
+@hookimpl
+def shapebias_models() -> Iterator[ModelSpec]:
+    """Yield the libraries of pretrained networks, our own checkpoints, and two networks for small images."""
+    yield ModelSpec(
+        "timm",
+        "shapebias.models.timm:Timm",
+        summary="any image classifier of timm or of its part of the Hugging Face hub",
+        references="Wightman 2019, PyTorch Image Models",
+    )
+    yield ModelSpec(
+        "torchvision",
+        "shapebias.models.torchvision:Torchvision",
+        summary="any image classifier of torchvision",
+        references="TorchVision maintainers 2016, TorchVision: PyTorch's Computer Vision library",
+    )
+    yield ModelSpec(
+        "checkpoint",
+        "shapebias.models.checkpoint:Checkpoint",
+        summary="a network trained here: one file that says what it is",
+    )
+    yield ModelSpec(
+        "cnn",
+        "shapebias.models.cnn:Cnn",
+        summary="a small plain convolutional network for images of 32 to 64 pixels",
+        references="Ioffe & Szegedy 2015, Batch normalization",
+    )
+    yield ModelSpec(
+        "resnet-cifar",
+        "shapebias.models.resnet_cifar:ResNetCifar",
+        summary="the residual networks for small images: depth 20, 32, 44, 56, ...",
+        references="He et al. 2016, Deep residual learning for image recognition, section 4.2",
+    )

@@ -1,0 +1,47 @@
+"""``cnn``: a small plain convolutional network that trains on a CPU in minutes."""
+
+from __future__ import annotations
+
+import attrs
+import torch
+from torch import nn
+
+from shapebias.classifier import Classifier
+from shapebias.contracts import Features
+from shapebias.params import param
+from shapebias.weights import seeded
+
+__all__ = ["Cnn"]
+
+
+@attrs.frozen
+class Cnn:
+    """A plain convolutional network for images of 32 to 64 pixels, with random weights.
+
+    Each layer is a 3 x 3 convolution, batch normalisation (Ioffe & Szegedy 2015) and ReLU; every layer but the first
+    halves the sides and doubles the channels.  The answer is a linear function of the last channels' means, so images
+    of any size go in.  Pixels are normalised by mean 0.5 and standard deviation 0.25, which suits most pictures.
+
+    >>> Cnn(num_classes=4).load(torch.device("cpu"))(torch.rand(2, 3, 32, 32)).shape
+    torch.Size([2, 4])
+    """
+
+    num_classes: int = param("number of outputs", default=10, ge=1)
+    width: int = param("channels of the first layer", default=32, ge=1)
+    depth: int = param("number of convolutions", default=4, ge=1)
+    seed: int = param("of the random weights", default=0, ge=0)
+
+    def load(self, device: torch.device) -> Classifier:
+        """Make the network."""
+        with seeded(self.seed):
+            convolutions = nn.Sequential(*(self._layer(place) for place in range(self.depth)))
+            head = nn.Linear(self.width * 2 ** (self.depth - 1), self.num_classes)
+        network = nn.Sequential(convolutions, nn.AdaptiveAvgPool2d(1), nn.Flatten(), head)
+        network = network.eval().to(device).to(memory_format=torch.channels_last)
+        return Classifier(network, mean=(0.5,) * 3, std=(0.25,) * 3, features=Features(convolutions))
+
+    def _layer(self, place: int) -> nn.Sequential:
+        channels = self.width * 2**place
+        inputs, stride = (3, 1) if place == 0 else (channels // 2, 2)
+        convolution = nn.Conv2d(inputs, channels, 3, stride, padding=1, bias=False)
+        return nn.Sequential(convolution, nn.BatchNorm2d(channels), nn.ReLU())

@@ -1,0 +1,48 @@
+"""Find out how the layer that feature-based saliency methods read arranges its output."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+from shapebias.contracts import Features
+
+__all__ = ["as_features"]
+
+
+def as_features(network: nn.Module, layer: nn.Module | None, size: int, prefix_tokens: int = 0) -> Features | None:
+    """Describe a layer by what it returns for one blank image, since no library states the layout of every layer.
+
+    A layer has a square grid for a square image, so (N, C, G, G) is NCHW, (N, G, G, C) is NHWC, and (N, L, C) is NLC
+    where L tokens are a square number of patch tokens after some prefix tokens.
+
+    Args:
+        network: an image classifier on the CPU; it is put into eval mode.
+        layer: one of its modules, or None where the library names none.
+        size: side of a square image that it takes.
+        prefix_tokens: tokens that the network says it puts before the patch tokens.  Some add them after this layer.
+
+    Returns:
+        None where the layer's output is no grid.
+    """
+    outputs: list[object] = []
+    if layer is None:
+        return None
+    hook = layer.register_forward_hook(lambda _module, _inputs, output: outputs.append(output))
+    try:
+        with torch.inference_mode():
+            network.eval()(torch.zeros(1, 3, size, size))
+    finally:
+        hook.remove()
+    match outputs:
+        case [Tensor(shape=(_, _, rows, columns))] if rows == columns:
+            return Features(layer, "NCHW")
+        case [Tensor(shape=(_, rows, columns, _))] if rows == columns:
+            return Features(layer, "NHWC")
+        case [Tensor(shape=(_, tokens, _))]:
+            for prefix in (prefix_tokens, 0):
+                if math.isqrt(tokens - prefix) ** 2 == tokens - prefix:
+                    return Features(layer, "NLC", prefix)
+    return None

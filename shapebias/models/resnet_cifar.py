@@ -1,0 +1,96 @@
+"""``resnet-cifar``: the residual networks for small images."""
+
+from __future__ import annotations
+
+import attrs
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from shapebias.classifier import Classifier
+from shapebias.contracts import Features
+from shapebias.errors import SpellingError
+from shapebias.params import param
+from shapebias.weights import seeded
+
+__all__ = ["Block", "Network", "ResNetCifar"]
+
+
+class Block(nn.Module):
+    """Two 3 x 3 convolutions around a shortcut without parameters (He et al. 2016, section 3.3, option A)."""
+
+    def __init__(self, inputs: int, channels: int, stride: int) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(inputs, channels, 3, stride, padding=1, bias=False)
+        self.bn1 = nn.BatchNorm2d(channels)
+        self.conv2 = nn.Conv2d(channels, channels, 3, padding=1, bias=False)
+        self.bn2 = nn.BatchNorm2d(channels)
+        self.stride, self.added = stride, channels - inputs
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """Return relu(shortcut + residual)."""
+        residual = self.bn2(self.conv2(functional.relu(self.bn1(self.conv1(inputs)))))
+        shortcut = inputs[:, :, :: self.stride, :: self.stride]
+        before = self.added // 2
+        shortcut = functional.pad(shortcut, (0, 0, 0, 0, before, self.added - before))  # zeros for the new channels
+        return functional.relu(shortcut + residual)
+
+
+class Network(nn.Module):
+    """A convolution, three stages of ``blocks`` blocks each, and a linear layer on the mean over space.
+
+    Args:
+        blocks: blocks a stage; the depth is 6 blocks + 2.
+        width: channels of the first stage; each stage has twice as many as the one before, and half its sides.
+        num_classes: number of outputs.
+    """
+
+    def __init__(self, blocks: int, width: int = 16, num_classes: int = 10) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(3, width, 3, padding=1, bias=False)
+        self.bn1 = nn.BatchNorm2d(width)
+        self.layer1 = self._stage(blocks, width, width, stride=1)
+        self.layer2 = self._stage(blocks, width, 2 * width, stride=2)
+        self.layer3 = self._stage(blocks, 2 * width, 4 * width, stride=2)
+        self.linear = nn.Linear(4 * width, num_classes)
+
+    @staticmethod
+    def _stage(blocks: int, inputs: int, channels: int, stride: int) -> nn.Sequential:
+        first = Block(inputs, channels, stride)
+        return nn.Sequential(first, *(Block(channels, channels, 1) for _ in range(blocks - 1)))
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Return (N, num_classes) logits for normalised (N, 3, H, W) images."""
+        features = functional.relu(self.bn1(self.conv1(images)))
+        features = self.layer3(self.layer2(self.layer1(features)))
+        logits: Tensor = self.linear(features.mean(dim=(2, 3)))
+        return logits
+
+
+@attrs.frozen
+class ResNetCifar:
+    """A residual network for images of 32 to 64 pixels, with random weights.
+
+    Pixels are normalised by mean 0.5 and standard deviation 0.25, which suits most pictures.
+
+    Source: He et al. 2016, Deep residual learning for image recognition, section 4.2.
+
+    >>> ResNetCifar(depth=8).load(torch.device("cpu"))(torch.rand(2, 3, 32, 32)).shape
+    torch.Size([2, 10])
+    """
+
+    depth: int = param("number of layers with weights, 6n + 2", default=20, ge=8)
+    width: int = param("channels of the first stage", default=16, ge=1)
+    num_classes: int = param("number of outputs", default=10, ge=1)
+    seed: int = param("of the random weights", default=0, ge=0)
+
+    def __attrs_post_init__(self) -> None:
+        if self.depth % 6 != 2:
+            raise SpellingError(f"resnet-cifar: depth must be 6n + 2 (8, 14, 20, 32, 44, 56, 110), got {self.depth}")
+
+    def load(self, device: torch.device) -> Classifier:
+        """Make the network."""
+        with seeded(self.seed):
+            network = Network(self.depth // 6, self.width, self.num_classes)
+        network.eval().to(device).to(memory_format=torch.channels_last)
+        return Classifier(network, mean=(0.5,) * 3, std=(0.25,) * 3, features=Features(network.layer3))

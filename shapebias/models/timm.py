@@ -1,0 +1,122 @@
+"""``timm:ARCHITECTURE``: any image classifier that timm knows, with its own normalisation and input size."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, get_args
+
+import attrs
+
+from shapebias.errors import SpellingError, UnknownNameError, WeightsError, suggestion
+from shapebias.models.channels import channels
+from shapebias.params import Options, param
+
+if TYPE_CHECKING:
+    import torch
+    from torch import nn
+
+    from shapebias.classifier import Classifier
+
+__all__ = ["Timm"]
+
+
+@attrs.frozen
+class Timm:
+    """An image classifier of timm: ``resnet50``, ``vit_base_patch16_224.augreg_in21k_ft_in1k``, ``hf-hub:timm/...``.
+
+    Normalisation, input size and interpolation are those of timm's data configuration unless given here.  A network
+    with 1,000 outputs is taken to know the classes of ImageNet-1k in their usual order.
+
+    Raises:
+        UnknownNameError: timm has no such architecture.
+        SpellingError: the architecture refuses an option.
+        WeightsError: weights cannot be downloaded or do not fit.
+
+    Source: Wightman 2019, PyTorch Image Models.
+
+    >>> import torch
+    >>> model = Timm("resnet18", pretrained=False).load(torch.device("cpu"))
+    >>> model.input_size, len(model.classes), model.features.layout
+    ((224, 224), 1000, 'NCHW')
+    """
+
+    architecture: str = param("name in timm, perhaps with the tag of its weights")
+    checkpoint: Path | None = param("weight file; without one timm's weights are downloaded", default=None)
+    pretrained: bool = param("download weights where there is no checkpoint; false is random weights", default=True)
+    seed: int = param("of random weights", default=0, ge=0)
+    num_classes: int | None = param("number of outputs; none is what timm's weights have", default=None, ge=1)
+    mean: tuple[float, ...] = param("of the pixels, one or three; empty is timm's", default=(), converter=channels)
+    std: tuple[float, ...] = param("of the pixels, one or three; empty is timm's", default=(), gt=0, converter=channels)
+    input_size: int | None = param("side that images are resized to; none is timm's", default=None, ge=1, unit="pixels")
+    arg: Options = param("option of timm.create_model, such as arg.pad_type=same", default=Options())
+
+    def untrained(self) -> Timm:
+        """Return the same architecture with random weights: what a checkpoint of ours names."""
+        return attrs.evolve(self, checkpoint=None, pretrained=False)
+
+    def load(self, device: torch.device) -> Classifier:
+        """Make the network and read its weights."""
+        import torch
+        from timm.data.config import resolve_data_config
+
+        from shapebias.classifier import Classifier, Interpolation
+        from shapebias.labels import imagenet_wnids
+        from shapebias.models.features import as_features
+        from shapebias.weights import load_weights, seeded
+
+        with seeded(self.seed):
+            network = self._create()
+        if self.checkpoint is not None:
+            load_weights(network, self.checkpoint)
+        given = {"mean": self.mean or None, "std": self.std or None, "img_size": self.arg.get("img_size")}
+        if self.input_size is not None:
+            given["input_size"] = (3, self.input_size, self.input_size)
+        config = resolve_data_config(given, model=network)  # type: ignore[no-untyped-call]
+        size = config["input_size"][-2:]
+        interpolation = config["interpolation"]
+        return Classifier(
+            network.eval().to(device).to(memory_format=torch.channels_last),
+            mean=config["mean"],
+            std=config["std"],
+            input_size=size,
+            interpolation=interpolation if interpolation in get_args(Interpolation) else "bicubic",
+            classes=imagenet_wnids() if getattr(network, "num_classes", None) == len(imagenet_wnids()) else None,
+            features=as_features(network, _last_layer(network), size[0], getattr(network, "num_prefix_tokens", 0)),
+        )
+
+    def _create(self) -> nn.Module:
+        import timm
+
+        local = not self.architecture.startswith(("hf-hub:", "hf_hub:", "local-dir:"))
+        if local and not timm.is_model(self.architecture.partition(".")[0]):
+            near = suggestion(self.architecture.partition(".")[0], timm.list_models())
+            raise UnknownNameError(f"timm {timm.__version__} has no architecture {self.architecture!r}{near}")
+        options: dict[str, Any] = {**self.arg}
+        if self.num_classes is not None:
+            options["num_classes"] = self.num_classes
+        pretrained = self.pretrained and self.checkpoint is None
+        try:
+            network: nn.Module = timm.create_model(self.architecture, pretrained=pretrained, **options)
+        except TypeError as error:
+            raise SpellingError(f"timm:{self.architecture} refuses an option: {error}; leave it out") from error
+        except Exception as error:
+            raise WeightsError(
+                f"timm:{self.architecture} cannot be made: {error}\n"
+                "without a network, give its weights with checkpoint=FILE, or pretrained=false for random weights; "
+                "timm.list_pretrained() lists the names that have weights"
+            ) from error
+        return network
+
+
+def _last_layer(network: nn.Module) -> nn.Module | None:
+    """Return the layer whose grid is the last one that every part of the answer depends on.
+
+    A vision transformer answers from its class token, and patch tokens after the last attention have no gradient.
+    Other networks list their stages in ``feature_info``.
+    """
+    blocks: Any = getattr(network, "blocks", None)
+    if hasattr(network, "num_prefix_tokens") and blocks and hasattr(blocks[-1], "norm1"):
+        return blocks[-1].norm1  # type: ignore[no-any-return]
+    stages: Any = getattr(network, "feature_info", None)
+    modules = dict(network.named_modules())
+    return modules.get(stages[-1]["module"]) if isinstance(stages, list) and stages else None

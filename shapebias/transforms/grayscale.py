@@ -1,0 +1,32 @@
+"""``grayscale``: replace colour by luma."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import attrs
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from shapebias.rng import ImageRandom
+
+__all__ = ["Grayscale"]
+
+
+@attrs.frozen
+class Grayscale:
+    """Take the colour out of each image: three equal channels of luma, 0.299 R + 0.587 G + 0.114 B.
+
+    Source: ITU-R Recommendation BT.601; Pillow's mode ``L``.
+
+    >>> import torch
+    >>> Grayscale()(torch.tensor([1.0, 0.0, 0.0]).view(1, 3, 1, 1), None).flatten()
+    tensor([0.2990, 0.2990, 0.2990])
+    """
+
+    def __call__(self, images: Tensor, rng: ImageRandom) -> Tensor:  # noqa: ARG002 - nothing here is random
+        """Make (N, 3, H, W) images in [0, 1] grey."""
+        weights = images.new_tensor([0.299, 0.587, 0.114]).view(3, 1, 1)
+        # Weights that sum to 1 only up to rounding could take white above 1.
+        return (images * weights).sum(dim=1, keepdim=True).clamp(0, 1).expand_as(images).contiguous()
