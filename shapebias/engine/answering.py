@@ -23,15 +23,20 @@ if TYPE_CHECKING:
     from shapebias.catalog import Component
     from shapebias.study import Cell, Condition
 
-__all__ = ["Asked", "check_scores", "eps_axis"]
+__all__ = ["Asked", "budgets", "check_scores"]
 
 _Result = TypeVar("_Result")
 
 
-def eps_axis(condition: Condition) -> list[float]:
-    """List the eps of an attack that has several: its answers have one more axis."""
+def budgets(condition: Condition) -> list[float]:
+    """List the eps of a condition's attack; several give its answers one more axis."""
     eps = getattr(condition.attack.settings, "eps", ()) if condition.attack else ()
-    return list(eps) if isinstance(eps, tuple) and len(eps) > 1 else []
+    return list(eps) if isinstance(eps, tuple) else [eps]
+
+
+def has_eps_axis(condition: Condition) -> bool:
+    """Tell whether the answers have an axis of eps after the image's."""
+    return len(budgets(condition)) > 1
 
 
 def check_scores(scores: Tensor, count: int) -> None:
@@ -40,7 +45,7 @@ def check_scores(scores: Tensor, count: int) -> None:
     Raises:
         PluginError: the shape is wrong, or a score is NaN or infinite.
     """
-    if scores.ndim != 2 or len(scores) != count:  # noqa: PLR2004
+    if scores.ndim != 2 or len(scores) != count:
         raise PluginError(f"the model returned {tuple(scores.shape)} for {count} images; it must return (N, C)")
     bad = ~torch.isfinite(scores).all(dim=1)
     if bad.any():
@@ -85,11 +90,12 @@ class Asked:
         return asked
 
     def _attacked(self, attack: Component, batch: Batch) -> list[Batch]:
-        eps, run = eps_axis(self.condition), self.session.load(attack)
+        run = self.session.load(attack)
+        axis = [len(budgets(self.condition))] if has_eps_axis(self.condition) else []
         rng = self._rng(attack, len(self.condition.before))
         images = self._with_chunks(lambda network: run(network, batch.images, batch.labels, rng)).detach()
-        check_images(attack, images, torch.Size([len(eps), *batch.images.shape] if eps else batch.images.shape))
-        return [attrs.evolve(batch, images=one) for one in (images if eps else [images])]
+        check_images(attack, images, torch.Size([*axis, *batch.images.shape]))
+        return [attrs.evolve(batch, images=one) for one in (images if axis else [images])]
 
     def _rng(self, component: Component, place: int = 0) -> ImageRandom:
         seed, device = self.session.study.seed, self.network.device
@@ -104,13 +110,15 @@ class Asked:
             return self._probed(cell.probe, cell.saliency)
         if cell.saliency is not None:
             explained = self._explained(cell.saliency)
-            extras = {f"extras/{name}": self._joined([one.extras[name] for one in explained]) for name in explained[0].extras}
+            extras = {
+                f"extras/{name}": self._joined([one.extras[name] for one in explained]) for name in explained[0].extras
+            }
             return {"maps": self._joined([one.maps for one in explained]), **extras}
         return self._predicted()
 
     def _joined(self, views: Sequence[Tensor]) -> NDArray[Any]:
         """Move to numpy; the views of a list of eps become the axis after the image's."""
-        joined = torch.stack(list(views), dim=1) if eps_axis(self.condition) else views[0]
+        joined = torch.stack(list(views), dim=1) if has_eps_axis(self.condition) else views[0]
         return joined.detach().cpu().numpy()
 
     def _all_scores(self) -> list[Tensor]:
@@ -169,7 +177,9 @@ class Asked:
         values = list(map(measured, self.views, self._targets(method), maps))
         for name, array in values[0].items():
             if len(array) != len(self.views[0].images):
-                raise PluginError(f"{probe.text} returned {len(array)} values of {name!r} for {len(self.views[0].ids)} images")
+                raise PluginError(
+                    f"{probe.text} returned {len(array)} values of {name!r} for {len(self.views[0].ids)} images"
+                )
         return {f"values/{name}": self._joined([value[name] for value in values]) for name in values[0]}
 
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from shapebias.catalog import Component
 from shapebias.classifier import Classifier
-from shapebias.engine.answering import Asked, check_scores, eps_axis
+from shapebias.engine.answering import Asked, budgets, check_scores
 from shapebias.engine.images import Pictures, Stimuli, batched
 from shapebias.engine.plan import Task, Work
 from shapebias.engine.session import Session
@@ -97,7 +97,9 @@ class Computer:
         """Load a model and map its outputs to the data set's classes."""
         loaded = self.session.load(model)
         if not isinstance(loaded, Classifier):
-            raise PluginError(f"model {model.text} loads a {type(loaded).__name__}; load(device) must return a Classifier")
+            raise PluginError(
+                f"model {model.text} loads a {type(loaded).__name__}; load(device) must return a Classifier"
+            )
         with loaded.evaluating(), torch.no_grad():
             scores = loaded.logits(pictures.take([0], loaded.device).images)
         check_scores(scores, 1)
@@ -132,13 +134,13 @@ class Computer:
 
     def _attributes(self, network: Classifier, condition: Condition) -> dict[str, Any]:
         """Say how the answers came about, for the record."""
-        mapping, eps = network.mapping, eps_axis(condition)
+        mapping, eps = network.mapping, budgets(condition)
         return {
             "device": str(network.device),
             "precision": self.session.precision,
             "mapping": mapping.to_json() if mapping else "",
             "mapping_name": mapping.name if mapping else "",
-            **({"eps": json.dumps(eps)} if eps else {}),
+            **({"eps": json.dumps(eps) if len(eps) > 1 else eps[0]} if eps else {}),
         }
 
 

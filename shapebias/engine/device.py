@@ -31,7 +31,9 @@ def choose_device(text: str = "auto") -> torch.device:
         raise DeviceError(f"device {text!r} is unknown; write auto, cpu, cuda or cuda:0") from error
     count = torch.cuda.device_count() if torch.cuda.is_available() else 0
     if device.type == "cuda" and (device.index or 0) >= count:
-        raise DeviceError(f"device {text!r} was asked for, and torch sees {count} CUDA devices; use --device cpu or auto")
+        raise DeviceError(
+            f"device {text!r} was asked for, and torch sees {count} CUDA devices; use --device cpu or auto"
+        )
     return device
 
 
@@ -51,7 +53,9 @@ def autocast(device: torch.device, precision: Precision) -> contextlib.AbstractC
     if precision == "float32":
         return contextlib.nullcontext()
     if device.type != "cuda":
-        raise DeviceError(f"precision {precision!r} needs a CUDA device, this is {device.type!r}; use --precision float32")
+        raise DeviceError(
+            f"precision {precision!r} needs a CUDA device, this is {device.type!r}; use --precision float32"
+        )
     return torch.autocast(device.type, dtype=getattr(torch, precision))
 
 

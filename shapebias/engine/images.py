@@ -154,7 +154,7 @@ def batched(positions: Sequence[int], size: int) -> list[list[int]]:
 def _checked(sample: Sample) -> Tensor:
     """Take a sample's image as a tensor (H, W, 3), uint8 or float32."""
     image = sample.image
-    if image.ndim != 3 or image.shape[2] != 3 or image.dtype not in (np.uint8, np.float32, np.float64):  # noqa: PLR2004
+    if image.ndim != 3 or image.shape[2] != 3 or image.dtype not in (np.uint8, np.float32, np.float64):
         raise DataError(f"image {sample.id!r} is {image.shape} {image.dtype}; it must be (H, W, 3), uint8 or float")
     return torch.from_numpy(np.ascontiguousarray(image if image.dtype == np.uint8 else image.astype(np.float32)))
 
@@ -183,7 +183,13 @@ class Stimuli:
     """
 
     def __init__(
-        self, pictures: Pictures, transforms: Sequence[tuple[Component, Any]], seed: int, device: torch.device, *, keep: bool
+        self,
+        pictures: Pictures,
+        transforms: Sequence[tuple[Component, Any]],
+        seed: int,
+        device: torch.device,
+        *,
+        keep: bool,
     ) -> None:
         self.pictures, self.transforms, self.seed, self.device = pictures, transforms, seed, device
         self._kept: dict[int, tuple[Tensor, Tensor, Tensor]] | None = {} if keep and transforms else None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform
 import tempfile
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,7 +15,8 @@ import torch
 from shapebias.catalog import default_catalog
 from shapebias.engine.compute import Computer
 from shapebias.engine.device import Precision, autocast, choose_device, describe_device
-from shapebias.engine.plan import Recorder, changed_cells, current, explain_changes, plan
+from shapebias.engine.identity import Recorder, changed_cells, current, explain_changes
+from shapebias.engine.plan import Work, plan
 from shapebias.engine.session import Memory, Session
 from shapebias.errors import ShapebiasError
 from shapebias.store import CellRecord, DatasetPart, Header, Results, Writer
@@ -93,9 +94,7 @@ def run(
     session = Session(study, place, memory, precision, workers)
     with Writer(Path(output), Header(study.to_toml(), study.seed, versions(), describe_device(place))) as writer:
         _settle_changes(writer, wanted, output, replace=replace)
-        stored = {
-            current(cell.record).key: cell.rows.tolist() for cell in writer.store.cells() if cell.status == "done"
-        }
+        stored = {current(cell.record).key: cell.rows.tolist() for cell in writer.store.cells()}
         try:
             _compute(plan(study, recorder, stored), session, writer, progress)
         except KeyboardInterrupt:
@@ -117,9 +116,8 @@ def _settle_changes(writer: Writer, wanted: Iterable[CellRecord], output: str | 
 
 
 def _compute(
-    work: Iterable[Any], session: Session, writer: Writer, progress: Callable[[Progress], None] | None
+    work: Sequence[Work], session: Session, writer: Writer, progress: Callable[[Progress], None] | None
 ) -> None:
-    work = list(work)
     total = sum(len(task.rows) for one in work for task in one.tasks)
     done = 0
 
