@@ -1,0 +1,35 @@
+"""The page that defines the metrics and probes: it has all of them, and its examples run."""
+
+from __future__ import annotations
+
+import doctest
+import re
+from pathlib import Path
+
+import pytest
+
+from shapebias.metrics import shapebias_metrics
+from shapebias.probes import shapebias_probes
+
+PAGE = Path(__file__).parents[2] / "docs" / "metrics.md"
+SPECS = [*shapebias_metrics(), *shapebias_probes()]
+
+
+@pytest.mark.parametrize("spec", SPECS, ids=lambda spec: spec.name)
+def test_each_metric_and_probe_has_a_section_with_reference_interval_and_example(spec):
+    titles_and_texts = re.split(r"^## (.+)\n", PAGE.read_text(encoding="utf-8"), flags=re.MULTILINE)[1:]
+    sections = dict(zip(titles_and_texts[::2], titles_and_texts[1::2], strict=True))
+    assert spec.name in sections
+    section = sections[spec.name]
+    assert spec.references
+    for reference in spec.references:
+        authors_and_year = re.match(r".+? \d{4}", reference)[0]
+        assert authors_and_year in section
+    assert spec.kind == "probe" or "- Interval: " in section
+    assert f"{spec.load().__name__}(" in section
+
+
+def test_the_examples_run():
+    failed, tried = doctest.testfile(str(PAGE), module_relative=False, optionflags=doctest.NORMALIZE_WHITESPACE)
+    assert tried > len(SPECS)
+    assert failed == 0
