@@ -1,1 +1,107 @@
-"""Does this image classifier look at shape or at texture?"""
+"""Does this image classifier look at shape or at texture?
+
+A study runs models over images whose texture or shape has been destroyed, and keeps every answer in one file:
+
+    import shapebias as sb
+
+    study = sb.Study("stimuli:cue=conflict", "timm:resnet18", ["clean", "saturate:p=8", "patch-shuffle:k=4"])
+    results = sb.run(study, "run.h5")
+    results.metric("shape-bias")
+
+Every name is imported when it is first used, so that ``import shapebias`` is quick.
+"""
+
+from __future__ import annotations
+
+import importlib
+from importlib import metadata
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from shapebias.catalog import Catalog, default_catalog
+    from shapebias.classifier import Classifier
+    from shapebias.contracts import Attributed, Features, Sample, Transformed
+    from shapebias.engine import evaluate, run
+    from shapebias.errors import ShapebiasError
+    from shapebias.hookspecs import hookimpl
+    from shapebias.objectives import pixel_gradient, reduce_channels
+    from shapebias.params import Options, numbers, param
+    from shapebias.rng import ImageRandom
+    from shapebias.specs import (
+        AttackSpec,
+        DatasetSpec,
+        MetricSpec,
+        ModelSpec,
+        ProbeSpec,
+        SaliencySpec,
+        TransformSpec,
+    )
+    from shapebias.store import Results
+    from shapebias.store import open_store as open  # noqa: A004 - read as shapebias.open
+    from shapebias.study import Cell, Condition, Study
+
+    __version__: str
+
+_NAMES = {
+    "catalog": "Catalog default_catalog",
+    "classifier": "Classifier",
+    "contracts": "Attributed Features Sample Transformed",
+    "engine": "evaluate run",
+    "errors": "ShapebiasError",
+    "hookspecs": "hookimpl",
+    "objectives": "pixel_gradient reduce_channels",
+    "params": "Options numbers param",
+    "rng": "ImageRandom",
+    "specs": "AttackSpec DatasetSpec MetricSpec ModelSpec ProbeSpec SaliencySpec TransformSpec",
+    "store": "Results open",
+    "study": "Cell Condition Study",
+}
+_HOMES = {name: module for module, names in _NAMES.items() for name in names.split()}
+
+__all__ = [
+    "AttackSpec",
+    "Attributed",
+    "Catalog",
+    "Cell",
+    "Classifier",
+    "Condition",
+    "DatasetSpec",
+    "Features",
+    "ImageRandom",
+    "MetricSpec",
+    "ModelSpec",
+    "Options",
+    "ProbeSpec",
+    "Results",
+    "SaliencySpec",
+    "Sample",
+    "ShapebiasError",
+    "Study",
+    "TransformSpec",
+    "Transformed",
+    "__version__",
+    "default_catalog",
+    "evaluate",
+    "hookimpl",
+    "numbers",
+    "open",
+    "param",
+    "pixel_gradient",
+    "reduce_channels",
+    "run",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name when it is first used."""
+    if name == "__version__":
+        return metadata.version("shapebias")
+    if name not in _HOMES:
+        raise AttributeError(f"module 'shapebias' has no attribute {name!r}")
+    module = importlib.import_module(f"shapebias.{_HOMES[name]}")
+    value = globals()[name] = getattr(module, "open_store" if name == "open" else name)
+    return value
+
+
+def __dir__() -> list[str]:
+    return [*__all__]

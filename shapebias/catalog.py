@@ -138,7 +138,7 @@ class Catalog:
         spelling = parse(text)
         entry = self.find(kind, spelling.name)
         settings = build(entry.spec.load(), spelling)
-        return Component(entry.spec, settings, _provider(entry.plugin), label)
+        return Component(entry.spec, settings, entry.plugin.provider, label)
 
     def wrap(self, kind: Kind | Iterable[Kind], settings: object, label: str | None = None) -> Component:
         """Make a component of settings that were built in Python, for example ``Saturate(p=8)``.
@@ -149,7 +149,7 @@ class Catalog:
         kinds = (kind,) if isinstance(kind, str) else tuple(kind)
         for entry in self:
             if entry.spec.kind in kinds and _is_target(entry.spec, type(settings)):
-                return Component(entry.spec, settings, _provider(entry.plugin), label)
+                return Component(entry.spec, settings, entry.plugin.provider, label)
         raise UnknownNameError(
             f"{settings!r} is no {' or '.join(kinds)} that a plugin provides; give text such as 'saturate:p=8', "
             "or register its class in a plugin"
@@ -158,10 +158,6 @@ class Catalog:
 
 def _is_target(spec: Spec, cls: type) -> bool:
     return spec.target in (cls, f"{cls.__module__}:{cls.__qualname__}")
-
-
-def _provider(plugin: PluginInfo) -> str:
-    return f"{plugin.distribution} {plugin.version}".strip()
 
 
 @functools.cache

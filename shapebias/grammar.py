@@ -1,4 +1,4 @@
-"""The text in which everything is spelled: ``name:key=value,key=value``, chained with ``+``.
+"""The text in which everything is spelled: ``name:key=value,key=value``, chained with ``+``, labelled with ``label=``.
 
 A leading bare value belongs to the first parameter, a bare value after a list-valued parameter extends the list,
 and quotes protect separators.  This module knows only the text; :mod:`shapebias.params` gives it types.
@@ -6,6 +6,7 @@ and quotes protect separators.  This module knows only the text; :mod:`shapebias
 
 from __future__ import annotations
 
+import math
 import re
 from fractions import Fraction
 from pathlib import PurePath
@@ -14,18 +15,30 @@ import attrs
 
 from shapebias.errors import SpellingError
 
-__all__ = ["Argument", "Spelling", "parse", "parse_number", "quote", "read_literal", "spell_scalar", "split", "split_label"]
+__all__ = [
+    "Argument",
+    "Spelling",
+    "parse",
+    "parse_number",
+    "quote",
+    "read_literal",
+    "spell_label",
+    "spell_scalar",
+    "split",
+    "split_label",
+]
 
 NAME = re.compile(r"(?:[A-Za-z0-9][\w.-]*/)?[a-z][a-z0-9-]*")
-_KEY = re.compile(r"([A-Za-z_][\w.]*)=")
-_QUOTED = re.compile(r"""(["'])((?:\\.|(?!\1)[^\\])*)\1""")
+_KEY = re.compile(r"([A-Za-z_][\w.]*)\s*=\s*")
+_QUOTED = re.compile(r"""(["'])((?:\\.|(?!\1)[^\\])*)\1""", re.DOTALL)
 _SAFE = re.compile(r"[\w./:@~*%#\[\]()-]+")
+_PLAIN_LABEL = re.compile(r"[\w./@~*%#()-]+(?: [\w./@~*%#()-]+)*")
 _BEFORE_QUOTE = ",=:+"
 
 
 @attrs.frozen
 class Argument:
-    """One ``key=value`` of a spelling: ``key`` is None for a bare value, ``quoted`` says that quotes stood around it."""
+    """One ``key=value`` of a spelling; the key of a bare value is None, and what stood in quotes is text."""
 
     key: str | None
     text: str
@@ -48,10 +61,10 @@ def split(text: str, separator: str) -> list[str]:
     """
     pieces, start, at = [], 0, 0
     while at < len(text):
-        if text[at] in "\"'" and (at == start or text[at - 1] in _BEFORE_QUOTE):
+        if text[at] in "\"'" and text[start:at].rstrip()[-1:] in _BEFORE_QUOTE:
             quoted = _QUOTED.match(text, at)
             if quoted is None:
-                raise SpellingError(f"{text!r}: the quote {text[at:]!r} is never closed; close it or write \\{text[at]}")
+                raise SpellingError(f"{text!r}: the quote before {text[at + 1 :]!r} is never closed")
             at = quoted.end()
         elif text[at] == separator:
             pieces.append(text[start:at])
@@ -67,15 +80,31 @@ def split_label(text: str) -> tuple[str | None, str]:
 
     >>> split_label("mine=checkpoint:at.safetensors")
     ('mine', 'checkpoint:at.safetensors')
+    >>> split_label('"p=8: hard"=saturate:p=8')
+    ('p=8: hard', 'saturate:p=8')
     >>> split_label("saturate:p=8")
     (None, 'saturate:p=8')
     """
+    quoted = _QUOTED.match(text)
+    if quoted and quoted[2] and text.startswith("=", quoted.end()):
+        return _unquote(quoted), text[quoted.end() + 1 :]
     label, equals, thing = text.partition("=")
     if not equals or ":" in label:
         return None, text
     if not label.strip():
         raise SpellingError(f"{text!r}: the label before '=' is empty")
     return label.strip(), thing
+
+
+def spell_label(label: str | None, thing: str) -> str:
+    """Put a label before a thing, so that :func:`split_label` parts them again.
+
+    >>> spell_label("mine", "saturate"), spell_label("a=b", "saturate"), spell_label(None, "saturate")
+    ('mine=saturate', '"a=b"=saturate', 'saturate')
+    """
+    if not label:
+        return thing
+    return f"{label if _PLAIN_LABEL.fullmatch(label) else quote(label)}={thing}"
 
 
 def parse(text: str) -> Spelling:
@@ -107,7 +136,11 @@ def _argument(piece: str, whole: str) -> Argument:
     quoted = _QUOTED.fullmatch(value)
     if quoted is None:
         raise SpellingError(f"{whole!r}: {value!r} goes on after its closing quote; put the whole value into quotes")
-    return Argument(key, re.sub(r"\\(.)", r"\1", quoted[2]), quoted=True)
+    return Argument(key, _unquote(quoted), quoted=True)
+
+
+def _unquote(quoted: re.Match[str]) -> str:
+    return re.sub(r"\\(.)", r"\1", quoted[2], flags=re.DOTALL)
 
 
 def quote(text: str) -> str:
@@ -120,16 +153,19 @@ def quote(text: str) -> str:
 
 
 def parse_number(text: str) -> float:
-    """Read a decimal number or a fraction; raise ``ValueError`` for anything else.
+    """Read a decimal number or a fraction; raise ``ValueError`` for anything else, also for NaN, which equals nothing.
 
     >>> parse_number("8/255") == 8 / 255
     True
     """
-    numerator, slash, denominator = text.partition("/")
+    numerator, _, denominator = text.partition("/")
     try:
-        return float(numerator) / float(denominator) if slash else float(text)
+        number = float(numerator) / float(denominator or 1)
     except ZeroDivisionError:
         raise ValueError(f"{text!r} divides by zero") from None
+    if math.isnan(number):
+        raise ValueError(f"{text!r} is not a number")
+    return number
 
 
 def _spell_number(value: float) -> str:

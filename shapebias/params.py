@@ -234,7 +234,10 @@ def build(cls: type[_Target], spelling: Spelling) -> _Target:
         title = f"{spelling.name}: {len(problems)} bad parameter{'s' * (len(problems) > 1)}"
         about = listed(f"parameters of {spelling.name}:", valid) if valid else f"{spelling.name} has no parameters"
         raise SpellingError(f"{listed(title, problems)}\n{about}")
-    return cls(**found)
+    try:
+        return cls(**found)
+    except (TypeError, ValueError) as error:  # a check of the plugin's own
+        raise SpellingError(f"{spelling.name}: {error}") from error
 
 
 def _assign(cls: type, spelling: Spelling, problems: list[str]) -> dict[str, list[Argument]]:

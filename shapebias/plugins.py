@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import importlib.util
 import os
+import sys
 import traceback
 from collections.abc import Callable, Iterable, Iterator
 from importlib import metadata
@@ -26,7 +27,7 @@ from shapebias.specs import KINDS, Spec
 __all__ = ["GROUP", "PluginInfo", "Problem", "Stage", "discover"]
 
 GROUP = "shapebias"
-Stage: TypeAlias = Literal["import", "register", "hook", "spec"]
+Stage: TypeAlias = Literal["import", "register", "hook", "spec", "target"]
 _HOOKS = {hook: kind for hook, kind in vars(hookspecs).items() if hook.startswith("shapebias_")}
 
 
@@ -35,7 +36,7 @@ class Problem:
     """One thing that is wrong with one plugin.
 
     Args:
-        stage: where it went wrong: ``import``, ``register``, ``hook`` or ``spec``.
+        stage: where it went wrong: ``import``, ``register``, ``hook`` or ``spec``; ``target`` when it is used.
         message: what is wrong, in one line.
         traceback: the whole traceback, or an empty text.
     """
@@ -68,9 +69,14 @@ class PluginInfo:
     problems: tuple[Problem, ...] = ()
 
     @property
+    def provider(self) -> str:
+        """``distribution version``, as results remember it."""
+        return f"{self.distribution} {self.version}".strip()
+
+    @property
     def title(self) -> str:
         """``distribution version (name)``, for messages."""
-        return f"{self.distribution} {self.version}".strip() + f" ({self.name})"
+        return self.provider if self.name == self.distribution else f"{self.provider} ({self.name})"
 
 
 def discover(plugins_dirs: Iterable[Path] = ()) -> tuple[PluginInfo, ...]:
@@ -106,7 +112,7 @@ def _distribution(point: metadata.EntryPoint) -> tuple[str, str]:
 def _files(folder: Path) -> Iterator[tuple[PluginInfo, Callable[[], ModuleType]]]:
     if not folder.is_dir():
         raise PluginError(f"plugins folder {str(folder)!r} does not exist; name a folder with *.py files")
-    for path in sorted(folder.glob("*.py")):
+    for path in sorted(folder.glob("[!_]*.py")):
         yield PluginInfo(path.stem, path.stem, "", str(path)), functools.partial(_import_file, path)
 
 
@@ -115,10 +121,7 @@ def _import_file(path: Path) -> ModuleType:
     if found is None or found.loader is None:
         raise ImportError(f"{path} is no Python module")
     module = importlib.util.module_from_spec(found)
-    # Pickling and attrs look the module of a class up by its name.
-    import sys
-
-    sys.modules[found.name] = module
+    sys.modules[found.name] = module  # where pickling and attrs look up the module of a class
     found.loader.exec_module(module)
     return module
 
@@ -127,19 +130,19 @@ def _load(info: PluginInfo, load: Callable[[], Any]) -> PluginInfo:
     """Take one plugin through import, registration, hooks and specs; stop at the stage that fails."""
     try:
         module = load()
-    except Exception as error:  # noqa: BLE001 - any failure of foreign code is that plugin's problem alone
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - any failure of foreign code is that plugin's problem alone
         return attrs.evolve(info, problems=(_problem("import", error),))
-    problems = [Problem("register", text) for text in _misspelled_hooks(module)]
     manager = pluggy.PluginManager(GROUP)
     manager.add_hookspecs(hookspecs)
     try:
+        problems = [Problem("register", text) for text in _misspelled_hooks(module)]
         manager.register(module, name=info.title)
     except Exception as error:  # noqa: BLE001
-        return attrs.evolve(info, problems=(*problems, _problem("register", error)))
+        return attrs.evolve(info, problems=(_problem("register", error),))
     hooks = tuple(hook for hook in _HOOKS if getattr(manager.hook, hook).get_hookimpls())
     if not hooks and not problems:
-        problems.append(Problem("register", "implements no hook; mark a function such as shapebias_transforms with "
-                                            "@shapebias.hookimpl"))
+        text = "implements no hook; mark a function such as shapebias_transforms with @shapebias.hookimpl"
+        problems.append(Problem("register", text))
     specs: list[Spec] = []
     for hook in hooks:
         try:
@@ -157,7 +160,7 @@ def _misspelled_hooks(module: object) -> Iterator[str]:
     """Name the functions that are marked as hooks but are none: pluggy alone would pass over them in silence."""
     for name in dir(module):
         function = getattr(module, name)
-        marked = getattr(function, f"{GROUP}_impl", None) is not None
+        marked = isinstance(getattr(function, f"{GROUP}_impl", None), dict)
         if name not in _HOOKS and (marked or name.startswith("shapebias_")) and callable(function):
             yield f"{name} is no hook{suggestion(name, _HOOKS)}"
         elif name in _HOOKS and not marked:

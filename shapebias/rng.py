@@ -1,23 +1,26 @@
 """Random numbers that belong to an image, not to a generator that everybody shares.
 
-A draw is a function of (seed, plugin, place in the chain, image id, epoch, stream, index, position) and of nothing else:
-not of the batch, its order, the chunk, the worker or the device, and never of a global state.  ``shape`` only names the
-positions in row-major order.  So sample 37 of SmoothGrad is the same whether it is drawn alone or as one of fifty.
+A draw is a function of (seed, plugin, place in the chain, image id, epoch, stream, index, position) and of
+nothing else: not of the batch, its order, the chunk, the worker or the device, and never of a global state.
+``shape`` only names the positions in row-major order.  So sample 37 of SmoothGrad is the same whether it is
+drawn alone or as one of fifty.
 
 Construction, a counter-based generator (Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3"):
 
-- *image key*, 64 bits: BLAKE2b of (seed, plugin, place, image id); epoch and stream are folded into it.
-- *row key*, 64 bits: output number ``index`` of SplitMix64 (Steele, Lea & Flood 2014) seeded with that key.
-- *word p*, 32 bits: ``h(h(p), row key)``.  ``h`` is the two-round xorshift-multiply hash with the lowest known bias, found
-  by Wellons' search (nullprogram.com/blog/2018/07/31); half of the key is xored into its input, half is added after the
-  first multiplication.  Hashing the position first keeps rows with similar keys from being shifted copies of each other.
+- *image key*, 64 bits: BLAKE2b of (seed, plugin, place, image id); epoch and stream are mixed into it.
+- *row key*, 64 bits: output ``index`` of SplitMix64 (Steele, Lea & Flood 2014) seeded with the image key.
+- *word p*, 32 bits: ``h(h(p, 0), row key)``.  ``h`` is a two-round xorshift-multiply hash whose constants
+  were found by search for the lowest bias (Wellons 2018, "Prospecting for hash functions"); one half of the
+  key is xored into its input, the other is added after the first multiplication.  Because the position is
+  hashed before a key comes in, no row is a shifted copy of another.
 
-Every step is a bijection or a truncation of 32- or 64-bit integers, or a table look-up, so all five kinds of draw are
-equal bit for bit on every device.  A normal is 16 bits of a word looked up in 65,536 quantiles: mean 0 and variance 1
-exactly, |z| <= 4.33, kurtosis 2.9994, and nowhere further than 2^-17 from the normal distribution function.  Not for
-cryptography; and the words of one row never repeat, as would happen once in some 65,000 words by chance.
+Every step is integer arithmetic modulo 2^32 or 2^64, an exact scaling or a table look-up, so all kinds of draw
+are equal bit for bit on every device.  Limits: not for cryptography; the words of one row are all different,
+where chance would repeat one in some 93,000; a normal is 16 bits of a word looked up in a table of 65,536
+quantiles, with |z| <= 4.33, mean 0, variance 1, kurtosis 2.9992, and a distribution function within 1.1e-5 of
+the normal one.
 
-Cost, ``benchmarks/rng.py``, (16, 50, 3, 224, 224) normals on one core: TODO.
+Cost: COSTS
 """
 
 from __future__ import annotations
@@ -37,25 +40,23 @@ __all__ = ["ImageRandom"]
 
 Index: TypeAlias = int | Sequence[int]
 
-# Words hashed at a time.  On a CPU the 0.5 MB stay in the cache; elsewhere it only bounds the memory.
-_BLOCK_CPU, _BLOCK = 2**17, 2**24
+# Words hashed at a time.  On a CPU these 0.5 MB stay in the cache; elsewhere it only bounds the memory.
+_CPU_BLOCK, _BLOCK = 2**17, 2**24
 
 
 @attrs.frozen(eq=False)
 class ImageRandom:
-    """The random numbers of a batch of images; immutable, and free to be drawn from in any order.
+    """The random numbers of a batch of N images: immutable, made by :meth:`for_images`.
 
-    Draws take a ``stream``, a name that keeps two purposes apart; an ``index``, the number of a sample, step or restart,
-    or a sequence of them; and the ``shape`` of one draw.  They return (N, *shape) for one index and (N, I, *shape) for I.
-    The kinds of draw (bits, uniform, ...) are independent of each other even for one stream and index.
-
-    Made by :meth:`for_images`.
+    All draws take a ``stream``, the name of their purpose; an ``index``, the number of a sample, step or restart;
+    and the ``shape`` of one draw.  One index gives (N, *shape), a sequence of I of them gives (N, I, *shape).
+    The kinds of draw (bits, uniform, ...) are independent of each other, also for the same stream and index.
 
     >>> rng = ImageRandom.for_images(seed=0, plugin="noise", place=0, ids=["cat.png", "dog.png"])
     >>> noise = rng.normal("samples", range(50), (3, 8, 8))
     >>> noise.shape
     torch.Size([2, 50, 3, 8, 8])
-    >>> torch.equal(noise[1:, 37], rng[[1]].normal("samples", 37, (3, 8, 8)))
+    >>> torch.equal(noise[1:, 37], rng[1:].normal("samples", 37, (3, 8, 8)))
     True
     """
 
@@ -70,7 +71,7 @@ class ImageRandom:
         Args:
             seed: of the study.
             plugin: name of the plugin that draws.
-            place: its place in the chain of transforms and attacks, so that one plugin used twice draws anew.
+            place: its place in the chain of transforms and attacks, so that a plugin used twice draws anew.
             ids: N image ids, relative to the data set.
             device: where the numbers are drawn.
         """
@@ -86,26 +87,28 @@ class ImageRandom:
         return len(self._keys)
 
     def __getitem__(self, rows: Tensor | slice | int | Sequence[int] | Sequence[bool]) -> ImageRandom:
-        """Keep some images of the batch: an active set, a chunk; one row is still a batch."""
+        """Return the random numbers of some images, a chunk or an active set; one image is still a batch."""
         return ImageRandom(self._keys[rows].reshape(-1))
 
     def epoch(self, epoch: int) -> ImageRandom:
-        """Return another, independent family of draws for each epoch of training."""
-        return ImageRandom(_mix64(self._keys ^ _digest("epoch", epoch)))
+        """Return another, independent family of draws, for one epoch of training."""
+        return ImageRandom(_mix(self._keys ^ _digest("epoch", epoch)))
 
     def to(self, device: torch.device | str) -> ImageRandom:
-        """Draw the same numbers on another device."""
+        """Return the same random numbers on another device."""
         return ImageRandom(self._keys.to(device))
 
     def bits(self, stream: str, index: Index, shape: Sequence[int]) -> Tensor:
         """Draw int32 words of 32 random bits."""
-        return self._draw("bits", stream, index, shape, torch.int32, 32, lambda words: words)
+        return self._draw("bits", stream, index, shape, dtype=torch.int32, bits=32, values=lambda words: words)
 
     def uniform(self, stream: str, index: Index, shape: Sequence[int]) -> Tensor:
-        """Draw float32 uniform on the 2^24 multiples of 2^-24 in [0, 1)."""
-        return self._draw(
-            "uniform", stream, index, shape, torch.float32, 32, lambda words: (words >> 8 & 0xFFFFFF) * 2.0**-24
-        )
+        """Draw float32 multiples of 2^-24, uniform in [0, 1)."""
+
+        def fractions(words: Tensor) -> Tensor:
+            return (words >> 8 & 0xFFFFFF) * 2.0**-24
+
+        return self._draw("uniform", stream, index, shape, dtype=torch.float32, bits=32, values=fractions)
 
     def normal(self, stream: str, index: Index, shape: Sequence[int]) -> Tensor:
         """Draw float32 standard normals, |z| <= 4.33, two from each word, its low half first."""
@@ -114,29 +117,40 @@ class ImageRandom:
         def quantiles(words: Tensor) -> Tensor:
             return table.index_select(0, words.view(torch.uint16).flatten().to(torch.int32))
 
-        return self._draw("normal", stream, index, shape, torch.float32, 16, quantiles)
+        return self._draw("normal", stream, index, shape, dtype=torch.float32, bits=16, values=quantiles)
 
     def integers(self, stream: str, index: Index, shape: Sequence[int], high: int) -> Tensor:
-        """Draw int64 uniform on [0, high): floor(u * high / 2^64) of a 64-bit u, so the bias is below high / 2^64.
+        """Draw int64 uniform in [0, high): floor(u high / 2^64) of 64 bits u, off uniform by less than high / 2^64.
 
         Raises:
             ValueError: ``high`` is not in 1 ... 2^31.
+
+        >>> rng = ImageRandom.for_images(seed=0, plugin="dice", place=0, ids=["cat.png", "dog.png"])
+        >>> rng.integers("throw", 0, (4,), high=6).shape
+        torch.Size([2, 4])
         """
         if not 1 <= high <= 2**31:
-            raise ValueError(f"integers(high={high}): high must be between 1 and 2**31")
+            raise ValueError(f"high={high}: integers are drawn from [0, high) with high from 1 to 2**31")
 
         def scaled(words: Tensor) -> Tensor:
-            low, top = (words.to(torch.int64) & 0xFFFFFFFF).unflatten(1, (-1, 2)).unbind(2)
-            return (top * high + (low * high >> 32)) >> 32
+            lower, upper = (words.to(torch.int64) & 0xFFFFFFFF).view(len(words), -1, 2).unbind(2)
+            return (upper * high + (lower * high >> 32)) >> 32
 
-        return self._draw("integers", stream, index, shape, torch.int64, 64, scaled)
+        return self._draw("integers", stream, index, shape, dtype=torch.int64, bits=64, values=scaled)
 
     def permutation(self, stream: str, index: Index, n: int) -> Tensor:
-        """Draw a uniform permutation of range(n) for each image, (N, n) int64: the order of n 64-bit numbers."""
-        numbers = self._draw(
-            "permutation", stream, index, (n,), torch.int64, 64, lambda words: words.view(torch.int64)
-        )
-        return numbers.argsort(dim=-1, stable=True)
+        """Draw a uniform permutation of range(n) for each image, int64 (N, n): the order of n 64-bit numbers.
+
+        >>> rng = ImageRandom.for_images(seed=0, plugin="shuffle", place=0, ids=["cat.png"])
+        >>> sorted(rng.permutation("tiles", 0, 4)[0].tolist())
+        [0, 1, 2, 3]
+        """
+
+        def numbers(words: Tensor) -> Tensor:
+            return words.view(torch.int64)
+
+        drawn = self._draw("permutation", stream, index, (n,), dtype=torch.int64, bits=64, values=numbers)
+        return drawn.argsort(dim=-1, stable=True)
 
     def _draw(
         self,
@@ -144,15 +158,16 @@ class ImageRandom:
         stream: str,
         index: Index,
         shape: Sequence[int],
+        *,
         dtype: torch.dtype,
         bits: int,
         values: Callable[[Tensor], Tensor],
     ) -> Tensor:
-        """Hash the words of every row and turn them into values that take ``bits`` bits each."""
+        """Hash the words of every row and turn them into ``values``, each made of so many ``bits``."""
         indices = torch.as_tensor(index, dtype=torch.int64, device=self.device)
-        streams = _mix64(self._keys ^ _digest(kind, stream))
-        # SplitMix64: the state advances by the golden ratio, the mix of the state is the output.
-        keys = _mix64(streams[:, None] + (indices.reshape(-1) + 1) * (0x9E3779B97F4A7C15 - 2**64))
+        streams = _mix(self._keys ^ _digest(kind, stream))
+        # SplitMix64: the state advances by 2^64 over the golden ratio, the output is the mixed state.
+        keys = _mix(streams[:, None] + (indices.flatten() + 1) * _signed(0x9E3779B97F4A7C15))
         keys = keys.view(torch.int32).view(-1, 2)
 
         count = math.prod(shape)
@@ -169,21 +184,25 @@ def _digest(*parts: int | str) -> int:
     return int.from_bytes(digest, "little", signed=True)
 
 
-def _mix64(z: Tensor) -> Tensor:
-    """Mix int64 as SplitMix64 does.  ``>>`` copies the sign bit; the masks take it away again."""
-    z = (z ^ (z >> 30 & 2**34 - 1)) * (0xBF58476D1CE4E5B9 - 2**64)
-    z = (z ^ (z >> 27 & 2**37 - 1)) * (0x94D049BB133111EB - 2**64)
+def _signed(unsigned: int) -> int:
+    return unsigned - 2**64
+
+
+def _mix(z: Tensor) -> Tensor:
+    """Return SplitMix64's output for the state ``z``, int64; the masks undo that ``>>`` copies the sign bit."""
+    z = (z ^ (z >> 30 & 2**34 - 1)) * _signed(0xBF58476D1CE4E5B9)
+    z = (z ^ (z >> 27 & 2**37 - 1)) * _signed(0x94D049BB133111EB)
     return z ^ (z >> 31 & 2**33 - 1)
 
 
 def _blocks(keys: Tensor, count: int) -> Iterator[tuple[slice, slice, Tensor]]:
-    """Yield ``(rows, columns, words)`` until each of the (R, 2) keys has its ``count`` words.
+    """Yield ``(rows, columns, words)`` until each of R keys, int32 (R, 2), has its ``count`` words.
 
-    ``words`` is (rows, columns) int32, contiguous, and overwritten by the next block.
+    ``words``, int32 (rows, columns), is contiguous and overwritten by the next block.
     """
-    size = _BLOCK_CPU if keys.device.type == "cpu" else _BLOCK
+    size = _CPU_BLOCK if keys.device.type == "cpu" else _BLOCK
     width = min(max(count, 1), size)
-    height = min(len(keys), size // width)
+    height = min(max(len(keys), 1), size // width)
     buffers = keys.new_empty((2, height * width))
     for left in range(0, count, width):
         columns = slice(left, min(left + width, count))
@@ -197,9 +216,9 @@ def _blocks(keys: Tensor, count: int) -> Iterator[tuple[slice, slice, Tensor]]:
             yield rows, columns, words
 
 
-def _hash(positions: Tensor, keys: Tensor, *, out: Tensor, spare: Tensor) -> None:
-    """Hash int32 positions with the two words of a key; in place, since temporaries would cost more than the work."""
-    torch.bitwise_xor(positions, keys[..., :1], out=out)
+def _hash(numbers: Tensor, keys: Tensor, *, out: Tensor, spare: Tensor) -> None:
+    """Write h(numbers, keys) to ``out``; all in place, since temporaries would cost more than the arithmetic."""
+    torch.bitwise_xor(numbers, keys[..., :1], out=out)
     _xorshift(out, 16, spare)
     torch.add(keys[..., 1:], out, alpha=0x21F0AAAD, out=out)
     _xorshift(out, 15, spare)
@@ -214,7 +233,7 @@ def _xorshift(words: Tensor, distance: int, spare: Tensor) -> None:
 
 @functools.cache
 def _normal_quantiles(device: torch.device) -> Tensor:
-    """Return the middle quantiles of 65,536 equal slices of the normal distribution, scaled to variance 1."""
+    """Return the medians of 65,536 equally likely slices of the normal distribution, scaled to variance 1."""
     upper = torch.special.ndtri(torch.arange(2**16 + 1, 2**17, 2, dtype=torch.float64, device="cpu") / 2**17)
     upper /= upper.square().mean().sqrt()
-    return torch.cat([-upper.flip(0), upper]).to(torch.float32).to(device)
+    return torch.cat([-upper.flip(0), upper]).to(device, torch.float32)

@@ -85,7 +85,7 @@ class Spec:
             module, _, attribute = self.target.partition(":")
             try:
                 target = getattr(importlib.import_module(module), attribute)
-            except (ImportError, AttributeError) as error:
+            except Exception as error:  # a broken library raises what it likes
                 raise PluginError(
                     f"{self.kind} {self.name!r} cannot be loaded from {self.target!r}: {error}; "
                     "install what it needs, or see the traceback with 'shapebias plugins --traceback'"
@@ -177,6 +177,5 @@ class MetricSpec(Spec):
 
 
 KINDS: dict[Kind, type[Spec]] = {
-    spec.kind: spec
-    for spec in (ModelSpec, DatasetSpec, TransformSpec, AttackSpec, SaliencySpec, ProbeSpec, MetricSpec)
+    spec.kind: spec for spec in (ModelSpec, DatasetSpec, TransformSpec, AttackSpec, SaliencySpec, ProbeSpec, MetricSpec)
 }

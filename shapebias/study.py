@@ -16,7 +16,7 @@ from shapebias.errors import ShapebiasError, SpellingError, StudyError, listed, 
 from shapebias.grammar import split, split_label
 from shapebias.specs import Kind, ModelSpec
 
-__all__ = ["CLEAN", "Cell", "Condition", "Study"]
+__all__ = ["CLEAN", "Cell", "Condition", "Study", "read_toml"]
 
 
 @attrs.frozen
@@ -49,7 +49,9 @@ class Condition:
         label, chain = split_label(text)
         if chain.strip() == "clean":
             return cls((), label)
-        return cls(tuple(default_catalog().component(("transform", "attack"), step) for step in split(chain, "+")), label)
+        return cls(
+            tuple(default_catalog().component(("transform", "attack"), step) for step in split(chain, "+")), label
+        )
 
     @property
     def before(self) -> tuple[Component, ...]:
@@ -92,6 +94,7 @@ class Condition:
 
 
 CLEAN = Condition()
+LISTS = ("datasets", "models", "conditions", "saliency", "probes")
 
 
 @attrs.frozen
@@ -184,8 +187,8 @@ def _path(value: str | Path | None) -> Path | None:
 class Study:
     """What to run: every data set with every model under every condition.
 
-    Each list takes text (``"timm:resnet50"``), settings built in Python (``Saturate(p=8)``), or a mapping from labels of
-    your own to either; models also take live networks, by label.
+    Each list takes text (``"timm:resnet50"``), settings built in Python (``Saturate(p=8)``), or a mapping from labels
+    of your own to either; models also take live networks, by label.
 
     Args:
         datasets: the data sets.
@@ -222,10 +225,12 @@ class Study:
 
     def __attrs_post_init__(self) -> None:
         problems = [f"{name}: names none" for name in ("datasets", "models", "conditions") if not getattr(self, name)]
-        for name in ("datasets", "models", "conditions", "saliency", "probes"):
+        for name in LISTS:
             titles = [thing.title for thing in getattr(self, name)]
             twice = sorted({title for title in titles if titles.count(title) > 1})
-            problems += [f"{name}: {title!r} is there twice; drop one, or label them: a={title} b=..." for title in twice]
+            problems += [
+                f"{name}: {title!r} is there twice; drop one, or label them: a={title} b=..." for title in twice
+            ]
         if not self.saliency:
             without = [probe.text for probe in self.probes if getattr(probe.spec, "needs_maps", False)]
             problems += [f"probes: {text!r} measures saliency maps, and the study has no saliency" for text in without]
@@ -256,30 +261,68 @@ class Study:
         Raises:
             StudyError: the text is no TOML, or a key or value is wrong.
         """
-        try:
-            content = tomllib.loads(text)
-        except tomllib.TOMLDecodeError as error:
-            raise StudyError(f"{name} is no TOML: {error}") from error
-        for key in ("datasets", "models", "conditions", "saliency", "probes"):
-            if isinstance(content.get(key), Mapping):
-                content[key] = [f"{label}={thing}" for label, thing in content[key].items()]
+        return cls.from_mapping(read_toml(text, name), name)
+
+    @classmethod
+    def from_mapping(cls, content: Mapping[str, Any], name: str = "study") -> Study:
+        """Read a study from plain values, such as :func:`read_toml` gives; every problem is reported at once.
+
+        Args:
+            content: lists of texts and single values, by the names of the fields.
+            name: where they come from, for messages.
+
+        Raises:
+            StudyError: a key or value is wrong.
+        """
         try:
             return _converter().structure(content, cls)
         except cattrs.ClassValidationError as error:
-            problems = cattrs.transform_error(error, path="", format_exception=_explain)
-            raise StudyError(listed(f"{name}: {len(problems)} problem(s)", [_at_path(text) for text in problems])) from error
+            problems = [_at_path(text) for text in cattrs.transform_error(error, path="", format_exception=_explain)]
+            raise StudyError(listed(f"{name}: {len(problems)} problem{'s' * (len(problems) > 1)}", problems)) from error
 
     def to_toml(self) -> str:
         """Write the study so that :meth:`from_toml` gives an equal one."""
         import tomli_w
 
         things = {
-            name: [f"{thing.label}={thing.canonical}" if thing.label else thing.canonical for thing in getattr(self, name)]
-            for name in ("datasets", "models", "conditions", "saliency", "probes")
+            name: [
+                f"{thing.label}={thing.canonical}" if thing.label else thing.canonical for thing in getattr(self, name)
+            ]
+            for name in LISTS
         }
-        rest = {name: getattr(self, name) for name in ("seed", "limit", "saliency_limit", "mapping", "logits", "keep_images")}
+        rest = {
+            name: getattr(self, name)
+            for name in ("seed", "limit", "saliency_limit", "mapping", "logits", "keep_images")
+        }
         written = {name: str(value) if isinstance(value, Path) else value for name, value in rest.items()}
         return tomli_w.dumps({**things, **{name: value for name, value in written.items() if value is not None}})
+
+
+def read_toml(text: str, name: str = "study") -> dict[str, Any]:
+    r"""Read a study file into plain values; a table of labels becomes a list of ``label=thing``.
+
+    Args:
+        text: the TOML.
+        name: the file's name, for messages.
+
+    Raises:
+        StudyError: the text is no TOML, or has something else where a list belongs.
+
+    >>> read_toml('[models]\nmine = "timm:resnet18"')
+    {'models': ['mine=timm:resnet18']}
+    """
+    try:
+        content = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise StudyError(f"{name} is no TOML: {error}") from error
+    for key in content.keys() & set(LISTS):
+        if isinstance(content[key], Mapping):
+            content[key] = [f"{label}={thing}" for label, thing in content[key].items()]
+        if not isinstance(content[key], list):
+            raise StudyError(
+                f"{name}: {key} is {content[key]!r}; write a list, [{content[key]!r}], or a table of labels"
+            )
+    return content
 
 
 def _converter() -> cattrs.Converter:
@@ -313,7 +356,8 @@ def _explain(error: BaseException, _: type | None) -> str:
     if isinstance(error, cattrs.ForbiddenExtraKeysError):
         valid = [field.name for field in attrs.fields(Study)]
         return "; ".join(
-            f"{key}: unknown key{suggestion(key, valid)} (valid: {', '.join(valid)})" for key in sorted(error.extra_fields)
+            f"{key}: unknown key{suggestion(key, valid)} (valid: {', '.join(valid)})"
+            for key in sorted(error.extra_fields)
         )
     if isinstance(error, KeyError):
         return f"{error.args[0]}: is missing"

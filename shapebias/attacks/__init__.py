@@ -1,3 +1,29 @@
 """The built-in attacks: only hook implementations here, one algorithm a file beside it."""
 
 from __future__ import annotations
+
+from collections.abc import Iterator
+
+from shapebias.hookspecs import hookimpl
+from shapebias.specs import AttackSpec
+
+__all__ = ["shapebias_attacks"]
+
+
+@hookimpl
+def shapebias_attacks() -> Iterator[AttackSpec]:
+    """Yield the gradient attacks of adversarial training."""
+    yield AttackSpec(
+        "pgd",
+        "shapebias.attacks.pgd:Pgd",
+        summary="projected gradient descent: many small steps up the loss, back into the ball after each",
+        references="Madry et al. 2018, Towards deep learning models resistant to adversarial attacks",
+        norms=("linf", "l2"),
+    )
+    yield AttackSpec(
+        "fgsm",
+        "shapebias.attacks.fgsm:Fgsm",
+        summary="fast gradient method: one step up the loss to the edge of the ball",
+        references="Goodfellow et al. 2015, Explaining and harnessing adversarial examples, section 4",
+        norms=("linf", "l2"),
+    )

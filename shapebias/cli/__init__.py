@@ -1,0 +1,73 @@
+"""The command line: one file a command, imported when the command is used."""
+
+from __future__ import annotations
+
+import importlib
+import logging
+import os
+import traceback
+from typing import Any
+
+import click
+
+from shapebias.cli._output import examples
+from shapebias.errors import ShapebiasError
+
+__all__ = ["COMMANDS", "main"]
+
+# Each is a file of this package with the click command ``command``; the order is that of the help.
+COMMANDS = ("run", "results", "list", "show", "plugins", "verify", "pack", "merge")
+
+
+class Commands(click.Group):
+    """Finds commands by their files, and turns the errors of shapebias into one message and exit status 2."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        """List the commands without importing them."""
+        return [*COMMANDS]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        """Import the file of one command."""
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = importlib.import_module(f"shapebias.cli.{cmd_name}").command
+        return command
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command."""
+        try:
+            return super().invoke(ctx)
+        except ShapebiasError as error:
+            if ctx.params["verbose"]:
+                traceback.print_exception(error)
+            failure = click.ClickException(str(error))
+            failure.exit_code = 2  # 1 is for studies with failed cells
+            raise failure from error
+
+
+@click.group(
+    cls=Commands,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog=examples(
+        "shapebias run -d stimuli:cue=conflict -m timm:resnet18 -t saturate:p=8 -o run.h5",
+        "shapebias results run.h5",
+        "shapebias show transform saturate",
+    ),
+)
+@click.version_option(package_name="shapebias")
+@click.option(
+    "--plugins-dir",
+    "folders",
+    metavar="DIR",
+    multiple=True,
+    type=click.Path(exists=True, file_okay=False),
+    help="Load the one-file plugins (*.py) of a folder; may be repeated.",
+)
+@click.option("-v", "--verbose", is_flag=True, help="Show log messages, and the traceback of an error.")
+def main(folders: tuple[str, ...], verbose: bool) -> None:  # noqa: FBT001 - click passes by keyword
+    """Does this image classifier look at shape or at texture?"""
+    logging.basicConfig(level=logging.INFO if verbose else logging.WARNING, format="%(name)s: %(message)s")
+    if folders:
+        # The environment, because worker processes inherit it.
+        there = os.environ.get("SHAPEBIAS_PLUGINS_DIR", "")
+        os.environ["SHAPEBIAS_PLUGINS_DIR"] = os.pathsep.join(filter(None, [there, *map(os.path.abspath, folders)]))

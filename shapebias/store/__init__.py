@@ -1,0 +1,23 @@
+"""Results on disk: one HDF5 file, or a folder of finished parts while it grows; see ``docs/store.md``."""
+
+from __future__ import annotations
+
+from shapebias.store.reader import Store
+from shapebias.store.records import CellRecord, ComponentRecord, DatasetPart, Header, Part, Scalar
+from shapebias.store.stored import Failure, StoredCell, StoredDataset
+from shapebias.store.writer import Writer, pack
+
+__all__ = [
+    "CellRecord",
+    "ComponentRecord",
+    "DatasetPart",
+    "Failure",
+    "Header",
+    "Part",
+    "Scalar",
+    "Store",
+    "StoredCell",
+    "StoredDataset",
+    "Writer",
+    "pack",
+]

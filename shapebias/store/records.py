@@ -31,6 +31,14 @@ class ComponentRecord:
     provider: str = attrs.field(default="", eq=False)
     files: Mapping[str, str] = attrs.field(factory=dict)
 
+    @property
+    def key(self) -> str:
+        """A hash of the identity: title and provider play no part."""
+        return _hash(self._identity())
+
+    def _identity(self) -> dict[str, object]:
+        return {"text": self.canonical, "files": dict(self.files)}
+
 
 @attrs.frozen
 class CellRecord:
@@ -52,11 +60,15 @@ class CellRecord:
     def key(self) -> str:
         """A hash of the identity: titles and providers play no part."""
         components = {
-            name: None if component is None else {"text": component.canonical, "files": dict(component.files)}
+            name: None if component is None else component._identity()  # noqa: SLF001 - the same module
             for name, component in self.components().items()
         }
-        identity = json.dumps([components, dict(self.settings)], sort_keys=True)
-        return hashlib.sha256(identity.encode()).hexdigest()
+        return _hash([components, dict(self.settings)])
+
+    @property
+    def title(self) -> str:
+        """The cell in words, for messages."""
+        return " | ".join(part.title or part.canonical for part in self.components().values() if part is not None)
 
     def components(self) -> dict[str, ComponentRecord | None]:
         """Return the five components by their role."""
@@ -69,6 +81,10 @@ class CellRecord:
         }
 
 
+def _hash(identity: object) -> str:
+    return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
+
+
 @attrs.frozen(eq=False)
 class Part:
     """A cell's answers for some of the images, at most 2,048: the unit of work, of resuming and of what is on disk.
@@ -78,8 +94,10 @@ class Part:
         rows: (n,) places of the images in the data set, ascending.
         arrays: per-image arrays by name, first axis n: ``prediction``, ``logits`` (or ``top_scores`` and
             ``top_classes``), ``maps``, ``images``, ``extras/NAME``, ``values/NAME``.  A cell with an eps axis has
-            (n, E, ...) arrays and an attribute ``eps``.
-        attributes: facts about the computation: device, precision, seconds, mapping, eps, ...
+            (n, E, ...) arrays and an attribute ``eps``.  ``labels``, ``shape_labels``, ``texture_labels`` stand here where
+            the condition changed them.
+        attributes: facts about the computation: device, precision, seconds, mapping, ...; ``eps`` is a number, or a
+            JSON list where there is an eps axis.
         status: ``done`` or ``failed``.
         error: the traceback of a part that failed.
     """

@@ -1,0 +1,38 @@
+# One command to set up and check everything: make test.  Needs Python 3.11 or later; everything else comes into .venv.
+PYTHON ?= python3
+VENV := .venv
+RUN := $(VENV)/bin
+
+.PHONY: help demo test test-all lint bench clean
+
+help:  ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+test: lint  ## check the style, the types and the import layers, and run the quick tests
+	$(RUN)/python -m pytest -q -m "not slow"
+
+test-all: lint  ## the same with all tests
+	$(RUN)/python -m pytest -q
+
+lint: $(VENV)/.installed  ## check the style, the types and the import layers
+	$(RUN)/ruff check
+	$(RUN)/ruff format --check
+	$(RUN)/mypy
+	$(RUN)/lint-imports
+
+demo: $(VENV)/.installed  ## run a small study into demo/
+	$(RUN)/python examples/demo.py demo
+
+bench: $(VENV)/.installed  ## measure the speed against peers and against the bare forward and backward pass
+	set -e; for script in benchmarks/*.py; do $(RUN)/python $$script; done
+
+clean:  ## remove what these targets make
+	rm -rf $(VENV) demo build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -prune -exec rm -rf {} +
+
+# Made anew only where pyproject.toml changes, so that a second call installs nothing.
+$(VENV)/.installed: pyproject.toml
+	test -x $(RUN)/python || $(PYTHON) -m venv $(VENV)
+	$(RUN)/python -m pip install --quiet uv && $(RUN)/uv pip install --python $(RUN)/python -e '.[test]' \
+		|| $(RUN)/python -m pip install -e '.[test]'
+	touch $@

@@ -1,0 +1,5 @@
+"""``python -m shapebias`` is ``shapebias``."""
+
+from shapebias.cli import main
+
+main()

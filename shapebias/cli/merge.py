@@ -1,0 +1,20 @@
+"""``shapebias merge``: join results files whose cells agree."""
+
+from __future__ import annotations
+
+import click
+
+from shapebias.cli._output import examples
+
+__all__ = ["command"]
+
+
+@click.command("merge", epilog=examples("shapebias merge a.h5 b.h5 -o both.h5"))
+@click.argument("files", metavar="RUN.h5...", nargs=-1, required=True)
+@click.option("-o", "--output", metavar="RUN.h5", required=True, help="The joined file.")
+def command(files: tuple[str, ...], output: str) -> None:
+    """Join results files into one; cells that are in several must agree."""
+    from shapebias.store import merge
+
+    merge(files, output)
+    click.echo(f"Results are in {output}.")

@@ -1,0 +1,113 @@
+"""``shapebias results``: the numbers of a results file, with their intervals."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from shapebias.cli._output import echo_table, examples, working_catalog
+from shapebias.grammar import spell_scalar
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from shapebias.store import Results
+
+__all__ = ["command", "echo_overview", "overview"]
+
+_PLACE = ("dataset", "model", "condition", "eps")
+_HITS = ("shape_hits", "texture_hits", "n_conflict")
+_ACCURACY = {"value": "accuracy", "low": "accuracy_low", "high": "accuracy_high", "n": "n"}
+_SHAPE_BIAS = {
+    "value": "shape_bias",
+    "low": "shape_bias_low",
+    "high": "shape_bias_high",
+    **dict(zip(_HITS, _HITS, strict=True)),
+}
+
+
+@click.command(
+    "results",
+    epilog=examples(
+        "shapebias results run.h5",
+        "shapebias results run.h5 accuracy:top=1",
+        "shapebias results run.h5 shape-bias --csv > shape-bias.csv",
+    ),
+)
+@click.argument("file", metavar="RUN.h5")
+@click.argument("metric", required=False)
+@click.option("--csv", "form", flag_value="csv", help="Write CSV: every column, unrounded.")
+@click.option("--json", "form", flag_value="json", help="Write JSON: every column, unrounded.")
+def command(file: str, metric: str | None, form: str | None) -> None:
+    """Show a METRIC of a results file, or else an overview: accuracy, and shape bias where cues conflict."""
+    from shapebias.store import open_store
+
+    working_catalog()
+    with open_store(file) as results:
+        if form is None and metric is None:
+            echo_overview(results)
+            return
+        table = results.metric(metric) if metric else overview(results)
+    if form == "csv":
+        click.echo(table.to_csv(index=False), nl=False)
+    elif form == "json":
+        click.echo(json.dumps(_records(table), indent=1))
+    else:
+        _echo_frame(table)
+
+
+def overview(results: Results) -> pd.DataFrame:
+    """Collect one row for each prediction and eps: accuracy, and shape bias over all images with a conflict."""
+    import pandas as pd
+
+    places = [[getattr(answers, name) for name in _PLACE] for answers in results.answers()]
+    table = pd.DataFrame(places, columns=[*_PLACE]).astype({"eps": float})
+    bias = results.metric("shape-bias")
+    for metric, names in (
+        (results.metric("accuracy:top=1"), _ACCURACY),
+        (bias[bias["averaging"] == "micro"], _SHAPE_BIAS),
+    ):
+        table = table.merge(metric[[*_PLACE, *names]].rename(columns=names), how="left", on=[*_PLACE])
+    return table.astype({"n": "Int64", **dict.fromkeys(_HITS, "Int64")})  # whole numbers, of which some are missing
+
+
+def echo_overview(results: Results) -> None:
+    """Write the overview in few columns: each number with its interval, each ratio with its counts."""
+    import pandas as pd
+
+    rows = [
+        {name: row[name] for name in _PLACE}
+        | {"accuracy": _with_interval(row, "accuracy"), "n": row["n"], "shape bias": _with_interval(row, "shape_bias")}
+        | {name.replace("_", " "): row[name] for name in _HITS}
+        for row in _records(overview(results))
+    ]
+    _echo_frame(pd.DataFrame(rows))
+
+
+def _with_interval(row: Mapping[str, Any], name: str) -> str | None:
+    if row[name] is None:
+        return None
+    return f"{row[name]:.3f} [{row[f'{name}_low']:.3f}, {row[f'{name}_high']:.3f}]"
+
+
+def _echo_frame(table: pd.DataFrame) -> None:
+    """Write a table for people: eps as a fraction, and no columns without any value."""
+    if "note" in table.attrs:
+        click.echo(table.attrs["note"], err=True)
+    rows = _records(table.dropna(axis="columns", how="all"))
+    for row in rows:
+        if row.get("eps") is not None:
+            row["eps"] = spell_scalar(row["eps"])
+    if rows:
+        echo_table([*rows[0]], [[*row.values()] for row in rows])
+
+
+def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
+    """List the rows with Python's own numbers, and None where there is no value."""
+    return [
+        {str(name): value for name, value in row.items()}
+        for row in table.astype(object).where(table.notna(), None).to_dict("records")
+    ]

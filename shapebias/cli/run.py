@@ -1,0 +1,131 @@
+"""``shapebias run``: a study from a file, from options, or from both."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import attrs
+import click
+
+from shapebias.cli._output import examples, working_catalog
+from shapebias.cli._progress import progress_bar
+from shapebias.study import Study, read_toml
+
+if TYPE_CHECKING:
+    from shapebias.store import Results
+
+__all__ = ["command"]
+
+_COUNT = click.IntRange(min=1)
+
+
+def _several(short: str, name: str, dest: str, help: str) -> Callable[[Any], Any]:  # noqa: A002 - click's word
+    return click.option(short, f"--{name}", dest, metavar=name.upper(), multiple=True, help=f"{help}; may be repeated.")
+
+
+@click.command(
+    "run",
+    epilog=examples(
+        "shapebias run -d stimuli:cue=conflict -m timm:resnet18 -t saturate:p=8 -o run.h5",
+        "shapebias run -d stimuli -m timm:resnet18 -a pgd:eps=1/255,2/255 -s smoothgrad --limit 64 -o run.h5",
+        "shapebias run study.toml --device cuda --batch-size 128 -o run.h5",
+    ),
+)
+@click.argument(
+    "study_file", metavar="[STUDY.toml]", required=False, type=click.Path(exists=True, dir_okay=False, path_type=Path)
+)
+@_several("-d", "dataset", "datasets", "A data set")
+@_several("-m", "model", "models", "A model")
+@_several("-t", "transform", "transforms", "A condition: this transform alone")
+@_several("-a", "attack", "attacks", "A condition: this attack alone")
+@_several("-c", "condition", "chains", "A condition: steps joined by '+', such as grayscale+pgd:eps=4/255")
+@_several("-s", "saliency", "saliency", "A saliency method")
+@_several("-p", "probe", "probes", "A probe")
+@click.option("--no-clean", is_flag=True, help="Leave out the condition 'clean'.")
+@click.option("--seed", type=int, metavar="N", help="Belongs to every random number.  [default: 0]")
+@click.option("--limit", type=int, metavar="N", help="The most images of each data set.  [default: all]")
+@click.option(
+    "--saliency-limit", type=int, metavar="N", help="The most images for saliency and probes.  [default: all]"
+)
+@click.option("--mapping", metavar="FILE", help="JSON: which model outputs belong to which class of the data set.")
+@click.option("--logits", metavar="full|top-K", help="Scores that are kept of each image.  [default: full]")
+@click.option("--keep-images", is_flag=True, default=None, help="Keep the images as the model saw them.")
+@click.option("-o", "--output", metavar="RUN.h5", required=True, help="Where results go; made, or continued.")
+@click.option(
+    "--replace", is_flag=True, help="Compute anew what RUN.h5 has with another seed, other files or settings."
+)
+@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:1.")
+@click.option("--batch-size", type=_COUNT, metavar="N", help="Images in a forward pass.  [default: by the device]")
+@click.option("--chunk", type=_COUNT, metavar="N", help="Images in a backward pass.  [default: by the device]")
+@click.option(
+    "--precision",
+    type=click.Choice(["float32", "bfloat16", "float16"]),
+    default="float32",
+    show_default=True,
+    help="Of predictions.",
+)
+@click.option("--workers", type=_COUNT, metavar="N", help="Threads that decode images.  [default: one a core]")
+@click.option("-q", "--quiet", is_flag=True, help="No progress bar, and no table at the end.")
+@click.pass_context
+def command(
+    ctx: click.Context,
+    study_file: Path | None,
+    output: str,
+    transforms: tuple[str, ...],
+    attacks: tuple[str, ...],
+    chains: tuple[str, ...],
+    no_clean: bool,  # noqa: FBT001 - click passes by keyword
+    quiet: bool,  # noqa: FBT001
+    **options: Any,
+) -> None:
+    """Run every data set with every model under every condition, and keep the answers.
+
+    What to run is in a study file, in options, or in both: options add to the lists of the file and override its single
+    values.  The images as they are, 'clean', are the first condition, unless the file lists its own or --no-clean is
+    given.  Run the same command again to continue.  The exit status is 1 if a cell failed.
+    """
+    if study_file is None and not (options["datasets"] and options["models"]):
+        raise click.UsageError("name a data set with -d and a model with -m, or give a study file", ctx)
+    working_catalog()
+    of_study = {field.name for field in attrs.fields(Study)}
+    what = {name: value for name, value in options.items() if name in of_study}
+    how = {name: value for name, value in options.items() if name not in of_study}
+    study = _study(study_file, what, [*transforms, *attacks, *chains], no_clean=no_clean)
+
+    from shapebias import engine
+
+    try:
+        with progress_bar(quiet=quiet) as progress:
+            results = engine.run(study, output, progress=progress, **how)
+    except engine.Interrupted as interrupted:
+        click.echo(str(interrupted), err=True)
+        ctx.exit(130)  # 128 + SIGINT, as shells have it
+    if not quiet:
+        _echo_summary(results, output)
+    for cell in results.failures:
+        click.echo(f"Failed: {cell.record.title}: {cell.error.strip().splitlines()[-1]}", err=True)
+    ctx.exit(1 if results.failures else 0)
+
+
+def _study(study_file: Path | None, options: Mapping[str, Any], conditions: Sequence[str], *, no_clean: bool) -> Study:
+    """Lay the options over the study file: its lists grow, its single values are replaced."""
+    name = study_file.name if study_file else "the study"
+    content = read_toml(study_file.read_text(encoding="utf-8", errors="replace"), name) if study_file else {}
+    listed = content.get("conditions", ["clean"])
+    together = [*listed, *(text for text in conditions if text not in listed)]
+    content["conditions"] = [text for text in together if text != "clean" or not no_clean]
+    for key, value in options.items():
+        if isinstance(value, tuple):
+            content[key] = [*content.get(key, ()), *value]
+        elif value is not None:
+            content[key] = value
+    return Study.from_mapping(content, name)
+
+
+def _echo_summary(results: Results, output: str) -> None:
+    from shapebias.cli.results import echo_overview
+
+    echo_overview(results)
+    click.echo(f"\nResults are in {output}; see 'shapebias results {output}'.")

@@ -1,0 +1,72 @@
+"""``shapebias show``: all about one thing, its parameters first."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import attrs
+import click
+
+from shapebias.catalog import Entry
+from shapebias.cli._output import KIND, echo_table, examples, working_catalog
+from shapebias.params import Parameter, describe
+from shapebias.specs import Kind, Spec
+
+__all__ = ["command", "example"]
+
+_OPTIONS = {"model": "-m", "dataset": "-d", "transform": "-t", "attack": "-a", "saliency": "-s", "probe": "-p"}
+
+
+@click.command(
+    "show",
+    epilog=examples("shapebias show transform saturate", "shapebias show attack pgd"),
+)
+@click.argument("kind", type=KIND)
+@click.argument("name")
+def command(kind: Kind, name: str) -> None:
+    """Show what the thing called NAME does, its parameters and where it comes from."""
+    entry = working_catalog().find(kind, name)
+    parameters = describe(entry.spec.load())
+    click.echo(f"{kind} {entry.spec.name}: {entry.spec.summary}\n")
+    if parameters:
+        columns = [
+            field.name for field in attrs.fields(Parameter) if field.name == "name" or _used(parameters, field.name)
+        ]
+        echo_table(columns, [[getattr(row, column) for column in columns] for row in parameters])
+    else:
+        click.echo("no parameters")
+    click.echo()
+    for heading, text in _facts(entry, parameters):
+        click.echo(f"{heading + ':':<12}{text}")
+
+
+def _used(parameters: list[Parameter], column: str) -> bool:
+    return any(getattr(row, column) for row in parameters)
+
+
+def _facts(entry: Entry, parameters: list[Parameter]) -> Iterator[tuple[str, str]]:
+    """Yield what is known without running it: the facts of its kind, papers, provider, and how it is written."""
+    common = {field.name for field in attrs.fields(Spec)}
+    for field in attrs.fields(type(entry.spec)):
+        value = getattr(entry.spec, field.name)
+        if field.name not in common and value:
+            yield field.name.replace("_", " "), "yes" if value is True else ", ".join(value)
+    for reference in entry.spec.references:
+        yield "reference", reference
+    yield "provider", f"{entry.plugin.provider} ({entry.plugin.source})"
+    yield "example", example(entry.spec, parameters)
+
+
+def example(spec: Spec, parameters: list[Parameter]) -> str:
+    """Write the thing as one would in a command: with its required parameters, or else the first.
+
+    >>> from shapebias.specs import TransformSpec
+    >>> p = Parameter("p", "a number", default="8", unit="", bounds="", help="strength")
+    >>> example(TransformSpec("saturate", "shapebias.transforms.saturate:Saturate"), [p])
+    '-t saturate:p=8'
+    """
+    required = [row for row in parameters if row.default == "(required)"]
+    free = [row for row in parameters if not row.default.startswith("(")]
+    pieces = [f"{row.name}={row.name.upper()}" for row in required] or [f"{row.name}={row.default}" for row in free[:1]]
+    text = f"{spec.name}:{','.join(pieces)}" if pieces else spec.name
+    return f"{_OPTIONS[spec.kind]} {text}" if spec.kind in _OPTIONS else f"shapebias results run.h5 {text}"

@@ -1,0 +1,165 @@
+"""Files and folders: fingerprints, atomic writes, downloads that are checked."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import urllib.error
+import urllib.request
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+from shapebias.errors import DataError
+
+__all__ = ["download", "fingerprint", "new_file", "sha256", "write_atomically"]
+
+_BLOCK = 1 << 20
+
+
+def sha256(path: str | Path) -> str:
+    """Hash the content of one file.
+
+    Args:
+        path: a file.
+
+    Returns:
+        The SHA-256 as 64 hexadecimal digits.
+
+    Raises:
+        DataError: there is no such file, or it cannot be read.
+    """
+    try:
+        with Path(path).open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise DataError(f"{path} cannot be read: {error.strerror}; check the path") from error
+
+
+def fingerprint(path: str | Path) -> str:
+    """Hash what a path stands for: the content of a file, the listing of a folder.
+
+    A folder's fingerprint is the SHA-256 over ``"NAME\\0SIZE\\n"`` of every regular file in it, at any depth, where NAME is
+    the path below the folder with ``/`` and the names are sorted.  Reading the content of a whole data set before each
+    run would take minutes; an image replaced by another of equal size goes unnoticed.
+
+    Args:
+        path: a file or a folder.
+
+    Returns:
+        64 hexadecimal digits.
+
+    Raises:
+        DataError: there is no such file or folder.
+    """
+    path = Path(path)
+    if not path.is_dir():
+        return sha256(path)
+    digest = hashlib.sha256()
+    for name, size in sorted(_listing(path)):
+        digest.update(name + f"\0{size}\n".encode())
+    return digest.hexdigest()
+
+
+def _listing(folder: Path) -> Iterator[tuple[bytes, int]]:
+    """Yield the name and size of each regular file; links are followed, as data set folders are often made of them."""
+    for parent, _, names in os.walk(folder, followlinks=True):
+        for file in (Path(parent, name) for name in names):
+            if file.is_file():
+                yield os.fsencode(file.relative_to(folder).as_posix()), file.stat().st_size
+
+
+@contextlib.contextmanager
+def new_file(path: str | Path) -> Iterator[Path]:
+    """Give a temporary name beside ``path``; what is written there replaces ``path`` at the end, or not at all.
+
+    The file is on the disk before it is renamed, and the rename before this returns: after a power loss there is the
+    old file or the new one.  The temporary name ends in ``.tmp`` and is removed when the body raises.
+
+    Args:
+        path: the file to make or replace; its folder exists.
+
+    Raises:
+        OSError: what the operating system says of the disk or the folder.
+    """
+    path = Path(path)
+    temporary = path.with_name(f"{path.name}.{uuid.uuid4().hex[:12]}.tmp")
+    try:
+        yield temporary
+        _sync(temporary)
+        temporary.replace(path)
+        _sync(path.parent)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+def write_atomically(path: str | Path, data: bytes | memoryview) -> None:
+    """Write a whole file, so that at any moment there is the old one or the new one: see :func:`new_file`.
+
+    Args:
+        path: the file to make or replace; its folder exists.
+        data: its content.
+
+    Raises:
+        OSError: what the operating system says of the disk or the folder.
+    """
+    with new_file(path) as temporary, temporary.open("xb") as file:
+        file.write(data)
+
+
+def _sync(path: Path) -> None:
+    """Wait until a file, or the names in a folder, are on the disk."""
+    if path.is_dir() and os.name == "nt":
+        return  # Windows opens no folders, and syncs their names with the files
+    handle = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def download(url: str, path: str | Path, sha256: str) -> Path:
+    """Fetch a file whose checksum is known; one that is there already is not fetched again.
+
+    Args:
+        url: an ``http`` or ``https`` address.
+        path: where to put it; folders are made.
+        sha256: 64 hexadecimal digits that the content must have.
+
+    Returns:
+        The path.
+
+    Raises:
+        DataError: nothing there, no connection, or another content; the message says how to get by without a network.
+    """
+    path = Path(path)
+    if path.is_file() and _digest(path) == sha256:
+        return path
+    path.parent.mkdir(parents=True, exist_ok=True)
+    by_hand = f"without a network, fetch it elsewhere and put it at {path}; its SHA-256 is {sha256}"
+    try:
+        with new_file(path) as temporary:
+            _fetch(url, temporary)
+            found = _digest(temporary)
+            if found != sha256:
+                raise DataError(
+                    f"{url} has SHA-256 {found}, not {sha256}: the file changed or the download was cut short or "
+                    f"tampered with, so it was not kept; try again, or put the right file at {path}"
+                )
+    except (OSError, ValueError) as error:  # URLError is an OSError; ValueError: no such kind of address
+        reason = error.reason if isinstance(error, urllib.error.URLError) else error
+        raise DataError(f"{url} cannot be downloaded to {path}: {reason}; {by_hand}") from error
+    return path
+
+
+_digest = sha256  # the parameter of `download` has the name that a caller expects
+
+
+def _fetch(url: str, path: Path) -> None:
+    if not url.startswith(("http://", "https://")):
+        raise ValueError("only http and https addresses are fetched")
+    with urllib.request.urlopen(url, timeout=30) as response, path.open("xb") as file:  # noqa: S310 - checked above
+        while block := response.read(_BLOCK):
+            file.write(block)

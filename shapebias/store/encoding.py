@@ -1,0 +1,205 @@
+"""How one per-image array lies in HDF5: its encoding, chunks, filters; and the digest over what describes it.
+
+Every HDF5 data set says how to read it in the attributes ``encoding`` and ``encoding_version``:
+
+- ``array``: the numbers themselves;
+- ``string-array``: UTF-8 of a fixed length, padded with zeros (variable-length text would lie outside the checksums);
+- ``scaled-float16``: multiply by the data set that the attribute ``scale`` names, one number a map;
+- ``scale``: such numbers.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Iterator
+from typing import Any
+
+import attrs
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from shapebias.errors import StoreError
+
+__all__ = ["Stored", "create", "datasets_of", "decode", "digest", "encode", "plain", "read", "seal"]
+
+VERSIONS = {"array": 1, "string-array": 1, "scaled-float16": 1, "scale": 1}
+
+_IMAGE_AXES = {"maps": 2, "images": 3, "thumbnails": 3}
+_NARROW = {
+    **dict.fromkeys(("logits", "top_scores"), np.float32),
+    **dict.fromkeys(("prediction", "top_classes", "labels", "shape_labels", "texture_labels"), np.int32),
+}
+_CHUNK_BYTES = 1 << 20
+
+
+@attrs.frozen(eq=False)
+class Stored:
+    """An array as it is stored."""
+
+    name: str
+    values: NDArray[Any]
+    encoding: str = "array"
+    attributes: dict[str, str] = attrs.field(factory=dict)
+
+
+def encode(name: str, array: NDArray[Any]) -> list[Stored]:
+    """Turn an array into what is stored of it.
+
+    Args:
+        name: its name: ``maps`` become scaled-float16, ``logits`` float32, ``prediction`` and labels int32.
+        array: (n, ...), numbers, truth values or text.
+
+    Raises:
+        StoreError: maps with NaN or Inf, text with a NUL, a type that has no encoding.
+    """
+    if name == "maps":
+        values, scale = _to_scaled_float16(array)
+        return [
+            Stored(name, values, "scaled-float16", {"scale": "maps_scale"}),
+            Stored("maps_scale", scale, "scale"),
+        ]
+    if array.dtype.kind in "UO":
+        return [Stored(name, _to_bytes(name, array), "string-array")]
+    if array.dtype.kind not in "biuf":
+        raise StoreError(f"{name} is of type {array.dtype}, which has no encoding; store numbers or text")
+    return [Stored(name, array.astype(_NARROW.get(name, array.dtype), copy=False))]
+
+
+def _to_bytes(name: str, array: NDArray[Any]) -> NDArray[np.bytes_]:
+    texts = [str(text) for text in array.ravel()]
+    if any("\0" in text for text in texts):
+        raise StoreError(f"{name} has text with a NUL character, which HDF5 would cut off; rename it")
+    encoded = [text.encode("utf-8", "surrogateescape") for text in texts]
+    width = max([1, *map(len, encoded)])
+    return np.array(encoded, h5py.string_dtype("utf-8", width)).reshape(array.shape)
+
+
+def _to_scaled_float16(maps: NDArray[Any]) -> tuple[NDArray[np.float16], NDArray[np.float32]]:
+    """Scale each map by the power of two that brings its largest magnitude into [2^14, 2^15), then round to float16.
+
+    Dividing by a power of two is exact, so all that is lost is the rounding: of x, at most |x| / 2^11, and for values
+    smaller than the largest by 2^28 or more, at most the largest / 2^39.
+    """
+    maps = np.asarray(maps, dtype=np.float32)
+    largest = np.abs(maps).max(axis=(-2, -1), initial=0.0)
+    if not np.isfinite(largest).all():
+        raise StoreError("maps have NaN or Inf, which are no answers; find out which method made them")
+    _, exponent = np.frexp(largest)
+    scale = np.where(largest > 0, np.ldexp(np.float32(1), np.maximum(exponent - 15, -149)), np.float32(1))
+    return (maps / scale[..., None, None]).astype(np.float16), scale.astype(np.float32)
+
+
+def decode(dataset: h5py.Dataset, selection: Any) -> NDArray[Any]:
+    """Read some of an array and undo its encoding.
+
+    Args:
+        dataset: what :func:`create` made.
+        selection: what of it: a slice of the images, and perhaps an index on the axis of eps.
+
+    Raises:
+        StoreError: an encoding of a later version, or a checksum that does not match.
+    """
+    encoding, version = dataset.attrs.get("encoding"), dataset.attrs.get("encoding_version", 0)
+    if version > VERSIONS.get(encoding, -1):
+        raise StoreError(
+            f"{dataset.file.filename}: {dataset.name} has encoding {encoding!r} version {version}, which this version "
+            "of shapebias cannot read; upgrade shapebias"
+        )
+    values = read(dataset, selection)
+    if encoding == "string-array":
+        texts = [text.decode("utf-8", "surrogateescape") for text in values.ravel()]
+        return np.array(texts, dtype=object).reshape(values.shape)
+    if encoding == "scaled-float16":
+        scale = decode(dataset.parent[dataset.attrs["scale"]], selection)
+        return np.asarray(values.astype(np.float32) * scale[..., None, None])
+    return values
+
+
+def read(dataset: h5py.Dataset, selection: Any) -> NDArray[Any]:
+    """Read some of an array as it is stored; HDF5 compares the checksums.
+
+    Raises:
+        StoreError: a checksum does not match.
+    """
+    try:
+        return np.asarray(dataset[selection])
+    except OSError as error:
+        raise StoreError(
+            f"{dataset.file.filename}: {dataset.name} is damaged ({error}); restore the file from a copy, or delete it "
+            "and run the same command again: what it held is then computed anew"
+        ) from error
+
+
+def create(group: h5py.Group, like: Stored, count: int) -> h5py.Dataset:
+    """Make an HDF5 data set for ``count`` images, not yet filled.
+
+    Maps and pictures have one chunk an image, so that packing can copy chunks as they are; all else has chunks of
+    about a megabyte.  Empty ones cannot be chunked, so have no checksum.
+
+    Args:
+        group: where.
+        like: an example that gives name, type, encoding and the other axes.
+        count: number of images.
+    """
+    shape, dtype = (count, *like.values.shape[1:]), like.values.dtype
+    options: dict[str, Any] = {}
+    if 0 not in shape:
+        options = {"chunks": _chunks(shape, dtype.itemsize, like.name), "fletcher32": True}
+        if like.name in _IMAGE_AXES:
+            options |= {"compression": "gzip", "compression_opts": 1, "shuffle": True}
+    if like.encoding == "string-array":
+        dtype = h5py.string_dtype("utf-8", dtype.itemsize)
+    dataset = group.create_dataset(like.name, shape, dtype, **options)
+    facts = {"encoding": like.encoding, "encoding_version": VERSIONS[like.encoding], **like.attributes}
+    for key, value in facts.items():
+        dataset.attrs[key] = value
+    return dataset
+
+
+def _chunks(shape: tuple[int, ...], itemsize: int, name: str) -> tuple[int, ...]:
+    if name in _IMAGE_AXES:
+        leading = len(shape) - _IMAGE_AXES[name]
+        return (1,) * leading + shape[leading:]
+    row = itemsize * math.prod(shape[1:])
+    return (max(1, min(shape[0], _CHUNK_BYTES // row)), *shape[1:])
+
+
+def plain(value: Any) -> str | int | float | bool:
+    """Give an attribute's value its Python type."""
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def datasets_of(group: h5py.Group) -> Iterator[h5py.Dataset]:
+    """Yield the HDF5 data sets of a group, also of groups below it that are not sealed themselves, sorted by name."""
+    for name in sorted(group):
+        item = group[name]
+        if isinstance(item, h5py.Dataset):
+            yield item
+        elif "digest" not in item.attrs:
+            yield from datasets_of(item)
+
+
+def digest(group: h5py.Group) -> str:
+    """Compute the SHA-256 over all that describes a group: its attributes, and type, shape and attributes of its arrays.
+
+    It is taken of the JSON text (sorted keys, ASCII) of ``{"attributes": {NAME: VALUE}, "arrays": {NAME: [TYPE, SHAPE,
+    {NAME: VALUE}]}}``, without the attribute ``digest`` itself.
+    """
+    arrays = {
+        dataset.name.removeprefix(group.name).lstrip("/"): [dataset.dtype.str, dataset.shape, _attributes(dataset)]
+        for dataset in datasets_of(group)
+    }
+    text = json.dumps({"attributes": _attributes(group), "arrays": arrays}, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _attributes(item: h5py.HLObject) -> dict[str, Any]:
+    return {name: plain(value) for name, value in item.attrs.items() if name != "digest"}
+
+
+def seal(group: h5py.Group) -> None:
+    """Write the digest of a group that is complete."""
+    group.attrs["digest"] = digest(group)

@@ -1,0 +1,205 @@
+"""What stands where in a store: the attributes of its groups, from and to the records.
+
+A part's file has at its root what the packed store has in the group of a cell (or data set), so both read alike.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import attrs
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from shapebias.errors import StoreError
+from shapebias.store.encoding import create, encode, plain, seal
+from shapebias.store.records import CellRecord, ComponentRecord, DatasetPart, Header, Part, Scalar
+
+__all__ = ["FORMAT", "FORMAT_VERSION", "LIBVER", "Facts"]
+
+FORMAT = "shapebias"
+FORMAT_VERSION = 1
+LIBVER = ("v110", "v110")
+"""Readable since HDF5 1.10 (2016), and the first layout whose own tables have checksums."""
+
+ROLES = ("dataset", "model", "condition", "saliency", "probe")
+_RESERVED = {
+    *(role + suffix for role in ROLES for suffix in ("", "_title", "_provider", "_files", "_group")),
+    *("format", "format_version", "kind", "digest", "key", "settings", "status", "error"),
+}
+
+
+@attrs.frozen(eq=False)
+class Facts:
+    """What is known of how one part was computed.
+
+    Args:
+        rows: (n,) places of its images in the data set.
+        status: ``done`` or ``failed``.
+        error: the traceback of a part that failed.
+        attributes: device, precision, seconds, ...
+    """
+
+    rows: NDArray[np.int64]
+    status: str = "done"
+    error: str = ""
+    attributes: Mapping[str, Scalar] = attrs.field(factory=dict)
+
+
+def check_facts(attributes: Mapping[str, Scalar]) -> None:
+    """Refuse facts whose names the store needs itself.
+
+    Raises:
+        StoreError: names them.
+    """
+    taken = sorted(_RESERVED & set(attributes))
+    if taken:
+        raise StoreError(f"attributes {', '.join(taken)} of a part: the store uses these names itself; rename them")
+
+
+def mark(root: h5py.Group, kind: str) -> None:
+    """Write format and version at the root of a file."""
+    root.attrs["format"] = FORMAT
+    root.attrs["format_version"] = FORMAT_VERSION
+    root.attrs["kind"] = kind
+
+
+def check_format(root: h5py.Group) -> str:
+    """Say which kind of file this is.
+
+    Raises:
+        StoreError: it is no store, or one of a later version.
+    """
+    name = root.file.filename
+    if root.attrs.get("format") != FORMAT:
+        raise StoreError(f"{name} is an HDF5 file but no shapebias store; choose another output")
+    version = plain(root.attrs["format_version"])
+    if version > FORMAT_VERSION:
+        raise StoreError(
+            f"{name} has format version {version}; this shapebias reads up to version {FORMAT_VERSION}: "
+            "upgrade shapebias, or choose another output"
+        )
+    return str(root.attrs["kind"])
+
+
+def write_attributes(group: h5py.Group, attributes: Mapping[str, Scalar]) -> None:
+    """Write text, numbers and truth values; None is written by its absence."""
+    for name, value in attributes.items():
+        if value is not None:
+            group.attrs[name] = value.replace("\0", "\\0") if isinstance(value, str) else value
+
+
+def read_attributes(group: h5py.Group) -> dict[str, Scalar]:
+    """Read the facts of a group: what the store did not write for itself."""
+    return {name: plain(value) for name, value in group.attrs.items() if name not in _RESERVED}
+
+
+def write_component(group: h5py.Group, role: str, record: ComponentRecord) -> None:
+    """Write one component as the attributes ``ROLE``, ``ROLE_title``, ``ROLE_provider`` and ``ROLE_files``."""
+    files = json.dumps(dict(record.files), sort_keys=True)
+    facts = {"": record.canonical, "_title": record.title, "_provider": record.provider, "_files": files}
+    write_attributes(group, {role + suffix: value for suffix, value in facts.items()})
+
+
+def read_component(group: h5py.Group, role: str) -> ComponentRecord | None:
+    """Read one component, None where the group has none of this role."""
+    if role not in group.attrs:
+        return None
+    text, title, provider, files = (group.attrs[role + suffix] for suffix in ("", "_title", "_provider", "_files"))
+    return ComponentRecord(text, title, provider, json.loads(files))
+
+
+def write_cell(group: h5py.Group, record: CellRecord, parts: Iterable[Facts], summary: Facts) -> None:
+    """Write all of a cell but its arrays, which must be there already, and seal it.
+
+    Args:
+        group: where; at the end it has the attributes of the cell and one group ``parts/NNNN`` for each part.
+        record: which cell.
+        parts: what is known of each part.
+        summary: what is known of the cell as a whole.
+    """
+    for role, component in record.components().items():
+        if component is not None:
+            write_component(group, role, component)
+    settings = json.dumps(dict(record.settings), sort_keys=True)
+    write_attributes(group, {"key": record.key, "settings": settings, "status": summary.status, "error": summary.error})
+    write_attributes(group, summary.attributes)
+    write_array(group, "rows", summary.rows)
+    for number, facts in enumerate(parts):
+        part = group.create_group(f"parts/{number:04}")
+        write_attributes(part, {"status": facts.status, "error": facts.error, **facts.attributes})
+        write_array(part, "rows", facts.rows)
+        seal(part)
+    seal(group)
+
+
+def read_cell(group: h5py.Group) -> tuple[CellRecord, list[Facts]]:
+    """Read all of a cell but its arrays."""
+    dataset, model, condition, saliency, probe = (read_component(group, role) for role in ROLES)
+    if dataset is None or model is None or condition is None:
+        raise StoreError(f"{group.file.filename}: {group.name} names no dataset, model and condition: it is damaged")
+    record = CellRecord(dataset, model, condition, saliency, probe, json.loads(group.attrs["settings"]))
+    parts = [
+        Facts(part["rows"][:], part.attrs["status"], part.attrs["error"], read_attributes(part))
+        for _, part in sorted(group["parts"].items())
+    ]
+    return record, parts
+
+
+def write_array(group: h5py.Group, name: str, array: NDArray[Any]) -> None:
+    """Write one array whole."""
+    for stored in encode(name, array):
+        create(group, stored, len(stored.values))[...] = stored.values
+
+
+def write_part(root: h5py.Group, part: Part) -> None:
+    """Write a part as a cell of that one part."""
+    mark(root, "cell")
+    done = part.status == "done"
+    for name, array in part.arrays.items() if done else ():
+        write_array(root, name, array)
+    rows = np.asarray(part.rows, dtype=np.int64)
+    facts = Facts(rows, part.status, part.error, part.attributes)
+    write_cell(root, part.cell, [facts], attrs.evolve(facts, rows=rows if done else rows[:0]))
+
+
+def write_dataset_part(root: h5py.Group, part: DatasetPart) -> None:
+    """Write what is kept of some images of a data set."""
+    mark(root, "dataset")
+    arrays = {
+        "rows": np.asarray(part.rows, dtype=np.int64),
+        "ids": np.array(part.ids, dtype=object),
+        "labels": part.labels,
+        "shape_labels": part.shape_labels,
+        "texture_labels": part.texture_labels,
+        "thumbnails": part.thumbnails,
+    }
+    for name, array in arrays.items():
+        write_array(root, name, np.asarray(array))
+    write_dataset(root, part.dataset, part.attributes)
+
+
+def write_dataset(group: h5py.Group, record: ComponentRecord, attributes: Mapping[str, Scalar]) -> None:
+    """Write all of a data set but its arrays, which must be there already, and seal it."""
+    write_component(group, "dataset", record)
+    write_attributes(group, {"key": record.key, **attributes})
+    seal(group)
+
+
+def write_header(root: h5py.Group, header: Header, kind: str) -> None:
+    """Write what a store says of itself, and seal it."""
+    mark(root, kind)
+    versions = json.dumps(dict(header.versions), sort_keys=True)
+    write_attributes(
+        root, {"study": header.study, "seed": header.seed, "versions": versions, "device": header.device}
+    )
+    seal(root)
+
+
+def read_header(root: h5py.Group) -> Header:
+    """Read what a store says of itself."""
+    study, seed, versions, device = (plain(root.attrs[name]) for name in ("study", "seed", "versions", "device"))
+    return Header(str(study), int(seed), json.loads(str(versions)), str(device))

@@ -1,0 +1,128 @@
+"""The reading view: one store, whether it is packed, still growing, or both."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Self
+
+import h5py
+
+from shapebias.errors import StoreError
+from shapebias.store.records import CellRecord, Header
+from shapebias.store.scan import FoundCell, FoundDataset, Listing, list_file, part_files, parts_folder
+from shapebias.store.stored import Failure, StoredCell, StoredDataset
+from shapebias.store.table import Source, open_file
+
+__all__ = ["Store", "join_cells", "join_datasets"]
+
+
+class Store:
+    """A store, opened for reading: the packed file, the folder of parts, or both.
+
+    Args:
+        path: the packed file's name, also while there are only parts.
+
+    Raises:
+        StoreError: there is no store, or it cannot be read.
+
+    What is read lazily from the packed file needs the store to be open.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+        self._packed: h5py.File | None = None
+        self._known: dict[Path, tuple[tuple[int, ...], Listing]] = {}
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Look again what there is: parts written since, or a file packed since."""
+        while True:
+            try:
+                listings = self._look()
+            except FileNotFoundError:
+                continue  # packed while we looked: what is gone from the folder is in the file now
+            break
+        self.listings = tuple(listings)
+        headers = [listing.header for listing in listings if listing.header is not None]
+        if not headers:
+            raise StoreError(
+                f"{self.path}: there is no store, neither this file nor {parts_folder(self.path).name} beside it; "
+                "check the path, or run a study first"
+            )
+        self.header: Header = headers[-1]
+        self._datasets = join_datasets(listings)
+        self._cells = join_cells(listings)
+
+    def _look(self) -> list[Listing]:
+        """List the folder before the file: parts are removed only when the file that has them is in its place."""
+        paths = part_files(self.path)
+        self.close()
+        listings = []
+        if self.path.exists():
+            self._packed = open_file(self.path)
+            listings.append(list_file(self._packed, keep_open=True))
+        self._known = {path: self._recall(path) for path in paths}
+        return [*listings, *(listing for _, listing in self._known.values())]
+
+    def _recall(self, path: Path) -> tuple[tuple[int, ...], Listing]:
+        """Read a part's file, unless it is the one that was read before."""
+        facts = path.stat()
+        stamp = (facts.st_ino, facts.st_mtime_ns, facts.st_size)
+        if path in self._known and self._known[path][0] == stamp:
+            return self._known[path]
+        with open_file(path) as file:
+            return stamp, list_file(file, keep_open=False)
+
+    def datasets(self) -> list[StoredDataset]:
+        """List the data sets."""
+        return list(self._datasets)
+
+    def cells(self) -> list[StoredCell]:
+        """List the cells, finished or not, in the order of their texts."""
+        return list(self._cells)
+
+    def failures(self) -> list[Failure]:
+        """List what failed and has not been computed since."""
+        return [Failure(cell.record, part.rows, part.error) for cell in self._cells for part in cell.failed]
+
+    def close(self) -> None:
+        """Close the packed file; :meth:`refresh` opens it again."""
+        if self._packed is not None:
+            self._packed.close()
+            self._packed = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def join_datasets(listings: Iterable[Listing]) -> list[StoredDataset]:
+    """Join what several files hold of the same data set; of an image in several, the last counts."""
+    found: dict[str, list[FoundDataset]] = {}
+    for dataset in (dataset for listing in listings for dataset in listing.datasets):
+        found.setdefault(dataset.record.key, []).append(dataset)
+    joined = [StoredDataset(each[-1].record, each[-1].attributes, _sources(each)) for each in found.values()]
+    return sorted(joined, key=lambda dataset: (dataset.record.canonical, dataset.record.key))
+
+
+def join_cells(listings: Iterable[Listing]) -> list[StoredCell]:
+    """Join what several files hold of the same cell; of an image in several, the last counts."""
+    found: dict[str, list[FoundCell]] = {}
+    for cell in (cell for listing in listings for cell in listing.cells):
+        found.setdefault(cell.record.key, []).append(cell)
+    joined = [
+        StoredCell(each[-1].record, [part for cell in each for part in cell.parts], _sources(each))
+        for each in found.values()
+    ]
+    return sorted(joined, key=lambda cell: (_texts(cell.record), cell.record.key))
+
+
+def _sources(found: Iterable[FoundCell | FoundDataset]) -> list[Source]:
+    return [each.source for each in found]
+
+
+def _texts(record: CellRecord) -> list[str]:
+    return ["" if component is None else component.canonical for component in record.components().values()]

@@ -1,0 +1,140 @@
+"""The views of what a store keeps: data sets, cells, failures."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cached_property
+from typing import Literal, cast
+
+import attrs
+import numpy as np
+from numpy.typing import NDArray
+
+from shapebias.store.layout import Facts
+from shapebias.store.records import CellRecord, ComponentRecord, Scalar
+from shapebias.store.table import Source, Table
+
+__all__ = ["Failure", "StoredCell", "StoredDataset"]
+
+
+@attrs.frozen(eq=False)
+class Failure:
+    """Images for which a cell failed.
+
+    Args:
+        record: which cell.
+        rows: (n,) places of the images in the data set.
+        error: the traceback.
+    """
+
+    record: CellRecord
+    rows: NDArray[np.int64]
+    error: str
+
+
+class StoredDataset(Table):
+    """What a store keeps of a data set.
+
+    Args:
+        record: which data set.
+        attributes: ``classes``, ``height``, ``width``, ``images``, ...
+        sources: where it lies.
+    """
+
+    def __init__(self, record: ComponentRecord, attributes: Mapping[str, Scalar], sources: Sequence[Source]) -> None:
+        super().__init__(record.title or record.canonical, sources)
+        self.record = record
+        self.attributes = attributes
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Names of the classes, in the order of the labels."""
+        return tuple(json.loads(str(self.attributes.get("classes", "[]"))))
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width of its images, in pixels."""
+        return cast(int, self.attributes["height"]), cast(int, self.attributes["width"])
+
+    @cached_property
+    def ids(self) -> tuple[str, ...]:
+        """The images' ids."""
+        return tuple(self.array("ids"))
+
+    @cached_property
+    def labels(self) -> NDArray[np.int32]:
+        """(n,) class indices, -1 where unknown."""
+        return self.array("labels")
+
+    @cached_property
+    def shape_labels(self) -> NDArray[np.int32]:
+        """(n,) class indices of the shape, -1 where unknown."""
+        return self.array("shape_labels")
+
+    @cached_property
+    def texture_labels(self) -> NDArray[np.int32]:
+        """(n,) class indices of the texture, -1 where unknown."""
+        return self.array("texture_labels")
+
+    @property
+    def thumbnails(self) -> NDArray[np.uint8]:
+        """(n, h, w, 3), read anew each time; ``array("thumbnails", rows)`` reads some."""
+        return self.array("thumbnails")
+
+
+class StoredCell(Table):
+    """What a store keeps of a cell.
+
+    Its ``rows`` are the images that have answers: which images a cell has is nowhere implied.
+
+    Args:
+        record: which cell.
+        parts: what is known of each part that was computed; of an image in several of them, the last counts.
+        sources: where the arrays lie.
+    """
+
+    def __init__(self, record: CellRecord, parts: Sequence[Facts], sources: Sequence[Source]) -> None:
+        super().__init__(record.title, sources)
+        self.record = record
+        self.done = _without(np.empty(0, np.int64), (part for part in parts if part.status == "done"))
+        self.failed = _without(self.rows, (part for part in parts if part.status == "failed"))
+
+    @property
+    def status(self) -> Literal["done", "failed"]:
+        """``failed`` while there are images for which it failed; the rows then are those that it has all the same."""
+        return "failed" if self.failed else "done"
+
+    @property
+    def error(self) -> str:
+        """The traceback of the first part that failed."""
+        return self.failed[0].error if self.failed else ""
+
+    @property
+    def attributes(self) -> dict[str, Scalar]:
+        """The facts on which all finished parts agree, and ``seconds`` in total."""
+        parts = [part.attributes for part in self.done]
+        agreed = {
+            name: value
+            for name, value in (parts[0] if parts else {}).items()
+            if all(name in part and part[name] == value for part in parts)
+        }
+        seconds = [float(part["seconds"] or 0) for part in parts if "seconds" in part]
+        return {**agreed, "seconds": sum(seconds)} if seconds else agreed
+
+    @property
+    def eps(self) -> tuple[float, ...] | float | None:
+        """The attack's budget: numbers along the second axis of every array, one number, or None."""
+        eps = self.attributes.get("eps")
+        return tuple(json.loads(eps)) if isinstance(eps, str) else eps
+
+
+def _without(rows: NDArray[np.int64], parts: Iterable[Facts]) -> tuple[Facts, ...]:
+    """Keep of each part the images that are neither in ``rows`` nor in a later part."""
+    kept: list[Facts] = []
+    for part in reversed(list(parts)):
+        left = np.setdiff1d(part.rows, rows)
+        if len(left):
+            kept.append(attrs.evolve(part, rows=left))
+            rows = np.union1d(rows, left)
+    return tuple(reversed(kept))

@@ -1,0 +1,225 @@
+"""The one writer of a store: parts as files of their own, and the single file in the end."""
+
+from __future__ import annotations
+
+import glob
+import io
+import shutil
+import uuid
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any, Self
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from shapebias.errors import StoreError
+from shapebias.files import new_file, write_atomically
+from shapebias.store.disk import WriterLock, explained
+from shapebias.store.layout import LIBVER, check_facts, write_dataset_part, write_header, write_part
+from shapebias.store.packing import write_store
+from shapebias.store.reader import Store
+from shapebias.store.records import CellRecord, DatasetPart, Header, Part
+from shapebias.store.scan import part_files, part_path, parts_folder
+from shapebias.store.stored import StoredCell
+from shapebias.store.table import open_file
+
+__all__ = ["PACK_BYTES", "Writer", "pack", "stray_files"]
+
+PACK_BYTES = 10**9
+
+
+class Writer:
+    """Writes a store, part by part; what was written stays, whatever happens to the process.
+
+    A part is built in memory, written under a temporary name, fsynced and renamed.  A writer holds the store's lock until
+    it is closed.
+
+    Args:
+        path: the store, for example ``run.h5``; made, or continued.
+        header: what the store says of itself.
+
+    Raises:
+        StoreError: another process is writing it, it is no store or one of a later version, or the folder cannot be
+            written.
+    """
+
+    def __init__(self, path: str | Path, header: Header) -> None:
+        self.path = Path(path)
+        with explained(self.path):
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            self._lock = WriterLock(self.path)
+            self._lock.acquire()
+            try:
+                self._store = self._begin(header)
+            except BaseException:
+                self._lock.release()
+                raise
+
+    def _begin(self, header: Header) -> Store:
+        """Look at what is there, clean up after writers that were killed, and write the header if it is another one."""
+        if self.path.is_dir():
+            raise StoreError(f"{self.path} is a folder; give the name of a file, for example {self.path}/run.h5")
+        exists = self.path.exists() or bool(part_files(self.path))
+        store = Store(self.path) if exists else None
+        for stray in stray_files(self.path):
+            _remove(stray)
+        if store is None or store.header != header:
+            self._put(parts_folder(self.path) / "header.h5", lambda root: write_header(root, header, "header"))
+        return store or Store(self.path)
+
+    @property
+    def store(self) -> Store:
+        """The reading view, as of now."""
+        self._store.refresh()
+        return self._store
+
+    def write(self, part: Part) -> None:
+        """Write a part; it is on the disk when this returns.
+
+        A failed part is kept until the same images are done; a failure never replaces what is done.
+
+        Raises:
+            StoreError: the disk is full, or the part's arrays do not fit its rows.
+        """
+        check_facts(part.attributes)
+        path = part_path(self.path, part.cell.key, _checked(part.cell.title, part.rows, part.arrays))
+        if part.status == "failed" and path.exists() and _is_done(path):
+            return
+        self._put(path, lambda root: write_part(root, part))
+
+    def write_dataset(self, part: DatasetPart) -> None:
+        """Write what is kept of some images of a data set; it is on the disk when this returns.
+
+        Raises:
+            StoreError: the disk is full, or the arrays do not fit the rows.
+        """
+        check_facts(part.attributes)
+        arrays = {
+            "ids": np.array(part.ids, dtype=object),
+            "labels": part.labels,
+            "shape_labels": part.shape_labels,
+            "texture_labels": part.texture_labels,
+            "thumbnails": part.thumbnails,
+        }
+        rows = _checked(part.dataset.title or part.dataset.canonical, part.rows, arrays)
+        self._put(part_path(self.path, part.dataset.key, rows), lambda root: write_dataset_part(root, part))
+
+    def _put(self, path: Path, fill: Callable[[h5py.File], None]) -> None:
+        buffer = io.BytesIO()
+        with h5py.File(buffer, "w", libver=LIBVER) as file:
+            fill(file)
+        with explained(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write_atomically(path, buffer.getbuffer())
+
+    def discard(self, cells: Iterable[CellRecord]) -> None:
+        """Forget some cells, and data sets that then no cell refers to.
+
+        Raises:
+            StoreError: the packed file has some of them, and the disk is too full for the new one.
+        """
+        store, keys = self.store, {cell.key for cell in cells}
+        kept = [cell for cell in store.cells() if cell.record.key not in keys]
+        named = {cell.record.dataset.key for cell in kept}
+        gone = keys | {dataset.record.key for dataset in store.datasets() if dataset.record.key not in named}
+        with explained(self.path):
+            packed = [source for cell in store.cells() if cell.record.key in keys for source in cell.sources if source.file]
+            if packed:
+                self._rewrite(store, kept)
+            for path in part_files(self.path):
+                if path.name.partition("-")[0] in gone:
+                    path.unlink()
+
+    def _rewrite(self, store: Store, cells: Iterable[StoredCell]) -> None:
+        cells = list(cells)
+        named = {cell.record.dataset.key for cell in cells}
+        datasets = [dataset for dataset in store.datasets() if dataset.record.key in named]
+        with new_file(self.path) as temporary:
+            write_store(temporary, store.header, datasets, cells)
+            store.close()
+
+    def pack(self, *, force: bool = False) -> bool:
+        """Put all parts into the single file, and remove them once it is in its place.
+
+        Args:
+            force: also where parts and file have more than 1 GB.
+
+        Returns:
+            False if it was not packed because of its size.
+
+        Raises:
+            StoreError: the disk has no room for the file; the parts stay.
+        """
+        parts = part_files(self.path)
+        if not parts:
+            return True
+        size = sum(path.stat().st_size for path in (*parts, self.path) if path.exists())
+        if size > PACK_BYTES and not force:
+            return False
+        store = self.store
+        with explained(self.path):
+            with new_file(self.path) as temporary:
+                write_store(temporary, store.header, store.datasets(), store.cells())
+                store.close()
+            folder = parts_folder(self.path)
+            retired = folder.with_name(f"{folder.name}.{uuid.uuid4().hex[:12]}.tmp")
+            folder.rename(retired)  # at one stroke: no reader sees half of the parts
+            shutil.rmtree(retired)
+        return True
+
+    def close(self) -> None:
+        """Give back the lock."""
+        self._store.close()
+        self._lock.release()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def pack(path: str | Path, *, force: bool = False) -> None:
+    """Put all parts of a store into its single file: see :meth:`Writer.pack`.
+
+    Raises:
+        StoreError: there is no store, another process is writing it, it is larger than 1 GB and ``force`` is not set, or
+            the disk has no room.
+    """
+    with Store(path) as store:
+        header = store.header
+    with Writer(path, header) as writer:
+        if not writer.pack(force=force):
+            raise StoreError(
+                f"{path} would have more than {PACK_BYTES / 1e9:g} GB and is as readable in parts; "
+                "pack it all the same with --force"
+            )
+
+
+def stray_files(path: Path) -> list[Path]:
+    """List what writers that were killed have left: temporary files and folders, which nobody reads."""
+    beside = path.parent.glob(f"{glob.escape(path.name)}.*.tmp")
+    return sorted([*beside, *parts_folder(path).rglob("*.tmp")])
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def _checked(title: str, rows: NDArray[Any], arrays: dict[str, NDArray[Any]] | Any) -> NDArray[Any]:
+    if len(rows) == 0 or (np.diff(rows) <= 0).any() or rows[0] < 0:
+        raise StoreError(f"{title}: the rows of a part must be ascending places of images, got {rows}")
+    for name, array in arrays.items():
+        if len(array) != len(rows):
+            raise StoreError(f"{title}: {name} has {len(array)} entries for {len(rows)} images")
+    return rows
+
+
+def _is_done(path: Path) -> bool:
+    with open_file(path) as file:
+        return str(file.attrs["status"]) == "done"

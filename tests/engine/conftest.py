@@ -1,0 +1,165 @@
+"""A tiny network and a file of plugins that misbehave on purpose."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import nn
+
+from shapebias.catalog import default_catalog
+
+MISBEHAVING = '''
+import attrs
+import torch
+import shapebias as sb
+
+
+@attrs.frozen
+class Raises:
+    def __call__(self, images, rng):
+        raise ZeroDivisionError("on purpose")
+
+
+@attrs.frozen
+class Smaller:
+    def __call__(self, images, rng):
+        return images[..., 1:]
+
+
+@attrs.frozen
+class Leaves:
+    def __call__(self, images, rng):
+        return images + 2
+
+
+@attrs.frozen
+class Masked:
+    """Paint the background black."""
+
+    def __call__(self, images, rng, mask):
+        return images * mask[:, None]
+
+
+@attrs.frozen
+class Partner:
+    def __call__(self, images, rng, partner):
+        return partner
+
+
+@attrs.frozen
+class Relabel:
+    """Say that the texture is now class 3."""
+
+    def __call__(self, images, rng):
+        return sb.Transformed(images, texture=torch.full((len(images),), 3, device=images.device))
+
+
+@attrs.frozen
+class NanModel:
+    def load(self, device):
+        return sb.Classifier(Nan(), classes=None)
+
+
+class Nan(torch.nn.Module):
+    def forward(self, images):
+        return torch.full((len(images), 8), float("nan"))
+
+
+@attrs.frozen
+class FlatMaps:
+    def __call__(self, model, images, targets, rng):
+        return images.sum(dim=(1, 2, 3))
+
+
+@attrs.frozen
+class TargetMaps:
+    """Maps that are the target class everywhere."""
+
+    target: str = sb.param("what is explained", default="label")
+
+    def __call__(self, model, images, targets, rng):
+        maps = targets.view(-1, 1, 1).expand(-1, *images.shape[-2:]).float()
+        return sb.Attributed(maps, {"brightness": images.mean(dim=(1, 2, 3))})
+
+
+@attrs.frozen
+class MapMean:
+    def __call__(self, model, images, targets, maps, rng):
+        return {"mean": maps.mean(dim=(1, 2))}
+
+
+@attrs.frozen
+class Brightness:
+    def __call__(self, model, images, targets, maps, rng):
+        assert maps is None
+        return {"mean": images.mean(dim=(1, 2, 3))}
+
+
+@attrs.frozen
+class Add:
+    """Add eps to every pixel."""
+
+    eps: tuple[float, ...] = sb.param("added", default=(0.1,), converter=sb.numbers)
+
+    def __call__(self, model, images, labels, rng):
+        views = [(images + eps).clamp(0, 1) for eps in self.eps]
+        return torch.stack(views) if len(views) > 1 else views[0]
+
+
+@sb.hookimpl
+def shapebias_transforms():
+    for name, target in {"raises": Raises, "smaller": Smaller, "leaves": Leaves, "relabel": Relabel}.items():
+        yield sb.TransformSpec(name, target)
+    yield sb.TransformSpec("masked", Masked, needs="mask")
+    yield sb.TransformSpec("partner", Partner, needs="partner")
+
+
+@sb.hookimpl
+def shapebias_attacks():
+    yield sb.AttackSpec("add", Add)
+
+
+@sb.hookimpl
+def shapebias_models():
+    yield sb.ModelSpec("nan", NanModel)
+
+
+@sb.hookimpl
+def shapebias_saliency():
+    yield sb.SaliencySpec("flat-maps", FlatMaps)
+    yield sb.SaliencySpec("target-maps", TargetMaps)
+
+
+@sb.hookimpl
+def shapebias_probes():
+    yield sb.ProbeSpec("map-mean", MapMean, needs_maps=True)
+    yield sb.ProbeSpec("image-brightness", Brightness)
+'''
+
+
+@pytest.fixture
+def plugins(tmp_path_factory, monkeypatch):
+    """Make the misbehaving plugins known for one test."""
+    folder = tmp_path_factory.mktemp("plugins")
+    (folder / "misbehaving.py").write_text(MISBEHAVING)
+    monkeypatch.setenv("SHAPEBIAS_PLUGINS_DIR", str(folder))
+    default_catalog.cache_clear()
+    yield folder
+    default_catalog.cache_clear()
+
+
+@pytest.fixture
+def network():
+    """An untrained network with eight outputs, always the same."""
+    with torch.random.fork_rng():
+        torch.manual_seed(1)
+        return nn.Sequential(
+            nn.Conv2d(3, 8, 5, stride=2),
+            nn.BatchNorm2d(8),
+            nn.ReLU(),
+            nn.Conv2d(8, 16, 5, stride=2),
+            nn.ReLU(),
+            nn.AdaptiveAvgPool2d(2),
+            nn.Flatten(),
+            nn.Linear(64, 8),
+        )
