@@ -176,7 +176,10 @@ class Answers(Protocol):
     logits: NDArray[np.floating[Any]] | None
 
     def top(self, k: int) -> NDArray[np.int64]:
-        """Return the k best classes of each image, (N, k), best first; ties go to the lower index."""
+        """Return the k best classes of each image, (N, k), best first; ties go to the lower index.
+
+        There are fewer columns where fewer classes were kept: the prediction alone where no scores were.
+        """
 
 
 class Maps(Protocol):

@@ -24,8 +24,8 @@ def _whole_numbers(value: int | Iterable[int]) -> tuple[int, ...]:
 class Accuracy:
     """Correct answers / images with a known label, in every cell.
 
-    Images without an answer (prediction -1) count as wrong, whatever k.  The column ``top`` says which k a row has; an
-    answer among the best k means something only where there are more than k classes, so other rows are left out.
+    Images without an answer (prediction -1) count as wrong, whatever k.  The column ``top`` says which k a row has.  A
+    k > 1 has no row where there are not more than k classes, or where the store has kept fewer than k.
 
     Args:
         top: the k's; ``(1, 5)`` gives top-1 and top-5 accuracy.
@@ -45,5 +45,6 @@ class Accuracy:
             if 1 < k >= len(answers.classes):
                 continue
             best = answers.prediction[:, None] if k == 1 else answers.top(k)
-            right = (best == answers.labels[:, None]).any(axis=1) & answered & known
-            yield record(answers, "accuracy", wilson(int(right.sum()), int(known.sum())), top=k)
+            if best.shape[1] == k:
+                right = (best == answers.labels[:, None]).any(axis=1) & answered & known
+                yield record(answers, "accuracy", wilson(int(right.sum()), int(known.sum())), top=k)

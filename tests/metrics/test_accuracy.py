@@ -51,6 +51,11 @@ def test_top_five_needs_more_than_five_classes():
     assert Accuracy()(FakeResults([five]))["top"].tolist() == [1]
 
 
+def test_top_five_needs_five_stored_classes():
+    people = FakeAnswers([0, 1], [0, 0], classes=tuple("abcdefg"))
+    assert Accuracy()(FakeResults([people]))["top"].tolist() == [1]
+
+
 def test_no_answer_is_wrong_for_every_k():
     answers = FakeAnswers([-1, 0], [0, 0], classes=tuple("abcdefg"), logits=np.eye(7)[[0, 0]])
     assert Accuracy()(FakeResults([answers]))["value"].tolist() == [0.5, 0.5]
