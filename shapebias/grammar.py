@@ -158,9 +158,9 @@ def parse_number(text: str) -> float:
     >>> parse_number("8/255") == 8 / 255
     True
     """
-    numerator, _, denominator = text.partition("/")
+    numerator, slash, denominator = text.partition("/")
     try:
-        number = float(numerator) / float(denominator or 1)
+        number = float(numerator) / float(denominator) if slash else float(text)
     except ZeroDivisionError:
         raise ValueError(f"{text!r} divides by zero") from None
     if math.isnan(number):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from shapebias.store.reader import Store
 from shapebias.store.records import CellRecord, ComponentRecord, DatasetPart, Header, Part, Scalar
+from shapebias.store.results import Results, open_store
 from shapebias.store.stored import Failure, StoredCell, StoredDataset
 from shapebias.store.writer import Writer, pack
 
@@ -14,10 +15,12 @@ __all__ = [
     "Failure",
     "Header",
     "Part",
+    "Results",
     "Scalar",
     "Store",
     "StoredCell",
     "StoredDataset",
     "Writer",
+    "open_store",
     "pack",
 ]
