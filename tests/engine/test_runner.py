@@ -89,7 +89,8 @@ def test_an_interrupted_run_goes_on_where_it_stopped(network, tmp_path):
         sb.run(study, tmp_path / "run.h5", progress=stop)
     with sb.open(tmp_path / "run.h5") as partial:
         assert set(partial.cells().condition) == {"clean"}
-    resumed, seen = [], sb.run(study, tmp_path / "run.h5", progress=lambda progress: resumed.append(progress.cell))
+    resumed = []
+    seen = sb.run(study, tmp_path / "run.h5", progress=lambda progress: resumed.append(progress.cell))
     assert not any(cell.endswith("clean") for cell in resumed)
     whole = sb.run(study, tmp_path / "whole.h5")
     for condition in CONDITIONS:
