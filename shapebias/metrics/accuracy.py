@@ -46,5 +46,5 @@ class Accuracy:
                 continue
             best = answers.prediction[:, None] if k == 1 else answers.top(k)
             if best.shape[1] == k:
-                right = (best == answers.labels[:, None]).any(axis=1) & answered & known
+                right = (best == answers.labels[:, None]).any(axis=1) & answered
                 yield record(answers, "accuracy", wilson(int(right.sum()), int(known.sum())), top=k)

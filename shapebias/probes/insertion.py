@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import attrs
-import torch
 from torch import Tensor
 
 from shapebias.classifier import Classifier
@@ -25,6 +24,7 @@ class Insertion:
         steps: number of equal steps.
         baseline: the empty picture; a blurred one has no edges that could look like an object of their own.
 
+    >>> import torch
     >>> colours = Classifier(torch.nn.Sequential(torch.nn.AdaptiveAvgPool2d(1), torch.nn.Flatten()))
     >>> rng = ImageRandom.for_images(seed=0, plugin="insertion", place=0, ids=["cat.png", "dog.png"])
     >>> images, targets, maps = torch.rand(2, 3, 32, 32), torch.tensor([0, 1]), torch.rand(2, 32, 32)
