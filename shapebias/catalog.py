@@ -107,7 +107,7 @@ class Catalog:
         Raises:
             UnknownNameError: nobody provides it, or more than one plugin does; every provider is named.
         """
-        kinds: tuple[Kind, ...] = (kind,) if isinstance(kind, str) else tuple(kind)  # type: ignore[assignment]
+        kinds: tuple[Kind, ...] = (kind,) if isinstance(kind, str) else tuple(kind)
         distribution, _, bare = name.rpartition("/")
         found = [entry for each in kinds for entry in self._entries.get((each, bare), [])]
         if distribution:
@@ -137,7 +137,7 @@ class Catalog:
         label, text = split_label(text)
         spelling = parse(text)
         entry = self.find(kind, spelling.name)
-        settings = build(entry.spec.load(), spelling)
+        settings: Any = build(entry.spec.load(), spelling)
         return Component(entry.spec, settings, entry.plugin.provider, label)
 
     def wrap(self, kind: Kind | Iterable[Kind], settings: object, label: str | None = None) -> Component:

@@ -20,7 +20,7 @@ from shapebias.grammar import Argument, Spelling, parse_number, quote, read_lite
 
 __all__ = ["Options", "Parameter", "build", "describe", "files_named", "numbers", "param", "spell"]
 
-_Target = TypeVar("_Target")
+_Target = TypeVar("_Target", bound=attrs.AttrsInstance)
 _Scalar = str | float | bool | None
 _BOUNDS: dict[str, Callable[[Any, Any], bool]] = {
     ">=": lambda value, bound: value >= bound,
@@ -42,7 +42,7 @@ class Options(Mapping[str, _Scalar]):
 
     def __init__(self, *mapping: Mapping[str, _Scalar], **options: _Scalar) -> None:
         merged = {**(mapping[0] if mapping else {}), **options}
-        self.__attrs_init__(tuple(sorted(merged.items())))  # type: ignore[attr-defined]
+        self.__attrs_init__(tuple(sorted(merged.items())))
 
     def __getitem__(self, key: str) -> _Scalar:
         return dict(self._items)[key]
@@ -342,7 +342,7 @@ def describe(cls: type) -> list[Parameter]:
 
 
 def _describe_default(default: object) -> str:
-    return "(none)" if isinstance(default, attrs.Factory | Options) else _spell_value(default)  # type: ignore[arg-type]
+    return "(none)" if isinstance(default, attrs.Factory | Options) else _spell_value(default)
 
 
 def files_named(settings: Any) -> list[Path]:

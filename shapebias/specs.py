@@ -37,12 +37,12 @@ _LEGAL_NAME = re.compile(r"[a-z][a-z0-9-]*")
 _LEGAL_TARGET = re.compile(r"[\w.]+:\w+")
 
 
-def _check_name(spec: Spec, _: object, name: object) -> None:
+def _check_name(spec: Spec, _: object, name: Any) -> None:
     if not isinstance(name, str) or not _LEGAL_NAME.fullmatch(name):
         raise PluginError(f"{type(spec).__name__} name {name!r}: use lower-case letters, digits and '-', letter first")
 
 
-def _check_target(spec: Spec, _: object, target: object) -> None:
+def _check_target(spec: Spec, _: object, target: Any) -> None:
     if not isinstance(target, type) and not (isinstance(target, str) and _LEGAL_TARGET.fullmatch(target)):
         raise PluginError(f"target of {spec.name!r} is {target!r}: give a class or the text 'package.module:Class'")
 

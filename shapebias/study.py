@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import tomllib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, TypeAlias, get_args, get_origin
+from typing import Annotated, Any, TypeAlias, get_args
 
 import attrs
 import cattrs
@@ -152,21 +153,33 @@ def _condition(given: object, label: str | None = None) -> Condition:
     return Condition(tuple(default_catalog().wrap(("transform", "attack"), step) for step in steps), label)
 
 
-def _each(read: Callable[..., Any]) -> Callable[[Any], tuple[Any, ...]]:
-    """Make a converter that accepts one thing, a list of things, or a mapping from labels to things."""
-
-    def convert(given: Any) -> tuple[Any, ...]:
-        if isinstance(given, Mapping):
-            return tuple(read(thing, label) for label, thing in given.items())
-        if isinstance(given, str) or not isinstance(given, Iterable):
-            return (read(given),)
-        return tuple(read(thing) for thing in given)
-
-    return convert
+def _each(read: Callable[..., Any], given: Any) -> tuple[Any, ...]:
+    """Read one thing, a list of things, or a mapping from labels to things."""
+    if isinstance(given, Mapping):
+        return tuple(read(thing, label) for label, thing in given.items())
+    if isinstance(given, str) or not isinstance(given, Iterable):
+        return (read(given),)
+    return tuple(read(thing) for thing in given)
 
 
-def _components(kind: Kind) -> Callable[[Any], tuple[Component, ...]]:
-    return _each(lambda given, label=None: _component(kind, given, label))
+def _datasets(given: Any) -> tuple[Component, ...]:
+    return _each(functools.partial(_component, "dataset"), given)
+
+
+def _models(given: Any) -> tuple[Component, ...]:
+    return _each(functools.partial(_component, "model"), given)
+
+
+def _saliency(given: Any) -> tuple[Component, ...]:
+    return _each(functools.partial(_component, "saliency"), given)
+
+
+def _probes(given: Any) -> tuple[Component, ...]:
+    return _each(functools.partial(_component, "probe"), given)
+
+
+def _conditions(given: Any) -> tuple[Condition, ...]:
+    return _each(_condition, given)
 
 
 def _check_logits(_: object, __: object, value: str) -> None:
@@ -211,11 +224,11 @@ class Study:
     ['stimuli:cue=conflict | timm:resnet18 | clean', 'stimuli:cue=conflict | timm:resnet18 | saturate:p=8']
     """
 
-    datasets: tuple[_Dataset, ...] = attrs.field(converter=_components("dataset"))
-    models: tuple[_Model, ...] = attrs.field(converter=_components("model"))
-    conditions: tuple[Condition, ...] = attrs.field(default=(CLEAN,), converter=_each(_condition))
-    saliency: tuple[_Saliency, ...] = attrs.field(default=(), converter=_components("saliency"))
-    probes: tuple[_Probe, ...] = attrs.field(default=(), converter=_components("probe"))
+    datasets: tuple[_Dataset, ...] = attrs.field(converter=_datasets)
+    models: tuple[_Model, ...] = attrs.field(converter=_models)
+    conditions: tuple[Condition, ...] = attrs.field(default=(CLEAN,), converter=_conditions)
+    saliency: tuple[_Saliency, ...] = attrs.field(default=(), converter=_saliency)
+    probes: tuple[_Probe, ...] = attrs.field(default=(), converter=_probes)
     seed: int = attrs.field(default=0, kw_only=True)
     limit: int | None = attrs.field(default=None, kw_only=True, validator=_check_count)
     saliency_limit: int | None = attrs.field(default=None, kw_only=True, validator=_check_count)
@@ -343,7 +356,7 @@ def _converter() -> cattrs.Converter:
         return structure
 
     converter.register_structure_hook_func(
-        lambda kind: get_origin(kind) is Annotated and get_args(kind)[0] is Component, structure_component
+        lambda kind: getattr(kind, "__origin__", None) is Component, structure_component
     )
     converter.register_structure_hook(Condition, lambda text, _: Condition.parse(str(text)))
     converter.register_structure_hook(int, strict(int))

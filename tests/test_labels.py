@@ -256,6 +256,20 @@ def test_named_outputs_never_go_by_position():
     )
 
 
+FOREIGN = {
+    "1,000 foreign classes": ([f"product {number}" for number in range(1000)], 1000),
+    "ten foreign classes": ([f"product {number}" for number in range(10)], 10),
+    "ten unnamed outputs": (None, 10),
+}
+
+
+@pytest.mark.parametrize(("model_classes", "outputs"), FOREIGN.values(), ids=FOREIGN)
+@pytest.mark.parametrize("dataset_classes", [imagenet_wnids(), ["tench"], ["cat", "dog"]], ids=["all", "some", "16"])
+def test_only_an_imagenet_model_is_mapped_from_imagenet(model_classes, outputs, dataset_classes):
+    with pytest.raises(LabelError, match="the model's outputs do not match the data set's classes"):
+        match_labels(model_classes, outputs, dataset_classes)
+
+
 def test_classes_that_imagenet_lacks_are_named_and_the_others_are_not():
     with pytest.raises(LabelError) as caught:
         match_labels(imagenet_wnids(), 1000, ["tench", "dog", "great_white_shark", "Hogwarts"])
@@ -265,6 +279,7 @@ def test_classes_that_imagenet_lacks_are_named_and_the_others_are_not():
     assert "no class 'Hogwarts'" in message
     assert "no class 'tench'" not in message
     assert "no class 'dog'" not in message
+    assert "do not mix" not in message
 
 
 def test_many_foreign_classes_are_counted():

@@ -19,7 +19,11 @@ __all__ = ["COMMANDS", "main"]
 COMMANDS = ("run", "results", "list", "show", "plugins", "verify", "pack", "merge")
 
 
-class Commands(click.Group):
+class _Failure(click.ClickException):
+    exit_code = 2  # 1 is for studies with failed cells
+
+
+class _Commands(click.Group):
     """Finds commands by their files, and turns the errors of shapebias into one message and exit status 2."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
@@ -40,13 +44,11 @@ class Commands(click.Group):
         except ShapebiasError as error:
             if ctx.params["verbose"]:
                 traceback.print_exception(error)
-            failure = click.ClickException(str(error))
-            failure.exit_code = 2  # 1 is for studies with failed cells
-            raise failure from error
+            raise _Failure(str(error)) from error
 
 
 @click.group(
-    cls=Commands,
+    cls=_Commands,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog=examples(
         "shapebias run -d stimuli:cue=conflict -m timm:resnet18 -t saturate:p=8 -o run.h5",

@@ -71,6 +71,7 @@ def _several(short: str, name: str, dest: str, help: str) -> Callable[[Any], Any
 @click.pass_context
 def command(
     ctx: click.Context,
+    /,
     study_file: Path | None,
     output: str,
     transforms: tuple[str, ...],

@@ -12,7 +12,7 @@ __all__ = ["command"]
 @click.command("verify", epilog=examples("shapebias verify run.h5"))
 @click.argument("file", metavar="RUN.h5")
 @click.pass_context
-def command(ctx: click.Context, file: str) -> None:
+def command(ctx: click.Context, /, file: str) -> None:
     """Check every checksum and reference in a results file; the exit status is 1 if anything is wrong."""
     from shapebias.store import verify
 

@@ -10,6 +10,8 @@ from shapebias.specs import DatasetSpec
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+_GEIRHOS = "Geirhos et al. 2019, ImageNet-trained CNNs are biased towards texture, section 2"
+
 
 @hookimpl
 def shapebias_datasets() -> Iterator[DatasetSpec]:
@@ -18,5 +20,21 @@ def shapebias_datasets() -> Iterator[DatasetSpec]:
         "stimuli",
         "shapebias.datasets.stimuli:Stimuli",
         summary="drawn pictures with a known shape, a known texture and an exact mask",
-        references=("Geirhos et al. 2019, ImageNet-trained CNNs are biased towards texture, section 2",),
+        references=(_GEIRHOS,),
+    )
+    yield DatasetSpec(
+        "folder",
+        "shapebias.datasets.folder:Folder",
+        summary="images in class folders, or in a folder with a CSV of labels",
+    )
+    yield DatasetSpec(
+        "cue-conflict",
+        "shapebias.datasets.cue_conflict:CueConflict",
+        summary="the published cue-conflict stimuli, edges and silhouettes, by their file names",
+        references=(_GEIRHOS,),
+    )
+    yield DatasetSpec(
+        "torchvision",
+        "shapebias.datasets.torchvision:TorchvisionDataset",
+        summary="any classification data set of torchvision",
     )

@@ -193,9 +193,7 @@ def write_header(root: h5py.Group, header: Header, kind: str) -> None:
     """Write what a store says of itself, and seal it."""
     mark(root, kind)
     versions = json.dumps(dict(header.versions), sort_keys=True)
-    write_attributes(
-        root, {"study": header.study, "seed": header.seed, "versions": versions, "device": header.device}
-    )
+    write_attributes(root, {"study": header.study, "seed": header.seed, "versions": versions, "device": header.device})
     seal(root)
 
 

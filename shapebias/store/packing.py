@@ -100,9 +100,7 @@ def _common(table: Table, examples: list[Stored]) -> Stored:
     return attrs.evolve(examples[0], values=examples[0].values.astype(dtype))
 
 
-def _copy(
-    source: h5py.Dataset, places: NDArray[np.int64], target: h5py.Dataset, targets: NDArray[np.int64]
-) -> None:
+def _copy(source: h5py.Dataset, places: NDArray[np.int64], target: h5py.Dataset, targets: NDArray[np.int64]) -> None:
     """Copy some images: chunk by chunk where each image has its own, so that nothing is compressed again."""
     if _has_chunks_of_images(source) and _storage(source) == _storage(target):
         corners = [range(0, size, chunk) for size, chunk in zip(source.shape[1:], source.chunks[1:], strict=True)]

@@ -316,7 +316,9 @@ def _fits(view: Any, role: str, wanted: Any) -> bool:
 
 
 def _named_view(view: _View) -> str:
-    return view.cell.record.title + (f" | eps={spell_scalar(view.eps)}" if view.at is not None and view.eps is not None else "")
+    return view.cell.record.title + (
+        f" | eps={spell_scalar(view.eps)}" if view.at is not None and view.eps is not None else ""
+    )
 
 
 def open_store(path: str | Path) -> Results:

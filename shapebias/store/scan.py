@@ -112,4 +112,3 @@ def _dataset(group: h5py.Group) -> ComponentRecord:
     if record is None:
         raise ValueError(f"{group.name} names no data set")
     return record
-

@@ -131,7 +131,9 @@ class Table:
             return pieces[0][1]
         shapes = {piece.shape[1:] for _, piece in pieces}
         if len(shapes) > 1:
-            raise StoreError(f"{self.name}: parts of {name!r} differ in shape: {sorted(shapes)}; see 'shapebias verify'")
+            raise StoreError(
+                f"{self.name}: parts of {name!r} differ in shape: {sorted(shapes)}; see 'shapebias verify'"
+            )
         joined = np.empty((len(places), *shapes.pop()), np.result_type(*(piece.dtype for _, piece in pieces)))
         for chosen, piece in pieces:
             joined[chosen] = piece

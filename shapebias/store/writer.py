@@ -125,7 +125,9 @@ class Writer:
         named = {cell.record.dataset.key for cell in kept}
         gone = keys | {dataset.record.key for dataset in store.datasets() if dataset.record.key not in named}
         with explained(self.path):
-            packed = [source for cell in store.cells() if cell.record.key in keys for source in cell.sources if source.file]
+            packed = [
+                source for cell in store.cells() if cell.record.key in keys for source in cell.sources if source.file
+            ]
             if packed:
                 self._rewrite(store, kept)
             for path in part_files(self.path):
