@@ -70,7 +70,7 @@ class _View:
 
 @attrs.frozen(eq=False)
 class StoredAnswers(_View):
-    """The answers of one model to one data set under one condition, at one eps; see :class:`shapebias.contracts.Answers`."""
+    """The answers of one model under one condition, at one eps; see :class:`shapebias.contracts.Answers`."""
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -112,16 +112,11 @@ class StoredAnswers(_View):
     def top(self, k: int) -> NDArray[np.int64]:
         """Return the k best classes of each image, (n, k), best first; ties go to the class that comes first.
 
-        Raises:
-            StoreError: fewer classes were kept.
+        There are fewer columns where fewer classes were kept.
         """
         if self.logits is not None:
             return np.argsort(-self.logits, axis=1, kind="stable")[:, :k].astype(np.int64)
-        if k == 1:
-            return self.prediction[:, None]
         best = self.read("top_classes") if "top_classes" in self.cell.names else self.prediction[:, None]
-        if k > best.shape[1]:
-            raise StoreError(f"{self.cell.record.title} keeps the best {best.shape[1]} classes; run with logits=full")
         return best[:, :k].astype(np.int64)
 
 
@@ -175,8 +170,8 @@ class Results:
     Args:
         source: the results file, or an open store.
 
-    A selector (``dataset``, ``model``, ``condition``, ...) is a title, or a canonical text; one that is left out must not
-    be needed to tell the cells apart.
+    A selector (``dataset``, ``model``, ``condition``, ...) is a title, or a canonical text; one that is left out must
+    not be needed to tell the cells apart.
     """
 
     def __init__(self, source: str | Path | Store) -> None:
@@ -265,7 +260,7 @@ class Results:
 
     def probe(self, probe: str, **selectors: Any) -> Mapping[str, NDArray[Any]]:
         """Return the arrays of one probe, by name; ``method`` selects among saliency methods."""
-        values: Mapping[str, NDArray[Any]] = self._one(self.values(), {"probe": probe, **selectors}).values
+        values: Mapping[str, NDArray[Any]] = self._one(self.values(), {"probe": probe, **selectors}).values  # noqa: PD011 - no data frame
         return values
 
     def _one(self, views: list[Any], selectors: Mapping[str, Any]) -> Any:

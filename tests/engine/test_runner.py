@@ -224,6 +224,8 @@ def test_top_k_keeps_the_best_classes(network, tmp_path):
     best = np.argsort(-full.logits(), axis=1, kind="stable")[:, :3]
     (answers,) = top.answers()
     np.testing.assert_array_equal(answers.top(3), best)
+    np.testing.assert_array_equal(answers.top(5), best)  # no more were kept
+    assert top.metric("accuracy:top=1,3,5")["top"].tolist() == [1, 3]
     assert answers.logits is None
     np.testing.assert_array_equal(top.prediction(), full.prediction())
 
