@@ -127,7 +127,7 @@ def _is_union(kind: Any) -> bool:
     return get_origin(kind) in (Union, types.UnionType)
 
 
-def _fits(value: object, kind: Any) -> bool:
+def _fits(value: object, kind: Any) -> bool:  # noqa: PLR0911 - one line a type
     if _is_union(kind):
         return any(_fits(value, member) for member in get_args(kind))
     if get_origin(kind) is Literal:

@@ -75,7 +75,7 @@ def overview(results: Results) -> pd.DataFrame:
 
 
 def echo_overview(results: Results) -> None:
-    """Write the overview in few columns: each number with its interval, each ratio with its counts."""
+    """Write the overview in few columns, each number with its interval and counts; then the cells that it lacks."""
     import pandas as pd
 
     rows = [
@@ -85,6 +85,11 @@ def echo_overview(results: Results) -> None:
         for row in _records(overview(results))
     ]
     _echo_frame(pd.DataFrame(rows))
+    cells = results.cells()
+    others = cells[cells["saliency"].notna() | cells["probe"].notna() | (cells["status"] != "done")]
+    if rows and len(others):
+        click.echo()
+    _echo_frame(others)
 
 
 def _with_interval(row: Mapping[str, Any], name: str) -> str | None:

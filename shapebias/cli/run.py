@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -105,8 +106,8 @@ def command(
         ctx.exit(130)  # 128 + SIGINT, as shells have it
     if not quiet:
         _echo_summary(results, output)
-    for cell in results.failures:
-        click.echo(f"Failed: {cell.record.title}: {cell.error.strip().splitlines()[-1]}", err=True)
+    for failure in results.failures:
+        click.echo(f"Failed: {failure.record.title}: {_reason(failure.error)}", err=True)
     ctx.exit(1 if results.failures else 0)
 
 
@@ -130,3 +131,11 @@ def _echo_summary(results: Results, output: str) -> None:
 
     echo_overview(results)
     click.echo(f"\nResults are in {output}; see 'shapebias results {output}'.")
+
+
+def _reason(error: str) -> str:
+    """Pick out of a traceback the line that says what is wrong: the first after its last frame."""
+    lines = error.strip().splitlines()
+    last_frame = max((place for place, line in enumerate(lines) if line.startswith('  File "')), default=-1)
+    message = next((line for line in lines[last_frame + 1 :] if not line.startswith(" ")), lines[-1])
+    return re.sub(r"^[\w.]+\.(?=\w+:)", "", message)

@@ -1,0 +1,64 @@
+"""The command line answers at once: nothing heavy is imported before it is needed."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import shapebias
+
+HEAVY = {"torch", "torchvision", "timm", "numpy", "pandas", "scipy", "h5py", "PIL", "safetensors"}
+ROOMS = ("attacks", "datasets", "metrics", "models", "probes", "saliency", "transforms")
+LIGHT = ("study", "catalog", "plugins", "hookspecs", "specs", "params", "grammar", "errors", "contracts", "cli", *ROOMS)
+
+
+def imported_by(code: str) -> set[str]:
+    """Run Python code in a process of its own and return the top-level packages that it has imported."""
+    report = "\nimport sys\nprint('IMPORTED', *sorted({name.partition('.')[0] for name in sys.modules}))"
+    done = subprocess.run([sys.executable, "-c", code + report], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return set(done.stdout.rpartition("IMPORTED")[2].split())
+
+
+def test_heavy_imports_are_seen():
+    assert "numpy" in imported_by("import shapebias.metrics.accuracy")
+
+
+def test_the_package_imports_next_to_nothing():
+    assert not imported_by("import shapebias") & {*HEAVY, "attrs", "cattrs", "click", "pluggy", "rich"}
+
+
+@pytest.mark.parametrize("module", LIGHT)
+def test_modules_from_study_down_and_hooks_are_light(module):
+    assert not imported_by(f"import shapebias.{module}") & HEAVY
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["--version"], ["list"], ["plugins"], ["run", "--help"], ["results", "--help"]]
+)
+def test_commands_answer_without_heavy_imports(arguments):
+    code = f"from shapebias.cli import main\nassert not main({arguments}, standalone_mode=False)"
+    assert not imported_by(code) & HEAVY
+
+
+def test_reading_a_condition_loads_only_its_plugin():
+    code = "from shapebias.study import Condition\nCondition.parse('saturate:p=8')"
+    assert not imported_by(code) & {"torchvision", "timm", "h5py"}
+
+
+def test_public_names_are_declared_once_for_people_and_once_for_type_checkers():
+    tree = ast.parse(Path(shapebias.__file__).read_text(encoding="utf-8"))
+    guarded = next(node for node in tree.body if isinstance(node, ast.If))
+    imports = [node for node in guarded.body if isinstance(node, ast.ImportFrom)]
+    typed = {alias.asname or alias.name: f"{node.module}.{alias.name}" for node in imports for alias in node.names}
+
+    assert {*typed, "__version__"} == set(shapebias.__all__) == set(dir(shapebias))
+    for name, home in typed.items():
+        module, _, original = home.rpartition(".")
+        assert getattr(shapebias, name) is getattr(sys.modules[module], original)
+    with pytest.raises(AttributeError, match="no attribute 'stduy'"):
+        _ = shapebias.stduy
