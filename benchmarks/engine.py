@@ -2,9 +2,9 @@
 
     python benchmarks/engine.py [--images 320] [--rounds 5] [--device cpu]
 
-``run`` decodes the files, writes every part and packs the store; the loop works on tensors that are already in memory and
-keeps nothing but the predictions.  Both are checked to predict the same, then timed in turn; the medians and the ratio
-of each pair are printed.
+``run`` decodes the files, writes every part and packs the store; the loop works on tensors that are already in memory
+and keeps nothing but the predictions.  Both are checked to predict the same, then timed in turn; the medians and the
+ratio of each pair are printed.
 """
 
 from __future__ import annotations

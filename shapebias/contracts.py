@@ -2,7 +2,8 @@
 
 No class here needs to be inherited: they are protocols for readers and type checkers, and small values that plugins
 return.  A target is a frozen attrs class whose fields are its parameters (:func:`shapebias.params.param`).  One that
-holds weights or other state has ``load(device)``, which returns the callable; without ``load`` it is itself the callable.
+holds weights or other state has ``load(device)``, which returns the callable; without ``load`` it is itself the
+callable.
 
 Shapes: N images, H rows, W columns, C classes.  Pixels are float in [0, 1] everywhere outside a model.
 """
@@ -141,7 +142,7 @@ class Attributed:
 
 
 class Saliency(Protocol):
-    """Says where the answer comes from.  A parameter ``target`` (label, prediction, INDEX) chooses what is explained."""
+    """Says where the answer comes from; a parameter ``target`` (label, prediction, INDEX) chooses what is explained."""
 
     def __call__(self, model: Classifier, images: Tensor, targets: Tensor, rng: ImageRandom) -> Tensor | Attributed:
         """Return maps (N, H, W); ``targets`` are (N,) class indices."""
@@ -160,7 +161,7 @@ class Answers(Protocol):
     """The stored answers of one model to one data set under one condition, at one eps: what metrics work on.
 
     ``labels`` are the classes asked for, ``shape_labels`` and ``texture_labels`` are -1 where unknown, ``prediction``
-    is -1 where no answer was given; ``logits`` are the scores in the data set's classes, or None where they were not kept.
+    is -1 where no answer was given; ``logits`` are the scores in the data set's classes, or None where not kept.
     """
 
     dataset: str

@@ -38,11 +38,11 @@ def sha256(path: str | Path) -> str:
 
 
 def fingerprint(path: str | Path) -> str:
-    """Hash what a path stands for: the content of a file, the listing of a folder.
+    r"""Hash what a path stands for: the content of a file, the listing of a folder.
 
-    A folder's fingerprint is the SHA-256 over ``"NAME\\0SIZE\\n"`` of every regular file in it, at any depth, where NAME is
-    the path below the folder with ``/`` and the names are sorted.  Reading the content of a whole data set before each
-    run would take minutes; an image replaced by another of equal size goes unnoticed.
+    A folder's fingerprint is the SHA-256 over ``"NAME\0SIZE\n"`` of every regular file in it, at any depth, where
+    NAME is the path below the folder with ``/`` and the names are sorted.  Reading the content of a whole data set
+    before each run would take minutes; an image replaced by another of equal size goes unnoticed.
 
     Args:
         path: a file or a folder.

@@ -1,7 +1,7 @@
 """The seven hooks of shapebias.
 
-A plugin is a module (or an object) with some of these functions, marked with ``@shapebias.hookimpl`` and announced by an
-entry point in the group ``shapebias``.  Each hook is called once, without arguments, when the catalog is made, and
+A plugin is a module (or an object) with some of these functions, marked with ``@shapebias.hookimpl`` and announced by
+an entry point in the group ``shapebias``.  Each hook is called once, without arguments, when the catalog is made, and
 yields specs.  Hooks are pure and cheap: two calls give equal specs, and nothing heavy is imported, because
 ``shapebias list`` must answer at once.  A hook that raises becomes a problem of that plugin alone.
 """

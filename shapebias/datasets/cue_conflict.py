@@ -21,9 +21,10 @@ __all__ = ["CueConflict"]
 class CueConflict:
     """Stimuli in folders of their shape, with the texture in the file's name, as ``cat/cat7-elephant1.png``.
 
-    Geirhos et al. 2019, "ImageNet-trained CNNs are biased towards texture".  Files without a texture word (``cat1.png``:
-    edges, silhouettes) have a shape only; files such as ``cat1-cat3.png`` have both, without a conflict.  Images are never
-    resized.  The classes are the 16 entry-level classes where the folders are among them, else the folder names.
+    Geirhos et al. 2019, "ImageNet-trained CNNs are biased towards texture".  Files without a texture word
+    (``cat1.png``: edges, silhouettes) have a shape only; files such as ``cat1-cat3.png`` have both, without a
+    conflict.  Images are never resized.  The classes are the 16 entry-level classes where the folders are among them,
+    else the folder names.
 
     Raises:
         DataError: the folder is missing, a class folder is empty, a texture word is no class, an image is damaged.

@@ -7,7 +7,6 @@ import hashlib
 import inspect
 import threading
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import attrs

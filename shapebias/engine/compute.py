@@ -60,8 +60,7 @@ class Computer:
             first = next(parts, None)
             if first is not None and first.status == "done":
                 yield _dataset_part(work, pictures)
-            for part in itertools.chain([first] if first else [], parts):
-                yield part
+            yield from itertools.chain([first] if first else [], parts)
         finally:
             pictures.close()
 

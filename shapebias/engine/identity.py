@@ -1,4 +1,4 @@
-"""What makes a stored answer the one that a study asks for: texts, files and settings; and what to say when they differ."""
+"""What makes a stored answer the one that a study asks for: texts, files, settings; and what to say if they differ."""
 
 from __future__ import annotations
 

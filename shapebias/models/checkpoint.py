@@ -1,8 +1,8 @@
 """``checkpoint:FILE``: a network trained here, from one safetensors file that says what the network is.
 
 The metadata of a safetensors file are pairs of text.  Ours are ``shapebias_checkpoint`` (version of this format),
-``class`` (where the settings of the architecture are defined), ``model`` (the settings, spelled), ``classes``, ``mean``,
-``std``, ``input_size``, ``interpolation`` (JSON), and whatever training adds about itself.
+``class`` (where the settings of the architecture are defined), ``model`` (the settings, spelled), ``classes``,
+``mean``, ``std``, ``input_size``, ``interpolation`` (JSON), and whatever training adds about itself.
 """
 
 from __future__ import annotations

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from shapebias.store.merging import merge
 from shapebias.store.reader import Store
 from shapebias.store.records import CellRecord, ComponentRecord, DatasetPart, Header, Part, Scalar
 from shapebias.store.results import Results, open_store
 from shapebias.store.stored import Failure, StoredCell, StoredDataset
+from shapebias.store.verifying import verify
 from shapebias.store.writer import Writer, pack
 
 __all__ = [
@@ -21,6 +23,8 @@ __all__ = [
     "StoredCell",
     "StoredDataset",
     "Writer",
+    "merge",
     "open_store",
     "pack",
+    "verify",
 ]

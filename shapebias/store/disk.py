@@ -44,8 +44,8 @@ def explained(path: Path) -> Iterator[None]:
 class Patient(io.RawIOBase):
     """A file that HDF5 writes to, and that never fails in its face.
 
-    HDF5 ends the process when a write fails (a full disk, most often).  This file remembers the first failure, drops what
-    comes after it, and raises it when :meth:`check` is called between two calls of HDF5.
+    HDF5 ends the process when a write fails (a full disk, most often).  This file remembers the first failure, drops
+    what comes after it, and raises it when :meth:`check` is called between two calls of HDF5.
 
     Args:
         path: a file to make.

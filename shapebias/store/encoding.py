@@ -169,7 +169,8 @@ def _chunks(shape: tuple[int, ...], itemsize: int, name: str) -> tuple[int, ...]
 
 def plain(value: Any) -> str | int | float | bool:
     """Give an attribute's value its Python type."""
-    return value.item() if isinstance(value, np.generic) else value
+    native: str | int | float | bool = value.item() if isinstance(value, np.generic) else value
+    return native
 
 
 def datasets_of(group: h5py.Group) -> Iterator[h5py.Dataset]:
@@ -183,7 +184,7 @@ def datasets_of(group: h5py.Group) -> Iterator[h5py.Dataset]:
 
 
 def digest(group: h5py.Group) -> str:
-    """Compute the SHA-256 over all that describes a group: its attributes, and type, shape and attributes of its arrays.
+    """Compute the SHA-256 over all that describes a group: its attributes, and what describes its arrays.
 
     It is taken of the JSON text (sorted keys, ASCII) of ``{"attributes": {NAME: VALUE}, "arrays": {NAME: [TYPE, SHAPE,
     {NAME: VALUE}]}}``, without the attribute ``digest`` itself.

@@ -76,7 +76,7 @@ def check_format(root: h5py.Group) -> str:
     name = root.file.filename
     if root.attrs.get("format") != FORMAT:
         raise StoreError(f"{name} is an HDF5 file but no shapebias store; choose another output")
-    version = plain(root.attrs["format_version"])
+    version = int(plain(root.attrs["format_version"]))
     if version > FORMAT_VERSION:
         raise StoreError(
             f"{name} has format version {version}; this shapebias reads up to version {FORMAT_VERSION}: "

@@ -94,8 +94,8 @@ class Part:
         rows: (n,) places of the images in the data set, ascending.
         arrays: per-image arrays by name, first axis n: ``prediction``, ``logits`` (or ``top_scores`` and
             ``top_classes``), ``maps``, ``images``, ``extras/NAME``, ``values/NAME``.  A cell with an eps axis has
-            (n, E, ...) arrays and an attribute ``eps``.  ``labels``, ``shape_labels``, ``texture_labels`` stand here where
-            the condition changed them.
+            (n, E, ...) arrays and an attribute ``eps``.  ``labels``, ``shape_labels``, ``texture_labels`` stand here
+            where the condition changed them.
         attributes: facts about the computation: device, precision, seconds, mapping, ...; ``eps`` is a number, or a
             JSON list where there is an eps axis.
         status: ``done`` or ``failed``.
@@ -120,7 +120,7 @@ class DatasetPart:
         ids: n image ids.
         labels, shape_labels, texture_labels: (n,) class indices, -1 where unknown.
         thumbnails: (n, h, w, 3) uint8.
-        attributes: ``classes`` (JSON list), ``height``, ``width``, ``images`` (number in the whole data set), ``fingerprint``.
+        attributes: ``classes`` (JSON list), ``height``, ``width``, ``images`` (number in the whole data set).
     """
 
     dataset: ComponentRecord

@@ -242,7 +242,8 @@ class Results:
         Raises:
             StoreError: no cell fits, or several do; the candidates are named.
         """
-        return self._one(self.answers(), selectors).read("logits")
+        logits: NDArray[Any] = self._one(self.answers(), selectors).read("logits")
+        return logits
 
     def prediction(self, **selectors: Any) -> NDArray[np.int64]:
         """Return the predicted classes of one cell, (n,); selectors and errors as in :meth:`logits`."""
@@ -251,7 +252,8 @@ class Results:
 
     def images(self, **selectors: Any) -> NDArray[Any]:
         """Return the images as the model saw them, (n, 3, H, W), where the study kept them."""
-        return self._one(self.answers(), selectors).read("images")
+        images: NDArray[Any] = self._one(self.answers(), selectors).read("images")
+        return images
 
     def saliency(self, **selectors: Any) -> NDArray[np.float32]:
         """Return the maps of one cell, (n, H, W); ``method`` selects among saliency methods."""

@@ -33,8 +33,8 @@ PACK_BYTES = 10**9
 class Writer:
     """Writes a store, part by part; what was written stays, whatever happens to the process.
 
-    A part is built in memory, written under a temporary name, fsynced and renamed.  A writer holds the store's lock until
-    it is closed.
+    A part is built in memory, written under a temporary name, fsynced and renamed.  A writer holds the store's lock
+    until it is closed.
 
     Args:
         path: the store, for example ``run.h5``; made, or continued.
@@ -187,8 +187,8 @@ def pack(path: str | Path, *, force: bool = False) -> None:
     """Put all parts of a store into its single file: see :meth:`Writer.pack`.
 
     Raises:
-        StoreError: there is no store, another process is writing it, it is larger than 1 GB and ``force`` is not set, or
-            the disk has no room.
+        StoreError: there is no store, another process is writing it, it is larger than 1 GB and ``force`` is not set,
+            or the disk has no room.
     """
     with Store(path) as store:
         header = store.header
