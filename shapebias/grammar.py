@@ -172,7 +172,7 @@ def _spell_number(value: float) -> str:
     """Spell a number as short as is exact: ``8``, ``0.1``, ``8/255``."""
     if isinstance(value, int) or (value.is_integer() and abs(value) < 1e15):
         return str(int(value))
-    decimal = repr(value).replace("e+", "e")
+    decimal = repr(float(value)).replace("e+", "e")
     fraction = Fraction(value).limit_denominator(1024) if abs(value) < 1e6 else Fraction(0)
     exact = fraction and fraction.numerator / fraction.denominator == value
     return f"{fraction.numerator}/{fraction.denominator}" if exact and len(decimal) > 8 else decimal

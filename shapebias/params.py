@@ -7,51 +7,26 @@ identifies a result, and the tables of ``shapebias show``.
 from __future__ import annotations
 
 import functools
-import types
 import typing
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Any, Literal, TypeVar, Union, get_args, get_origin
+from typing import Any, TypeVar
 
 import attrs
 
-from shapebias.errors import SpellingError, listed, suggestion
-from shapebias.grammar import Argument, Spelling, parse_number, quote, read_literal, spell_scalar
+from shapebias.errors import PluginError, SpellingError, listed, suggestion
+from shapebias.grammar import Argument, Spelling, quote, read_literal, spell_scalar
+from shapebias.values import Options, fits, has_spelling, is_list, read, type_text
 
 __all__ = ["Options", "Parameter", "build", "describe", "files_named", "numbers", "param", "spell"]
 
 _Target = TypeVar("_Target", bound=attrs.AttrsInstance)
-_Scalar = str | float | bool | None
 _BOUNDS: dict[str, Callable[[Any, Any], bool]] = {
     ">=": lambda value, bound: value >= bound,
     ">": lambda value, bound: value > bound,
     "<=": lambda value, bound: value <= bound,
     "<": lambda value, bound: value < bound,
 }
-
-
-@attrs.frozen(init=False)
-class Options(Mapping[str, _Scalar]):
-    """Free-form options of a constructor, spelled ``prefix.key=value`` where ``prefix`` is the field's name.
-
-    >>> Options(pad_type="same")["pad_type"]
-    'same'
-    """
-
-    _items: tuple[tuple[str, _Scalar], ...]
-
-    def __init__(self, *mapping: Mapping[str, _Scalar], **options: _Scalar) -> None:
-        merged = {**(mapping[0] if mapping else {}), **options}
-        self.__attrs_init__(tuple(sorted(merged.items())))
-
-    def __getitem__(self, key: str) -> _Scalar:
-        return dict(self._items)[key]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(dict(self._items))
-
-    def __len__(self) -> int:
-        return len(self._items)
 
 
 def numbers(value: float | Iterable[float]) -> tuple[float, ...]:
@@ -81,7 +56,8 @@ def param(
         default: its default; without one the parameter must be given.
         ge, gt, le, lt: bounds of the number, or of every number of a list.
         unit: unit of the number, for example ``"pixel value"``.
-        converter: applied first, for example :func:`numbers`.
+        converter: applied first, for example :func:`numbers`; without one, text becomes a path and a list a tuple where
+            only these fit.
 
     >>> @attrs.frozen
     ... class Blur:
@@ -93,10 +69,21 @@ def param(
     bounds = {sign: limit for sign, limit in {">=": ge, ">": gt, "<=": le, "<": lt}.items() if limit is not None}
     return attrs.field(
         default=default,
-        converter=converter,
+        converter=converter or attrs.Converter(_accept, takes_self=True, takes_field=True),
         validator=_validate,
         metadata={"help": help, "unit": unit, "bounds": bounds},
     )
+
+
+def _accept(value: object, instance: Any, field: attrs.Attribute[Any]) -> object:
+    """Take what Python users write: text for a path, a list for a tuple."""
+    cls: type = type(instance)
+    kind = field_types(cls)[field.name]
+    if isinstance(value, list):
+        return tuple(value)
+    if isinstance(value, str) and not fits(value, kind) and fits(Path(value), kind):
+        return Path(value)
+    return value
 
 
 def _validate(instance: object, field: attrs.Attribute[Any], value: object) -> None:
@@ -108,7 +95,7 @@ def _validate(instance: object, field: attrs.Attribute[Any], value: object) -> N
 def _problem(cls: type, field: attrs.Attribute[Any], value: object) -> str | None:
     """Say what is wrong with a field's value, if anything: first its type, then its bounds."""
     kind = field_types(cls)[field.name]
-    if not _fits(value, kind):
+    if not fits(value, kind):
         return f"must be {type_text(kind)}, got {value!r}"
     for number in value if isinstance(value, tuple) else (value,):
         for sign, limit in field.metadata.get("bounds", {}).items():
@@ -119,84 +106,30 @@ def _problem(cls: type, field: attrs.Attribute[Any], value: object) -> str | Non
 
 @functools.cache
 def field_types(cls: type) -> dict[str, Any]:
-    """Resolve the annotations of an attrs class."""
-    return typing.get_type_hints(cls)
+    """Resolve the types of the parameters of a settings class.
 
-
-def _is_union(kind: Any) -> bool:
-    return get_origin(kind) in (Union, types.UnionType)
-
-
-def _fits(value: object, kind: Any) -> bool:  # noqa: PLR0911 - one line a type
-    if _is_union(kind):
-        return any(_fits(value, member) for member in get_args(kind))
-    if get_origin(kind) is Literal:
-        return value in get_args(kind)
-    if get_origin(kind) is tuple:
-        return isinstance(value, tuple) and all(_fits(item, get_args(kind)[0]) for item in value)
-    if kind is None or kind is type(None):
-        return value is None
-    if kind is float:
-        return isinstance(value, int | float) and not isinstance(value, bool)
-    if kind is int:
-        return isinstance(value, int) and not isinstance(value, bool)
-    return isinstance(value, get_origin(kind) or kind)
-
-
-def type_text(kind: Any) -> str:
-    """Name a type as a user would: ``a number``, ``one of a|b``, ``a file``.
-
-    >>> type_text(float), type_text(Literal["linf", "l2"]), type_text(tuple[int, ...])
-    ('a number', 'one of linf|l2', 'a list (each a whole number)')
+    Raises:
+        PluginError: a type cannot be resolved at run time, or is not one that text can spell.
     """
-    if _is_union(kind):
-        return " or ".join(type_text(member) for member in get_args(kind))
-    if get_origin(kind) is Literal:
-        members = [str(member) for member in get_args(kind)]
-        return members[0] if len(members) == 1 else "one of " + "|".join(members)
-    if get_origin(kind) is tuple:
-        return f"a list (each {type_text(get_args(kind)[0])})"
-    names = {int: "a whole number", float: "a number", bool: "true or false", str: "text", Path: "a path"}
-    return {**names, type(None): "none", Options: "free options"}.get(kind, str(kind))
+    try:
+        hints = typing.get_type_hints(cls)
+    except NameError as error:
+        raise PluginError(
+            f"{cls.__qualname__}: {error}; import the types of parameters for real, not under TYPE_CHECKING alone"
+        ) from error
+    kinds = {field.name: hints.get(field.name) for field in _parameters(cls)}
+    for name, kind in kinds.items():
+        if not has_spelling(kind):
+            raise PluginError(
+                f"{cls.__qualname__}: {name} has the type {kind}, which no text can spell; use int, float, bool, str, "
+                "Path, Literal, tuple[X, ...], unions of these, or Options"
+            )
+    return kinds
 
 
-def _read(values: Sequence[Argument], kind: Any) -> Any:
-    """Give the text of one parameter its type; ``ValueError`` where it has none."""
-    if get_origin(kind) is tuple:
-        if len(values) == 1 and values[0].text == "" and not values[0].quoted:
-            return ()
-        return tuple(_read([value], get_args(kind)[0]) for value in values)
-    if _is_union(kind):
-        return _read_union(values, get_args(kind))
-    (value,) = values
-    if kind in (str, Path):
-        return kind(value.text)
-    if get_origin(kind) is Literal:
-        return next(member for member in get_args(kind) if str(member) == value.text)
-    return _read_plain(value, kind)
-
-
-def _read_union(values: Sequence[Argument], members: Sequence[Any]) -> Any:
-    """Try the narrow types before text and paths, which take anything."""
-    for member in sorted(members, key=lambda member: member in (str, Path)):
-        if len(values) == 1 and values[0].quoted and member not in (str, Path):
-            continue
-        try:
-            return _read(values, member)
-        except (ValueError, StopIteration):
-            continue
-    raise ValueError
-
-
-def _read_plain(value: Argument, kind: Any) -> Any:
-    literal = read_literal(value.text)
-    if kind is float:
-        return parse_number(value.text)
-    if kind is int and isinstance(literal, float) and literal.is_integer() and "/" not in value.text:
-        return int(literal)  # 1e4 is a whole number
-    if kind in (int, bool, type(None)) and type(literal) is kind:
-        return literal
-    raise ValueError
+def _parameters(cls: type) -> list[attrs.Attribute[Any]]:
+    """List the fields that are settings; a live network beside them is not."""
+    return [field for field in attrs.fields(cls) if field.init and field.metadata.get("spelled", True)]
 
 
 def build(cls: type[_Target], spelling: Spelling) -> _Target:
@@ -211,8 +144,8 @@ def build(cls: type[_Target], spelling: Spelling) -> _Target:
     """
     problems: list[str] = []
     found: dict[str, Any] = {}
-    fields = attrs.fields_dict(cls)
-    for key, values in _assign(cls, spelling, problems).items():
+    assigned = _assign(cls, spelling, problems)
+    for key, values in assigned.items():
         name, _, option = key.partition(".")
         kind = field_types(cls)[name]
         if kind is Options:
@@ -220,57 +153,65 @@ def build(cls: type[_Target], spelling: Spelling) -> _Target:
             found[name] = Options({**found.get(name, {}), option: value})
             continue
         try:
-            found[name] = _read(values, kind)
-        except (ValueError, StopIteration):
-            problems.append(f"{name}: must be {type_text(kind)}, got {','.join(value.text for value in values)!r}")
+            found[name] = read(values, kind)
+        except ValueError:
+            written = ",".join(quote(value.text) if value.quoted else value.text for value in values)
+            problems.append(f"{name}: must be {type_text(kind)}, got {written!r}")
             continue
-        problem = _problem(cls, fields[name], found[name])
+        problem = _problem(cls, getattr(attrs.fields(cls), name), found[name])
         if problem:
             problems.append(f"{name}: {problem}")
-    missing = [field.name for field in fields.values() if field.default is attrs.NOTHING and field.name not in found]
-    problems += [f"{name}: is missing" for name in missing if not any(text.startswith(name) for text in problems)]
+    required = [field.name for field in _parameters(cls) if field.default is attrs.NOTHING]
+    problems += [f"{name}: is missing" for name in required if name not in assigned]
     if problems:
-        valid = [f"{row.name}: {row.type}, default {row.default}; {row.help}" for row in describe(cls)]
         title = f"{spelling.name}: {len(problems)} bad parameter{'s' * (len(problems) > 1)}"
-        about = listed(f"parameters of {spelling.name}:", valid) if valid else f"{spelling.name} has no parameters"
-        raise SpellingError(f"{listed(title, problems)}\n{about}")
+        raise SpellingError(f"{listed(title, problems)}\n{_valid(spelling.name, cls)}")
     try:
         return cls(**found)
     except (TypeError, ValueError) as error:  # a check of the plugin's own
         raise SpellingError(f"{spelling.name}: {error}") from error
 
 
+def _valid(name: str, cls: type) -> str:
+    rows = [
+        f"{row.name}: {row.type}{f' {row.bounds}' * bool(row.bounds)}, default {row.default}; {row.help}"
+        for row in describe(cls)
+    ]
+    return listed(f"parameters of {name}:", rows) if rows else f"{name} has no parameters"
+
+
 def _assign(cls: type, spelling: Spelling, problems: list[str]) -> dict[str, list[Argument]]:
     """Give each argument to its parameter: by key, by place for a leading bare value, or to the list before it."""
     kinds = field_types(cls)
-    names = [field.name for field in attrs.fields(cls)]
+    first = next(iter(kinds), None)
     assigned: dict[str, list[Argument]] = {}
     last: str | None = None
     for place, argument in enumerate(spelling.arguments):
-        if argument.key is None:
-            if place == 0 and names:
-                last = names[0]
-                assigned[last] = [argument]
-            elif last is not None and get_origin(kinds.get(last)) is tuple:
-                assigned[last].append(argument)
-            else:
-                problems.append(f"{argument.text!r}: has no name; write name=value, or quote a value that has a comma")
+        if argument.key is not None:
+            problem = _misnamed(argument.key, kinds, assigned)
+            last = None if problem else argument.key
+        elif place == 0 and first is not None and kinds[first] is not Options:
+            problem, last = None, first
+        elif last is not None and is_list(kinds.get(last)):
+            assigned[last].append(argument)
             continue
-        last, problem = argument.key, _misnamed(argument.key, kinds, names, assigned)
+        else:
+            problem = f"{argument.text!r}: has no name; write name=value, or quote a value that has a comma"
         if problem:
             problems.append(problem)
-            last = None
-        else:
-            assigned[argument.key] = [argument]
+        elif last is not None:
+            assigned[last] = [argument]
     return assigned
 
 
-def _misnamed(key: str, kinds: Mapping[str, Any], names: list[str], assigned: Mapping[str, object]) -> str | None:
-    name, dot, option = key.partition(".")
-    if name not in names:
-        return f"{key}: unknown parameter{suggestion(name, names)}"
-    if (kinds[name] is Options) != bool(dot and option):
-        return f"{key}: write {name}.OPTION=value" if kinds[name] is Options else f"{key}: unknown parameter"
+def _misnamed(key: str, kinds: Mapping[str, Any], assigned: Mapping[str, object]) -> str | None:
+    name, _, option = key.partition(".")
+    if name not in kinds:
+        return f"{key}: unknown parameter{suggestion(name, kinds)}"
+    if kinds[name] is Options and not option:
+        return f"{key}: write {name}.OPTION=value"
+    if kinds[name] is not Options and name != key:
+        return f"{key}: unknown parameter; {name} has no options"
     return f"{key}: is given twice" if key in assigned else None
 
 
@@ -284,29 +225,29 @@ def spell(name: str, settings: Any, *, full: bool = True) -> str:
             their default (for tables and axes).
     """
     pieces = []
-    for place, field in enumerate(_spelled_fields(type(settings))):
+    for place, field in enumerate(_parameters(type(settings))):
         value = getattr(settings, field.name)
         if isinstance(value, Options):
             pieces += [f"{field.name}.{key}={spell_scalar(option)}" for key, option in value.items()]
         elif full or place == 0 or value != _default(field):
-            bare = not full and place == 0 and field.default is attrs.NOTHING
+            bare = not full and place == 0 and field.default is attrs.NOTHING and value != ()
             pieces.append(_spell_value(value) if bare else f"{field.name}={_spell_value(value)}")
     return f"{name}:{','.join(pieces)}" if pieces else name
 
 
-def _spelled_fields(cls: type) -> list[attrs.Attribute[Any]]:
-    """List the fields that are settings; a live network beside them is not."""
-    return [field for field in attrs.fields(cls) if field.metadata.get("spelled", True)]
-
-
 def _spell_value(value: Any) -> str:
-    if isinstance(value, tuple):
-        return ",".join(spell_scalar(item) for item in value) if value != ("",) else quote("")
-    return spell_scalar(value)
+    return ",".join(map(spell_scalar, value)) if isinstance(value, tuple) else spell_scalar(value)
 
 
-def _default(field: attrs.Attribute[Any]) -> object:
-    return field.converter(field.default) if callable(field.converter) else field.default
+def _default(field: attrs.Attribute[Any]) -> Any:
+    """Return the value that a field has when it is not given; ``attrs.NOTHING`` where it must be."""
+    default: Any = field.default
+    converter: Any = field.converter
+    if isinstance(default, attrs.Factory):  # type: ignore[arg-type]
+        default = default.factory()
+    if default is attrs.NOTHING or converter is None or isinstance(converter, attrs.Converter):
+        return default
+    return converter(default)
 
 
 @attrs.frozen
@@ -331,21 +272,28 @@ def describe(cls: type) -> list[Parameter]:
     ('2', '> 0')
     """
     rows = []
-    for field in attrs.fields(cls):
+    for field in _parameters(cls):
         kind = field_types(cls)[field.name]
-        default = "(required)" if field.default is attrs.NOTHING else _describe_default(_default(field))
-        bounds = ", ".join(f"{sign} {spell_scalar(limit)}" for sign, limit in field.metadata.get("bounds", {}).items())
+        bounds = " and ".join(
+            f"{sign} {spell_scalar(limit)}" for sign, limit in field.metadata.get("bounds", {}).items()
+        )
         unit, help_text = field.metadata.get("unit", ""), field.metadata.get("help", "")
         name = f"{field.name}.OPTION" if kind is Options else field.name
-        rows.append(Parameter(name, type_text(kind), default, unit, bounds, help_text))
+        rows.append(Parameter(name, type_text(kind), _describe_default(_default(field)), unit, bounds, help_text))
     return rows
 
 
-def _describe_default(default: object) -> str:
-    return "(none)" if isinstance(default, attrs.Factory | Options) else _spell_value(default)
+def _describe_default(default: Any) -> str:
+    if default is attrs.NOTHING:
+        return "(required)"
+    if isinstance(default, Options):
+        default = tuple(f"{key}={spell_scalar(value)}" for key, value in default.items())
+        return ",".join(default) or "(none)"
+    return _spell_value(default) or "(none)"
 
 
 def files_named(settings: Any) -> list[Path]:
     """List the files and folders that settings name: their content is part of what the settings mean."""
-    values: list[Hashable] = [getattr(settings, field.name) for field in attrs.fields(type(settings))]
-    return [value for value in values if isinstance(value, Path)]
+    values = [getattr(settings, field.name) for field in _parameters(type(settings))]
+    items = [item for value in values for item in (value if isinstance(value, tuple) else (value,))]
+    return [item for item in items if isinstance(item, Path)]
