@@ -1,12 +1,13 @@
 """Find plugins, one at a time, so that a broken one is a line on stderr and never takes the tool down.
 
 Two roads lead here: entry points in the group ``shapebias`` of installed distributions (the built-ins take this road
-too), and single files in a folder (``--plugins-dir``, ``$SHAPEBIAS_PLUGINS_DIR``).
+too), and single files in a folder (``--plugins-dir``, ``$SHAPEBIAS_PLUGINS_DIR``) whose names do not begin with ``_``.
 """
 
 from __future__ import annotations
 
 import functools
+import hashlib
 import importlib.util
 import os
 import sys
@@ -21,14 +22,18 @@ import attrs
 import pluggy
 
 from shapebias import hookspecs
-from shapebias.errors import PluginError, suggestion
+from shapebias.errors import PluginError, listed, suggestion
 from shapebias.specs import KINDS, Spec
 
 __all__ = ["GROUP", "PluginInfo", "Problem", "Stage", "discover"]
 
 GROUP = "shapebias"
 Stage: TypeAlias = Literal["import", "register", "hook", "spec", "target"]
-_HOOKS = {hook: kind for hook, kind in vars(hookspecs).items() if hook.startswith("shapebias_")}
+_HOOKS = {
+    hook: next(spec for kind, spec in KINDS.items() if hook.startswith(f"shapebias_{kind}"))
+    for hook in vars(hookspecs)
+    if hook.startswith("shapebias_")
+}
 
 
 @attrs.frozen
@@ -89,13 +94,16 @@ def discover(plugins_dirs: Iterable[Path] = ()) -> tuple[PluginInfo, ...]:
         PluginError: a folder does not exist; or any problem at all, where ``$SHAPEBIAS_STRICT`` is 1.
     """
     from_environment = [Path(path) for path in os.environ.get("SHAPEBIAS_PLUGINS_DIR", "").split(os.pathsep) if path]
+    folders = dict.fromkeys(path.resolve() for path in [*from_environment, *plugins_dirs])  # each once
     plugins = [
         *(_load(info, point.load) for point, info in _entry_points()),
-        *(_load(info, load) for folder in [*from_environment, *plugins_dirs] for info, load in _files(folder)),
+        *(_load(info, load) for folder in folders for info, load in _files(folder)),
     ]
-    problems = [f"{plugin.title}: {problem.message}" for plugin in plugins for problem in plugin.problems]
+    problems = [
+        f"{plugin.title}, {problem.stage}: {problem.message}" for plugin in plugins for problem in plugin.problems
+    ]
     if problems and os.environ.get("SHAPEBIAS_STRICT") == "1":
-        raise PluginError("SHAPEBIAS_STRICT=1 and a plugin has a problem\n  " + "\n  ".join(problems))
+        raise PluginError(listed("SHAPEBIAS_STRICT=1 and a plugin has a problem:", problems))
     return tuple(plugins)
 
 
@@ -106,7 +114,9 @@ def _entry_points() -> Iterator[tuple[metadata.EntryPoint, PluginInfo]]:
 
 
 def _distribution(point: metadata.EntryPoint) -> tuple[str, str]:
-    return (point.dist.name, point.dist.version) if point.dist else ("unknown", "")
+    if point.dist is None:
+        return "unknown", ""
+    return point.dist.name or "unknown", point.dist.version or ""  # a damaged installation lacks either
 
 
 def _files(folder: Path) -> Iterator[tuple[PluginInfo, Callable[[], ModuleType]]]:
@@ -117,12 +127,19 @@ def _files(folder: Path) -> Iterator[tuple[PluginInfo, Callable[[], ModuleType]]
 
 
 def _import_file(path: Path) -> ModuleType:
-    found = importlib.util.spec_from_file_location(f"shapebias_file_plugin_{path.stem}", path)
+    """Import a file once, under a name that no other file has: pickling and attrs look up the module of a class."""
+    name = f"shapebias_file_plugin_{path.stem}_{hashlib.sha256(bytes(path)).hexdigest()[:8]}"
+    if name in sys.modules:
+        return sys.modules[name]
+    found = importlib.util.spec_from_file_location(name, path)
     if found is None or found.loader is None:
         raise ImportError(f"{path} is no Python module")
-    module = importlib.util.module_from_spec(found)
-    sys.modules[found.name] = module  # where pickling and attrs look up the module of a class
-    found.loader.exec_module(module)
+    module = sys.modules[name] = importlib.util.module_from_spec(found)
+    try:
+        found.loader.exec_module(module)
+    except BaseException:
+        del sys.modules[name]
+        raise
     return module
 
 
@@ -145,12 +162,7 @@ def _load(info: PluginInfo, load: Callable[[], Any]) -> PluginInfo:
         problems.append(Problem("register", text))
     specs: list[Spec] = []
     for hook in hooks:
-        try:
-            handed_over = list(getattr(manager.hook, hook)()[0])
-        except Exception as error:  # noqa: BLE001
-            problems.append(_problem("hook", error, f"{hook}: "))
-            continue
-        good, bad = _check_specs(hook, handed_over)
+        good, bad = _call(manager, hook)
         specs += good
         problems += bad
     return attrs.evolve(info, hooks=hooks, specs=tuple(specs), problems=tuple(problems))
@@ -160,25 +172,35 @@ def _misspelled_hooks(module: object) -> Iterator[str]:
     """Name the functions that are marked as hooks but are none: pluggy alone would pass over them in silence."""
     for name in dir(module):
         function = getattr(module, name)
-        marked = isinstance(getattr(function, f"{GROUP}_impl", None), dict)
-        if name not in _HOOKS and (marked or name.startswith("shapebias_")) and callable(function):
-            yield f"{name} is no hook{suggestion(name, _HOOKS)}"
-        elif name in _HOOKS and not marked:
+        mark = getattr(function, f"{GROUP}_impl", None)
+        options = mark if isinstance(mark, dict) else {}
+        hook = options.get("specname") or name
+        if hook in _HOOKS and not options:
             yield f"{name} is not marked with @shapebias.hookimpl"
+        meant = callable(function) and (options or name.startswith("shapebias_"))
+        if meant and hook not in _HOOKS and not options.get("optionalhook"):
+            yield f"{hook} is no hook{suggestion(hook, _HOOKS)}"
 
 
-def _check_specs(hook: str, handed_over: Iterable[object]) -> tuple[list[Spec], list[Problem]]:
-    wanted = next(spec for kind, spec in KINDS.items() if hook.removeprefix("shapebias_").startswith(kind))
-    good, bad, seen = [], [], set()
-    for spec in handed_over:
-        if not isinstance(spec, wanted):
-            bad.append(Problem("spec", f"{hook}: {spec!r} is no {wanted.__name__}"))
-        elif spec.name in seen:
-            bad.append(Problem("spec", f"{hook}: {spec.name!r} is handed over twice"))
-        else:
-            seen.add(spec.name)
-            good.append(spec)
-    return good, bad
+def _call(manager: pluggy.PluginManager, hook: str) -> tuple[list[Spec], list[Problem]]:
+    """Take the specs of one hook one by one: what came before an error is good."""
+    wanted = _HOOKS[hook]
+    specs: dict[str, Spec] = {}
+    problems: list[Problem] = []
+    try:
+        answers = getattr(manager.hook, hook)()
+        if not answers:
+            raise TypeError("returned None; yield specs, or return a list of them")  # noqa: TRY301
+        for spec in answers[0]:
+            if not isinstance(spec, wanted):
+                problems.append(Problem("spec", f"{hook}: {spec!r} is no {wanted.__name__}"))
+            elif spec.name in specs:
+                problems.append(Problem("spec", f"{hook}: {spec.name!r} is handed over twice"))
+            else:
+                specs[spec.name] = spec
+    except (Exception, SystemExit) as error:  # noqa: BLE001
+        problems.append(_problem("hook", error, f"{hook}: "))
+    return [*specs.values()], problems
 
 
 def _problem(stage: Stage, error: BaseException, prefix: str = "") -> Problem:

@@ -74,7 +74,7 @@ def _rich_table(columns: Sequence[str], texts: Iterable[Sequence[str]], right: S
 
     table = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 2, 0, 0))
     for column, to_right in zip(columns, right, strict=True):
-        table.add_column(column, justify="right" if to_right else "left", overflow="fold")
+        table.add_column(Text(column), justify="right" if to_right else "left", overflow="fold")
     for row in texts:
         table.add_row(*map(Text, row))
     return table

@@ -11,7 +11,7 @@ __all__ = ["command"]
 
 @click.command("merge", epilog=examples("shapebias merge a.h5 b.h5 -o both.h5"))
 @click.argument("files", metavar="RUN.h5...", nargs=-1, required=True)
-@click.option("-o", "--output", metavar="RUN.h5", required=True, help="The joined file.")
+@click.option("-o", "--output", metavar="RUN.h5", required=True, help="The joined file, which does not exist yet.")
 def command(files: tuple[str, ...], output: str) -> None:
     """Join results files into one; cells that are in several must agree."""
     from shapebias.store import merge

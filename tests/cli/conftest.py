@@ -1,4 +1,4 @@
-"""Commands run in this process, in a folder of their own, without plugins of the environment around."""
+"""Commands run in this process, in a folder of their own, with a catalog made anew."""
 
 from __future__ import annotations
 
@@ -16,10 +16,9 @@ MODEL = "cnn:num_classes=8,width=4"
 
 
 @pytest.fixture(autouse=True)
-def _clean_catalog(monkeypatch):
-    """Make the catalog anew for each test, and take back what a command writes into the environment."""
+def _fresh_catalog(monkeypatch):
+    """Take back what a command writes into the environment, and the catalog that was made with it."""
     monkeypatch.setenv("SHAPEBIAS_PLUGINS_DIR", "")
-    default_catalog.cache_clear()
     yield
     default_catalog.cache_clear()
 
@@ -30,14 +29,24 @@ def cli(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 
     def run(*arguments: object) -> Result:
-        return CliRunner(catch_exceptions=False).invoke(main, [str(argument) for argument in arguments])
+        default_catalog.cache_clear()  # as in a new process
+        runner = CliRunner(catch_exceptions=False)
+        return runner.invoke(main, [str(argument) for argument in arguments], prog_name="shapebias")
 
     return run
 
 
+@pytest.fixture
+def plugins_dir(tmp_path) -> Path:
+    """Return a folder for one-file plugins."""
+    folder = tmp_path / "my_plugins"
+    folder.mkdir()
+    return folder
+
+
 @pytest.fixture(scope="session")
 def run_file(tmp_path_factory) -> Path:
-    """Return the results of a small study: a small network, clean, saturated and attacked pictures, one saliency map."""
+    """Return the results of a small study: pictures clean, saturated and attacked, with saliency maps."""
     path = tmp_path_factory.mktemp("run") / "run.h5"
     conditions = ["clean", "saturate:p=8", "pgd:eps=1/255,2/255,steps=2"]
     shapebias.run(shapebias.Study(DATASET, {"small": MODEL}, conditions, "gradient"), path)

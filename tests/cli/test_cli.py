@@ -5,13 +5,14 @@ import shlex
 import shutil
 import subprocess
 import sys
+from importlib import metadata
 
 import click
 import pytest
 
 from shapebias import engine
 from shapebias.cli import COMMANDS, main
-from shapebias.errors import StudyError
+from shapebias.store import open_store
 
 ONE_TRANSFORM = """
 import attrs
@@ -31,10 +32,11 @@ def shapebias_transforms():
 
 
 def help_examples():
+    examples = []
     for name in (None, *COMMANDS):
         command = main.get_command(click.Context(main), name) if name else main
-        lines = command.epilog.splitlines()[2:]
-        yield from (pytest.param(line.strip(), id=line.strip()) for line in lines)
+        examples += [line.strip() for line in command.epilog.splitlines()[2:]]
+    return list(dict.fromkeys(examples))
 
 
 def test_help_lists_every_command_in_the_order_of_the_work(cli):
@@ -44,41 +46,84 @@ def test_help_lists_every_command_in_the_order_of_the_work(cli):
 
 
 def test_without_arguments_it_shows_the_help(cli):
-    assert "Usage: main" in cli().output
+    assert cli().output == cli("--help").output
 
 
 def test_version_is_that_of_the_distribution(cli):
-    from importlib import metadata
-
-    assert cli("--version").stdout.strip().endswith(metadata.version("shapebias"))
+    assert metadata.version("shapebias") in cli("--version").stdout
 
 
 @pytest.mark.parametrize("name", COMMANDS)
-def test_help_of_each_command_ends_with_examples(cli, name):
-    text = cli(name, "--help").stdout
-    assert f"\n    shapebias {name} " in text.partition("Examples:")[2] + " "
+def test_help_of_each_command_ends_with_examples_of_it(cli, name):
+    examples = cli(name, "--help").stdout.partition("Examples:\n")[2].splitlines()
+    assert examples
+    assert all(line.startswith("    shapebias ") and f" {name}" in line for line in examples)
 
 
 @pytest.mark.parametrize("example", help_examples())
-def test_the_examples_in_the_help_work(cli, example, tmp_path, run_file, monkeypatch):
-    """Each is run as it stands; only the engine is a stand-in, which takes the study and gives the results of another."""
-    (tmp_path / "my_plugins").mkdir()
+def test_the_examples_in_the_help_work(cli, example, tmp_path, plugins_dir, run_file, monkeypatch):
+    """Each is run as it stands; only the engine is a stand-in, which takes the study and gives results of another."""
     (tmp_path / "study.toml").write_text('datasets = ["stimuli"]\nmodels = ["cnn:8"]\n')
     for name in ("run.h5", "a.h5", "b.h5"):
         shutil.copy(run_file, tmp_path / name)
-    studies = []
-    real_run = engine.run
-
-    def stand_in(study, output, *, progress, **how):
-        real_run.__wrapped__ if False else None
-        studies.append(study)
-        from shapebias.store import open_store
-
-        return open_store(output)
-
-    monkeypatch.setattr(engine, "run", stand_in)
+    monkeypatch.setattr(engine, "run", lambda study, output, **how: open_store(output))
     program, *arguments = shlex.split(example.partition(" > ")[0])
     assert program == "shapebias"
     result = cli(*arguments)
     assert result.exit_code == 0, result.output
-    assert len(studies) == (arguments[0] == "run")
+
+
+def test_an_error_on_purpose_is_one_message_and_status_2(cli):
+    result = cli("show", "transform", "satruate")
+    assert result.exit_code == 2
+    assert result.stderr.startswith("Error: no transform is called 'satruate'; did you mean 'saturate'?")
+    assert "Traceback" not in result.output
+
+
+def test_verbose_adds_the_traceback(cli):
+    result = cli("--verbose", "show", "transform", "satruate")
+    assert result.exit_code == 2
+    assert "UnknownNameError" in result.stderr
+    assert "Traceback" in result.stderr
+
+
+def test_an_unknown_command_is_status_2(cli):
+    assert cli("evaluate").exit_code == 2
+
+
+def test_plugins_dir_adds_a_folder_to_those_of_the_environment(cli, plugins_dir, tmp_path, monkeypatch):
+    (plugins_dir / "invert.py").write_text(ONE_TRANSFORM)
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "flip.py").write_text(ONE_TRANSFORM.replace("invert", "flip"))
+    monkeypatch.setenv("SHAPEBIAS_PLUGINS_DIR", str(other))
+    listed = cli("--plugins-dir", "my_plugins", "list", "transforms").stdout
+    assert "light becomes dark" in listed
+    assert {"invert", "flip", "saturate"} <= {line.split()[1] for line in listed.splitlines()}
+    assert os.environ["SHAPEBIAS_PLUGINS_DIR"].split(os.pathsep) == [str(other), str(plugins_dir)]
+
+
+def test_a_plugins_dir_that_does_not_exist_is_status_2(cli):
+    result = cli("--plugins-dir", "nowhere", "list")
+    assert result.exit_code == 2
+    assert "nowhere" in result.stderr
+
+
+@pytest.mark.parametrize("command", [["list"], ["show", "metric", "accuracy"], ["results", "run.h5"]])
+def test_a_broken_plugin_is_one_line_on_stderr_and_takes_nothing_down(cli, command, plugins_dir, run_file, tmp_path):
+    shutil.copy(run_file, tmp_path)
+    (plugins_dir / "broken.py").write_text("import no_such_library")
+    (plugins_dir / "quits.py").write_text("raise SystemExit(3)")
+    healthy = cli(*command)
+    result = cli("--plugins-dir", plugins_dir, *command)
+    assert result.exit_code == 0
+    assert result.stdout == healthy.stdout
+    broken, quits = result.stderr.splitlines()
+    assert "plugin broken, import: ModuleNotFoundError: No module named 'no_such_library'" in broken
+    assert "plugin quits, import: SystemExit: 3" in quits
+    assert "'shapebias plugins --traceback'" in broken
+
+
+def test_python_dash_m_is_the_same_command():
+    done = subprocess.run([sys.executable, "-m", "shapebias", "--help"], capture_output=True, text=True, check=True)
+    assert done.stdout.startswith("Usage: python -m shapebias")

@@ -1,0 +1,67 @@
+"""The commands about the file itself; what they promise of the store is tested with the store."""
+
+from __future__ import annotations
+
+import shutil
+
+import h5py
+import pytest
+
+from shapebias.store import open_store
+
+
+@pytest.fixture
+def copy(run_file, tmp_path):
+    return shutil.copy(run_file, tmp_path / "run.h5")
+
+
+def test_verify_says_that_a_file_is_whole(cli, copy):
+    result = cli("verify", copy)
+    assert (result.exit_code, result.stdout) == (0, f"{copy} is whole.\n")
+
+
+def test_verify_names_what_is_damaged_and_its_status_is_1(cli, copy):
+    with h5py.File(copy, "r") as file:
+        places = {}
+        file.visititems(lambda name, item: places.update({name: item}) if name.endswith("/logits") else None)
+        name, dataset = next(iter(places.items()))
+        chunked = dataset.chunks is not None
+        offset = dataset.id.get_chunk_info(0).byte_offset if chunked else dataset.id.get_offset()
+    with copy.open("r+b") as file:
+        file.seek(offset)
+        byte = file.read(1)
+        file.seek(offset)
+        file.write(bytes([byte[0] ^ 0xFF]))
+    result = cli("verify", copy)
+    assert result.exit_code == 1
+    assert name.rpartition("/")[0] in result.stdout
+    assert "is whole" not in result.stdout
+
+
+def test_pack_of_a_packed_file_changes_nothing_that_is_read(cli, copy):
+    with open_store(copy) as results:
+        before = results.metric("accuracy")
+    result = cli("pack", copy)
+    assert (result.exit_code, result.output) == (0, "")
+    with open_store(copy) as results:
+        assert results.metric("accuracy").equals(before)
+
+
+def test_merge_joins_studies(cli, tmp_path):
+    common = ["-d", "stimuli:images=16,size=32", "-m", "cnn:num_classes=8,width=4", "-q"]
+    assert cli("run", *common, "-o", "a.h5").exit_code == 0
+    assert cli("run", *common, "--no-clean", "-t", "grayscale", "-o", "b.h5").exit_code == 0
+    result = cli("merge", "a.h5", "b.h5", "-o", "both.h5")
+    assert (result.exit_code, result.stdout) == (0, "Results are in both.h5.\n")
+    with open_store(tmp_path / "both.h5") as results:
+        assert {answers.condition for answers in results.answers()} == {"clean", "grayscale"}
+    again = cli("merge", "a.h5", "b.h5", "-o", "both.h5")
+    assert again.exit_code == 2
+    assert "exists already" in again.stderr
+
+
+@pytest.mark.parametrize("command", [["verify"], ["pack"], ["merge", "-o", "out.h5"]])
+def test_a_file_that_is_not_there_is_status_2(cli, command):
+    result = cli(*command, "nothing.h5")
+    assert result.exit_code == 2
+    assert "nothing.h5" in result.stderr

@@ -1,0 +1,93 @@
+from __future__ import annotations
+
+from importlib import metadata
+
+import pytest
+
+GOOD = """
+import attrs
+from shapebias import TransformSpec, hookimpl
+
+@attrs.frozen
+class Nothing:
+    def __call__(self, images, rng):
+        return images
+"""
+WORKING = f"""{GOOD}
+@hookimpl
+def shapebias_transforms():
+    yield TransformSpec("nothing", Nothing)
+"""
+BROKEN = {
+    "import": ("raise RuntimeError('no luck')", "RuntimeError: no luck"),
+    "register": (
+        f"{GOOD}\n@hookimpl\ndef shapebias_transform():\n    yield TransformSpec('nothing', Nothing)",
+        "shapebias_transform is no hook; did you mean 'shapebias_transforms'?",
+    ),
+    "hook": (f"{GOOD}\n@hookimpl\ndef shapebias_transforms():\n    raise KeyError('gone')", "KeyError: 'gone'"),
+    "spec": (f"{GOOD}\n@hookimpl\ndef shapebias_transforms():\n    yield Nothing()", "is no TransformSpec"),
+}
+
+
+def line_of(text, name):
+    return next(line for line in text.splitlines() if line.startswith(f"{name} "))
+
+
+def test_built_in_plugins_are_well(cli):
+    result = cli("plugins", "--traceback")
+    assert result.stderr == ""
+    heading, *lines = result.stdout.splitlines()
+    assert heading.split() == ["plugin", "distribution", "version", "status", "provides", "hooks"]
+    assert all(" ok " in line and metadata.version("shapebias") in line for line in lines)
+    points = metadata.entry_points(group="shapebias")
+    assert len(lines) == len(points)
+
+
+def test_a_file_is_a_plugin(cli, plugins_dir):
+    (plugins_dir / "mine.py").write_text(WORKING)
+    line = line_of(cli("--plugins-dir", plugins_dir, "plugins").stdout, "mine")
+    assert line.split() == ["mine", "mine", "ok", "1", "transforms"]
+
+
+@pytest.mark.parametrize("stage", BROKEN)
+def test_each_stage_of_failure_is_told_with_its_reason(cli, plugins_dir, stage):
+    code, reason = BROKEN[stage]
+    (plugins_dir / "broken.py").write_text(code)
+    (plugins_dir / "mine.py").write_text(WORKING)
+    result = cli("--plugins-dir", plugins_dir, "plugins")
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert "1 problem" in line_of(result.stdout, "broken")
+    assert " ok " in line_of(result.stdout, "mine")
+    problem = line_of(result.stdout.partition("\n\n")[2], "broken")
+    assert f"broken.py, {stage}: " in problem
+    assert reason in problem
+    assert "Traceback" not in result.stdout
+
+
+@pytest.mark.parametrize("stage", ["import", "hook"])
+def test_the_traceback_shows_the_line_of_the_plugin(cli, plugins_dir, stage):
+    code, reason = BROKEN[stage]
+    (plugins_dir / "broken.py").write_text(code)
+    text = cli("--plugins-dir", plugins_dir, "plugins", "--traceback").stdout
+    traceback = text.partition("Traceback (most recent call last)")[2]
+    assert f'File "{plugins_dir / "broken.py"}", line {len(code.splitlines())}' in traceback
+    assert traceback.rstrip().endswith(reason)
+
+
+def test_with_traceback_targets_are_imported_too(cli, plugins_dir):
+    (plugins_dir / "lost.py").write_text(WORKING.replace("Nothing)", "'no_such_library:Lost')"))
+    assert " ok " in line_of(cli("--plugins-dir", plugins_dir, "plugins").stdout, "lost")
+    text = cli("--plugins-dir", plugins_dir, "plugins", "--traceback").stdout
+    assert "lost.py, target: transform 'nothing' cannot be loaded" in text
+    assert "ModuleNotFoundError: No module named 'no_such_library'" in text
+
+
+def test_two_providers_make_only_that_name_ambiguous(cli, plugins_dir):
+    (plugins_dir / "one.py").write_text(WORKING)
+    (plugins_dir / "two.py").write_text(WORKING)
+    result = cli("--plugins-dir", plugins_dir, "show", "transform", "nothing")
+    assert result.exit_code == 2
+    assert "one/nothing" in result.stderr
+    assert "two/nothing" in result.stderr
+    assert cli("--plugins-dir", plugins_dir, "show", "transform", "saturate").exit_code == 0
+    assert "provider:   two" in cli("--plugins-dir", plugins_dir, "show", "transform", "two/nothing").stdout

@@ -1,0 +1,98 @@
+from __future__ import annotations
+
+import csv
+import io
+import json
+
+import numpy as np
+import pytest
+
+from shapebias.store import open_store
+
+
+@pytest.fixture
+def truth(run_file):
+    """Return accuracy and shape bias on clean pictures, counted by hand."""
+    with open_store(run_file) as results:
+        answers = next(answers for answers in results.answers() if answers.condition == "clean")
+        prediction, labels = answers.prediction, answers.labels
+        shape = int(np.sum(prediction == answers.shape_labels))
+        texture = int(np.sum(prediction == answers.texture_labels))
+    return {
+        "n": len(labels),
+        "accuracy": np.mean(prediction == labels),
+        "shape_hits": shape,
+        "texture_hits": texture,
+        "shape_bias": shape / (shape + texture),
+    }
+
+
+def test_the_overview_has_a_line_for_each_prediction_and_eps_clean_first(cli, run_file, truth):
+    heading, *lines = cli("results", run_file).stdout.partition("\n\n")[0].splitlines()
+    assert [line[heading.index("condition") : heading.index("eps")].strip() for line in lines] == [
+        "clean",
+        "saturate:p=8",
+        "pgd:eps=1/255,2/255,steps=2",
+        "pgd:eps=1/255,2/255,steps=2",
+    ]
+    assert [line[heading.index("eps") :].split()[0] for line in lines[2:]] == ["1/255", "2/255"]
+    accuracy, rest = lines[0][heading.index("accuracy") :].split(" [", 1)
+    assert float(accuracy) == pytest.approx(truth["accuracy"], abs=5e-4)
+    assert rest.split("]")[1].split()[:2] == [str(truth["n"]), f"{truth['shape_bias']:.3f}"]
+
+
+def test_the_overview_names_saliency_cells_and_their_state(cli, run_file):
+    below = cli("results", run_file).stdout.partition("\n\n")[2]
+    heading, *lines = below.splitlines()
+    assert "status" in heading
+    assert len(lines) == 3
+    assert all("gradient" in line and "done" in line for line in lines)
+
+
+def test_csv_and_json_agree_and_are_not_rounded(cli, run_file, truth):
+    from_csv = list(csv.DictReader(io.StringIO(cli("results", run_file, "--csv").stdout)))
+    from_json = json.loads(cli("results", run_file, "--json").stdout)
+    assert [{name: "" if value is None else str(value) for name, value in row.items()} for row in from_json] == from_csv
+    assert {name: from_json[0][name] for name in truth} == truth
+    assert from_json[0]["eps"] is None
+    assert from_json[2]["eps"] == 1 / 255
+
+
+def test_a_metric_with_parameters(cli, run_file, truth):
+    rows = json.loads(cli("results", run_file, "accuracy:top=1", "--json").stdout)
+    assert {row["metric"] for row in rows} == {"accuracy"}
+    assert {row["top"] for row in rows} == {1}
+    assert rows[0]["value"] == truth["accuracy"]
+    with open_store(run_file) as results:
+        table = results.metric("accuracy:top=1")
+    assert [row["low"] for row in rows] == list(table["low"])
+    assert list(rows[0]) == list(table.columns)
+
+
+def test_a_metric_for_people_has_rounded_numbers_and_no_empty_columns(cli, run_file, truth):
+    heading, *lines = cli("results", run_file, "shape-bias").stdout.splitlines()
+    assert f"{truth['shape_bias']:.4g}" in lines[0].split()
+    assert not any(len(word) > 6 and word.startswith("0.") for line in lines for word in line.split())
+    assert "eps" in heading.split()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["nothing.h5"], "there is no store"),
+        (["run.h5", "acuracy"], "did you mean 'accuracy'?"),
+        (["run.h5", "accuracy:top=0"], "must be >= 1"),
+    ],
+)
+def test_errors_are_status_2_and_say_why(cli, run_file, tmp_path, arguments, message):
+    (tmp_path / "run.h5").write_bytes(run_file.read_bytes())
+    result = cli("results", *arguments)
+    assert result.exit_code == 2
+    assert message in result.stderr
+
+
+def test_a_metric_without_rows_says_why_on_stderr(cli, run_file):
+    result = cli("results", run_file, "faithfulness")
+    assert result.exit_code == 0
+    assert result.stdout == ""
+    assert result.stderr.strip()

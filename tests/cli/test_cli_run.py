@@ -1,0 +1,230 @@
+from __future__ import annotations
+
+import inspect
+import tomllib
+import traceback
+
+import numpy as np
+import pytest
+
+from shapebias import engine
+from shapebias.cli.run import _reason
+from shapebias.errors import LabelError, listed
+from shapebias.store import open_store
+
+DATASET = "stimuli:cue=conflict,images=56,size=32"
+SMALL = "small=cnn:num_classes=8,width=4"
+TOML = f"""
+datasets = ["{DATASET}"]
+conditions = ["clean", "grayscale"]
+seed = 3
+limit = 20
+
+[models]
+small = "cnn:num_classes=8,width=4"
+"""
+
+
+@pytest.fixture
+def ask(cli, monkeypatch):
+    """Run the command up to the call of the engine, and return what it asks for, by the engine's own names."""
+    signature, calls = inspect.signature(engine.run), []
+
+    def stand_in(*args, **kwargs):
+        calls.append(signature.bind(*args, **kwargs).arguments)
+        raise engine.Interrupted("interrupted; run the same command again to continue")
+
+    def run(*arguments):
+        result = cli("run", *arguments, "-o", "run.h5")
+        assert result.exit_code == 130, result.output
+        assert "run the same command again" in result.stderr
+        return calls[-1]
+
+    monkeypatch.setattr(engine, "run", stand_in)
+    return run
+
+
+@pytest.fixture
+def study_file(tmp_path):
+    path = tmp_path / "study.toml"
+    path.write_text(TOML)
+    return path
+
+
+def texts(things):
+    return [thing.text for thing in things]
+
+
+def test_clean_comes_first_and_each_option_is_a_condition_of_its_own(ask):
+    chain = ["-c", "grayscale+pgd:eps=4/255"]
+    study = ask("-d", DATASET, "-m", SMALL, *chain, "-a", "pgd:eps=1/255", "-t", "saturate:p=8", "-t", "saturate:p=64")[
+        "study"
+    ]
+    wanted = ["clean", "saturate:p=8", "saturate:p=64", "pgd:eps=1/255", "grayscale+pgd:eps=4/255"]
+    assert texts(study.conditions) == wanted
+    assert texts(study.datasets) == [DATASET]
+    assert [model.title for model in study.models] == ["small"]
+
+
+@pytest.mark.parametrize("clean", [["-c", "clean"], ["-c", "clean", "-c", "clean"]])
+def test_clean_is_never_doubled(ask, clean):
+    study = ask("-d", DATASET, "-m", SMALL, "-t", "grayscale", *clean)["study"]
+    assert texts(study.conditions) == ["clean", "grayscale"]
+
+
+def test_no_clean(ask, study_file):
+    assert texts(ask("-d", DATASET, "-m", SMALL, "-t", "grayscale", "--no-clean")["study"].conditions) == ["grayscale"]
+    assert texts(ask(study_file, "--no-clean")["study"].conditions) == ["grayscale"]
+
+
+def test_settings_have_the_defaults_of_the_study_and_of_the_engine(ask):
+    asked = ask("-d", DATASET, "-m", SMALL)
+    study = asked["study"]
+    assert (study.seed, study.limit, study.saliency_limit, study.logits) == (0, None, None, "full")
+    assert (study.keep_images, study.mapping) == (False, None)
+    assert asked["output"] == "run.h5"
+    assert {name: asked[name] for name in ("device", "batch_size", "chunk", "precision", "workers", "replace")} == {
+        "device": "auto",
+        "batch_size": None,
+        "chunk": None,
+        "precision": "float32",
+        "workers": None,
+        "replace": False,
+    }
+
+
+def test_every_setting_arrives(ask):
+    what = [
+        "--seed",
+        7,
+        "--limit",
+        30,
+        "--saliency-limit",
+        5,
+        "--mapping",
+        "map.json",
+        "--logits",
+        "top-3",
+        "--keep-images",
+    ]
+    more = ["-s", "gradient", "-s", "smoothgrad", "-p", "insertion"]
+    how = ["--device", "cpu", "--batch-size", 9, "--chunk", 4, "--precision", "bfloat16", "--workers", 2, "--replace"]
+    asked = ask("-d", DATASET, "-m", SMALL, *what, *more, *how)
+    study = asked["study"]
+    assert (study.seed, study.limit, study.saliency_limit, study.logits) == (7, 30, 5, "top-3")
+    assert (study.keep_images, str(study.mapping)) == (True, "map.json")
+    assert [thing.name for thing in (*study.saliency, *study.probes)] == ["gradient", "smoothgrad", "insertion"]
+    assert (asked["device"], asked["batch_size"], asked["chunk"], asked["workers"]) == ("cpu", 9, 4, 2)
+    assert (asked["precision"], asked["replace"]) == ("bfloat16", True)
+
+
+def test_a_study_file_alone(ask, study_file):
+    study = ask(study_file)["study"]
+    assert texts(study.conditions) == ["clean", "grayscale"]
+    assert (study.seed, study.limit, [model.title for model in study.models]) == (3, 20, ["small"])
+
+
+def test_options_add_to_the_lists_of_a_study_file_and_override_its_values(ask, study_file):
+    study = ask(study_file, "-m", "wide=cnn:num_classes=8", "-t", "saturate:p=8", "-t", "grayscale", "--limit", 5)[
+        "study"
+    ]
+    assert [model.title for model in study.models] == ["small", "wide"]
+    assert texts(study.conditions) == ["clean", "grayscale", "saturate:p=8"]
+    assert (study.seed, study.limit) == (3, 5)
+
+
+def test_a_study_file_may_leave_out_what_options_give(ask, study_file):
+    study_file.write_text('datasets = ["stimuli"]\n')
+    study = ask(study_file, "-m", SMALL, "-t", "grayscale")["study"]
+    assert texts(study.conditions) == ["clean", "grayscale"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["-d", DATASET], "name a data set with -d and a model with -m"),
+        (["-d", DATASET, "-m", SMALL, "-t", "satruate"], "did you mean 'saturate'?"),
+        (["-d", DATASET, "-m", SMALL, "-t", "saturate:q=8"], "q: unknown parameter"),
+        (["-d", DATASET, "-m", SMALL, "-c", "pgd+pgd"], "at most one"),
+        (["-d", DATASET, "-m", SMALL, "-m", SMALL], "is there twice"),
+        (["-d", DATASET, "-m", SMALL, "-p", "insertion"], "the study has no saliency"),
+        (["-d", DATASET, "-m", SMALL, "--logits", "some"], "write 'full'"),
+        (["-d", DATASET, "-m", SMALL, "--limit", "0"], "at least 1"),
+        (["-d", DATASET, "-m", SMALL, "--device", "abacus"], "abacus"),
+        (["nothing.toml"], "nothing.toml"),
+        (["broken.toml"], "broken.toml is no TOML"),
+        (["wrong.toml"], "write a list, ['stimuli']"),
+    ],
+)
+def test_what_cannot_run_is_status_2_says_why_and_leaves_no_file(cli, tmp_path, arguments, message):
+    (tmp_path / "broken.toml").write_text("datasets = [")
+    (tmp_path / "wrong.toml").write_text("datasets = 'stimuli'")
+    result = cli("run", *arguments, "-o", "run.h5")
+    assert result.exit_code == 2
+    assert message in result.stderr
+    assert "Traceback" not in result.output
+    assert not (tmp_path / "run.h5").exists()
+
+
+def test_all_problems_are_told_at_once(cli):
+    result = cli("run", "-d", "stimuli:cue=none", "-m", "cnnn", "-t", "saturate:p=-1", "-o", "run.h5")
+    assert result.exit_code == 2
+    assert all(place in result.stderr for place in ("datasets[0]:", "models[0]:", "conditions[1]:"))
+
+
+def test_a_run_tells_where_results_are_and_what_they_say(cli, tmp_path):
+    result = cli("run", "-d", DATASET, "-m", SMALL, "-t", "saturate:p=8", "--limit", 20, "-o", "run.h5")
+    assert (result.exit_code, result.stderr) == (0, "")
+    with open_store(tmp_path / "run.h5") as results:
+        answers = next(iter(results.answers()))
+        accuracy = np.mean(answers.prediction == answers.labels)
+        assert tomllib.loads(results.store.header.study)["limit"] == 20
+    heading, clean, saturated = result.stdout.partition("\n\n")[0].splitlines()
+    assert "accuracy" in heading
+    assert "shape bias" in heading
+    assert f" {accuracy:.3f} [" in clean
+    assert " saturate:p=8 " in saturated
+    assert "Results are in run.h5" in result.stdout
+    assert cli("results", "run.h5").stdout in result.stdout
+
+
+def test_quiet_says_nothing(cli):
+    result = cli("run", "-d", DATASET, "-m", SMALL, "--limit", 8, "-o", "run.h5", "--quiet")
+    assert (result.exit_code, result.output) == (0, "")
+
+
+def test_running_again_continues_and_a_changed_study_needs_replace(cli, tmp_path):
+    arguments = ["run", "-d", DATASET, "-m", SMALL, "--limit", 8, "-q", "-o", "run.h5"]
+    assert cli(*arguments).exit_code == 0
+    assert cli(*arguments, "-t", "grayscale").exit_code == 0
+    with open_store(tmp_path / "run.h5") as results:
+        assert [answers.condition for answers in results.answers()] == ["clean", "grayscale"]
+    changed = cli(*arguments, "--seed", 1)
+    assert changed.exit_code == 2
+    assert "--replace" in changed.stderr
+    assert cli(*arguments, "--seed", 1, "--replace").exit_code == 0
+
+
+@pytest.mark.parametrize("quiet", [[], ["--quiet"]])
+def test_failed_cells_are_a_line_each_and_status_1_and_the_rest_goes_on(cli, quiet):
+    models = ["-m", SMALL, "-m", "narrow=cnn:num_classes=5,width=4"]
+    result = cli("run", "-d", DATASET, *models, "-t", "grayscale", "--limit", 8, *quiet, "-o", "run.h5")
+    assert result.exit_code == 1
+    lines = result.stderr.splitlines()
+    assert [line.split(": LabelError: ")[0] for line in sorted(lines)] == [
+        f"Failed: {DATASET} | narrow | clean",
+        f"Failed: {DATASET} | narrow | grayscale",
+    ]
+    assert cli("results", "run.h5", "accuracy:top=1", "--csv").stdout.count("\n") == 3
+
+
+def test_the_reason_of_a_failure_is_the_line_that_names_the_exception():
+    def fail():
+        try:
+            {}["key"]
+        except KeyError as error:
+            raise LabelError(listed("5 outputs and 8 classes", ["write a mapping"])) from error
+
+    with pytest.raises(LabelError) as caught:
+        fail()
+    assert _reason("".join(traceback.format_exception(caught.value))) == "LabelError: 5 outputs and 8 classes"

@@ -1,0 +1,73 @@
+from __future__ import annotations
+
+import shlex
+
+import attrs
+import pytest
+
+from shapebias.catalog import default_catalog
+from shapebias.cli.show import example
+from shapebias.params import describe
+
+BUILT_IN = sorted((entry.spec.kind, entry.spec.name) for entry in default_catalog())
+
+BLUR = """
+import attrs
+from shapebias import TransformSpec, hookimpl, param
+
+@attrs.frozen
+class Blur:
+    sigma: float = param("width of the Gaussian", default=2.0, gt=0, unit="pixels")
+
+@hookimpl
+def shapebias_transforms():
+    yield TransformSpec("blur", Blur, summary="smooths", references="Author 1999, Title", destroys=("texture", "shape"),
+                        moves_pixels=True)
+"""
+
+
+def test_it_shows_all_there_is_to_know(cli, plugins_dir):
+    (plugins_dir / "blurring.py").write_text(BLUR)
+    lines = cli("--plugins-dir", plugins_dir, "show", "transform", "blur").stdout.splitlines()
+    assert lines[0] == "transform blur: smooths"
+    table = lines.index("name   type      default  unit    bounds  help")
+    assert lines[table + 1] == "sigma  a number  2        pixels  > 0     width of the Gaussian"
+    facts = dict(line.split(":", 1) for line in lines[table + 3 :])
+    assert {heading: text.strip() for heading, text in facts.items()} == {
+        "destroys": "texture, shape",
+        "moves pixels": "yes",
+        "reference": "Author 1999, Title",
+        "provider": f"blurring ({plugins_dir / 'blurring.py'})",
+        "example": "-t blur:sigma=2",
+    }
+
+
+@pytest.mark.parametrize(("kind", "name"), BUILT_IN)
+def test_every_built_in_is_shown_with_all_its_parameters(cli, kind, name):
+    text = cli("show", kind, name).stdout
+    for field in attrs.fields(default_catalog().find(kind, name).spec.load()):
+        assert any(line.startswith(field.name) and field.metadata["help"] in line for line in text.splitlines())
+
+
+@pytest.mark.parametrize(("kind", "name"), BUILT_IN)
+def test_the_example_is_a_spelling_of_the_thing(kind, name):
+    spec = default_catalog().find(kind, name).spec
+    parameters = describe(spec.load())
+    text = shlex.split(example(spec, parameters))[-1]
+    placeholders = {row.name.upper(): row for row in parameters if row.default == "(required)"}
+    if not placeholders:
+        assert default_catalog().component(kind, text).name == name
+    assert all(placeholder in text for placeholder in placeholders)
+
+
+def test_a_target_that_does_not_import_is_an_error_and_says_what_to_do(cli, plugins_dir):
+    (plugins_dir / "lost.py").write_text(
+        "from shapebias import TransformSpec, hookimpl\n"
+        "@hookimpl\n"
+        "def shapebias_transforms():\n"
+        "    yield TransformSpec('lost', 'no_such_library:Lost')\n"
+    )
+    result = cli("--plugins-dir", plugins_dir, "show", "transform", "lost")
+    assert result.exit_code == 2
+    assert "No module named 'no_such_library'" in result.stderr
+    assert "shapebias plugins --traceback" in result.stderr
