@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import sys
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -37,12 +38,14 @@ class Component:
         settings: an instance of the spec's target.
         provider: distribution and version that provide it.
         label: a name of the user's own, shown in tables.
+        distribution: the distribution, where the bare name has several providers and must be written in full.
     """
 
     spec: Spec = attrs.field(eq=lambda spec: (spec.kind, spec.name))
     settings: Any
     provider: str = attrs.field(default="", eq=False)
     label: str | None = attrs.field(default=None, eq=False)
+    distribution: str = attrs.field(default="", kw_only=True)
 
     @property
     def kind(self) -> Kind:
@@ -57,12 +60,16 @@ class Component:
     @property
     def canonical(self) -> str:
         """The text with every parameter: an identity."""
-        return spell(self.name, self.settings)
+        return spell(self._full_name, self.settings)
 
     @property
     def text(self) -> str:
         """The text with what differs from the defaults: for people."""
-        return spell(self.name, self.settings, full=False)
+        return spell(self._full_name, self.settings, full=False)
+
+    @property
+    def _full_name(self) -> str:
+        return f"{self.distribution}/{self.name}" if self.distribution else self.name
 
     @property
     def title(self) -> str:
@@ -107,7 +114,7 @@ class Catalog:
         Raises:
             UnknownNameError: nobody provides it, or more than one plugin does; every provider is named.
         """
-        kinds: tuple[Kind, ...] = (kind,) if isinstance(kind, str) else tuple(kind)
+        kinds = _kinds(kind)
         distribution, _, bare = name.rpartition("/")
         found = [entry for each in kinds for entry in self._entries.get((each, bare), [])]
         if distribution:
@@ -117,8 +124,11 @@ class Catalog:
         what = " or ".join(kinds)
         if not found:
             known = self.names(*kinds)
+            other = "".join(
+                f"; {bare!r} is of the kind {each}" for each, known_name in self._entries if known_name == bare
+            )
             raise UnknownNameError(
-                f"no {what} is called {name!r}{suggestion(bare, known)}\n"
+                f"no {what} is called {name!r}{other or suggestion(bare, known)}\n"
                 f"known: {', '.join(known)} (see 'shapebias list', and 'shapebias plugins' for what failed to load)"
             )
         providers = ", ".join(f"{entry.plugin.distribution}/{bare} ({entry.plugin.source})" for entry in found)
@@ -138,26 +148,42 @@ class Catalog:
         spelling = parse(text)
         entry = self.find(kind, spelling.name)
         settings: Any = build(entry.spec.load(), spelling)
-        return Component(entry.spec, settings, entry.plugin.provider, label)
+        return self._component(entry, settings, label)
 
     def wrap(self, kind: Kind | Iterable[Kind], settings: object, label: str | None = None) -> Component:
         """Make a component of settings that were built in Python, for example ``Saturate(p=8)``.
 
         Raises:
-            UnknownNameError: no plugin provides a target of this class.
+            UnknownNameError: no plugin provides a target of this class, or it has several names.
         """
-        kinds = (kind,) if isinstance(kind, str) else tuple(kind)
-        for entry in self:
-            if entry.spec.kind in kinds and _is_target(entry.spec, type(settings)):
-                return Component(entry.spec, settings, entry.plugin.provider, label)
-        raise UnknownNameError(
-            f"{settings!r} is no {' or '.join(kinds)} that a plugin provides; give text such as 'saturate:p=8', "
-            "or register its class in a plugin"
-        )
+        kinds = _kinds(kind)
+        found = [entry for entry in self if entry.spec.kind in kinds and _is_target(entry.spec, type(settings))]
+        if len(found) == 1:
+            return self._component(found[0], settings, label)
+        if not found:
+            raise UnknownNameError(
+                f"{settings!r} is no {' or '.join(kinds)} that a plugin provides; give text such as 'saturate:p=8', "
+                "or register its class in a plugin"
+            )
+        names = ", ".join(f"{entry.plugin.distribution}/{entry.spec.name}" for entry in found)
+        raise UnknownNameError(f"{settings!r} has several names: {names}\nwrite one of these as text")
+
+    def _component(self, entry: Entry, settings: Any, label: str | None) -> Component:
+        shared = len(self._entries[entry.spec.kind, entry.spec.name]) > 1
+        distribution = entry.plugin.distribution if shared else ""
+        return Component(entry.spec, settings, entry.plugin.provider, label, distribution=distribution)
+
+
+def _kinds(kind: Kind | Iterable[Kind]) -> tuple[Kind, ...]:
+    return (kind,) if isinstance(kind, str) else tuple(kind)
 
 
 def _is_target(spec: Spec, cls: type) -> bool:
-    return spec.target in (cls, f"{cls.__module__}:{cls.__qualname__}")
+    """Compare without importing: a class that exists has its module loaded, and perhaps the one that shows it."""
+    if isinstance(spec.target, type):
+        return spec.target is cls
+    module, _, attribute = spec.target.partition(":")
+    return getattr(sys.modules.get(module), attribute, None) is cls
 
 
 @functools.cache

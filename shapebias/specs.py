@@ -85,12 +85,13 @@ class Spec:
             module, _, attribute = self.target.partition(":")
             try:
                 target = getattr(importlib.import_module(module), attribute)
-            except Exception as error:  # a broken library raises what it likes
+            except (Exception, SystemExit) as error:  # a broken library raises what it likes
                 raise PluginError(
-                    f"{self.kind} {self.name!r} cannot be loaded from {self.target!r}: {error}; "
+                    f"{self.kind} {self.name!r} cannot be loaded from {self.target!r}: "
+                    f"{type(error).__name__}: {error}; "
                     "install what it needs, or see the traceback with 'shapebias plugins --traceback'"
                 ) from error
-        if not (isinstance(target, type) and attrs.has(target)):
+        if not (isinstance(target, type) and attrs.has(target) and target.__hash__ is not None):
             raise PluginError(f"target of {self.kind} {self.name!r} is {target!r}: it must be a frozen attrs class")
         return target
 
