@@ -74,5 +74,5 @@ def escalate(
 @torch.no_grad()
 def _right(model: Classifier, images: Tensor, labels: Tensor) -> Tensor:
     """Return (N,) whether each image is classified right."""
-    scores = [model(chunk) for chunk in images.split(model.chunk)]
+    scores = [model(chunk) for chunk in torch.split(images, model.chunk)]
     return torch.cat(scores).argmax(dim=1) == labels

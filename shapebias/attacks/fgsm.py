@@ -27,9 +27,8 @@ class Fgsm:
     Source: Goodfellow et al. 2015, Explaining and harnessing adversarial examples, section 4.
 
     >>> import torch
-    >>> from shapebias.models.cnn import Cnn
-    >>> model = Cnn(width=4).load(torch.device("cpu"))
-    >>> images, labels = torch.full((2, 3, 32, 32), 0.5), torch.tensor([3, 5])
+    >>> model = Classifier(torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(192, 4)))
+    >>> images, labels = torch.full((2, 3, 8, 8), 0.5), torch.tensor([3, 1])
     >>> attacked = Fgsm(eps=1 / 4, until_fooled=False)(model, images, labels, None)
     >>> sorted(set(attacked.flatten().tolist()))
     [0.25, 0.75]

@@ -1,38 +1,44 @@
-"""The plain gradient in the pixels."""
+"""``gradient``: the gradient of the objective in the pixels."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import Literal
 
 import attrs
+from torch import Tensor
 
+from shapebias.classifier import Classifier
 from shapebias.objectives import Objective, Reduction, pixel_gradient, reduce_channels
 from shapebias.params import param
-
-if TYPE_CHECKING:
-    from torch import Tensor
-
-    from shapebias.classifier import Classifier
-    from shapebias.rng import ImageRandom
+from shapebias.rng import ImageRandom
 
 __all__ = ["Gradient"]
 
 
 @attrs.frozen
 class Gradient:
-    """Gradient of an objective in each pixel: how much a small change of the pixel matters.
+    """Differentiate the objective by each pixel: how fast would the answer change with it.
 
-    Simonyan, Vedaldi & Zisserman 2014, "Deep inside convolutional networks", section 3.
+    Simonyan et al. explain the class score by the largest magnitude over the channels: ``objective=logit,reduce=max``.
 
-    >>> Gradient(objective="log-prob").reduce
-    'abs-sum'
+    Raises:
+        ShapebiasError: ``logit`` where the model's classes are grouped into the data set's.
+
+    Source: Simonyan et al. 2014, Deep inside convolutional networks, section 3.
+
+    >>> import torch
+    >>> model = Classifier(torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(192, 4)))
+    >>> Gradient()(model, torch.rand(2, 3, 8, 8), torch.tensor([3, 1]), None).shape
+    torch.Size([2, 8, 8])
     """
 
-    objective: Objective = param("what is explained", default="loss")
-    target: str = param("class that is explained: label, prediction or an INDEX", default="label")
-    reduce: Reduction = param("how the three channels become one map", default="abs-sum")
+    objective: Objective = param("what is differentiated; loss is the cross-entropy of the target", default="loss")
+    target: Literal["label", "prediction"] | int = param(
+        "class that is explained; a number is its index", default="label"
+    )
+    reduce: Reduction = param("how three channels become one map", default="abs-sum")
 
     def __call__(self, model: Classifier, images: Tensor, targets: Tensor, rng: ImageRandom) -> Tensor:  # noqa: ARG002
-        """Return maps (N, H, W) of images (N, 3, H, W) in [0, 1]."""
+        """Return maps (N, H, W) of (N, 3, H, W) images in [0, 1] for (N,) targets."""
         gradient, _ = pixel_gradient(model, images, targets, self.objective)
         return reduce_channels(gradient, self.reduce)
