@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import re
 import urllib.error
 import urllib.request
 import uuid
@@ -13,7 +14,7 @@ from pathlib import Path
 
 from shapebias.errors import DataError
 
-__all__ = ["download", "fingerprint", "new_file", "sha256", "write_atomically"]
+__all__ = ["download", "fingerprint", "new_file", "sha256", "temporary_of", "temporary_path", "write_atomically"]
 
 _BLOCK = 1 << 20
 
@@ -35,6 +36,9 @@ def sha256(path: str | Path) -> str:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
         raise DataError(f"{path} cannot be read: {error.strerror}; check the path") from error
+
+
+_digest = sha256  # `download` has a parameter of that name
 
 
 def fingerprint(path: str | Path) -> str:
@@ -70,12 +74,27 @@ def _listing(folder: Path) -> Iterator[tuple[bytes, int]]:
                 yield os.fsencode(file.relative_to(folder).as_posix()), file.stat().st_size
 
 
+def temporary_path(path: Path) -> Path:
+    """Make up a temporary name beside ``path``, which nobody has used."""
+    return path.with_name(f"{path.name}.{uuid.uuid4().hex[:12]}.tmp")
+
+
+def temporary_of(path: Path) -> str | None:
+    """Say for which name a temporary one was made up, None for any other name.
+
+    >>> temporary_of(Path("run.h5.0123456789ab.tmp")), temporary_of(Path("notes.tmp"))
+    ('run.h5', None)
+    """
+    found = re.fullmatch(r"(.+)\.[0-9a-f]{12}\.tmp", path.name)
+    return found and found[1]
+
+
 @contextlib.contextmanager
 def new_file(path: str | Path) -> Iterator[Path]:
     """Give a temporary name beside ``path``; what is written there replaces ``path`` at the end, or not at all.
 
     The file is on the disk before it is renamed, and the rename before this returns: after a power loss there is the
-    old file or the new one.  The temporary name ends in ``.tmp`` and is removed when the body raises.
+    old file or the new one.  The temporary file is removed when the body raises.
 
     Args:
         path: the file to make or replace; its folder exists.
@@ -84,7 +103,7 @@ def new_file(path: str | Path) -> Iterator[Path]:
         OSError: what the operating system says of the disk or the folder.
     """
     path = Path(path)
-    temporary = path.with_name(f"{path.name}.{uuid.uuid4().hex[:12]}.tmp")
+    temporary = temporary_path(path)
     try:
         yield temporary
         _sync(temporary)
@@ -152,9 +171,6 @@ def download(url: str, path: str | Path, sha256: str) -> Path:
         reason = error.reason if isinstance(error, urllib.error.URLError) else error
         raise DataError(f"{url} cannot be downloaded to {path}: {reason}; {by_hand}") from error
     return path
-
-
-_digest = sha256  # the parameter of `download` has the name that a caller expects
 
 
 def _fetch(url: str, path: Path) -> None:

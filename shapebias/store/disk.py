@@ -11,7 +11,7 @@ import socket
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from filelock import FileLock, Timeout
 
@@ -77,7 +77,7 @@ class Patient(io.RawIOBase):
         try:
             count = self._file.readinto(view)
         except BaseException as failure:  # noqa: BLE001
-            self._failure, count = failure, 0
+            self._failure, count = self._failure or failure, 0
         view[count:] = bytes(len(view) - count)
         return len(view)
 
@@ -131,11 +131,19 @@ class WriterLock:
                 "or choose another output"
             ) from None
         facts = {"pid": os.getpid(), "host": socket.gethostname(), "since": time.strftime("%Y-%m-%d %H:%M:%S")}
-        self._path.write_text(json.dumps(facts))
+        with contextlib.suppress(OSError):  # a courtesy to who comes second; the lock holds without it
+            self._path.write_text(json.dumps(facts))
 
     def release(self) -> None:
         """Give the lock back.  Its file stays: removing it would let two writers in."""
         self._lock.release()
+
+    def __enter__(self) -> Self:
+        self.acquire()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.release()
 
     def _holder(self) -> str:
         try:

@@ -84,12 +84,14 @@ def _to_scaled_float16(maps: NDArray[Any]) -> tuple[NDArray[np.float16], NDArray
     smaller than the largest by 2^28 or more, at most the largest / 2^39.
     """
     maps = np.asarray(maps, dtype=np.float32)
-    largest = np.abs(maps).max(axis=(-2, -1), initial=0.0)
+    largest = np.maximum(maps.max(axis=(-2, -1), initial=0), -maps.min(axis=(-2, -1), initial=0))
     if not np.isfinite(largest).all():
         raise StoreError("maps have NaN or Inf, which are no answers; find out which method made them")
     _, exponent = np.frexp(largest)
     scale = np.where(largest > 0, np.ldexp(np.float32(1), np.maximum(exponent - 15, -149)), np.float32(1))
-    return (maps / scale[..., None, None]).astype(np.float16), scale.astype(np.float32)
+    values = np.empty(maps.shape, np.float16)
+    np.divide(maps, scale[..., None, None], out=values, casting="same_kind")  # in float32, without a copy of the maps
+    return values, scale
 
 
 def decode(dataset: h5py.Dataset, selection: Any) -> NDArray[Any]:
@@ -114,7 +116,9 @@ def decode(dataset: h5py.Dataset, selection: Any) -> NDArray[Any]:
         return np.array(texts, dtype=object).reshape(values.shape)
     if encoding == "scaled-float16":
         scale = decode(dataset.parent[dataset.attrs["scale"]], selection)
-        return np.asarray(values.astype(np.float32) * scale[..., None, None])
+        maps = values.astype(np.float32)
+        maps *= scale[..., None, None]
+        return maps
     return values
 
 

@@ -23,7 +23,7 @@ __all__ = ["FORMAT", "FORMAT_VERSION", "LIBVER", "Facts"]
 FORMAT = "shapebias"
 FORMAT_VERSION = 1
 LIBVER = ("v110", "v110")
-"""Readable since HDF5 1.10 (2016), and the first layout whose own tables have checksums."""
+"""Readable since HDF5 1.10 (2016), and the first layout all of whose own tables have checksums."""
 
 ROLES = ("dataset", "model", "condition", "saliency", "probe")
 _RESERVED = {
@@ -166,19 +166,23 @@ def write_part(root: h5py.Group, part: Part) -> None:
     write_cell(root, part.cell, [facts], attrs.evolve(facts, rows=rows if done else rows[:0]))
 
 
-def write_dataset_part(root: h5py.Group, part: DatasetPart) -> None:
-    """Write what is kept of some images of a data set."""
-    mark(root, "dataset")
-    arrays = {
-        "rows": np.asarray(part.rows, dtype=np.int64),
+def dataset_arrays(part: DatasetPart) -> dict[str, NDArray[Any]]:
+    """Return the arrays of a part of a data set, by the names that they are stored under."""
+    return {
         "ids": np.array(part.ids, dtype=object),
         "labels": part.labels,
         "shape_labels": part.shape_labels,
         "texture_labels": part.texture_labels,
         "thumbnails": part.thumbnails,
     }
-    for name, array in arrays.items():
-        write_array(root, name, np.asarray(array))
+
+
+def write_dataset_part(root: h5py.Group, part: DatasetPart) -> None:
+    """Write what is kept of some images of a data set."""
+    mark(root, "dataset")
+    for name, array in dataset_arrays(part).items():
+        write_array(root, name, array)
+    write_array(root, "rows", np.asarray(part.rows, dtype=np.int64))
     write_dataset(root, part.dataset, part.attributes)
 
 

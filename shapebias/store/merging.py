@@ -2,75 +2,111 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
 
 from shapebias.errors import StoreError
+from shapebias.files import new_file
+from shapebias.store.disk import WriterLock, explained
 from shapebias.store.packing import write_store
 from shapebias.store.reader import Store, join_cells, join_datasets
+from shapebias.store.records import CellRecord
 from shapebias.store.scan import part_files
 from shapebias.store.stored import StoredCell, StoredDataset
 
 __all__ = ["merge"]
 
+_WAY_OUT = "keep them apart, or compute one of them again"
+
 
 def merge(paths: Sequence[str | Path], output: str | Path) -> None:
-    """Join several stores into a new one.
+    """Join several stores into a new, packed one.
+
+    Stores may hold other cells, or other images of the same cell; what several hold must agree.  The header, and with
+    it the study, is that of the last.
 
     Args:
         paths: the stores.
         output: a file that does not exist yet.
 
     Raises:
-        StoreError: the output exists; or two stores disagree: in seed, in the images of a data set, or in an answer.
+        StoreError: the output exists or cannot be written; or two stores disagree: in the seed, in the images of a data
+            set, in the settings or files of a cell, or in an answer.
     """
     output = Path(output)
-    if output.exists() or part_files(output):
-        raise StoreError(f"{output} exists already; choose another output")
-    stores = [Store(path) for path in paths]
-    try:
-        seeds = {store.header.seed for store in stores}
-        if len(seeds) > 1:
-            raise StoreError(
-                f"the stores have different seeds ({', '.join(map(str, sorted(seeds)))}); they do not join"
-            )
-        for place, store in enumerate(stores[1:], start=1):
-            for earlier in stores[:place]:
-                _check_agreement(earlier, store)
+    with ExitStack() as opened:
+        stores = [opened.enter_context(Store(path)) for path in paths]
+        for first, second in itertools.combinations(stores, 2):
+            _check_seeds(first, second)
+            _check_datasets(first, second)
+            _check_cells(first, second)
         listings = [listing for store in stores for listing in store.listings]
-        temporary = output.with_name(f".{output.name}.merging")
-        try:
-            write_store(temporary, stores[-1].header, join_datasets(listings), join_cells(listings))
-            temporary.replace(output)
-        finally:
-            temporary.unlink(missing_ok=True)
-    finally:
-        for store in stores:
-            store.close()
+        with explained(output), WriterLock(output):
+            if output.exists() or part_files(output):
+                raise StoreError(f"{output} exists already; choose another output")
+            with new_file(output) as temporary:
+                write_store(temporary, stores[-1].header, join_datasets(listings), join_cells(listings))
 
 
-def _check_agreement(first: Store, second: Store) -> None:
-    datasets = {dataset.record.key: dataset for dataset in first.datasets()}
+def _check_seeds(first: Store, second: Store) -> None:
+    if first.header.seed != second.header.seed:
+        raise StoreError(
+            f"{first.path} has seed {first.header.seed} and {second.path} has seed {second.header.seed}: their random "
+            f"numbers differ; {_WAY_OUT}"
+        )
+
+
+def _check_datasets(first: Store, second: Store) -> None:
+    known = {dataset.record.key: dataset for dataset in first.datasets()}
     for dataset in second.datasets():
-        if dataset.record.key in datasets and not _same_images(datasets[dataset.record.key], dataset):
-            raise StoreError(f"{first.path} and {second.path} have other images of data set {dataset.record.title}")
-    cells = {cell.record.key: cell for cell in first.cells()}
-    for cell in second.cells():
-        if cell.record.key in cells and not _same_answers(cells[cell.record.key], cell):
+        if dataset.record.key in known and not _same_images(known[dataset.record.key], dataset):
             raise StoreError(
-                f"{first.path} and {second.path} disagree in {cell.record.title}; keep one, or compute it again"
+                f"{first.path} and {second.path} have other images or labels under the name {dataset.name}; {_WAY_OUT}"
             )
 
 
 def _same_images(first: StoredDataset, second: StoredDataset) -> bool:
-    ids = dict(zip(first.rows.tolist(), first.ids, strict=True))
-    return all(ids.get(row, name) == name for row, name in zip(second.rows.tolist(), second.ids, strict=True))
+    both = np.intersect1d(first.rows, second.rows)
+    names = ("ids", "labels", "shape_labels", "texture_labels")
+    return all(np.array_equal(first.array(name, both), second.array(name, both)) for name in names)
+
+
+def _check_cells(first: Store, second: Store) -> None:
+    by_texts = {_texts(cell.record): cell for cell in first.cells()}
+    for cell in second.cells():
+        other = by_texts.get(_texts(cell.record))
+        if other is None:
+            continue
+        if other.record != cell.record:
+            how = f"computed with {_differing(other.record, cell.record)}"
+        elif not _same_answers(other, cell):
+            how = "with other answers"
+        else:
+            continue
+        raise StoreError(f"{first.path} and {second.path} have {cell.name}, {how}; {_WAY_OUT}")
 
 
 def _same_answers(first: StoredCell, second: StoredCell) -> bool:
     both = np.intersect1d(first.rows, second.rows)
     if not len(both) or "prediction" not in first.names or "prediction" not in second.names:
         return True
-    return bool((first.array("prediction", rows=both) == second.array("prediction", rows=both)).all())
+    return np.array_equal(first.array("prediction", both), second.array("prediction", both))
+
+
+def _texts(record: CellRecord) -> tuple[str, ...]:
+    return tuple("" if component is None else component.canonical for component in record.components().values())
+
+
+def _differing(first: CellRecord, second: CellRecord) -> str:
+    """Say in which settings, and in which components' files, two records of the same texts differ."""
+    settings = [
+        f"{name} {first.settings.get(name)} and {second.settings.get(name)}"
+        for name in sorted(first.settings.keys() | second.settings.keys())
+        if first.settings.get(name) != second.settings.get(name)
+    ]
+    roles = [role for role, component in first.components().items() if component != second.components()[role]]
+    return ", ".join([*settings, *(f"other files of the {role}" for role in roles)])

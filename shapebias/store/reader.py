@@ -23,10 +23,10 @@ class Store:
     Args:
         path: the packed file's name, also while there are only parts.
 
+    Arrays are read when they are asked for, so the store stays open until :meth:`close`.
+
     Raises:
         StoreError: there is no store, or it cannot be read.
-
-    What is read lazily from the packed file needs the store to be open.
     """
 
     def __init__(self, path: str | Path) -> None:
@@ -56,21 +56,20 @@ class Store:
 
     def _look(self) -> list[Listing]:
         """List the folder before the file: parts are removed only when the file that has them is in its place."""
-        paths = part_files(self.path)
-        self.close()
-        listings = []
-        if self.path.exists():
-            self._packed = open_file(self.path)
-            listings.append(list_file(self._packed, keep_open=True))
-        self._known = {path: self._recall(path) for path in paths}
-        return [*listings, *(listing for _, listing in self._known.values())]
+        parts = part_files(self.path)
+        packed = [self.path] if self.path.exists() else []
+        self._known = {path: self._recall(path) for path in (*packed, *parts)}
+        return [listing for _, listing in self._known.values()]
 
     def _recall(self, path: Path) -> tuple[tuple[int, ...], Listing]:
-        """Read a part's file, unless it is the one that was read before."""
+        """Read what a file holds, unless it is the one that was read before."""
         facts = path.stat()
         stamp = (facts.st_ino, facts.st_mtime_ns, facts.st_size)
         if path in self._known and self._known[path][0] == stamp:
             return self._known[path]
+        if path == self.path:  # stays open: another file may take its name, with its groups numbered otherwise
+            self._packed = open_file(path)
+            return stamp, list_file(self._packed, keep_open=True)
         with open_file(path) as file:
             return stamp, list_file(file, keep_open=False)
 
@@ -90,7 +89,8 @@ class Store:
         """Close the packed file; :meth:`refresh` opens it again."""
         if self._packed is not None:
             self._packed.close()
-            self._packed = None
+        self._packed = None
+        self._known.pop(self.path, None)
 
     def __enter__(self) -> Self:
         return self

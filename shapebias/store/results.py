@@ -1,296 +1,211 @@
-"""What a store holds, as people and metrics ask for it: answers, maps, values, tables."""
+"""The user's view of a store: answers, maps, values and metrics, by what the components are called."""
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Iterator, Mapping
+import math
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, TypeAlias, TypeVar, cast
 
 import attrs
 import numpy as np
 from numpy.typing import NDArray
 
 from shapebias.catalog import default_catalog
-from shapebias.errors import StoreError
-from shapebias.grammar import spell_scalar
+from shapebias.errors import SpellingError, StoreError, suggestion
+from shapebias.store.answers import StoredAnswers, StoredMaps, StoredValues, eps_places
+from shapebias.store.layout import ROLES
 from shapebias.store.order import in_study_order
 from shapebias.store.reader import Store
 from shapebias.store.records import ComponentRecord
-from shapebias.store.stored import Failure, StoredCell, StoredDataset
+from shapebias.store.select import select
+from shapebias.store.stored import Failure, StoredCell
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Results", "StoredAnswers", "StoredMaps", "StoredValues", "open_store"]
+    Metric: TypeAlias = Callable[["Results"], pd.DataFrame]
 
+__all__ = ["Results", "open_store"]
 
-@attrs.frozen(eq=False)
-class _View:
-    """One cell at one eps, with the facts of its images; arrays are read when they are asked for."""
-
-    cell: StoredCell
-    images: StoredDataset
-    eps: float | None = None
-    at: int | None = None  # the place on the axis of eps
-
-    @property
-    def dataset(self) -> str:
-        """Title of the data set."""
-        return self.cell.record.dataset.title
-
-    @property
-    def model(self) -> str:
-        """Title of the model."""
-        return self.cell.record.model.title
-
-    @property
-    def condition(self) -> str:
-        """Title of the condition."""
-        return self.cell.record.condition.title
-
-    @functools.cached_property
-    def _places(self) -> NDArray[np.intp]:
-        return np.searchsorted(self.images.rows, self.cell.rows)
-
-    @functools.cached_property
-    def ids(self) -> tuple[str, ...]:
-        """Ids of the images."""
-        ids = self.images.ids
-        return tuple(ids[place] for place in self._places)
-
-    def read(self, name: str) -> NDArray[Any]:
-        """Read one array of the cell, at this eps."""
-        return self.cell.array(name, at=self.at)
-
-    def _named(self, prefix: str) -> dict[str, NDArray[Any]]:
-        names = [name for name in self.cell.names if name.startswith(prefix)]
-        return {name.removeprefix(prefix): self.read(name) for name in names}
-
-
-@attrs.frozen(eq=False)
-class StoredAnswers(_View):
-    """The answers of one model under one condition, at one eps; see :class:`shapebias.contracts.Answers`."""
-
-    @property
-    def classes(self) -> tuple[str, ...]:
-        """Names of the data set's classes."""
-        return self.images.classes
-
-    def _facts(self, name: str) -> NDArray[np.int64]:
-        """Read labels: the condition's own where it changed them, else the data set's."""
-        if name in self.cell.names:
-            return self.cell.array(name).astype(np.int64)
-        facts: NDArray[np.int32] = getattr(self.images, name)
-        return facts[self._places].astype(np.int64)
-
-    @functools.cached_property
-    def labels(self) -> NDArray[np.int64]:
-        """(n,) the classes asked for."""
-        return self._facts("labels")
-
-    @functools.cached_property
-    def shape_labels(self) -> NDArray[np.int64]:
-        """(n,) the shape's class, -1 where unknown."""
-        return self._facts("shape_labels")
-
-    @functools.cached_property
-    def texture_labels(self) -> NDArray[np.int64]:
-        """(n,) the texture's class, -1 where unknown."""
-        return self._facts("texture_labels")
-
-    @functools.cached_property
-    def prediction(self) -> NDArray[np.int64]:
-        """(n,) the answer, -1 where none was given."""
-        return self.read("prediction").astype(np.int64)
-
-    @functools.cached_property
-    def logits(self) -> NDArray[Any] | None:
-        """(n, C) scores in the data set's classes, or None where they were not kept."""
-        return self.read("logits") if "logits" in self.cell.names else None
-
-    def top(self, k: int) -> NDArray[np.int64]:
-        """Return the k best classes of each image, (n, k), best first; ties go to the class that comes first.
-
-        There are fewer columns where fewer classes were kept.
-        """
-        if self.logits is not None:
-            return np.argsort(-self.logits, axis=1, kind="stable")[:, :k].astype(np.int64)
-        best = self.read("top_classes") if "top_classes" in self.cell.names else self.prediction[:, None]
-        return best[:, :k].astype(np.int64)
-
-
-@attrs.frozen(eq=False)
-class StoredMaps(_View):
-    """The maps of one saliency method; see :class:`shapebias.contracts.Maps`."""
-
-    @property
-    def saliency(self) -> str:
-        """Title of the method."""
-        return _title(self.cell.record.saliency) or ""
-
-    @property
-    def maps(self) -> NDArray[np.float32]:
-        """(n, H, W)."""
-        return self.read("maps")
-
-    @property
-    def extras(self) -> dict[str, NDArray[Any]]:
-        """Per-image arrays that the method gave beside the maps."""
-        return self._named("extras/")
-
-
-@attrs.frozen(eq=False)
-class StoredValues(_View):
-    """The values of one probe; see :class:`shapebias.contracts.Values`."""
-
-    @property
-    def saliency(self) -> str | None:
-        """Title of the saliency method, for a probe of maps."""
-        return _title(self.cell.record.saliency)
-
-    @property
-    def probe(self) -> str:
-        """Title of the probe."""
-        return _title(self.cell.record.probe) or ""
-
-    @property
-    def values(self) -> dict[str, NDArray[Any]]:
-        """Arrays by name, first axis the image."""
-        return self._named("values/")
-
-
-def _title(component: ComponentRecord | None) -> str | None:
-    return None if component is None else component.title
+_View = TypeVar("_View", StoredAnswers, StoredMaps, StoredValues)
 
 
 class Results:
-    """The results of a study, for reading.
+    """The results of a study: what :func:`shapebias.run` returns and :func:`shapebias.open` opens.
+
+    Components are asked for by title (a label of your own, or the short text), by any text that says enough
+    (``"pgd:eps=8/255"``), or by the canonical text.  What is left out must have one choice.
 
     Args:
-        source: the results file, or an open store.
+        store: a store, or its path.
 
-    A selector (``dataset``, ``model``, ``condition``, ...) is a title, or a canonical text; one that is left out must
-    not be needed to tell the cells apart.
+    Raises:
+        StoreError: there is no store, or it cannot be read.
     """
 
-    def __init__(self, source: str | Path | Store) -> None:
-        self.store = source if isinstance(source, Store) else Store(source)
-        self._kept: list[object] = []
-
-    def keep_alive(self, thing: object) -> None:
-        """Hold on to something, for example a temporary folder, as long as the results live."""
-        self._kept.append(thing)
+    def __init__(self, store: str | Path | Store) -> None:
+        self.store = store if isinstance(store, Store) else Store(store)
+        self._kept_alive: list[object] = []
 
     @property
     def seed(self) -> int:
-        """The study's seed, also for resampling."""
+        """The study's seed."""
         return self.store.header.seed
 
     @property
     def failures(self) -> list[Failure]:
-        """What failed and has not been computed since."""
+        """What failed and has not been computed since, each with its traceback."""
         return self.store.failures()
 
     def answers(self) -> list[StoredAnswers]:
-        """List the answers of every prediction cell, one entry an eps."""
+        """List the answers of every prediction cell, one entry an eps, in the order of the study."""
         return list(self._views(StoredAnswers, saliency=False, probe=False))
 
     def maps(self) -> list[StoredMaps]:
-        """List the maps of every saliency cell, one entry an eps."""
+        """List the maps of every saliency cell, one entry an eps, in the order of the study."""
         return list(self._views(StoredMaps, saliency=True, probe=False))
 
     def values(self) -> list[StoredValues]:
-        """List the values of every probe cell, one entry an eps."""
+        """List the values of every probe cell, one entry an eps, in the order of the study."""
         return list(self._views(StoredValues, saliency=None, probe=True))
 
-    def _views(self, kind: type[Any], *, saliency: bool | None, probe: bool) -> Iterator[Any]:
+    def _views(self, view: type[_View], *, saliency: bool | None, probe: bool) -> Iterator[_View]:
+        """Yield the cells of one kind; where some images failed, the others count all the same."""
         datasets = {dataset.record.key: dataset for dataset in self.store.datasets()}
+        names = self._names()
         for cell in in_study_order(self.store):
             record = cell.record
-            if (record.probe is not None) != probe or not len(cell.rows):
+            other_kind = (record.probe is not None) != probe or saliency not in (None, record.saliency is not None)
+            if other_kind or not len(cell.rows):
                 continue
-            if saliency is not None and (record.saliency is not None) != saliency:
-                continue
-            images = datasets[record.dataset.key]
-            if isinstance(cell.eps, tuple):
-                for at, eps in enumerate(cell.eps):
-                    yield kind(cell, images, eps, at)
-            else:
-                yield kind(cell, images, cell.eps)
+            if record.dataset.key not in datasets:
+                raise StoreError(f"{self.store.path}: {cell.name}: its data set is missing; see 'shapebias verify'")
+            for eps, place in eps_places(cell):
+                yield view(cell, datasets[record.dataset.key], _named(cell, names), eps, place)
 
-    def metric(self, metric: str | Any) -> pd.DataFrame:
+    def _names(self) -> dict[str, str]:
+        """Choose what tables call each component, by its key: its title, or more where another one has the same."""
+        names: dict[str, str] = {}
+        for role in ROLES:
+            records = [cell.record.components()[role] for cell in self.store.cells()]
+            components = {component.key: component for component in records if component is not None}
+            for spell in (_title, _canonical, _with_key):
+                unclear = [component for key, component in components.items() if key not in names]
+                counts = Counter(spell(component) for component in components.values())
+                names |= {component.key: spell(component) for component in unclear if counts[spell(component)] == 1}
+        return names
+
+    def metric(self, metric: str | Metric, **settings: Any) -> pd.DataFrame:
         """Compute a metric.
 
         Args:
-            metric: its text, for example ``"accuracy:top=1"``, or its settings.
+            metric: its name or text, for example ``"accuracy"`` or ``"accuracy:top=5"``; or its settings.
+            settings: parameters of the metric, instead of in the text.
 
         Returns:
-            A tidy table: dataset, model, condition, eps, metric, value, low, high, n, method, ...
-        """
-        if isinstance(metric, str):
-            metric = default_catalog().component("metric", metric).settings
-        table: pd.DataFrame = metric(self)
-        return table
-
-    def logits(self, **selectors: Any) -> NDArray[Any]:
-        """Return the scores of one cell, (n, C).
-
-        Args:
-            selectors: ``dataset``, ``model``, ``condition``, ``eps``.
+            A tidy table: one row a number, with its interval, n, and what it was computed on.
 
         Raises:
-            StoreError: no cell fits, or several do; the candidates are named.
+            UnknownNameError, SpellingError: no such metric, or no such parameter.
         """
-        logits: NDArray[Any] = self._one(self.answers(), selectors).read("logits")
-        return logits
+        if isinstance(metric, str):
+            metric = cast("Metric", default_catalog().component("metric", metric).settings)
+        return (_with(metric, settings) if settings else metric)(self)
 
-    def prediction(self, **selectors: Any) -> NDArray[np.int64]:
-        """Return the predicted classes of one cell, (n,); selectors and errors as in :meth:`logits`."""
-        prediction: NDArray[np.int64] = self._one(self.answers(), selectors).prediction
-        return prediction
+    def logits(
+        self,
+        dataset: str | None = None,
+        model: str | None = None,
+        condition: str | None = None,
+        eps: float | None = None,
+    ) -> NDArray[np.float32]:
+        """Return the scores of one model, (n, C).
 
-    def images(self, **selectors: Any) -> NDArray[Any]:
-        """Return the images as the model saw them, (n, 3, H, W), where the study kept them."""
-        images: NDArray[Any] = self._one(self.answers(), selectors).read("images")
-        return images
+        Args:
+            dataset, model, condition: what to ask for; see the class.
+            eps: one of a list of eps.
 
-    def saliency(self, **selectors: Any) -> NDArray[np.float32]:
-        """Return the maps of one cell, (n, H, W); ``method`` selects among saliency methods."""
-        maps: NDArray[np.float32] = self._one(self.maps(), selectors).maps
-        return maps
+        Raises:
+            StoreError: none or several fit, or the scores were not kept.
+        """
+        return self._answers(dataset, model, condition, eps).array("logits")
 
-    def probe(self, probe: str, **selectors: Any) -> Mapping[str, NDArray[Any]]:
-        """Return the arrays of one probe, by name; ``method`` selects among saliency methods."""
-        values: Mapping[str, NDArray[Any]] = self._one(self.values(), {"probe": probe, **selectors}).values  # noqa: PD011 - no data frame
-        return values
+    def prediction(
+        self,
+        dataset: str | None = None,
+        model: str | None = None,
+        condition: str | None = None,
+        eps: float | None = None,
+    ) -> NDArray[np.int64]:
+        """Return the classes that one model answered, (n,); arguments as in :meth:`logits`."""
+        return self._answers(dataset, model, condition, eps).prediction
 
-    def _one(self, views: list[Any], selectors: Mapping[str, Any]) -> Any:
-        """Find the only view that fits the selectors."""
-        roles = {("saliency" if role == "method" else role): wanted for role, wanted in selectors.items()}
-        fitting = [view for view in views if all(_fits(view, role, wanted) for role, wanted in roles.items())]
-        if len(fitting) == 1:
-            return fitting[0]
-        candidates = "\n  ".join(_named_view(view) for view in (fitting or views)) or "nothing of this kind"
-        asked = ", ".join(f"{role}={wanted!r}" for role, wanted in selectors.items() if wanted is not None)
-        what = f"{len(fitting)} cells fit" if fitting else "no cell fits"
-        raise StoreError(f"{self.store.path}: {what} {asked or 'without a selector'}; it has\n  {candidates}")
+    def images(
+        self,
+        dataset: str | None = None,
+        model: str | None = None,
+        condition: str | None = None,
+        eps: float | None = None,
+    ) -> NDArray[Any]:
+        """Return the images as the model saw them, where the study kept them; arguments as in :meth:`logits`."""
+        return self._answers(dataset, model, condition, eps).array("images")
+
+    def saliency(
+        self,
+        dataset: str | None = None,
+        model: str | None = None,
+        condition: str | None = None,
+        method: str | None = None,
+        eps: float | None = None,
+    ) -> NDArray[np.float32]:
+        """Return the maps of one saliency method, (n, H, W); arguments as in :meth:`logits`, and the method."""
+        wanted = {"dataset": dataset, "model": model, "condition": condition, "saliency": method}
+        return select("maps", _at(eps, self.maps()), wanted).maps
+
+    def probe(
+        self,
+        probe: str | None = None,
+        dataset: str | None = None,
+        model: str | None = None,
+        condition: str | None = None,
+        method: str | None = None,
+        eps: float | None = None,
+    ) -> Mapping[str, NDArray[Any]]:
+        """Return what one probe measured, by name; arguments as in :meth:`saliency`, and the probe."""
+        wanted = {"dataset": dataset, "model": model, "condition": condition, "probe": probe, "saliency": method}
+        return select("probes", _at(eps, self.values()), wanted).values  # noqa: PD011 - no data frame
+
+    def _answers(
+        self, dataset: str | None, model: str | None, condition: str | None, eps: float | None
+    ) -> StoredAnswers:
+        wanted = {"dataset": dataset, "model": model, "condition": condition}
+        return select("answers", _at(eps, self.answers()), wanted)
 
     def cells(self) -> pd.DataFrame:
-        """Give an overview: every cell with its number of images, status and seconds."""
+        """Return an overview: one row a cell with its components, number of images, status and seconds."""
         import pandas as pd
 
+        names = self._names()
         rows = [
             {
-                **{role: _title(component) for role, component in cell.record.components().items()},
+                **_named(cell, names),
                 "images": len(cell.rows),
                 "status": cell.status,
                 "seconds": cell.attributes.get("seconds"),
             }
             for cell in in_study_order(self.store)
         ]
-        names = ["dataset", "model", "condition", "saliency", "probe", "images", "status", "seconds"]
-        return pd.DataFrame(rows, columns=names)
+        return pd.DataFrame(rows, columns=[*ROLES, "images", "status", "seconds"]).astype({"seconds": float})
+
+    def refresh(self) -> None:
+        """Look again what there is, where a run is still writing."""
+        self.store.refresh()
+
+    def keep_alive(self, owner: object) -> None:
+        """Keep an object, such as the temporary folder that the store is in, as long as these results."""
+        self._kept_alive.append(owner)
 
     def close(self) -> None:
         """Close the file."""
@@ -303,25 +218,51 @@ class Results:
         self.close()
 
 
-def _fits(view: Any, role: str, wanted: Any) -> bool:
-    if wanted is None:
-        return True
-    if role == "eps":
-        return view.eps is not None and bool(np.isclose(view.eps, wanted, rtol=1e-9, atol=0))
-    component = getattr(view.cell.record, role)
-    return component is not None and wanted in (component.title, component.canonical)
-
-
-def _named_view(view: _View) -> str:
-    return view.cell.record.title + (
-        f" | eps={spell_scalar(view.eps)}" if view.at is not None and view.eps is not None else ""
-    )
-
-
 def open_store(path: str | Path) -> Results:
-    """Open a results file for reading.
+    """Open the results of a study, finished or still running.
+
+    Args:
+        path: for example ``"run.h5"``.
 
     Raises:
-        StoreError: there is none, or it is damaged or of a later version.
+        StoreError: there is no store, or it cannot be read.
     """
     return Results(path)
+
+
+def _with(metric: Metric, settings: Mapping[str, Any]) -> Metric:
+    known = [field.name for field in attrs.fields(type(metric))]  # type: ignore[arg-type]
+    for name in settings.keys() - set(known):
+        what = type(metric).__name__
+        raise SpellingError(f"{what}: {name}: unknown parameter{suggestion(name, known)}; known: {', '.join(known)}")
+    return attrs.evolve(metric, **settings)  # type: ignore[misc]
+
+
+def _title(component: ComponentRecord) -> str:
+    return component.title or component.canonical
+
+
+def _canonical(component: ComponentRecord) -> str:
+    return component.canonical
+
+
+def _with_key(component: ComponentRecord) -> str:
+    return f"{component.canonical} ({component.key[:8]})"
+
+
+def _named(cell: StoredCell, names: Mapping[str, str]) -> dict[str, str | None]:
+    components = cell.record.components().items()
+    return {role: None if component is None else names[component.key] for role, component in components}
+
+
+def _at(eps: float | None, views: list[_View]) -> list[_View]:
+    """Keep what was computed at one eps; None keeps all."""
+    if eps is None:
+        return views
+    found = [view for view in views if view.eps is not None and math.isclose(view.eps, eps, rel_tol=1e-6)]
+    if not found:
+        known = sorted({view.eps for view in views if view.eps is not None})
+        raise StoreError(
+            f"nothing was computed at eps={eps:g}; there are {', '.join(f'{each:g}' for each in known) or 'none'}"
+        )
+    return found

@@ -41,7 +41,7 @@ def part_path(path: Path, key: str, rows: Sequence[int] | NDArray[Any]) -> Path:
 def part_files(path: Path) -> list[Path]:
     """List the files of a store's parts, the header first, then in order of their names."""
     folder = parts_folder(path)
-    return [*folder.glob("header.h5"), *sorted(folder.glob("??/*.h5"))]
+    return [path for path in (folder / "header.h5", *sorted(folder.glob("??/*.h5"))) if path.is_file()]
 
 
 @attrs.frozen(eq=False)

@@ -68,6 +68,8 @@ class Source:
     def open(self) -> Iterator[h5py.Group]:
         """Give the group, for reading."""
         if self.file is not None:
+            if not self.file:
+                raise StoreError(f"{self.path} was closed; open the store again")
             yield self.file[self.group]
             return
         try:
@@ -125,7 +127,7 @@ class Table:
         """
         if name not in self.names:
             raise StoreError(f"{self.name} holds no {name!r}; it holds {', '.join(self.names) or 'nothing yet'}")
-        places = self._places(rows)
+        places = np.arange(len(self.rows)) if rows is None else self.places(rows)
         pieces = [(chosen, self._read(number, name, chosen, places, at)) for number, chosen in self._by_source(places)]
         if len(pieces) == 1:
             return pieces[0][1]
@@ -139,12 +141,18 @@ class Table:
             joined[chosen] = piece
         return joined
 
-    def _places(self, rows: ArrayLike | None) -> NDArray[np.int64]:
-        if rows is None:
-            return np.arange(len(self.rows))
+    def places(self, rows: ArrayLike) -> NDArray[np.int64]:
+        """Find images in the order of the arrays.
+
+        Args:
+            rows: their places in the data set.
+
+        Raises:
+            StoreError: some are not there.
+        """
         wanted = np.asarray(rows, dtype=np.int64)
         places = np.searchsorted(self.rows, wanted)
-        missing = wanted[(places == len(self.rows)) | (self.rows.take(places, mode="clip") != wanted)]
+        missing = wanted[~np.isin(wanted, self.rows)]
         if len(missing):
             raise StoreError(f"{self.name} holds no image {missing[0]} ({len(missing)} of {len(wanted)} are missing)")
         return places

@@ -9,15 +9,16 @@ import h5py
 import numpy as np
 
 from shapebias.errors import StoreError
-from shapebias.store.encoding import datasets_of, digest
+from shapebias.store.encoding import VERSIONS, datasets_of, digest
 from shapebias.store.reader import Store
-from shapebias.store.scan import part_files
+from shapebias.store.scan import FoundCell, FoundDataset, list_file, part_files, part_path
 from shapebias.store.table import open_file
 from shapebias.store.writer import stray_files
 
 __all__ = ["verify"]
 
 _BLOCK = 256
+_UNSEALED = {"datasets", "cells", "parts", "extras", "values"}
 
 
 def verify(path: str | Path) -> list[str]:
@@ -36,52 +37,64 @@ def verify(path: str | Path) -> list[str]:
     files = [*([path] if path.exists() else []), *part_files(path)]
     if not files:
         raise StoreError(f"{path}: there is no store, neither this file nor its parts; check the path")
-    problems = [problem for file in files for problem in _check_file(file)]
-    problems += [f"{stray}: left behind by a writer that was killed; it can be deleted" for stray in stray_files(path)]
-    return problems or list(_check_references(path))
+    problems = [f"{file}: {problem}" for file in files for problem in _check_file(path, file)]
+    strays = [f"{stray}: a writer that was killed left it; delete it, or run again" for stray in stray_files(path)]
+    return [*(problems or (f"{path}: {problem}" for problem in _check_references(path))), *strays]
 
 
-def _check_file(path: Path) -> Iterator[str]:
+def _check_file(store: Path, path: Path) -> Iterator[str]:
     try:
         with open_file(path) as file:
+            listing = list_file(file, keep_open=False)
             groups: list[h5py.Group] = [file]
             file.visititems(lambda _, item: groups.append(item) if isinstance(item, h5py.Group) else None)
             for group in groups:
-                yield from _check_group(path, group)
-    except (OSError, KeyError, RuntimeError, ValueError, StoreError) as error:
-        yield f"{path}: cannot be read: {' '.join(str(error).split())}"
+                yield from _check_group(group)
+            parts: list[FoundCell | FoundDataset] = [*listing.cells, *listing.datasets]
+            for found in parts:
+                if file[found.source.group].attrs["key"] != found.record.key:
+                    yield f"{found.source.group}: its key is not that of its texts"
+                rows = found.parts[0].rows if isinstance(found, FoundCell) else found.source.rows
+                if path != store and path != part_path(store, found.record.key, rows):
+                    yield "it is under a name that belongs to another part"
+    except Exception as error:  # noqa: BLE001 - damage can make HDF5 raise anything
+        yield f"cannot be read: {' '.join(str(error).split())}"
 
 
-def _check_group(path: Path, group: h5py.Group) -> Iterator[str]:
+def _check_group(group: h5py.Group) -> Iterator[str]:
+    name = group.name
     if "digest" not in group.attrs:
+        if name.rpartition("/")[2] not in _UNSEALED:
+            yield f"{name}: has no digest"
         return
     if group.attrs["digest"] != digest(group):
-        yield f"{path}: {group.name}: its attributes were changed (digest does not fit)"
+        yield f"{name}: what describes it was changed (the digest does not fit)"
+    count = len(group["rows"]) if "rows" in group else 0
     for dataset in datasets_of(group):
+        if len(dataset) != count:
+            yield f"{dataset.name}: has {len(dataset)} entries for {count} rows"
+        if dataset.attrs["encoding_version"] > VERSIONS.get(dataset.attrs["encoding"], -1):
+            yield f"{dataset.name}: has an encoding of a later version; upgrade shapebias"
         try:
             for start in range(0, len(dataset), _BLOCK):
                 dataset[start : start + _BLOCK]
         except (OSError, RuntimeError):
-            yield f"{path}: {dataset.name}: damaged (checksum does not fit)"
+            yield f"{dataset.name}: is damaged (a checksum does not fit)"
 
 
 def _check_references(path: Path) -> Iterator[str]:
-    """Check that every cell's data set and images are there, and that its arrays are as long as its rows."""
+    """Check that every cell's data set and images are there, and that its parts fit together."""
     with Store(path) as store:
         datasets = {dataset.record.key: dataset for dataset in store.datasets()}
         for cell in store.cells():
-            if not len(cell.rows):
-                continue
             dataset = datasets.get(cell.record.dataset.key)
             if dataset is None:
-                yield f"{path}: {cell.record.title}: its data set is not in the store"
+                if len(cell.rows):
+                    yield f"{cell.name}: its data set is not in the store"
             elif not np.isin(cell.rows, dataset.rows).all():
-                yield f"{path}: {cell.record.title}: has images that its data set does not have"
-            try:
-                names = cell.names
-            except StoreError as error:
-                yield str(error)
-                continue
-            for name in names:
-                if len(cell.array(name)) != len(cell.rows):
-                    yield f"{path}: {cell.record.title}: {name} is not as long as its rows"
+                yield f"{cell.name}: has images that its data set does not have"
+            for table in (cell, dataset) if dataset else (cell,):
+                try:
+                    _ = table.names
+                except StoreError as error:
+                    yield str(error)

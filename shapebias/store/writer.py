@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import glob
 import io
 import shutil
-import uuid
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, Self
 
@@ -15,9 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shapebias.errors import StoreError
-from shapebias.files import new_file, write_atomically
+from shapebias.files import new_file, temporary_of, temporary_path, write_atomically
 from shapebias.store.disk import WriterLock, explained
-from shapebias.store.layout import LIBVER, check_facts, write_dataset_part, write_header, write_part
+from shapebias.store.layout import LIBVER, check_facts, dataset_arrays, write_dataset_part, write_header, write_part
 from shapebias.store.packing import write_store
 from shapebias.store.reader import Store
 from shapebias.store.records import CellRecord, DatasetPart, Header, Part
@@ -96,14 +94,7 @@ class Writer:
             StoreError: the disk is full, or the arrays do not fit the rows.
         """
         check_facts(part.attributes)
-        arrays = {
-            "ids": np.array(part.ids, dtype=object),
-            "labels": part.labels,
-            "shape_labels": part.shape_labels,
-            "texture_labels": part.texture_labels,
-            "thumbnails": part.thumbnails,
-        }
-        rows = _checked(part.dataset.title or part.dataset.canonical, part.rows, arrays)
+        rows = _checked(part.dataset.title or part.dataset.canonical, part.rows, dataset_arrays(part))
         self._put(part_path(self.path, part.dataset.key, rows), lambda root: write_dataset_part(root, part))
 
     def _put(self, path: Path, fill: Callable[[h5py.File], None]) -> None:
@@ -166,8 +157,7 @@ class Writer:
                 write_store(temporary, store.header, store.datasets(), store.cells())
                 store.close()
             folder = parts_folder(self.path)
-            retired = folder.with_name(f"{folder.name}.{uuid.uuid4().hex[:12]}.tmp")
-            folder.rename(retired)  # at one stroke: no reader sees half of the parts
+            retired = folder.rename(temporary_path(folder))  # at one stroke: no reader sees half of the parts
             shutil.rmtree(retired)
         return True
 
@@ -202,8 +192,9 @@ def pack(path: str | Path, *, force: bool = False) -> None:
 
 def stray_files(path: Path) -> list[Path]:
     """List what writers that were killed have left: temporary files and folders, which nobody reads."""
-    beside = path.parent.glob(f"{glob.escape(path.name)}.*.tmp")
-    return sorted([*beside, *parts_folder(path).rglob("*.tmp")])
+    folder = parts_folder(path)
+    beside = [found for found in path.parent.glob("*.tmp") if temporary_of(found) in (path.name, folder.name)]
+    return sorted([*beside, *(found for found in folder.rglob("*.tmp") if temporary_of(found))])
 
 
 def _remove(path: Path) -> None:
@@ -213,7 +204,7 @@ def _remove(path: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-def _checked(title: str, rows: NDArray[Any], arrays: dict[str, NDArray[Any]] | Any) -> NDArray[Any]:
+def _checked(title: str, rows: NDArray[Any], arrays: Mapping[str, NDArray[Any]]) -> NDArray[Any]:
     if len(rows) == 0 or (np.diff(rows) <= 0).any() or rows[0] < 0:
         raise StoreError(f"{title}: the rows of a part must be ascending places of images, got {rows}")
     for name, array in arrays.items():
