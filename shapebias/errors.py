@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import textwrap
 from collections.abc import Iterable, Sequence
 
 __all__ = [
@@ -81,4 +82,4 @@ def listed(title: str, problems: Sequence[str]) -> str:
       seed: not a whole number
       modles: unknown key
     """
-    return "\n".join([title, *(f"  {problem}" for problem in problems)])
+    return "\n".join([title, *(textwrap.indent(problem, "  ") for problem in problems)])

@@ -127,8 +127,8 @@ def _files(folder: Path) -> Iterator[tuple[PluginInfo, Callable[[], ModuleType]]
 
 
 def _import_file(path: Path) -> ModuleType:
-    """Import a file once, under a name that no other file has: pickling and attrs look up the module of a class."""
-    name = f"shapebias_file_plugin_{path.stem}_{hashlib.sha256(bytes(path)).hexdigest()[:8]}"
+    """Import a file once under a name of its own, by which pickling and attrs find it; an edited file is another."""
+    name = f"shapebias_file_plugin_{path.stem}_{hashlib.sha256(bytes(path) + path.read_bytes()).hexdigest()[:8]}"
     if name in sys.modules:
         return sys.modules[name]
     found = importlib.util.spec_from_file_location(name, path)

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import functools
+import re
 import tomllib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, TypeAlias, get_args
+from typing import Any
 
 import attrs
-import cattrs
-import cattrs.gen
 
 from shapebias.catalog import Component, default_catalog
 from shapebias.errors import ShapebiasError, SpellingError, StudyError, listed, suggestion
-from shapebias.grammar import split, split_label
+from shapebias.grammar import spell_label, split, split_label
 from shapebias.specs import Kind, ModelSpec
 
 __all__ = ["CLEAN", "Cell", "Condition", "Study", "read_toml"]
+
+LISTS = ("datasets", "models", "conditions", "saliency", "probes")
+_STEPS: tuple[Kind, ...] = ("transform", "attack")
 
 
 @attrs.frozen
@@ -50,9 +52,7 @@ class Condition:
         label, chain = split_label(text)
         if chain.strip() == "clean":
             return cls((), label)
-        return cls(
-            tuple(default_catalog().component(("transform", "attack"), step) for step in split(chain, "+")), label
-        )
+        return cls(tuple(default_catalog().component(_STEPS, step) for step in split(chain, "+")), label)
 
     @property
     def before(self) -> tuple[Component, ...]:
@@ -95,7 +95,6 @@ class Condition:
 
 
 CLEAN = Condition()
-LISTS = ("datasets", "models", "conditions", "saliency", "probes")
 
 
 @attrs.frozen
@@ -115,85 +114,104 @@ class Cell:
         return " | ".join(part.title for part in parts if part is not None)
 
 
-_Model: TypeAlias = Annotated[Component, "model"]
-_Dataset: TypeAlias = Annotated[Component, "dataset"]
-_Saliency: TypeAlias = Annotated[Component, "saliency"]
-_Probe: TypeAlias = Annotated[Component, "probe"]
-
-
-def _component(kind: Kind, given: object, label: str | None = None) -> Component:
+def _component(kinds: tuple[Kind, ...], given: object, label: str | None = None) -> Component:
     """Accept what a user may give for one component: text, settings, a live network, or a component."""
     if isinstance(given, Component):
-        return attrs.evolve(given, label=label or given.label)
-    if isinstance(given, str):
-        component = default_catalog().component(kind, given)
-        return attrs.evolve(component, label=label) if label else component
-    if kind == "model" and hasattr(given, "load"):
-        return default_catalog().wrap(kind, given, label)
-    if kind == "model" and callable(given):
-        return _live_model(given, label)
-    return default_catalog().wrap(kind, given, label)
+        component = given
+    elif isinstance(given, str):
+        component = default_catalog().component(kinds, given)
+    elif kinds == ("model",) and callable(given) and not (attrs.has(type(given)) and hasattr(given, "load")):
+        component = _live_model(given, label)
+    else:
+        component = default_catalog().wrap(kinds, given)
+    if component.kind not in kinds:
+        raise StudyError(f"{component.text!r} is of the kind {component.kind}; here stands a {' or '.join(kinds)}")
+    return attrs.evolve(component, label=label or component.label)
 
 
 def _live_model(model: Any, label: str | None) -> Component:
     from shapebias.classifier import LiveModel
 
-    if label is None:
+    if not label:
         raise StudyError(f"a live {type(model).__name__} needs a name: models={{'mine': model}}")
     return Component(ModelSpec("live", LiveModel), LiveModel.of(label, model), "live", label)
 
 
 def _condition(given: object, label: str | None = None) -> Condition:
+    if isinstance(given, str):
+        given = Condition.parse(given)
     if isinstance(given, Condition):
         return attrs.evolve(given, label=label or given.label)
-    if isinstance(given, str):
-        condition = Condition.parse(given)
-        return attrs.evolve(condition, label=label) if label else condition
     steps = given if isinstance(given, Sequence) else [given]
-    return Condition(tuple(default_catalog().wrap(("transform", "attack"), step) for step in steps), label)
+    return Condition(tuple(_component(_STEPS, step) for step in steps), label)
 
 
-def _each(read: Callable[..., Any], given: Any) -> tuple[Any, ...]:
-    """Read one thing, a list of things, or a mapping from labels to things."""
+def _each(name: str, read: Callable[[object, str | None], Any], given: Any) -> tuple[Any, ...]:
+    """Read one thing, a list of things, or a mapping from labels to things; report all that cannot be read."""
     if isinstance(given, Mapping):
-        return tuple(read(thing, label) for label, thing in given.items())
-    if isinstance(given, str) or not isinstance(given, Iterable):
-        return (read(given),)
-    return tuple(read(thing) for thing in given)
+        things = [(f"{name}.{label}", thing, label) for label, thing in given.items()]
+    elif isinstance(given, str) or callable(given) or not isinstance(given, Iterable):
+        things = [(name, given, None)]
+    else:
+        things = [(f"{name}[{place}]", thing, None) for place, thing in enumerate(given)]
+    found, errors, problems = [], [], []
+    for path, thing, label in things:
+        try:
+            found.append(read(thing, label))
+        except ShapebiasError as error:
+            errors.append(error)
+            problems.append(f"{path}: {error}".replace("\n", "\n    "))
+    if problems:
+        raise StudyError("\n".join(problems)) from ExceptionGroup(name, errors)
+    return tuple(found)
 
 
 def _datasets(given: Any) -> tuple[Component, ...]:
-    return _each(functools.partial(_component, "dataset"), given)
+    return _each("datasets", functools.partial(_component, ("dataset",)), given)
 
 
 def _models(given: Any) -> tuple[Component, ...]:
-    return _each(functools.partial(_component, "model"), given)
-
-
-def _saliency(given: Any) -> tuple[Component, ...]:
-    return _each(functools.partial(_component, "saliency"), given)
-
-
-def _probes(given: Any) -> tuple[Component, ...]:
-    return _each(functools.partial(_component, "probe"), given)
+    return _each("models", functools.partial(_component, ("model",)), given)
 
 
 def _conditions(given: Any) -> tuple[Condition, ...]:
-    return _each(_condition, given)
+    return _each("conditions", _condition, given)
 
 
-def _check_logits(_: object, __: object, value: str) -> None:
-    if value != "full" and not (value.startswith("top-") and value[4:].isdigit() and int(value[4:]) > 0):
-        raise StudyError(f"logits is {value!r}; write 'full', or 'top-10' to keep the ten best classes of each image")
+def _saliency(given: Any) -> tuple[Component, ...]:
+    return _each("saliency", functools.partial(_component, ("saliency",)), given)
 
 
-def _check_count(_: object, field: attrs.Attribute[Any], value: int | None) -> None:
-    if value is not None and value < 1:
-        raise StudyError(f"{field.name} is {value}; it must be at least 1")
+def _probes(given: Any) -> tuple[Component, ...]:
+    return _each("probes", functools.partial(_component, ("probe",)), given)
 
 
-def _path(value: str | Path | None) -> Path | None:
-    return None if value is None else Path(value)
+def _path(value: Any) -> Any:
+    return Path(value) if isinstance(value, str) else value
+
+
+def _check(wanted: str, good: Callable[[Any], bool]) -> Callable[[object, attrs.Attribute[Any], object], None]:
+    """Make a validator of a single value; a default is always good."""
+
+    def check(_: object, field: attrs.Attribute[Any], value: object) -> None:
+        if value is not field.default and not good(value):
+            raise StudyError(f"{field.name}: must be {wanted}, got {value!r}")
+
+    return check
+
+
+def _is_whole(value: object, least: int) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= least
+
+
+_check_seed = _check("a whole number of at least 0", lambda value: _is_whole(value, 0))
+_check_limit = _check("a whole number of at least 1", lambda value: _is_whole(value, 1))
+_check_path = _check("a path", lambda value: isinstance(value, Path))
+_check_flag = _check("true or false", lambda value: isinstance(value, bool))
+_check_logits = _check(
+    "'full', or 'top-10' for the ten best classes of each image",
+    lambda value: isinstance(value, str) and re.fullmatch("full|top-[1-9][0-9]*", value) is not None,
+)
 
 
 @attrs.frozen
@@ -224,31 +242,27 @@ class Study:
     ['stimuli:cue=conflict | timm:resnet18 | clean', 'stimuli:cue=conflict | timm:resnet18 | saturate:p=8']
     """
 
-    datasets: tuple[_Dataset, ...] = attrs.field(converter=_datasets)
-    models: tuple[_Model, ...] = attrs.field(converter=_models)
+    datasets: tuple[Component, ...] = attrs.field(converter=_datasets)
+    models: tuple[Component, ...] = attrs.field(converter=_models)
     conditions: tuple[Condition, ...] = attrs.field(default=(CLEAN,), converter=_conditions)
-    saliency: tuple[_Saliency, ...] = attrs.field(default=(), converter=_saliency)
-    probes: tuple[_Probe, ...] = attrs.field(default=(), converter=_probes)
-    seed: int = attrs.field(default=0, kw_only=True)
-    limit: int | None = attrs.field(default=None, kw_only=True, validator=_check_count)
-    saliency_limit: int | None = attrs.field(default=None, kw_only=True, validator=_check_count)
-    mapping: Path | None = attrs.field(default=None, kw_only=True, converter=_path)
+    saliency: tuple[Component, ...] = attrs.field(default=(), converter=_saliency)
+    probes: tuple[Component, ...] = attrs.field(default=(), converter=_probes)
+    seed: int = attrs.field(default=0, kw_only=True, validator=_check_seed)
+    limit: int | None = attrs.field(default=None, kw_only=True, validator=_check_limit)
+    saliency_limit: int | None = attrs.field(default=None, kw_only=True, validator=_check_limit)
+    mapping: Path | None = attrs.field(default=None, kw_only=True, converter=_path, validator=_check_path)
     logits: str = attrs.field(default="full", kw_only=True, validator=_check_logits)
-    keep_images: bool = attrs.field(default=False, kw_only=True)
+    keep_images: bool = attrs.field(default=False, kw_only=True, validator=_check_flag)
 
     def __attrs_post_init__(self) -> None:
         problems = [f"{name}: names none" for name in ("datasets", "models", "conditions") if not getattr(self, name)]
         for name in LISTS:
-            titles = [thing.title for thing in getattr(self, name)]
-            twice = sorted({title for title in titles if titles.count(title) > 1})
-            problems += [
-                f"{name}: {title!r} is there twice; drop one, or label them: a={title} b=..." for title in twice
-            ]
+            problems += [f"{name}: {problem}" for problem in _repeated(getattr(self, name))]
         if not self.saliency:
             without = [probe.text for probe in self.probes if getattr(probe.spec, "needs_maps", False)]
             problems += [f"probes: {text!r} measures saliency maps, and the study has no saliency" for text in without]
         if problems:
-            raise StudyError(listed("the study cannot run:", problems))
+            raise StudyError("\n".join(problems))
 
     def cells(self) -> Iterator[Cell]:
         """List every cell: predictions first, then saliency and probes of each."""
@@ -287,28 +301,54 @@ class Study:
         Raises:
             StudyError: a key or value is wrong.
         """
+        fields: dict[str, Any] = attrs.fields_dict(cls)
+        valid = ", ".join(fields)
+        errors: list[ShapebiasError] = [
+            StudyError(f"{key}: unknown key{suggestion(key, fields)} (valid: {valid})")
+            for key in content
+            if key not in fields
+        ]
+        errors += [StudyError(f"{name}: is missing") for name in ("datasets", "models") if name not in content]
+        values = {}
+        for key, field in fields.items():
+            if key in content:
+                try:
+                    values[key] = field.converter(content[key]) if field.converter else content[key]
+                    if field.validator:
+                        field.validator(None, field, values[key])
+                except ShapebiasError as error:
+                    errors.append(error)
         try:
-            return _converter().structure(content, cls)
-        except cattrs.ClassValidationError as error:
-            problems = [_at_path(text) for text in cattrs.transform_error(error, path="", format_exception=_explain)]
-            raise StudyError(listed(f"{name}: {len(problems)} problem{'s' * (len(problems) > 1)}", problems)) from error
+            if not errors:
+                return cls(**values)
+        except StudyError as error:
+            errors.append(error)
+        raise StudyError(listed(f"{name} cannot run:", [str(error) for error in errors])) from ExceptionGroup(
+            name, errors
+        )
 
     def to_toml(self) -> str:
-        """Write the study so that :meth:`from_toml` gives an equal one."""
+        """Write the study so that :meth:`from_toml` gives an equal one, unless it has a live network."""
         import tomli_w
 
-        things = {
-            name: [
-                f"{thing.label}={thing.canonical}" if thing.label else thing.canonical for thing in getattr(self, name)
-            ]
-            for name in LISTS
-        }
-        rest = {
-            name: getattr(self, name)
-            for name in ("seed", "limit", "saliency_limit", "mapping", "logits", "keep_images")
-        }
-        written = {name: str(value) if isinstance(value, Path) else value for name, value in rest.items()}
-        return tomli_w.dumps({**things, **{name: value for name, value in written.items() if value is not None}})
+        content: dict[str, Any] = {}
+        for name in (field.name for field in attrs.fields(type(self))):
+            value = getattr(self, name)
+            if name in LISTS:
+                content[name] = [spell_label(thing.label, thing.canonical) for thing in value]
+            elif value is not None:
+                content[name] = str(value) if isinstance(value, Path) else value
+        return tomli_w.dumps(content)
+
+
+def _repeated(things: Sequence[Component | Condition]) -> Iterator[str]:
+    """Say which things could not be told apart in tables, or are computed twice."""
+    for place, thing in enumerate(things):
+        for other in things[:place]:
+            if thing.title == other.title:
+                yield f"{thing.title!r} is there twice; drop one, or label them: a={thing.text} b=..."
+            elif thing == other:
+                yield f"{thing.title!r} is the same as {other.title!r}; drop one"
 
 
 def read_toml(text: str, name: str = "study") -> dict[str, Any]:
@@ -328,59 +368,18 @@ def read_toml(text: str, name: str = "study") -> dict[str, Any]:
         content = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise StudyError(f"{name} is no TOML: {error}") from error
+    problems = []
     for key in content.keys() & set(LISTS):
-        if isinstance(content[key], Mapping):
-            content[key] = [f"{label}={thing}" for label, thing in content[key].items()]
-        if not isinstance(content[key], list):
-            raise StudyError(
-                f"{name}: {key} is {content[key]!r}; write a list, [{content[key]!r}], or a table of labels"
-            )
+        value = content[key]
+        if isinstance(value, Mapping):
+            content[key] = [spell_label(label, thing) for label, thing in value.items() if isinstance(thing, str)]
+            wrong = [label for label, thing in value.items() if not isinstance(thing, str)]
+            problems += [
+                f"{key}.{label} is no text; labels are for texts, and single values such as 'seed' go above all tables"
+                for label in wrong
+            ]
+        elif not isinstance(value, list):
+            problems.append(f"{key} is {value!r}; write a list, [{value!r}], or a table of labels")
+    if problems:
+        raise StudyError(listed(f"{name} cannot be read:", sorted(problems)))
     return content
-
-
-def _converter() -> cattrs.Converter:
-    """Make the converter from TOML values to a study; texts become components of the kind that the field says."""
-    converter = cattrs.Converter(forbid_extra_keys=True)
-
-    def structure_component(text: object, kind: Any) -> Component:
-        if not isinstance(text, str):
-            raise SpellingError(f"must be text such as 'name:key=value', got {text!r}")
-        return default_catalog().component(get_args(kind)[1], text)
-
-    def strict(kind: type) -> Callable[[object, object], Any]:
-        def structure(value: object, _: object) -> Any:
-            if type(value) is not kind:
-                raise SpellingError(f"must be {'true or false' if kind is bool else 'a whole number'}, got {value!r}")
-            return value
-
-        return structure
-
-    converter.register_structure_hook_func(
-        lambda kind: getattr(kind, "__origin__", None) is Component, structure_component
-    )
-    converter.register_structure_hook(Condition, lambda text, _: Condition.parse(str(text)))
-    converter.register_structure_hook(int, strict(int))
-    converter.register_structure_hook(bool, strict(bool))
-    return converter
-
-
-def _explain(error: BaseException, _: type | None) -> str:
-    """Say what is wrong in one clause; :func:`cattrs.transform_error` adds the path."""
-    if isinstance(error, cattrs.ForbiddenExtraKeysError):
-        valid = [field.name for field in attrs.fields(Study)]
-        return "; ".join(
-            f"{key}: unknown key{suggestion(key, valid)} (valid: {', '.join(valid)})"
-            for key in sorted(error.extra_fields)
-        )
-    if isinstance(error, KeyError):
-        return f"{error.args[0]}: is missing"
-    if isinstance(error, ShapebiasError):
-        return str(error).replace("\n", "\n    ")
-    return f"has the wrong type ({error})"
-
-
-def _at_path(text: str) -> str:
-    """Put the path that cattrs appends in front: ``models[1]: what is wrong``."""
-    message, _, path = text.rpartition(" @ ")
-    path = path.lstrip(".").removesuffix(":")
-    return f"{path}: {message}" if path else message

@@ -148,7 +148,7 @@ def test_a_study_file_may_leave_out_what_options_give(ask, study_file):
         (["-d", DATASET, "-m", SMALL, "-c", "pgd+pgd"], "at most one"),
         (["-d", DATASET, "-m", SMALL, "-m", SMALL], "is there twice"),
         (["-d", DATASET, "-m", SMALL, "-p", "insertion"], "the study has no saliency"),
-        (["-d", DATASET, "-m", SMALL, "--logits", "some"], "write 'full'"),
+        (["-d", DATASET, "-m", SMALL, "--logits", "some"], "must be 'full'"),
         (["-d", DATASET, "-m", SMALL, "--limit", "0"], "at least 1"),
         (["-d", DATASET, "-m", SMALL, "--device", "abacus"], "abacus"),
         (["nothing.toml"], "nothing.toml"),
