@@ -162,7 +162,7 @@ class Catalog:
             return self._component(found[0], settings, label)
         if not found:
             raise UnknownNameError(
-                f"{settings!r} is no {' or '.join(kinds)} that a plugin provides; give text such as 'saturate:p=8', "
+                f"{settings!r} is no {' or '.join(kinds)} that a plugin provides; give text such as 'name:key=value', "
                 "or register its class in a plugin"
             )
         names = ", ".join(f"{entry.plugin.distribution}/{entry.spec.name}" for entry in found)

@@ -301,21 +301,19 @@ class Study:
         Raises:
             StudyError: a key or value is wrong.
         """
-        fields: dict[str, Any] = attrs.fields_dict(cls)
+        fields = attrs.fields_dict(cls)
         valid = ", ".join(fields)
         errors: list[ShapebiasError] = [
             StudyError(f"{key}: unknown key{suggestion(key, fields)} (valid: {valid})")
             for key in content
             if key not in fields
         ]
-        errors += [StudyError(f"{name}: is missing") for name in ("datasets", "models") if name not in content]
-        values = {}
+        errors += [StudyError(f"{key}: is missing") for key in ("datasets", "models") if key not in content]
+        values: dict[str, Any] = {}
         for key, field in fields.items():
             if key in content:
                 try:
-                    values[key] = field.converter(content[key]) if field.converter else content[key]
-                    if field.validator:
-                        field.validator(None, field, values[key])
+                    values[key] = _settle(field, content[key])
                 except ShapebiasError as error:
                     errors.append(error)
         try:
@@ -341,14 +339,23 @@ class Study:
         return tomli_w.dumps(content)
 
 
+def _settle(field: Any, value: Any) -> Any:
+    """Convert and check one value, as making a study would."""
+    value = field.converter(value) if field.converter else value
+    if field.validator:
+        field.validator(None, field, value)
+    return value
+
+
 def _repeated(things: Sequence[Component | Condition]) -> Iterator[str]:
-    """Say which things could not be told apart in tables, or are computed twice."""
+    """Say which things would be computed twice, or could not be told apart in tables."""
     for place, thing in enumerate(things):
         for other in things[:place]:
-            if thing.title == other.title:
-                yield f"{thing.title!r} is there twice; drop one, or label them: a={thing.text} b=..."
-            elif thing == other:
-                yield f"{thing.title!r} is the same as {other.title!r}; drop one"
+            if thing == other:
+                names = " and ".join(dict.fromkeys(repr(title) for title in (other.title, thing.title)))
+                yield f"{thing.canonical} is there twice, as {names}; drop one"
+            elif thing.title == other.title:
+                yield f"{thing.title!r} is the name of two; label them apart: a={other.text} b={thing.text}"
 
 
 def read_toml(text: str, name: str = "study") -> dict[str, Any]:
