@@ -5,7 +5,15 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import attrs
+import numpy as np
 import pytest
+import torch
+from PIL import Image
+
+from shapebias.catalog import Catalog
+from shapebias.classifier import Classifier
+from shapebias.plugins import discover
 
 
 @pytest.fixture(scope="session")
@@ -15,3 +23,40 @@ def data_dir() -> Path:
     if not folder.is_dir():
         pytest.skip(f"no real test data at {folder}: set SHAPEBIAS_TEST_DATA to the folder that has them")
     return folder
+
+
+@pytest.fixture(autouse=True)
+def _same_random_numbers_in_every_run():
+    torch.manual_seed(0)
+
+
+@attrs.frozen
+class Cifar:
+    """300 test images of CIFAR-10, and the networks of the example plugin."""
+
+    images: torch.Tensor
+    labels: torch.Tensor
+    ids: list[str]
+    catalog: Catalog
+    weights: Path
+
+    def load(self, architecture: str, weights: str) -> Classifier:
+        component = self.catalog.component("model", f'{architecture}:"{self.weights / weights}.safetensors"')
+        return component.settings.load(torch.device("cpu"))
+
+
+@pytest.fixture(scope="session")
+def cifar(data_dir: Path) -> Cifar:
+    """Return real images with networks that know them."""
+    folder = data_dir / "cifar10-lossless"
+    files = sorted(folder.glob("*/*.png"))
+    classes = sorted({file.parent.name for file in files})
+    pixels = np.stack([np.asarray(Image.open(file)) for file in files])
+    plugins = discover([Path(__file__).parents[1] / "examples" / "plugins"])
+    return Cifar(
+        images=torch.from_numpy(pixels).permute(0, 3, 1, 2) / 255,
+        labels=torch.tensor([classes.index(file.parent.name) for file in files]),
+        ids=[str(file.relative_to(folder)) for file in files],
+        catalog=Catalog(plugins),
+        weights=data_dir / "weights" / "cifar10",
+    )

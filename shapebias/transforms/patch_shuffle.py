@@ -54,7 +54,7 @@ class PatchShuffle:
     def _check(self, height: int, width: int) -> None:
         k = self.k
         if height % k or width % k:
-            fitting = sorted({side // k * k + more for side in (height, width) for more in (0, k)} - {0})
+            fitting = sorted({count * k for side in (height, width) for count in (side // k, -(-side // k))} - {0})
             raise DataError(
                 f"patch-shuffle: images of {height} x {width} pixels cannot be cut into {k} x {k} equal tiles; "
                 f"sides that fit: {', '.join(map(str, fitting))}; give the data set such a size, or choose another k"

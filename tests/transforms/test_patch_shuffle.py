@@ -1,0 +1,96 @@
+"""Patch shuffling against a loop over tiles, and the mistakes that it must not make."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from shapebias.errors import DataError
+from shapebias.rng import ImageRandom
+from shapebias.transforms.patch_shuffle import PatchShuffle
+
+
+def rng(ids, seed=0):
+    return ImageRandom.for_images(seed, "patch-shuffle", 0, list(ids))
+
+
+def tiles(image: torch.Tensor, k: int) -> list[torch.Tensor]:
+    """Cut (3, H, W) row by row."""
+    height, width = image.shape[1] // k, image.shape[2] // k
+    return [
+        image[:, row * height : (row + 1) * height, column * width : (column + 1) * width]
+        for row in range(k)
+        for column in range(k)
+    ]
+
+
+shapes = st.tuples(st.integers(1, 3), st.integers(1, 4), st.integers(1, 3), st.integers(1, 3))
+
+
+@settings(max_examples=40, deadline=None)
+@given(shapes, st.integers(0, 100))
+def test_each_tile_is_moved_whole_to_the_place_that_the_permutation_says(shape, seed):
+    count, k, height, width = shape
+    images = torch.rand(count, 3, k * height, k * width)
+    random = rng(map(str, range(count)), seed)
+    shuffled = PatchShuffle(k)(images, random)
+    order = random.permutation("tiles", 0, k * k)
+    assert shuffled.shape == images.shape
+    for before, after, places in zip(images, shuffled, order.tolist(), strict=True):
+        for tile, source in zip(tiles(after, k), places, strict=True):
+            assert torch.equal(tile, tiles(before, k)[source])
+
+
+@settings(max_examples=30, deadline=None)
+@given(shapes)
+def test_it_is_a_permutation_of_tiles(shape):
+    """Nothing transposed, dropped, doubled or mixed between images: independent of how the order is drawn."""
+    count, k, height, width = shape
+    images = torch.rand(count, 3, k * height, k * width)
+    shuffled = PatchShuffle(k)(images, rng(map(str, range(count))))
+    for before, after in zip(images, shuffled, strict=True):
+        assert Counter(str(tile.tolist()) for tile in tiles(before, k)) == Counter(
+            str(tile.tolist()) for tile in tiles(after, k)
+        )
+
+
+def test_one_tile_is_the_identity():
+    images = torch.rand(2, 3, 7, 5)
+    assert torch.equal(PatchShuffle(1)(images, rng("ab")), images)
+
+
+def test_the_inverse_permutation_restores_the_image():
+    k, images = 4, torch.rand(1, 3, 32, 32)
+    shuffled = tiles(PatchShuffle(k)(images, rng("a"))[0], k)
+    inverse = rng("a").permutation("tiles", 0, k * k)[0].argsort().tolist()
+    rows = [torch.cat([shuffled[place] for place in inverse[row * k : row * k + k]], dim=2) for row in range(k)]
+    assert torch.equal(torch.cat(rows, dim=1), images[0])
+
+
+def test_all_permutations_are_equally_likely():
+    """Chi-squared over the 24 permutations of 2 x 2 tiles: rows and columns shuffled apart would reach only 4."""
+    labels = torch.arange(4.0).view(1, 1, 2, 2).expand(4800, 3, 2, 2)
+    shuffled = PatchShuffle(2)(labels, rng(map(str, range(4800))))
+    counts = Counter(map(tuple, shuffled[:, 0].flatten(1).int().tolist()))
+    assert len(counts) == 24
+    assert sum((count - 200) ** 2 / 200 for count in counts.values()) < 49.7  # 0.1 % quantile, 23 degrees of freedom
+
+
+def test_an_image_is_shuffled_the_same_alone_and_in_a_batch():
+    images = torch.rand(5, 3, 8, 8)
+    together = PatchShuffle(4)(images, rng("abcde"))
+    for row, name in enumerate("abcde"):
+        assert torch.equal(PatchShuffle(4)(images[[row]], rng(name))[0], together[row])
+
+
+def test_images_that_do_not_divide_are_refused_with_sides_that_do():
+    with pytest.raises(DataError, match=r"225 x 225 pixels .* 4 x 4 .* sides that fit: 224, 228"):
+        PatchShuffle(4)(torch.rand(1, 3, 225, 225), rng("a"))
+    with pytest.raises(DataError, match=r"sides that fit: 4, 8;"):
+        PatchShuffle(4)(torch.rand(1, 3, 8, 6), rng("a"))
+    with pytest.raises(DataError, match=r"sides that fit: 8;"):
+        PatchShuffle(8)(torch.rand(1, 3, 4, 4), rng("a"))
