@@ -86,14 +86,16 @@ def split_label(text: str) -> tuple[str | None, str]:
     (None, 'saturate:p=8')
     """
     quoted = _QUOTED.match(text)
-    if quoted and quoted[2] and text.startswith("=", quoted.end()):
-        return _unquote(quoted), text[quoted.end() + 1 :]
-    label, equals, thing = text.partition("=")
-    if not equals or ":" in label:
-        return None, text
-    if not label.strip():
+    if quoted and text.startswith("=", quoted.end()):
+        label, thing = _unquote(quoted), text[quoted.end() + 1 :]
+    else:
+        before, equals, thing = text.partition("=")
+        if not equals or ":" in before:
+            return None, text
+        label = before.strip()
+    if not label:
         raise SpellingError(f"{text!r}: the label before '=' is empty")
-    return label.strip(), thing
+    return label, thing
 
 
 def spell_label(label: str | None, thing: str) -> str:

@@ -65,14 +65,18 @@ def has_spelling(kind: Any) -> bool:
     >>> has_spelling(tuple[int, ...] | None), has_spelling(dict[str, int])
     (True, False)
     """
+    return kind is Options or _is_value(kind, lists=True)
+
+
+def _is_value(kind: Any, *, lists: bool) -> bool:
     members = get_args(kind)
     if _is_union(kind):
-        return all(has_spelling(member) for member in members)
+        return all(_is_value(member, lists=lists) for member in members)
     if get_origin(kind) is Literal:
         return all(isinstance(member, str | int) for member in members)
     if get_origin(kind) is tuple:
-        return members[1:] == (...,) and (members[0] in _PLAIN or members[0] in _TEXT)
-    return kind is Options or kind in _PLAIN or kind in _TEXT
+        return lists and members[1:] == (...,) and _is_value(members[0], lists=False)
+    return kind in _PLAIN or kind in _TEXT
 
 
 def is_list(kind: Any) -> bool:
@@ -148,10 +152,11 @@ def _read_union(values: Sequence[Argument], members: Sequence[Any]) -> Any:
 
 
 def _read_literal(value: Argument, members: Sequence[Any]) -> Any:
-    for member in members:
-        if value.text == member or (not value.quoted and value.text == spell_scalar(member)):
-            return member
-    raise ValueError
+    found = [] if value.quoted else [member for member in members if value.text == spell_scalar(member)]
+    found += [member for member in members if value.text == member]
+    if not found:
+        raise ValueError
+    return found[0]
 
 
 def _read_plain(value: Argument, kind: Any) -> Any:
