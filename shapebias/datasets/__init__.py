@@ -25,16 +25,17 @@ def shapebias_datasets() -> Iterator[DatasetSpec]:
     yield DatasetSpec(
         "folder",
         "shapebias.datasets.folder:Folder",
-        summary="images in class folders, or in a folder with a CSV of labels",
+        summary="your own images, in one folder a class or with a CSV file of labels",
     )
     yield DatasetSpec(
         "cue-conflict",
         "shapebias.datasets.cue_conflict:CueConflict",
-        summary="the published cue-conflict stimuli, edges and silhouettes, by their file names",
+        summary="shape of one class, texture of another: the published stimuli, or yours named like them",
         references=(_GEIRHOS,),
     )
     yield DatasetSpec(
         "torchvision",
-        "shapebias.datasets.torchvision:TorchvisionDataset",
-        summary="any classification data set of torchvision",
+        "shapebias.datasets.torchvision:Torchvision",
+        summary="the image classification data sets of torchvision: CIFAR10, Caltech256, ImageNet, ...",
+        references=("TorchVision maintainers and contributors 2016, TorchVision: PyTorch's computer vision library",),
     )

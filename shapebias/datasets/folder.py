@@ -1,90 +1,170 @@
-"""Images of one's own: class folders, or a folder with a table of labels."""
+"""``folder:PATH``: your own images, in one folder a class or with a CSV file of labels."""
 
 from __future__ import annotations
 
 import csv
-import functools
+from collections import Counter
+from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
 import attrs
+import numpy as np
+from numpy.typing import NDArray
 
 from shapebias.contracts import Sample
-from shapebias.datasets._images import Interpolation, class_folders, fit, read_image
-from shapebias.errors import DataError, suggestion
+from shapebias.datasets._images import (
+    GIVE_SIZE,
+    Entry,
+    Interpolation,
+    check_crop,
+    class_folders,
+    fit,
+    listing_fingerprint,
+    read_image,
+    same_size,
+)
+from shapebias.errors import DataError, listed, suggestion
 from shapebias.labels import imagenet_wnids
 from shapebias.params import param
 
 __all__ = ["Folder"]
 
+_PROBLEMS_SHOWN = 10
+
 
 @attrs.frozen
 class Folder:
-    """Images in class folders, or in a folder with a CSV file of labels.
+    """Image files with labels, brought to one size.
+
+    Without ``labels`` the folder has one folder for each class, as ``torchvision.datasets.ImageFolder`` wants it, and
+    classes, order and labels are the same.  With ``labels`` a CSV file inside the folder says which class each file
+    has; images keep its order.  Integers are sorted as numbers, so that labels 0 to 9 are the places of their classes.
+
+    Under ``label_space=imagenet-1k`` the labels, or the names of the folders, are indices from 0 to 999 or WordNet ids
+    (``n01440764``) and the data set has all 1,000 classes, so that a model chooses among all of them.
+
+    With ``size`` the short side becomes ``floor(size / crop)`` and the centre is cut out, exactly as torchvision's
+    Resize and CenterCrop do; a file that has the size is not touched.  Without ``size`` all files must have one size.
+    Orientation in EXIF and transparency are ignored, as by torchvision.
 
     Args:
-        path: the folder.  Without ``labels`` it has one folder a class, and the sorted folder names are the classes.
+        path: the folder.
+        size: side of the images.
+        crop: share of the short side that stays.
+        interpolation: filter of the resizing.
+        labels: name of the CSV file in the folder.
+        file_column: its column of paths below the folder, with ``/``.
+        label_column: its column of labels, texts or integers.
+        label_space: what the labels mean.
 
     Raises:
-        DataError: a folder, a file, a column or a label is missing, or an image cannot be read.
+        DataError: at the first use: the folder or a file is missing, empty or damaged; a label means nothing.
+        SpellingError: ``crop`` without ``size``.
 
-    >>> Folder("photos/val", size=224, crop=0.875).interpolation
-    'bilinear'
+    >>> from shapebias.params import spell
+    >>> spell("folder", Folder(Path("photos"), size=224, crop=0.875, labels="labels.csv"), full=False)
+    'folder:photos,size=224,crop=0.875,labels=labels.csv'
     """
 
-    path: Path = param("folder with one folder a class, or with a CSV of labels", converter=Path)
-    labels: str | None = param("CSV file inside the folder", default=None)
-    file_column: str = param("column with the file's path inside the folder", default="file")
-    label_column: str = param("column with the class", default="label")
-    classes_are: Literal["names", "imagenet-1k"] = param(
-        "what a label is: a class name, or an index into ImageNet-1k", default="names"
+    path: Path = param("the folder")
+    size: int | None = param("side of the images; none takes the files' own", default=None, ge=1, unit="pixels")
+    crop: float = param("share of the short side that stays, 0.875 for photos", default=1.0, gt=0, le=1)
+    interpolation: Interpolation = param("filter of the resizing", default="bilinear")
+    labels: str | None = param("CSV file in the folder; none takes class folders", default=None)
+    file_column: str = param("column of the CSV file with paths below the folder", default="file")
+    label_column: str = param("column of the CSV file with labels", default="label")
+    label_space: Literal["own", "imagenet-1k"] = param(
+        "the labels that are there, or all of ImageNet-1k by index or WordNet id", default="own"
     )
-    size: int | None = param("side of the square that is cut out; none takes images as they are", default=None, ge=1)
-    crop: float = param("share of the resized short side that is kept", default=1.0, gt=0, le=1)
-    interpolation: Interpolation = param("how images are resized", default="bilinear")
 
-    @functools.cached_property
-    def _listing(self) -> tuple[tuple[str, ...], list[tuple[Path, int]]]:
-        """The classes, and each file with its label."""
-        if self.labels is None:
-            by_class = class_folders(self.path)
-            files = [(file, label) for label, files in enumerate(by_class.values()) for file in files]
-            return tuple(by_class), files
-        rows = self._rows(self.path / self.labels)
-        if self.classes_are == "imagenet-1k":
-            classes = tuple(str(index) for index in range(len(imagenet_wnids())))
-        else:
-            classes = tuple(sorted({label for _, label in rows}))
-        unknown = sorted({label for _, label in rows} - set(classes))
-        if unknown:
-            raise DataError(f"{self.labels}: {', '.join(unknown[:3])} is no index into ImageNet-1k (0 to 999)")
-        index = {name: place for place, name in enumerate(classes)}
-        return classes, [(self.path / file, index[label]) for file, label in rows]
-
-    def _rows(self, table: Path) -> list[tuple[str, str]]:
-        if not table.is_file():
-            raise DataError(f"label file {str(table)!r} does not exist; name a CSV file inside {str(self.path)!r}")
-        with table.open(newline="", encoding="utf-8") as text:
-            reader = csv.DictReader(text)
-            columns = reader.fieldnames or []
-            for column in (self.file_column, self.label_column):
-                if column not in columns:
-                    has = ", ".join(columns) or "no columns"
-                    raise DataError(f"{table}: no column {column!r}{suggestion(column, columns)}; it has {has}")
-            rows = [(row[self.file_column], row[self.label_column]) for row in reader]
-        if not rows:
-            raise DataError(f"{table} lists no images")
-        return rows
+    def __attrs_post_init__(self) -> None:
+        check_crop(self.size, self.crop)
 
     @property
     def classes(self) -> tuple[str, ...]:
-        """Names of the classes, in the order of the labels."""
+        """The names of the classes."""
         return self._listing[0]
+
+    @property
+    def fingerprint(self) -> str:
+        """Hash of names, sizes and labels of the listed files: what decides whether stored results still hold."""
+        return listing_fingerprint(self.path, self._listing[1], self.classes)
 
     def __len__(self) -> int:
         return len(self._listing[1])
 
     def __getitem__(self, index: int) -> Sample:
-        file, label = self._listing[1][index]
-        image = fit(read_image(file), self.size, self.crop, self.interpolation)
-        return Sample(image, file.relative_to(self.path).as_posix(), label)
+        entry = self._listing[1][index]
+        image = self._pixels(entry)
+        if self.size is None:
+            same_size(image, self._first, self.path / entry.file, GIVE_SIZE)
+        return Sample(image, entry.file, entry.label)
+
+    def _pixels(self, entry: Entry) -> NDArray[np.uint8]:
+        return fit(read_image(self.path / entry.file), self.size, self.crop, self.interpolation)
+
+    @cached_property
+    def _first(self) -> NDArray[np.uint8]:
+        return self._pixels(self._listing[1][0])
+
+    @cached_property
+    def _listing(self) -> tuple[tuple[str, ...], tuple[Entry, ...]]:
+        """The classes and, in order, the images."""
+        if self.labels is None:
+            folders = class_folders(self.path)
+            labels = [(file, name) for name, files in folders.items() for file in files]
+            names = list(folders)
+        else:
+            labels = _read_labels(self.path, self.labels, self.file_column, self.label_column)
+            names = _in_order({label for _, label in labels})
+        if self.label_space == "own":
+            index = {name: place for place, name in enumerate(names)}
+        else:
+            index = {text: place for place, wnid in enumerate(imagenet_wnids()) for text in (wnid, str(place))}
+            if strangers := [name for name in names if name not in index]:
+                raise DataError(
+                    f"{self.path / (self.labels or '')} has labels that are no index from 0 to 999 and no WordNet id "
+                    f"of ImageNet-1k: {', '.join(strangers[:_PROBLEMS_SHOWN])}; correct them, or give label_space=own"
+                )
+        classes = tuple(names) if self.label_space == "own" else imagenet_wnids()
+        return classes, tuple(Entry(file, index[name]) for file, name in labels)
+
+
+def _in_order(labels: set[str]) -> list[str]:
+    """Sort labels by number where all are integers, else as text."""
+    return sorted(labels, key=int) if all(label.isdecimal() for label in labels) else sorted(labels)
+
+
+def _read_labels(folder: Path, name: str, file_column: str, label_column: str) -> list[tuple[str, str]]:
+    """Read pairs of file and label.
+
+    Raises:
+        DataError: the file is missing or no such table, has not these columns, or names no, missing or repeated files.
+    """
+    path = folder / name
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            table = csv.DictReader(file, skipinitialspace=True)
+            columns, rows = list(table.fieldnames or ()), list(table)
+    except (OSError, ValueError, csv.Error) as error:
+        raise DataError(f"{path} cannot be read as a CSV file: {error}; labels= names a file in {folder}") from error
+    for role, column in (("file_column", file_column), ("label_column", label_column)):
+        if column not in columns:
+            known = f"it has {', '.join(columns)}" if columns else "it is empty"
+            raise DataError(f"{path} has no column {column!r}{suggestion(column, columns)}; {known}; give {role}=")
+    labels, problems = [], []
+    for line, row in enumerate(rows, start=2):
+        image, label = row[file_column], row[label_column]
+        if not image or not label:
+            problems.append(f"row {line} has no {file_column if not image else label_column}")
+        elif not (folder / image).is_file():
+            problems.append(f"row {line}: {image} does not exist")
+        else:
+            labels.append((image, label))
+    times = Counter(image for image, _ in labels)
+    problems += [f"{image} is there {count} times" for image, count in times.items() if count > 1]
+    if problems or not labels:
+        shown = [*problems[:_PROBLEMS_SHOWN], f"{len(problems)} in all"] if problems else ["it has no rows"]
+        raise DataError(listed(f"{path} does not list images below {folder}:", shown))
+    return labels

@@ -1,99 +1,160 @@
-"""The data sets of torchvision, by their class names."""
+"""``torchvision:NAME``: the image classification data sets of torchvision, downloaded where that is asked for."""
 
 from __future__ import annotations
 
-import functools
 import hashlib
 import inspect
-import threading
-from collections.abc import Sequence
+import json
+from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import attrs
 import numpy as np
+import torchvision
+from numpy.typing import NDArray
+from PIL import Image
 
 from shapebias.contracts import Sample
-from shapebias.datasets._images import Interpolation, fit
-from shapebias.errors import DataError, suggestion
+from shapebias.datasets._images import GIVE_SIZE, Interpolation, check_crop, fit, same_size
+from shapebias.errors import DataError, SpellingError, UnknownNameError, suggestion
 from shapebias.params import Options, param
 
-__all__ = ["TorchvisionDataset"]
+__all__ = ["Torchvision"]
+
+# VisionDataset is abstract; FakeData draws from torch's global generator, which the threads that decode share.
+_LEFT_OUT = {"FakeData", "VisionDataset"}
+
+# Parameters of torchvision's classes that have a field of their own, or do what a transform of the study does.
+_NO_OPTIONS = {"root", "train", "split", "download", "transform", "target_transform", "transforms", "loader"}
 
 
 @attrs.frozen
-class TorchvisionDataset:
-    """Any classification data set of torchvision: CIFAR10, Caltech256, Imagenette, STL10, Flowers102, ...
+class Torchvision:
+    """A data set of torchvision whose items are an image and the index of its class: ``CIFAR10``, ``Caltech256``, ...
+
+    Images are resized and cropped as by ``folder``, and their ids are their places.  Classes are the names that
+    torchvision gives, for ImageNet and Imagenette the WordNet ids, so that they are known to a model of ImageNet.
 
     Args:
         name: the class in ``torchvision.datasets``.
+        root: where the files are, in torchvision's own layout.
+        split: ``train`` or ``test`` where the class says ``train=``, its own words where it says ``split=``; must be
+            given for these, since torchvision takes the training images unasked.
+        download: fetch the files where they are missing.
+        size, crop, interpolation: as of ``folder``.
+        arg: further options of the class, spelled ``arg.NAME=value``.
 
     Raises:
-        DataError: there is no such data set, it is not at ``root``, or it does not yield (image, class).
+        UnknownNameError: torchvision has no such data set.
+        SpellingError: a split or an option that the class does not take.
+        DataError: at the first use: files are missing or damaged, or items are not an image and the index of its class.
 
-    >>> TorchvisionDataset("CIFAR10", root="data", split="test").download
-    False
+    Source: TorchVision maintainers and contributors 2016, "TorchVision: PyTorch's computer vision library".
+
+    >>> from shapebias.params import spell
+    >>> spell("torchvision", Torchvision("Imagenette", split="val", size=224, arg=Options(size="320px")), full=False)
+    'torchvision:Imagenette,split=val,size=224,arg.size=320px'
     """
 
     name: str = param("class in torchvision.datasets")
-    root: str = param("folder of the data", default="data")
-    split: str | None = param(
-        "part of the data, for example train, test or val; none is torchvision's own choice", default=None
-    )
-    download: bool = param("download what is missing", default=False)
-    size: int | None = param("side of the square that is cut out; none takes images as they are", default=None, ge=1)
-    crop: float = param("share of the resized short side that is kept", default=1.0, gt=0, le=1)
-    interpolation: Interpolation = param("how images are resized", default="bilinear")
-    arg: Options = param("further options of the constructor", default=Options())
+    root: Path = param("folder of the files", default=Path("data"))
+    split: str | None = param("train, test or what the class has; none where it has no splits", default=None)
+    download: bool = param("fetch the files where they are missing", default=False)
+    size: int | None = param("side of the images; none takes the files' own", default=None, ge=1, unit="pixels")
+    crop: float = param("share of the short side that stays, 0.875 for photos", default=1.0, gt=0, le=1)
+    interpolation: Interpolation = param("filter of the resizing", default="bilinear")
+    arg: Options = param("option of the class, such as arg.size=160px", default=Options())
 
-    @functools.cached_property
-    def _data(self) -> Any:
-        import torchvision
+    def __attrs_post_init__(self) -> None:
+        check_crop(self.size, self.crop)
 
-        names = torchvision.datasets.__all__
-        if self.name not in names:
-            raise DataError(f"torchvision has no data set {self.name!r}{suggestion(self.name, names)}")
-        make = getattr(torchvision.datasets, self.name)
-        takes = inspect.signature(make).parameters
-        options: dict[str, Any] = {"root": self.root, "download": self.download}
-        options = {key: value for key, value in options.items() if key in takes}
-        if self.split is not None:
-            if "split" not in takes and "train" not in takes:
-                raise DataError(f"torchvision's {self.name} has no splits; leave out split={self.split}")
-            options |= {"split": self.split} if "split" in takes else {"train": self.split == "train"}
-        try:
-            return make(**options, **self.arg)
-        except (RuntimeError, FileNotFoundError) as error:
-            raise DataError(
-                f"torchvision's {self.name} is not in {self.root!r} ({error}); add download=true, or give its root="
-            ) from error
-        except (TypeError, ValueError) as error:
-            raise DataError(f"torchvision's {self.name} refuses its options: {error}") from error
-
-    @functools.cached_property
-    def _lock(self) -> threading.Lock:
-        return threading.Lock()
-
-    @property
+    @cached_property
     def classes(self) -> tuple[str, ...]:
-        """Names of the classes: WordNet ids where torchvision knows them, else its own names, else numbers."""
-        for name in ("wnids", "classes", "categories"):
-            found = getattr(self._data, name, None)
-            if isinstance(found, Sequence) and found and isinstance(found[0], str):
-                return tuple(found)
-        labels = {int(self._data[index][1]) for index in range(len(self))}
-        return tuple(str(label) for label in range(max(labels) + 1))
+        """The names of the classes; digits where torchvision gives none."""
+        for attribute in ("wnids", "classes", "categories"):
+            if names := getattr(self._data, attribute, None):
+                return tuple(str(name) for name in names)
+        for attribute in ("targets", "labels"):
+            if (labels := getattr(self._data, attribute, None)) is not None:
+                return tuple(str(number) for number in range(int(max(labels)) + 1))
+        raise DataError(f"torchvision:{self.name} does not say which classes it has, and cannot be used")
 
     @property
     def fingerprint(self) -> str:
-        """What identifies the listing: the data's name, split and length; torchvision checks the files themselves."""
-        return hashlib.sha256(f"{self.name} {self.split} {len(self)}".encode()).hexdigest()
+        """Hash of the number of images and the classes; a hash of ``root`` would change with other data sets in it."""
+        return hashlib.sha256(json.dumps([len(self), self.classes]).encode()).hexdigest()
 
     def __len__(self) -> int:
         return len(self._data)
 
     def __getitem__(self, index: int) -> Sample:
-        with self._lock:  # torchvision does not promise that its data sets may be read by several threads
+        index = range(len(self))[index]
+        image, label = self._item(index)
+        if self.size is None:
+            same_size(image, self._first, f"torchvision:{self.name} image {index}", GIVE_SIZE)
+        return Sample(image, f"{index:06d}", label)
+
+    def _item(self, index: int) -> tuple[NDArray[np.uint8], int]:
+        name = f"torchvision:{self.name} image {index}"
+        try:
             image, label = self._data[index]
-        if not hasattr(image, "convert") or not isinstance(label, int | np.integer):
-            raise DataError(f"torchvision's {self.name} yields no (image, class) pairs; it is not for classification")
-        return Sample(fit(image.convert("RGB"), self.size, self.crop, self.interpolation), str(index), int(label))
+            if not isinstance(image, Image.Image) or not isinstance(label, int | np.integer):
+                kinds = f"{type(image).__name__} and {type(label).__name__}"
+                raise DataError(f"{name} is {kinds}, not an image and the index of its class, and cannot be used")
+            image = image.convert("RGB")
+        except (OSError, SyntaxError, ValueError) as error:
+            raise DataError(f"{name} cannot be decoded: {error}; remove the files and add download=true") from error
+        return fit(image, self.size, self.crop, self.interpolation), int(label)
+
+    @cached_property
+    def _first(self) -> NDArray[np.uint8]:
+        return self._item(0)[0]
+
+    @cached_property
+    def _data(self) -> Any:
+        """Make torchvision's own data set."""
+        constructor = _find(self.name)
+        options = _options(constructor, self)
+        try:
+            return constructor(self.root, **options)
+        except (TypeError, ValueError) as error:
+            raise SpellingError(f"torchvision:{self.name} refuses its parameters: {error}") from error
+        except (RuntimeError, OSError, EOFError, ImportError) as error:
+            way_out = "put the files there yourself" if self.download else "add download=true, or give root="
+            raise DataError(f"torchvision:{self.name} cannot be read from {self.root}: {error}; {way_out}") from error
+
+
+def _find(name: str) -> Any:
+    """Find one of torchvision's classes by name."""
+    known = [word for word in torchvision.datasets.__all__ if word[0].isupper() and word not in _LEFT_OUT]
+    if name not in known:
+        raise UnknownNameError(
+            f"torchvision {torchvision.__version__} has no data set {name!r}{suggestion(name, known)}; names are those "
+            "of torchvision.datasets, with their capitals"
+        )
+    return getattr(torchvision.datasets, name)
+
+
+def _options(constructor: Any, settings: Torchvision) -> dict[str, Any]:
+    """Say split, download and further options in the words of the class."""
+    parameters, name, split = inspect.signature(constructor).parameters, f"torchvision:{settings.name}", settings.split
+    options: dict[str, Any] = {**settings.arg}
+    known = parameters.keys() - _NO_OPTIONS
+    if strangers := [f"arg.{option}{suggestion(option, known)}" for option in options if option not in known]:
+        raise SpellingError(f"{name} has no option {', '.join(strangers)}; it has {', '.join(sorted(known)) or 'none'}")
+    if "train" in parameters:
+        if split not in ("train", "test"):
+            raise SpellingError(f"{name}: split is {split}; give split=train or split=test")
+        options["train"] = split == "train"
+    elif "split" in parameters:
+        if split is None:
+            raise SpellingError(f"{name} has several splits; say which, for example split=test")
+        options["split"] = split
+    elif split is not None:
+        raise SpellingError(f"{name} has no splits; leave split={split} out")
+    if "download" in parameters:
+        options["download"] = settings.download
+    elif settings.download:
+        raise SpellingError(f"{name} cannot be downloaded; put its files into root= and leave download=true out")
+    return options

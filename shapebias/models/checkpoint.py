@@ -118,7 +118,7 @@ def read_metadata(path: Path) -> dict[str, str]:
             f"checkpoint {str(path)!r} is no readable safetensors file ({error}); "
             "if it holds bare weights, name their architecture: timm:ARCHITECTURE,checkpoint=FILE"
         ) from error
-    if "shapebias_checkpoint" not in found:
+    if not {"shapebias_checkpoint", "class", "model", *_PIXELS} <= found.keys():
         raise WeightsError(
             f"{str(path)!r} does not say what network it is, so shapebias did not train it; "
             "name its architecture: timm:ARCHITECTURE,checkpoint=FILE or torchvision:ARCHITECTURE,weights=FILE"

@@ -3,39 +3,54 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
 
 from shapebias.contracts import Features
+from shapebias.errors import SpellingError
 
 __all__ = ["as_features"]
 
 
-def as_features(network: nn.Module, layer: nn.Module | None, size: int, prefix_tokens: int = 0) -> Features | None:
+def as_features(
+    network: nn.Module, layer: nn.Module | None, size: Sequence[int], prefix_tokens: int = 0
+) -> Features | None:
     """Describe a layer by what it returns for one blank image, since no library states the layout of every layer.
 
     A layer has a square grid for a square image, so (N, C, G, G) is NCHW, (N, G, G, C) is NHWC, and (N, L, C) is NLC
     where L tokens are a square number of patch tokens after some prefix tokens.
 
     Args:
-        network: an image classifier on the CPU; it is put into eval mode.
+        network: an image classifier; it is put into eval mode.
         layer: one of its modules, or None where the library names none.
-        size: side of a square image that it takes.
+        size: height and width of the images that it takes.
         prefix_tokens: tokens that the network says it puts before the patch tokens.  Some add them after this layer.
 
     Returns:
-        None where the layer's output is no grid.
+        None where the layer's output is no grid, or the image is not square.
+
+    Raises:
+        SpellingError: the network does not take images of that size.
     """
-    outputs: list[object] = []
-    if layer is None:
+    height, width = size
+    if layer is None or height != width:
         return None
+    outputs: list[object] = []
+    device = next(network.parameters()).device
     hook = layer.register_forward_hook(lambda _module, _inputs, output: outputs.append(output))
     try:
-        with torch.inference_mode():
-            network.eval()(torch.zeros(1, 3, size, size))
+        with torch.no_grad():
+            network.eval()(torch.zeros(1, 3, height, width, device=device))
+    except (AssertionError, RuntimeError, ValueError) as error:
+        raise SpellingError(
+            f"{type(network).__name__} does not take images of {height} x {width} pixels: {error}; choose another "
+            "input_size, or make it for this one with an option such as arg.img_size"
+        ) from error
     finally:
         hook.remove()
+        network.train().eval()  # some networks cache what they compute from their weights until the next training
     match outputs:
         case [Tensor(shape=(_, _, rows, columns))] if rows == columns:
             return Features(layer, "NCHW")

@@ -71,17 +71,22 @@ class Timm:
         given = {"mean": self.mean or None, "std": self.std or None, "img_size": self.arg.get("img_size")}
         if self.input_size is not None:
             given["input_size"] = (3, self.input_size, self.input_size)
+        if getattr(network, "num_classes", None) == 0:
+            raise WeightsError(
+                f"timm:{self.architecture} has no classifier, only features; name weights that classify, "
+                "or give num_classes and a checkpoint"
+            )
         config = resolve_data_config(given, model=network)  # type: ignore[no-untyped-call]
-        size = config["input_size"][-2:]
-        interpolation = config["interpolation"]
+        size, interpolation = config["input_size"][-2:], config["interpolation"]
+        prefix_tokens = getattr(network, "num_prefix_tokens", 0)
         return Classifier(
             network.eval().to(device).to(memory_format=torch.channels_last),
-            mean=config["mean"],
-            std=config["std"],
-            input_size=size,
+            mean=tuple(config["mean"]),
+            std=tuple(config["std"]),
+            input_size=tuple(size),
             interpolation=interpolation if interpolation in get_args(Interpolation) else "bicubic",
             classes=imagenet_wnids() if getattr(network, "num_classes", None) == len(imagenet_wnids()) else None,
-            features=as_features(network, _last_layer(network), size[0], getattr(network, "num_prefix_tokens", 0)),
+            features=as_features(network, _last_layer(network), size, prefix_tokens),
         )
 
     def _create(self) -> nn.Module:

@@ -87,12 +87,12 @@ class Torchvision:
         if isinstance(self.weights, Path):
             load_weights(network, self.weights)
         stated = weights.transforms()
-        size = self.input_size or stated.crop_size[0]
+        size = (self.input_size or stated.crop_size[0],) * 2
         return Classifier(
             network.eval().to(device).to(memory_format=torch.channels_last),
             mean=self.mean or tuple(stated.mean),
             std=self.std or tuple(stated.std),
-            input_size=(size, size),
+            input_size=size,
             interpolation=stated.interpolation.value,
             classes=imagenet_wnids() if self.arg.get("num_classes", 1000) == len(imagenet_wnids()) else None,
             features=as_features(network, _last_layer(network), size, prefix_tokens=1),

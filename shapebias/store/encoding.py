@@ -53,7 +53,7 @@ def encode(name: str, array: NDArray[Any]) -> list[Stored]:
         array: (n, ...), numbers, truth values or text.
 
     Raises:
-        StoreError: maps with NaN or Inf, text with a NUL, a type that has no encoding.
+        StoreError: maps with NaN, Inf or values beyond 1.7e38, text with a NUL, a type that has no encoding.
     """
     if name == "maps":
         values, scale = _to_scaled_float16(array)
@@ -85,8 +85,8 @@ def _to_scaled_float16(maps: NDArray[Any]) -> tuple[NDArray[np.float16], NDArray
     """
     maps = np.asarray(maps, dtype=np.float32)
     largest = np.maximum(maps.max(axis=(-2, -1), initial=0), -maps.min(axis=(-2, -1), initial=0))
-    if not np.isfinite(largest).all():
-        raise StoreError("maps have NaN or Inf, which are no answers; find out which method made them")
+    if not (largest < 2.0**127).all():  # beyond it, rounding up could leave the range of float32
+        raise StoreError("maps have NaN or Inf or values beyond 1.7e38, which are no answers; find out what made them")
     _, exponent = np.frexp(largest)
     scale = np.where(largest > 0, np.ldexp(np.float32(1), np.maximum(exponent - 15, -149)), np.float32(1))
     values = np.empty(maps.shape, np.float16)

@@ -42,7 +42,7 @@ def test_squeezenet_on_cue_conflict_edges_and_silhouettes(data_dir, squeezenet, 
 def test_imagenet_photos(data_dir, squeezenet, mobilenet, tmp_path):
     photos = (
         f"folder:{data_dir / 'photos-imagenet'},labels=labels.csv,label_column=imagenet_index,"
-        "classes_are=imagenet-1k,size=224,crop=0.875"
+        "label_space=imagenet-1k,size=224,crop=0.875"
     )
     results = sb.run(sb.Study(photos, {"squeezenet": squeezenet, "mobilenet": mobilenet}), tmp_path / "run.h5")
     assert correct(results, model="squeezenet") == 167
