@@ -76,11 +76,13 @@ def param(
 
 
 def _accept(value: object, instance: Any, field: attrs.Attribute[Any]) -> object:
-    """Take what Python users write: text for a path, a list for a tuple."""
+    """Take what Python users write: text for a path, a list for a tuple, a dictionary for free options."""
     cls: type = type(instance)
     kind = field_types(cls)[field.name]
     if isinstance(value, list):
         return tuple(value)
+    if isinstance(value, dict) and kind is Options:
+        return Options(value)
     if isinstance(value, str) and not fits(value, kind) and fits(Path(value), kind):
         return Path(value)
     return value

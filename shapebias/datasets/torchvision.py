@@ -76,8 +76,9 @@ class Torchvision:
             if names := getattr(self._data, attribute, None):
                 return tuple(str(name) for name in names)
         for attribute in ("targets", "labels"):
-            if (labels := getattr(self._data, attribute, None)) is not None:
-                return tuple(str(number) for number in range(int(max(labels)) + 1))
+            labels = np.asarray(getattr(self._data, attribute, ()))
+            if labels.size and np.issubdtype(labels.dtype, np.integer):
+                return tuple(str(number) for number in range(labels.max() + 1))
         raise DataError(f"torchvision:{self.name} does not say which classes it has, and cannot be used")
 
     @property

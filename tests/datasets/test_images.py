@@ -76,7 +76,7 @@ def test_16_bits_are_refused_rather_than_clipped(tmp_path):
         read_image(tmp_path / "deep.png")
 
 
-@given(st.sampled_from(["PNG", "JPEG", "BMP", "WEBP", "TIFF", "PPM"]), st.data())
+@given(kind=st.sampled_from(["PNG", "JPEG", "BMP", "WEBP", "TIFF", "PPM"]), data=st.data())
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_a_damaged_file_is_decoded_or_named(kind, data, tmp_path):
     buffer = io.BytesIO()

@@ -32,7 +32,7 @@ def test_normalisation_and_size_are_timms():
 
 def test_answers_are_those_of_timm_itself():
     model = Timm("resnet18", pretrained=False).load(CPU)
-    transform = timm.data.create_transform(**timm.data.resolve_model_data_config(model.module), crop_pct=1)
+    transform = timm.data.create_transform(**{**timm.data.resolve_model_data_config(model.module), "crop_pct": 1})
     normalise = transform.transforms[-1]
     images = torch.rand(2, 3, 224, 224)
     with torch.no_grad():

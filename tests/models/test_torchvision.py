@@ -76,7 +76,9 @@ def test_names_of_weights_and_files_are_told_apart():
 def test_unknown_names_are_named():
     with pytest.raises(UnknownNameError, match="no image classifier 'resnte18'; did you mean 'resnet18'"):
         Torchvision("resnte18").load(CPU)
-    with pytest.raises(UnknownNameError, match="no weights 'IMAGENET1K_V9'; it has IMAGENET1K_V1, or give a file"):
+    with pytest.raises(
+        UnknownNameError, match="no weights 'IMAGENET1K_V9'; it has IMAGENET1K_V1, DEFAULT, or give a file"
+    ):
         Torchvision("resnet18", weights="IMAGENET1K_V9").load(CPU)
     with pytest.raises(SpellingError, match=r"refuses an option: .*'depth'"):
         torchvision_model("torchvision:resnet18,weights=none,arg.depth=3").load(CPU)
