@@ -252,7 +252,7 @@ def test_a_name_that_begins_another_does_not_hide_it():
         (lambda: Pgd(step="big"), "Pgd: step: must be a number or none, got 'big'"),
         (lambda: Pgd(norm="l3"), "Pgd: norm: must be one of linf|l2, got 'l3'"),
         (lambda: Timm(50), "Timm: architecture: must be text, got 50"),
-        (lambda: Timm("x", arg={"a": 1}), "Timm: arg: must be free options, got {'a': 1}"),
+        (lambda: Timm("x", arg=5), "Timm: arg: must be free options, got 5"),
         (lambda: attrs.evolve(Pgd(), steps=0), "Pgd: steps: must be >= 1, got 0"),
     ],
 )
