@@ -14,9 +14,10 @@ import time
 from pathlib import Path
 
 import torch
+from rich import box
 from rich.console import Console
 from rich.progress import Progress
-from rich.table import Table
+from rich.table import Column, Table
 from torch import Tensor, nn
 
 import shapebias as sb
@@ -36,7 +37,7 @@ def pictures(images: int, seed: int) -> tuple[Tensor, Tensor]:
     return pixels / 255, torch.tensor([sample.label for sample in samples])
 
 
-def train(classifier: sb.Classifier, epochs: int = 6, batch_size: int = 64) -> None:
+def train(classifier: sb.Classifier, epochs: int = 8, batch_size: int = 64) -> None:
     """Train with a one-cycle learning rate; the test pictures have another seed."""
     images, labels = pictures(4096, seed=1)
     network, steps = classifier.module.train(), epochs * (len(images) // batch_size)
@@ -70,10 +71,15 @@ def evaluate(classifier: sb.Classifier, output: Path) -> sb.Results:
 def show(results: sb.Results) -> None:
     """Print accuracy and shape bias with their 95 % intervals."""
     accuracy = results.metric("accuracy:top=1").set_index(["dataset", "condition"])
-    table = Table("condition", *CUES, title="accuracy and 95 % interval, by what says the class")
+    table = Table(
+        Column("condition", no_wrap=True),
+        *CUES,
+        box=box.SIMPLE,
+        title="accuracy and 95 % interval, by what says the class",
+    )
     for condition in CONDITIONS:
         rows = [accuracy.loc[(cue, condition)] for cue in CUES]
-        table.add_row(condition, *(f"{row.value:.2f} ({row.low:.2f}-{row.high:.2f})" for row in rows))
+        table.add_row(condition, *(f"{row.value:.2f} {_short(row.low)}-{_short(row.high)}" for row in rows))
     console = Console()
     console.print(table)
     bias = results.metric("shape-bias")
@@ -85,12 +91,16 @@ def show(results: sb.Results) -> None:
     )
 
 
+def _short(share: float) -> str:
+    return f"{share:.2f}".removeprefix("0")
+
+
 def main() -> None:
     """Train, evaluate, show."""
     folder = Path(sys.argv[1] if len(sys.argv) > 1 else "demo")
     folder.mkdir(parents=True, exist_ok=True)
     began = time.perf_counter()
-    classifier = Cnn(num_classes=8, width=16).load(torch.device("cpu"))
+    classifier = Cnn(num_classes=8, width=24).load(torch.device("cpu"))
     train(classifier)
     results = evaluate(classifier, folder / "run.h5")
     show(results)

@@ -124,9 +124,8 @@ class Catalog:
         what = " or ".join(kinds)
         if not found:
             known = self.names(*kinds)
-            other = "".join(
-                f"; {bare!r} is of the kind {each}" for each, known_name in self._entries if known_name == bare
-            )
+            elsewhere = [each for each, known_name in self._entries if known_name == bare and each not in kinds]
+            other = "".join(f"; {bare!r} is of the kind {each}" for each in elsewhere if bare not in known)
             raise UnknownNameError(
                 f"no {what} is called {name!r}{other or suggestion(bare, known)}\n"
                 f"known: {', '.join(known)} (see 'shapebias list', and 'shapebias plugins' for what failed to load)"

@@ -138,12 +138,12 @@ class LiveModel:
     Args:
         name: the user's name for it.
         classifier: the wrapped network; it stays on its own device.
-        state: SHA-256 of its parameters and buffers when it was handed over.
+        fingerprint: SHA-256 of its parameters and buffers when it was handed over.
     """
 
     name: str
     classifier: Classifier = attrs.field(eq=False, repr=False, metadata={"spelled": False})
-    state: str
+    fingerprint: str = attrs.field(metadata={"spelled": False})
 
     @classmethod
     def of(cls, name: str, model: nn.Module | Classifier) -> LiveModel:

@@ -62,11 +62,11 @@ class Recorder:
 
 
 def _fingerprints(component: Component | Condition) -> dict[str, str]:
-    """Fingerprint what a component names; a data set may know better than its folder what its listing is."""
+    """Fingerprint what a component names; a data set or a live network may know better what it is made of."""
     settings = component.settings if isinstance(component, Component) else None
     own = getattr(settings, "fingerprint", None)
     if isinstance(own, str):
-        return {"listing": own}
+        return {"its content": own}
     return {str(path): files.fingerprint(path) for path in component.files}
 
 

@@ -269,3 +269,13 @@ def test_the_mapping_is_stored_with_the_answers(network, tmp_path):
     results = sb.run(sb.Study(STIMULI, {"net": network}, limit=2), tmp_path / "run.h5")
     (cell,) = results.store.cells()
     assert cell.attributes["mapping_name"] == "by position"
+
+
+def test_a_live_network_that_was_trained_on_is_another_model(network, tmp_path):
+    sb.run(sb.Study(STIMULI, {"net": network}, limit=4), tmp_path / "run.h5")
+    with torch.no_grad():
+        network[-1].bias += 1
+    with pytest.raises(StudyError, match=r"model net: its content changed since"):
+        sb.run(sb.Study(STIMULI, {"net": network}, limit=4), tmp_path / "run.h5")
+    results = sb.run(sb.Study(STIMULI, {"net": network}, limit=4), tmp_path / "run.h5", replace=True)
+    assert results.cells().model.tolist() == ["net"]
