@@ -1,0 +1,243 @@
+"""``shapebias run`` against what ends it: SIGKILL at any moment, a full disk, another run, a later format."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import attrs
+import h5py
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from shapebias import files
+from shapebias.cli import main
+from shapebias.errors import StoreError
+from shapebias.store import Results, verify
+
+CONDITIONS = ["clean", "saturate:p=8", "patch-shuffle:k=4", "grayscale"]
+COMMAND = ["run", "-d", "stimuli:cue=conflict,images=56,size=32", "-m", "cnn:num_classes=8,width=8", "-o", "run.h5"]
+COMMAND += ["-q", *(word for condition in CONDITIONS[1:] for word in ("-t", condition))]
+
+# A process that has imported everything once, and forks one run for each line that it reads.  A run can kill itself
+# just before it touches its files for the n-th time, so that a seed decides the moment, not the load of the machine.
+RUNS = """
+import json, multiprocessing, os, resource, signal, sys
+import shapebias.engine
+from shapebias.cli import main
+from shapebias.store import disk
+
+count, deadly = multiprocessing.RawValue("q"), 0
+TOUCHES = {"open", "os.mkdir", "os.remove", "os.rename", "os.rmdir"}
+
+def touch(event, details):
+    if event in TOUCHES and "run.h5" in str(details):
+        count.value += 1
+        if count.value == deadly:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+write = disk.Patient.write
+disk.Patient.write = lambda self, data: touch("open", "run.h5") or write(self, data)
+
+for line in sys.stdin:
+    folder, deadly, most_bytes, command = json.loads(line)
+    count.value = 0
+    if (child := os.fork()) == 0:
+        os.chdir(folder)
+        os.dup2(os.open("stderr", os.O_CREAT | os.O_WRONLY | os.O_TRUNC), 2)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (most_bytes, most_bytes))
+        sys.addaudithook(touch)
+        status = 1
+        try:
+            main(command, prog_name="shapebias")
+        except SystemExit as end:
+            status = end.code or 0
+        finally:
+            os._exit(status)
+    print(json.dumps([os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), count.value]), flush=True)
+"""
+
+
+@pytest.fixture(scope="module")
+def run():
+    """Run the command in a folder: returns its status and how often it touched its files."""
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    process = [sys.executable, "-c", RUNS]
+    with subprocess.Popen(process, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment) as runs:
+
+        def one(folder, kill_before=0, most_bytes=-1):
+            print(json.dumps([str(folder), kill_before, most_bytes, COMMAND]), file=runs.stdin, flush=True)
+            return json.loads(runs.stdout.readline())
+
+        yield one
+
+
+@attrs.frozen
+class Undisturbed:
+    """A run that nothing befell: its folder, its answers, and how often it touched its files."""
+
+    folder: Path
+    logits: dict[str, np.ndarray]
+    touches: int
+
+
+@pytest.fixture(scope="module")
+def undisturbed(run, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("undisturbed")
+    status, touches = run(folder)
+    assert (status, verify(folder / "run.h5")) == (0, [])
+    return Undisturbed(folder, logits_in(folder), touches)
+
+
+def logits_in(folder):
+    """Return what is finished, by condition."""
+    with Results(folder / "run.h5") as results:
+        answers = results.answers()
+        assert all((one.logits.argmax(axis=1) == one.prediction).all() for one in answers)
+        return {one.condition: one.logits for one in answers}
+
+
+def seconds_in(folder):
+    """Return how long each finished cell took: another number where it was computed again."""
+    try:
+        with Results(folder / "run.h5") as results:
+            return {one.condition: one.cell.attributes["seconds"] for one in results.answers()}
+    except StoreError as error:
+        assert "there is no store" in str(error)  # killed before there was anything
+        return {}
+
+
+def assert_same_answers(found, expected):
+    for condition, logits in found.items():
+        np.testing.assert_array_equal(logits, expected[condition])
+
+
+def assert_killed_runs_lose_nothing(run, undisturbed, folder, moments):
+    finished = []
+    for moment in sorted(moments):
+        place = folder / str(moment)
+        place.mkdir()
+        assert run(place, kill_before=moment) == [-signal.SIGKILL, moment]
+        kept = seconds_in(place)
+        finished.append(len(kept))
+        if kept:
+            assert_same_answers(logits_in(place), undisturbed.logits)
+            assert all("a writer that was killed left it" in problem for problem in verify(place / "run.h5"))
+        assert run(place)[0] == 0
+        assert verify(place / "run.h5") == []
+        assert {path.name for path in place.iterdir()} == {"run.h5", ".run.h5.lock", "stderr"}
+        assert list(logits_in(place)) == CONDITIONS
+        assert_same_answers(logits_in(place), undisturbed.logits)
+        assert kept.items() <= seconds_in(place).items()  # what was finished is not computed again
+    assert finished == sorted(finished)  # who was killed later has as much or more
+
+
+def moments_of(undisturbed, seed, count):
+    """Draw moments; most touches belong to packing at the end, so early ones are preferred."""
+    moments = np.arange(1, undisturbed.touches + 1)
+    weights = 1 / moments
+    return np.random.default_rng(seed).choice(moments, count, replace=False, p=weights / weights.sum()).tolist()
+
+
+def test_killed_runs_lose_nothing_and_go_on_to_the_same_answers(run, undisturbed, tmp_path):
+    assert list(undisturbed.logits) == CONDITIONS
+    assert_killed_runs_lose_nothing(run, undisturbed, tmp_path, moments_of(undisturbed, seed=0, count=4))
+
+
+@pytest.mark.slow
+def test_many_killed_runs_lose_nothing(run, undisturbed, tmp_path):
+    assert_killed_runs_lose_nothing(run, undisturbed, tmp_path, moments_of(undisturbed, seed=1, count=20))
+
+
+def test_a_run_that_is_killed_again_and_again_ends_with_the_same_answers(run, undisturbed, tmp_path):
+    for moment in (5, 14, 14, 20, 30, 60, 120):
+        assert run(tmp_path, kill_before=moment)[0] == -signal.SIGKILL
+    assert run(tmp_path)[0] == 0
+    assert_same_answers(logits_in(tmp_path), undisturbed.logits)
+    assert verify(tmp_path / "run.h5") == []
+
+
+def test_while_a_run_is_going_on_a_second_one_is_refused_and_after_its_death_it_is_not(
+    undisturbed, tmp_path, monkeypatch
+):
+    """Here it is the real command, killed from outside while it computes."""
+    monkeypatch.chdir(tmp_path)
+    with subprocess.Popen([sys.executable, "-m", "shapebias", *COMMAND]) as first:
+        try:
+            while first.poll() is None and not list(tmp_path.glob("run.h5.parts/??/*.h5")):
+                time.sleep(0.001)
+            second = CliRunner().invoke(main, COMMAND)
+        finally:
+            first.kill()
+    assert first.returncode == -signal.SIGKILL
+    assert second.exit_code == 2
+    assert f"run.h5 is being written by another process (process {first.pid} on " in second.stderr
+    assert "wait for it or stop it, or choose another output" in second.stderr
+    assert CliRunner().invoke(main, COMMAND).exit_code == 0
+    assert_same_answers(logits_in(tmp_path), undisturbed.logits)
+    assert verify("run.h5") == []
+
+
+def test_a_disk_without_room_for_the_packed_file_ends_in_a_message_and_keeps_the_parts(run, undisturbed, tmp_path):
+    """The operating system's own refusal: no file may be as large as the packed one."""
+    packed = (undisturbed.folder / "run.h5").stat().st_size
+    assert run(tmp_path, most_bytes=packed - 1)[0] == 2
+    said = (tmp_path / "stderr").read_text()
+    assert "run.h5 cannot be written: File too large; every part finished before is kept: make room and run the" in said
+    assert "Traceback" not in said
+    assert list(logits_in(tmp_path)) == CONDITIONS
+    before = seconds_in(tmp_path)
+    assert run(tmp_path)[0] == 0
+    assert seconds_in(tmp_path) == before
+    assert_same_answers(logits_in(tmp_path), undisturbed.logits)
+
+
+@pytest.mark.parametrize(
+    ("number", "message"),
+    [
+        (
+            errno.ENOSPC,
+            "No space left on device; every part finished before is kept: make room and run the same command",
+        ),
+        (errno.EROFS, "Read-only file system; choose another output, or get the right to write there"),
+    ],
+)
+def test_a_disk_that_refuses_in_the_middle_keeps_what_is_finished(undisturbed, tmp_path, monkeypatch, number, message):
+    monkeypatch.chdir(tmp_path)
+    sync, calls = files._sync, []
+
+    def refuses(path):
+        calls.append(path)
+        if len(calls) > 8:  # after the header, the data set and two cells, each a file and a folder
+            raise OSError(number, os.strerror(number))
+        sync(path)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(files, "_sync", refuses)
+        result = CliRunner().invoke(main, COMMAND)
+    assert result.exit_code == 2
+    assert f".h5 cannot be written: {message}" in result.stderr
+    assert list(logits_in(tmp_path)) == CONDITIONS[:2]
+    assert verify("run.h5") == []
+    assert CliRunner().invoke(main, COMMAND).exit_code == 0
+    assert_same_answers(logits_in(tmp_path), undisturbed.logits)
+
+
+def test_a_file_of_a_later_version_is_refused_and_left_alone(undisturbed, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    path = tmp_path / "run.h5"
+    path.write_bytes((undisturbed.folder / "run.h5").read_bytes())
+    with h5py.File(path, "r+") as file:
+        file.attrs["format_version"] = 2
+    before = path.read_bytes()
+    result = CliRunner().invoke(main, COMMAND)
+    assert result.exit_code == 2
+    assert "run.h5 has format version 2; this shapebias reads up to version 1: upgrade shapebias, or" in result.stderr
+    assert path.read_bytes() == before
