@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import re
+import textwrap
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -106,8 +108,7 @@ def command(
         ctx.exit(130)  # 128 + SIGINT, as shells have it
     if not quiet:
         _echo_summary(results, output)
-    for failure in results.failures:
-        click.echo(f"Failed: {failure.record.title}: {_reason(failure.error)}", err=True)
+    _echo_failures(results)
     ctx.exit(1 if results.failures else 0)
 
 
@@ -133,9 +134,19 @@ def _echo_summary(results: Results, output: str) -> None:
     click.echo(f"\nResults are in {output}; see 'shapebias results {output}'.")
 
 
+def _echo_failures(results: Results) -> None:
+    """Write which cells failed, those of one reason together, and the reason below them."""
+    by_reason: dict[str, list[str]] = {}
+    for failure in results.failures:
+        by_reason.setdefault(_reason(failure.error), []).append(failure.record.title)
+    for reason, titles in by_reason.items():
+        click.echo("\n".join(f"Failed: {title}" for title in titles), err=True)
+        click.echo(textwrap.indent(reason, "  "), err=True)
+
+
 def _reason(error: str) -> str:
-    """Pick out of a traceback the line that says what is wrong: the first after its last frame."""
+    """Pick out of a traceback what the exception says: the lines after its last frame and the code shown there."""
     lines = error.strip().splitlines()
     last_frame = max((place for place, line in enumerate(lines) if line.startswith('  File "')), default=-1)
-    message = next((line for line in lines[last_frame + 1 :] if not line.startswith(" ")), lines[-1])
-    return re.sub(r"^[\w.]+\.(?=\w+:)", "", message)
+    message = list(itertools.dropwhile(lambda line: line.startswith(" "), lines[last_frame + 1 :])) or lines[-1:]
+    return re.sub(r"^[\w.]+\.(?=\w+:)", "", "\n".join(message))

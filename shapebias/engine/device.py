@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 from typing import Literal, TypeAlias
 
 import torch
@@ -25,10 +26,9 @@ def choose_device(text: str = "auto") -> torch.device:
     """
     if text == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        device = torch.device(text)
-    except RuntimeError as error:
-        raise DeviceError(f"device {text!r} is unknown; write auto, cpu, cuda or cuda:0") from error
+    if not re.fullmatch(r"cpu|cuda(:\d{1,3})?", text):
+        raise DeviceError(f"device {text!r} is unknown; write auto, cpu, cuda or cuda:0")
+    device = torch.device(text)
     count = torch.cuda.device_count() if torch.cuda.is_available() else 0
     if device.type == "cuda" and (device.index or 0) >= count:
         raise DeviceError(

@@ -75,12 +75,12 @@ def check_format(root: h5py.Group) -> str:
     """
     name = root.file.filename
     if root.attrs.get("format") != FORMAT:
-        raise StoreError(f"{name} is an HDF5 file but no shapebias store; choose another output")
+        raise StoreError(f"{name} is an HDF5 file but no shapebias store; choose another file")
     version = int(plain(root.attrs["format_version"]))
     if version > FORMAT_VERSION:
         raise StoreError(
             f"{name} has format version {version}; this shapebias reads up to version {FORMAT_VERSION}: "
-            "upgrade shapebias, or choose another output"
+            "upgrade shapebias, or choose another file"
         )
     return str(root.attrs["kind"])
 

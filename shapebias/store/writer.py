@@ -45,6 +45,8 @@ class Writer:
 
     def __init__(self, path: str | Path, header: Header) -> None:
         self.path = Path(path)
+        if self.path.is_dir():
+            raise StoreError(f"{self.path} is a folder; give the name of a file, for example {self.path}/run.h5")
         with explained(self.path):
             self.path.parent.mkdir(parents=True, exist_ok=True)
             self._lock = WriterLock(self.path)
@@ -57,8 +59,6 @@ class Writer:
 
     def _begin(self, header: Header) -> Store:
         """Look at what is there, clean up after writers that were killed, and write the header if it is another one."""
-        if self.path.is_dir():
-            raise StoreError(f"{self.path} is a folder; give the name of a file, for example {self.path}/run.h5")
         exists = self.path.exists() or bool(part_files(self.path))
         store = Store(self.path) if exists else None
         for stray in stray_files(self.path):

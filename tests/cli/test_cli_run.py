@@ -206,19 +206,21 @@ def test_running_again_continues_and_a_changed_study_needs_replace(cli, tmp_path
 
 
 @pytest.mark.parametrize("quiet", [[], ["--quiet"]])
-def test_failed_cells_are_a_line_each_and_status_1_and_the_rest_goes_on(cli, quiet):
+def test_failed_cells_stand_above_their_reason_and_the_rest_goes_on_with_status_1(cli, quiet):
     models = ["-m", SMALL, "-m", "narrow=cnn:num_classes=5,width=4"]
     result = cli("run", "-d", DATASET, *models, "-t", "grayscale", "--limit", 8, *quiet, "-o", "run.h5")
     assert result.exit_code == 1
     lines = result.stderr.splitlines()
-    assert [line.split(": LabelError: ")[0] for line in sorted(lines)] == [
+    assert lines[:3] == [
         f"Failed: {DATASET} | narrow | clean",
         f"Failed: {DATASET} | narrow | grayscale",
+        "  LabelError: the model's outputs do not match the data set's classes",
     ]
+    assert "write a mapping file" in lines[-1]
     assert cli("results", "run.h5", "accuracy:top=1", "--csv").stdout.count("\n") == 3
 
 
-def test_the_reason_of_a_failure_is_the_line_that_names_the_exception():
+def test_the_reason_of_a_failure_is_what_its_exception_says():
     def fail():
         try:
             {}["key"]
@@ -227,4 +229,6 @@ def test_the_reason_of_a_failure_is_the_line_that_names_the_exception():
 
     with pytest.raises(LabelError) as caught:
         fail()
-    assert _reason("".join(traceback.format_exception(caught.value))) == "LabelError: 5 outputs and 8 classes"
+    assert _reason("".join(traceback.format_exception(caught.value))) == (
+        "LabelError: 5 outputs and 8 classes\n  write a mapping"
+    )

@@ -188,7 +188,7 @@ def test_a_file_that_is_no_store_is_refused_and_left_alone(path):
 def test_another_programs_hdf5_file_is_refused(path):
     with h5py.File(path, "w") as file:
         file["x"] = 1
-    with pytest.raises(StoreError, match=r"run.h5 is an HDF5 file but no shapebias store; choose another output"):
+    with pytest.raises(StoreError, match=r"run.h5 is an HDF5 file but no shapebias store; choose another file"):
         Writer(path, samples.HEADER)
 
 
@@ -203,7 +203,7 @@ def test_a_later_format_version_asks_for_an_upgrade(path, packed_too):
     newer = path if packed_too else path.with_name("run.h5.parts") / "header.h5"
     with h5py.File(newer, "r+") as file:
         file.attrs["format_version"] = 2
-    message = r"has format version 2; this shapebias reads up to version 1: upgrade shapebias, or choose another output"
+    message = r"has format version 2; this shapebias reads up to version 1: upgrade shapebias, or choose another file"
     with pytest.raises(StoreError, match=message):
         Writer(path, samples.HEADER)
     with pytest.raises(StoreError, match=message):
