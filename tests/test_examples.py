@@ -1,0 +1,107 @@
+"""Every script and plugin in ``examples/`` works."""
+
+from __future__ import annotations
+
+import re
+import runpy
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from PIL import Image
+
+import shapebias
+from shapebias.catalog import Catalog
+from shapebias.plugins import discover
+
+EXAMPLES = Path(__file__).parents[1] / "examples"
+TESTED = {"conditions.py", "demo.py", "panel.py"}
+
+
+def run(name, *arguments):
+    """Run a script as ``python examples/NAME ARGUMENTS`` does."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "argv", [name, *map(str, arguments)])
+        runpy.run_path(str(EXAMPLES / name), run_name="__main__")
+
+
+def test_every_script_is_tested():
+    assert {path.name for path in EXAMPLES.glob("*.py")} == TESTED
+
+
+@pytest.mark.parametrize("name", sorted(TESTED))
+def test_a_script_says_how_it_is_called(name):
+    assert f"    python examples/{name} " in (EXAMPLES / name).read_text(encoding="utf-8").partition('"""\n\nfrom')[0]
+
+
+def test_conditions(tmp_path):
+    pytest.importorskip("matplotlib")
+    run("conditions.py", tmp_path / "conditions.png")
+    with Image.open(tmp_path / "conditions.png") as image:
+        assert image.size == (900, 600)
+
+
+@pytest.mark.slow
+def test_panel(tmp_path, data_dir):
+    pytest.importorskip("matplotlib")
+    run("panel.py", tmp_path / "panel.png", "--data", data_dir, "--photos", 1)
+    with Image.open(tmp_path / "panel.png") as image:
+        assert image.size == (960, 160)
+
+
+def test_demo_on_few_pictures(tmp_path, capsys):
+    demo = runpy.run_path(str(EXAMPLES / "demo.py"))
+    classifier = demo["Cnn"](num_classes=8, width=4).load(torch.device("cpu"))
+    pictures = demo["train"].__globals__["pictures"]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(demo["train"].__globals__, "pictures", lambda images, seed: pictures(128, seed))
+        demo["train"](classifier, epochs=1)
+    results = demo["evaluate"](classifier, tmp_path / "run.h5")
+    demo["show"](results)
+    assert len(results.answers()) == len(demo["CUES"]) * len(demo["CONDITIONS"])
+    shape, texture, n = map(int, re.search(r"in (\d+) and the texture in\s(\d+)\sof (\d+)", squeezed(capsys)).groups())
+    assert shape + texture <= n == 448
+
+
+@pytest.mark.slow
+def test_demo(tmp_path, capsys):
+    run("demo.py", tmp_path)
+    text = squeezed(capsys)
+    with shapebias.open(tmp_path / "run.h5") as results:
+        accuracy = results.metric("accuracy:top=1").set_index(["dataset", "condition"]).value
+        bias = results.metric("shape-bias").query("dataset == 'conflict' and averaging == 'micro'")
+    assert accuracy["match", "clean"] > 0.95  # it has learnt
+    assert accuracy["texture", "patch-shuffle:k=4"] > accuracy["shape", "patch-shuffle:k=4"]  # shape is destroyed
+    assert f"shape bias {bias[bias.condition == 'clean'].value.item():.3f}" in text
+
+
+def squeezed(capsys):
+    return " ".join(capsys.readouterr().out.split())
+
+
+@pytest.fixture(scope="module")
+def plugins():
+    return [plugin for plugin in discover([EXAMPLES / "plugins"]) if plugin.source.startswith(str(EXAMPLES))]
+
+
+def test_every_plugin_loads(plugins):
+    assert [plugin.name for plugin in plugins] == sorted(path.stem for path in (EXAMPLES / "plugins").glob("*.py"))
+    assert [plugin.problems for plugin in plugins] == [()] * len(plugins)
+    for plugin in plugins:
+        assert [spec.load() for spec in plugin.specs]
+
+
+def test_channel_swap_exchanges_the_channels_of_each_image(plugins):
+    swap = Catalog(plugins).component("transform", "channel-swap").settings
+    images = torch.rand(64, 3, 4, 4)
+    ids = [f"{number}.png" for number in range(64)]
+    swapped = swap(images, shapebias.ImageRandom.for_images(0, "channel-swap", 0, ids))
+    orders = [
+        tuple(next(place for place in range(3) if torch.equal(channel, image[place])) for channel in after)
+        for image, after in zip(images, swapped, strict=True)
+    ]
+    assert all(sorted(order) == [0, 1, 2] for order in orders)
+    assert len(set(orders)) == 6  # 64 images have all orders, but for one time in 20,000
+    alone = swap(images[5:6], shapebias.ImageRandom.for_images(0, "channel-swap", 0, ids[5:6]))
+    assert torch.equal(alone[0], swapped[5])
