@@ -25,6 +25,7 @@ from shapebias.rng import ImageRandom
 
 DATA = Path(os.environ.get("SHAPEBIAS_TEST_DATA", "../shared/data"))
 CONDITIONS = ["clean", "saturate:p=8", "patch-shuffle:k=4", "grayscale"]
+BATCH = 16
 
 
 def make_study(images: int) -> sb.Study:
@@ -56,15 +57,15 @@ def by_hand(network: sb.Classifier, pixels: torch.Tensor, ids: list[str], device
     """Do the same with nothing around it."""
     answers: dict[str, list[int]] = {title: [] for title in CONDITIONS}
     with torch.no_grad(), network.evaluating():
-        for start in range(0, len(pixels), 32):
-            images = pixels[start : start + 32].to(device).float() / 255
+        for start in range(0, len(pixels), BATCH):
+            images = pixels[start : start + BATCH].to(device).float() / 255
             images = images.contiguous(memory_format=torch.channels_last)
             for title in CONDITIONS:
                 if title == "clean":
                     changed = images
                 else:
                     step = default_catalog().component("transform", title)
-                    rng = ImageRandom.for_images(0, step.name, 0, ids[start : start + 32], device)
+                    rng = ImageRandom.for_images(0, step.name, 0, ids[start : start + BATCH], device)
                     changed = step.settings(images, rng)
                 answers[title] += network(changed).argmax(dim=1).tolist()
     return answers

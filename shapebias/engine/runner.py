@@ -29,9 +29,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Interrupted", "Progress", "evaluate", "run"]
 
-# Gradients on a CPU are fastest while the activations of a chunk stay in its cache.
-_BATCH = {"cpu": 32, "cuda": 256}
-_CHUNK = {"cpu": 16, "cuda": 128}
+# On a CPU more pixels at once leave its cache and make the kernel map fresh memory for every layer.
+_IMAGES_OF_224 = {"cpu": 16, "cuda": 256}
+_MOST_IMAGES = 1024
 
 
 class Interrupted(ShapebiasError):  # noqa: N818 - the user's wish, not an error
@@ -70,8 +70,9 @@ def run(
         study: what to run.
         output: the results file, for example ``"run.h5"``; made, or continued.
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:1``.
-        batch_size: the most images in one forward pass; None takes 32 on a CPU and 256 on CUDA.
-        chunk: the most images in one forward and backward pass; None takes 16 on a CPU and 128 on CUDA.
+        batch_size: the most images in one forward pass; None takes 16 of 224 x 224 pixels on a CPU, 256 on CUDA, and
+            more where the images are smaller.
+        chunk: the most images in one forward and backward pass; None takes as many.
         precision: of predictions; attacks and saliency always run in float32.
         workers: threads that decode images; None takes one a core.
         replace: compute cells anew that were computed with other files, another seed or other settings.
@@ -88,7 +89,8 @@ def run(
     """
     place = choose_device(device)
     autocast(place, precision)  # refused here, not in the middle of the run
-    memory = Memory(batch_size or _BATCH.get(place.type, 32), chunk or _CHUNK.get(place.type, 16))
+    usual = images_at_once(study, place)
+    memory = Memory(batch_size or usual, chunk or usual)
     recorder = Recorder(study, precision)
     wanted = [recorder.cell(cell) for cell in study.cells()]
     session = Session(study, place, memory, precision, workers)
@@ -104,6 +106,13 @@ def run(
             ) from None
         writer.pack()
     return Results(Path(output))
+
+
+def images_at_once(study: Study, device: torch.device) -> int:
+    """Choose how many images go through a network at once, by the size of the study's largest image."""
+    sizes = [dataset.settings[0].image.shape for dataset in study.datasets if len(dataset.settings)]
+    pixels: int = max((height * width for height, width, _ in sizes), default=224 * 224)
+    return max(1, min(_IMAGES_OF_224.get(device.type, 16) * 224 * 224 // pixels, _MOST_IMAGES))
 
 
 def _settle_changes(writer: Writer, wanted: Iterable[CellRecord], output: str | Path, *, replace: bool) -> None:

@@ -106,7 +106,7 @@ def test_a_cell_that_fails_leaves_the_others_alone(plugins, network, tmp_path):
     assert {status["bad", condition] for condition in conditions} == {"failed"}
     errors = {(cell.record.model.title, cell.record.condition.title): cell.error for cell in results.failures}
     assert "ZeroDivisionError: on purpose" in errors["net", "raises"]
-    assert "smaller returned (32, 3, 32, 31) for images of shape (32, 3, 32, 32)" in errors["net", "smaller"]
+    assert "smaller returned (56, 3, 32, 31) for images of shape (56, 3, 32, 32)" in errors["net", "smaller"]
     assert "leaves returned pixels outside [0, 1]" in errors["net", "leaves"]
     assert "NaN or infinite scores" in errors["bad", "clean"]
 
