@@ -12,7 +12,8 @@ from pathlib import Path
 import attrs
 import pytest
 
-from shapebias.errors import PluginError
+from shapebias.catalog import Catalog
+from shapebias.errors import PluginError, UnknownNameError
 from shapebias.plugins import GROUP, PluginInfo, discover
 
 HEAD = """
@@ -321,6 +322,17 @@ def test_two_distributions_may_use_one_name_of_an_entry_point(install):
     plugins = [plugin for plugin in installed() if plugin.name == "transforms"]
     assert [(plugin.distribution, plugin.specs[0].name) for plugin in plugins] == [("one", "sepia"), ("two", "sepia")]
     assert plugins[0].specs[0].target is not plugins[1].specs[0].target
+
+
+def test_two_distributions_with_one_name_are_both_there_in_full(install):
+    install("one", "sepia", GOOD)
+    install("two", "sepia", GOOD + "    yield TransformSpec('invert', Sepia)")
+    catalog = Catalog(installed())
+    with pytest.raises(UnknownNameError, match=r"more than once: one/sepia \(one_\w+\), two/sepia \(two_\w+\)"):
+        catalog.find("transform", "sepia")
+    found = [catalog.component("transform", text) for text in ("one/sepia", "two/sepia", "invert")]
+    assert [component.provider for component in found] == ["one 1.2", "two 1.2", "two 1.2"]
+    assert [component.canonical for component in found] == ["one/sepia", "two/sepia", "invert"]
 
 
 @pytest.mark.parametrize("value", ["no_such_module", "shapebias.transforms:nothing", "no module"])

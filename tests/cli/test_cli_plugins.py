@@ -64,6 +64,19 @@ def test_each_stage_of_failure_is_told_with_its_reason(cli, plugins_dir, stage):
     assert "Traceback" not in result.stdout
 
 
+@pytest.mark.parametrize("stage", BROKEN)
+def test_a_broken_plugin_is_a_line_on_stderr_and_a_study_runs_all_the_same(cli, plugins_dir, stage):
+    code, reason = BROKEN[stage]
+    (plugins_dir / "broken.py").write_text(code)
+    arguments = ["-d", "stimuli:images=8,size=32", "-m", "cnn:8,width=4", "-q", "-o", "run.h5"]
+    result = cli("--plugins-dir", plugins_dir, "run", *arguments)
+    assert result.exit_code == 0
+    (line,) = result.stderr.splitlines()
+    assert line.startswith(f"Warning: plugin broken, {stage}: ")
+    assert reason in line
+    assert line.endswith("(see 'shapebias plugins --traceback')")
+
+
 @pytest.mark.parametrize("stage", ["import", "hook"])
 def test_the_traceback_shows_the_line_of_the_plugin(cli, plugins_dir, stage):
     code, reason = BROKEN[stage]
@@ -91,3 +104,25 @@ def test_two_providers_make_only_that_name_ambiguous(cli, plugins_dir):
     assert "two/nothing" in result.stderr
     assert cli("--plugins-dir", plugins_dir, "show", "transform", "saturate").exit_code == 0
     assert "provider:   two" in cli("--plugins-dir", plugins_dir, "show", "transform", "two/nothing").stdout
+
+
+def test_a_target_that_does_not_import_is_an_error_only_for_who_asks_for_it(cli, plugins_dir):
+    (plugins_dir / "lost.py").write_text(WORKING.replace("Nothing)", "'no_such_library:Lost')"))
+    arguments = ["--plugins-dir", plugins_dir, "run", "-d", "stimuli:images=8,size=32", "-m", "cnn:8,width=4", "-q"]
+    assert cli(*arguments, "-o", "run.h5").exit_code == 0
+    result = cli(*arguments, "-t", "nothing", "-o", "run.h5")
+    assert result.exit_code == 2
+    assert "'nothing' cannot be loaded from 'no_such_library:Lost': ModuleNotFoundError" in result.stderr
+    assert "see the traceback with 'shapebias plugins --traceback'" in result.stderr
+
+
+@pytest.mark.parametrize("stage", BROKEN)
+def test_strict_makes_a_problem_an_error_of_every_command(cli, plugins_dir, monkeypatch, stage):
+    code, reason = BROKEN[stage]
+    (plugins_dir / "broken.py").write_text(code)
+    assert cli("--plugins-dir", plugins_dir, "list").exit_code == 0
+    monkeypatch.setenv("SHAPEBIAS_STRICT", "1")
+    result = cli("--plugins-dir", plugins_dir, "list")
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr.startswith(f"Error: SHAPEBIAS_STRICT=1 and a plugin has a problem:\n  broken, {stage}: ")
+    assert reason in result.stderr
