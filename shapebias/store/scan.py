@@ -81,8 +81,8 @@ def list_file(file: h5py.File, *, keep_open: bool) -> Listing:
     Raises:
         StoreError: it is no store, one of a later version, or damaged.
     """
-    kind = check_format(file)
     try:
+        kind = check_format(file)
         header = read_header(file) if kind in ("store", "header") else None
         datasets = [
             FoundDataset(_dataset(group), read_attributes(group), Source.of(group, keep_open=keep_open))

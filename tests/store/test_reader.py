@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import attrs
+import h5py
 import numpy as np
 import pytest
 import store_samples as samples
@@ -117,3 +118,11 @@ def test_a_link_that_leads_nowhere_is_no_part(tmp_path):
     (tmp_path / "run.h5.parts" / "00" / "x.h5").symlink_to("nowhere")
     with Store(tmp_path / "run.h5") as store:
         assert len(store.cells()) == 4
+
+
+@pytest.mark.parametrize("attribute", ["format_version", "kind", "seed"])
+def test_a_store_whose_root_lacks_something_is_damaged(packed, attribute):
+    with h5py.File(packed, "r+") as file:
+        del file.attrs[attribute]
+    with pytest.raises(StoreError, match=r"run.h5 is damaged \(.*; see 'shapebias verify'"):
+        Store(packed)
