@@ -21,6 +21,7 @@ lint: $(VENV)/.installed  ## check the style, the types and the import layers
 	$(RUN)/ruff check
 	$(RUN)/ruff format --check
 	$(RUN)/mypy
+	$(RUN)/mypy --strict examples/usage.py  # the types as a user meets them
 	$(RUN)/lint-imports
 
 demo: $(VENV)/.installed  ## run a small study into demo/

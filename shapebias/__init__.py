@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from shapebias.catalog import Catalog, default_catalog
     from shapebias.classifier import Classifier
     from shapebias.contracts import Attributed, Features, Sample, Transformed
-    from shapebias.engine import evaluate, run
+    from shapebias.engine import Interrupted, Progress, evaluate, run
     from shapebias.errors import ShapebiasError
     from shapebias.hookspecs import hookimpl
     from shapebias.objectives import pixel_gradient, reduce_channels
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
         SaliencySpec,
         TransformSpec,
     )
-    from shapebias.store import Results
+    from shapebias.store import Results, merge, pack, verify
     from shapebias.store import open_store as open  # noqa: A004 - read as shapebias.open
     from shapebias.study import Cell, Condition, Study
 
@@ -46,14 +46,14 @@ _NAMES = {
     "catalog": "Catalog default_catalog",
     "classifier": "Classifier",
     "contracts": "Attributed Features Sample Transformed",
-    "engine": "evaluate run",
+    "engine": "Interrupted Progress evaluate run",
     "errors": "ShapebiasError",
     "hookspecs": "hookimpl",
     "objectives": "pixel_gradient reduce_channels",
     "params": "Options numbers param",
     "rng": "ImageRandom",
     "specs": "AttackSpec DatasetSpec MetricSpec ModelSpec ProbeSpec SaliencySpec TransformSpec",
-    "store": "Results open",
+    "store": "Results merge open pack verify",
     "study": "Cell Condition Study",
 }
 _HOMES = {name: module for module, names in _NAMES.items() for name in names.split()}
@@ -68,10 +68,12 @@ __all__ = [
     "DatasetSpec",
     "Features",
     "ImageRandom",
+    "Interrupted",
     "MetricSpec",
     "ModelSpec",
     "Options",
     "ProbeSpec",
+    "Progress",
     "Results",
     "SaliencySpec",
     "Sample",
@@ -83,24 +85,29 @@ __all__ = [
     "default_catalog",
     "evaluate",
     "hookimpl",
+    "merge",
     "numbers",
     "open",
+    "pack",
     "param",
     "pixel_gradient",
     "reduce_channels",
     "run",
+    "verify",
 ]
 
 
-def __getattr__(name: str) -> Any:
-    """Import a public name when it is first used."""
-    if name == "__version__":
-        return metadata.version("shapebias")
-    if name not in _HOMES:
-        raise AttributeError(f"module 'shapebias' has no attribute {name!r}")
-    module = importlib.import_module(f"shapebias.{_HOMES[name]}")
-    value = globals()[name] = getattr(module, "open_store" if name == "open" else name)
-    return value
+if not TYPE_CHECKING:  # a type checker would take any name for a public one
+
+    def __getattr__(name: str) -> Any:
+        """Import a public name when it is first used."""
+        if name == "__version__":
+            return metadata.version("shapebias")
+        if name not in _HOMES:
+            raise AttributeError(f"module 'shapebias' has no attribute {name!r}")
+        module = importlib.import_module(f"shapebias.{_HOMES[name]}")
+        value = globals()[name] = getattr(module, "open_store" if name == "open" else name)
+        return value
 
 
 def __dir__() -> list[str]:

@@ -16,7 +16,7 @@ from shapebias.catalog import Catalog
 from shapebias.plugins import discover
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
-TESTED = {"conditions.py", "demo.py", "panel.py"}
+TESTED = {"conditions.py", "demo.py", "panel.py", "usage.py"}
 
 
 def run(name, *arguments):
@@ -32,7 +32,7 @@ def test_every_script_is_tested():
 
 @pytest.mark.parametrize("name", sorted(TESTED))
 def test_a_script_says_how_it_is_called(name):
-    assert f"    python examples/{name} " in (EXAMPLES / name).read_text(encoding="utf-8").partition('"""\n\nfrom')[0]
+    assert f"    python examples/{name}" in (EXAMPLES / name).read_text(encoding="utf-8").partition('"""\n\nfrom')[0]
 
 
 def test_conditions(tmp_path):
@@ -40,6 +40,13 @@ def test_conditions(tmp_path):
     run("conditions.py", tmp_path / "conditions.png")
     with Image.open(tmp_path / "conditions.png") as image:
         assert image.size == (900, 600)
+
+
+def test_usage(capsys):
+    run("usage.py")
+    printed = capsys.readouterr().out
+    assert "logits (56, 8), maps (8, 32, 32), failures 0" in printed
+    assert "shuffled (2, 3, 32, 32)" in printed
 
 
 @pytest.mark.slow
