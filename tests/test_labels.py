@@ -292,8 +292,11 @@ def test_many_foreign_classes_are_counted():
 
 
 def test_unnamed_outputs_of_another_number_show_both_numbers():
-    with pytest.raises(LabelError, match=r"(?s)the model: 10 unnamed outputs.*the data set: 2 classes \(a, b\)"):
+    with pytest.raises(
+        LabelError, match=r"(?s)the model: 10 unnamed outputs.*the data set: 2 classes \(a, b\)"
+    ) as caught:
         match_labels(None, 10, ["a", "b"])
+    assert "can have as many outputs: num_classes=2\n" in str(caught.value)
 
 
 def test_a_model_must_name_all_its_outputs():

@@ -38,6 +38,8 @@ def merge(paths: Sequence[str | Path], output: str | Path) -> None:
             set, in the settings or files of a cell, or in an answer.
     """
     output = Path(output)
+    if not paths:
+        raise StoreError(f"{output}: there is nothing to join; name at least one results file")
     with ExitStack() as opened:
         stores = [opened.enter_context(Store(path)) for path in paths]
         for first, second in itertools.combinations(stores, 2):

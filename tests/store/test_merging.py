@@ -177,3 +177,8 @@ def test_an_output_that_is_being_written_is_refused(tmp_path, packed):
 def test_a_store_that_is_not_there_is_named(tmp_path, packed):
     with pytest.raises(StoreError, match=r"nothing.h5: there is no store"):
         merge([packed, tmp_path / "nothing.h5"], tmp_path / "both.h5")
+
+
+def test_nothing_to_join_is_said(tmp_path):
+    with pytest.raises(StoreError, match="there is nothing to join; name at least one results file"):
+        merge([], tmp_path / "out.h5")
