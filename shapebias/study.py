@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import functools
 import re
-import tomllib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import attrs
 
 from shapebias.catalog import Component, default_catalog
-from shapebias.errors import ShapebiasError, SpellingError, StudyError, listed, suggestion
+from shapebias.errors import SpellingError, StudyError, listed
 from shapebias.grammar import spell_label, split, split_label
 from shapebias.specs import Kind, ModelSpec
+from shapebias.toml import check, component, each, is_whole, parse_toml, path, structure, to_toml
 
 __all__ = ["CLEAN", "Cell", "Condition", "Study", "read_toml"]
 
@@ -116,17 +116,9 @@ class Cell:
 
 def _component(kinds: tuple[Kind, ...], given: object, label: str | None = None) -> Component:
     """Accept what a user may give for one component: text, settings, a live network, or a component."""
-    if isinstance(given, Component):
-        component = given
-    elif isinstance(given, str):
-        component = default_catalog().component(kinds, given)
-    elif kinds == ("model",) and callable(given) and not (attrs.has(type(given)) and hasattr(given, "load")):
-        component = _live_model(given, label)
-    else:
-        component = default_catalog().wrap(kinds, given)
-    if component.kind not in kinds:
-        raise StudyError(f"{component.text!r} is of the kind {component.kind}; here stands a {' or '.join(kinds)}")
-    return attrs.evolve(component, label=label or component.label)
+    if kinds == ("model",) and callable(given) and not (attrs.has(type(given)) and hasattr(given, "load")):
+        given = _live_model(given, label)
+    return component(kinds, given, label)
 
 
 def _live_model(model: Any, label: str | None) -> Component:
@@ -146,69 +138,31 @@ def _condition(given: object, label: str | None = None) -> Condition:
     return Condition(tuple(_component(_STEPS, step) for step in steps), label)
 
 
-def _each(name: str, read: Callable[[object, str | None], Any], given: Any) -> tuple[Any, ...]:
-    """Read one thing, a list of things, or a mapping from labels to things; report all that cannot be read."""
-    if isinstance(given, Mapping):
-        things = [(f"{name}.{label}", thing, label) for label, thing in given.items()]
-    elif isinstance(given, str) or callable(given) or not isinstance(given, Iterable):
-        things = [(name, given, None)]
-    else:
-        things = [(f"{name}[{place}]", thing, None) for place, thing in enumerate(given)]
-    found, errors, problems = [], [], []
-    for path, thing, label in things:
-        try:
-            found.append(read(thing, label))
-        except ShapebiasError as error:
-            errors.append(error)
-            problems.append(f"{path}: {error}".replace("\n", "\n    "))
-    if problems:
-        raise StudyError("\n".join(problems)) from ExceptionGroup(name, errors)
-    return tuple(found)
-
-
 def _datasets(given: Any) -> tuple[Component, ...]:
-    return _each("datasets", functools.partial(_component, ("dataset",)), given)
+    return each("datasets", functools.partial(_component, ("dataset",)), given)
 
 
 def _models(given: Any) -> tuple[Component, ...]:
-    return _each("models", functools.partial(_component, ("model",)), given)
+    return each("models", functools.partial(_component, ("model",)), given)
 
 
 def _conditions(given: Any) -> tuple[Condition, ...]:
-    return _each("conditions", _condition, given)
+    return each("conditions", _condition, given)
 
 
 def _saliency(given: Any) -> tuple[Component, ...]:
-    return _each("saliency", functools.partial(_component, ("saliency",)), given)
+    return each("saliency", functools.partial(_component, ("saliency",)), given)
 
 
 def _probes(given: Any) -> tuple[Component, ...]:
-    return _each("probes", functools.partial(_component, ("probe",)), given)
+    return each("probes", functools.partial(_component, ("probe",)), given)
 
 
-def _path(value: Any) -> Any:
-    return Path(value) if isinstance(value, str) else value
-
-
-def _check(wanted: str, good: Callable[[Any], bool]) -> Callable[[object, attrs.Attribute[Any], object], None]:
-    """Make a validator of a single value; a default is always good."""
-
-    def check(_: object, field: attrs.Attribute[Any], value: object) -> None:
-        if value is not field.default and not good(value):
-            raise StudyError(f"{field.name}: must be {wanted}, got {value!r}")
-
-    return check
-
-
-def _is_whole(value: object, least: int) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value >= least
-
-
-_check_seed = _check("a whole number of at least 0", lambda value: _is_whole(value, 0))
-_check_limit = _check("a whole number of at least 1", lambda value: _is_whole(value, 1))
-_check_path = _check("a path", lambda value: isinstance(value, Path))
-_check_flag = _check("true or false", lambda value: isinstance(value, bool))
-_check_logits = _check(
+_check_seed = check("a whole number of at least 0", lambda value: is_whole(value, 0))
+_check_limit = check("a whole number of at least 1", lambda value: is_whole(value, 1))
+_check_path = check("a path", lambda value: isinstance(value, Path))
+_check_flag = check("true or false", lambda value: isinstance(value, bool))
+_check_logits = check(
     "'full', or 'top-10' for the ten best classes of each image",
     lambda value: isinstance(value, str) and re.fullmatch("full|top-[1-9][0-9]*", value) is not None,
 )
@@ -250,7 +204,7 @@ class Study:
     seed: int = attrs.field(default=0, kw_only=True, validator=_check_seed)
     limit: int | None = attrs.field(default=None, kw_only=True, validator=_check_limit)
     saliency_limit: int | None = attrs.field(default=None, kw_only=True, validator=_check_limit)
-    mapping: Path | None = attrs.field(default=None, kw_only=True, converter=_path, validator=_check_path)
+    mapping: Path | None = attrs.field(default=None, kw_only=True, converter=path, validator=_check_path)
     logits: str = attrs.field(default="full", kw_only=True, validator=_check_logits)
     keep_images: bool = attrs.field(default=False, kw_only=True, validator=_check_flag)
 
@@ -301,50 +255,11 @@ class Study:
         Raises:
             StudyError: a key or value is wrong.
         """
-        fields = attrs.fields_dict(cls)
-        valid = ", ".join(fields)
-        errors: list[ShapebiasError] = [
-            StudyError(f"{key}: unknown key{suggestion(key, fields)} (valid: {valid})")
-            for key in content
-            if key not in fields
-        ]
-        errors += [StudyError(f"{key}: is missing") for key in ("datasets", "models") if key not in content]
-        values: dict[str, Any] = {}
-        for key, field in fields.items():
-            if key in content:
-                try:
-                    values[key] = _settle(field, content[key])
-                except ShapebiasError as error:
-                    errors.append(error)
-        try:
-            if not errors:
-                return cls(**values)
-        except StudyError as error:
-            errors.append(error)
-        raise StudyError(listed(f"{name} cannot run:", [str(error) for error in errors])) from ExceptionGroup(
-            name, errors
-        )
+        return structure(cls, content, name)
 
     def to_toml(self) -> str:
         """Write the study so that :meth:`from_toml` gives an equal one, unless it has a live network."""
-        import tomli_w
-
-        content: dict[str, Any] = {}
-        for name in (field.name for field in attrs.fields(type(self))):
-            value = getattr(self, name)
-            if name in LISTS:
-                content[name] = [spell_label(thing.label, thing.canonical) for thing in value]
-            elif value is not None:
-                content[name] = str(value) if isinstance(value, Path) else value
-        return tomli_w.dumps(content)
-
-
-def _settle(field: Any, value: Any) -> Any:
-    """Convert and check one value, as making a study would."""
-    value = field.converter(value) if field.converter else value
-    if field.validator:
-        field.validator(None, field, value)
-    return value
+        return to_toml(self)
 
 
 def _repeated(things: Sequence[Component | Condition]) -> Iterator[str]:
@@ -371,10 +286,7 @@ def read_toml(text: str, name: str = "study") -> dict[str, Any]:
     >>> read_toml('[models]\nmine = "timm:resnet18"')
     {'models': ['mine=timm:resnet18']}
     """
-    try:
-        content = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise StudyError(f"{name} is no TOML: {error}") from error
+    content = parse_toml(text, name)
     problems = []
     for key in content.keys() & set(LISTS):
         value = content[key]

@@ -83,10 +83,8 @@ class Asked:
         if condition.attack is not None:
             asked.views = asked._attacked(condition.attack, batch)
         for place, step in enumerate(condition.after, start=len(condition.before) + 1):
-            transform, seed = session.load(step), session.study.seed
-            asked.views = [
-                apply_transform(step, transform, view, stimuli.pictures, seed, place) for view in asked.views
-            ]
+            transform, rng = session.load(step), asked._rng(step, place)
+            asked.views = [apply_transform(step, transform, view, stimuli.pictures, rng) for view in asked.views]
         return asked
 
     def _attacked(self, attack: Component, batch: Batch) -> list[Batch]:

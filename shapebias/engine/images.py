@@ -205,22 +205,20 @@ class Stimuli:
             return Batch(torch.stack(images), positions, ids, labels, torch.stack(shapes), torch.stack(textures))
         batch = self.pictures.take(positions, self.device)
         for place, (component, transform) in enumerate(self.transforms):
-            batch = apply_transform(component, transform, batch, self.pictures, self.seed, place)
+            rng = ImageRandom.for_images(self.seed, component.name, place, batch.ids, batch.images.device)
+            batch = apply_transform(component, transform, batch, self.pictures, rng)
         if kept is not None:
             rows = zip(batch.images, batch.shape_labels, batch.texture_labels, strict=True)
             kept.update(zip(positions, rows, strict=True))
         return batch
 
 
-def apply_transform(
-    component: Component, transform: Any, batch: Batch, pictures: Pictures, seed: int, place: int
-) -> Batch:
+def apply_transform(component: Component, transform: Any, batch: Batch, pictures: Pictures, rng: ImageRandom) -> Batch:
     """Apply one transform to a batch and check what it returns.
 
     Raises:
         PluginError: the result has another shape, is not finite or leaves [0, 1].
     """
-    rng = ImageRandom.for_images(seed, component.name, place, batch.ids, batch.images.device)
     needs: dict[str, Tensor] = {}
     wanted = getattr(component.spec, "needs", ())
     if "mask" in wanted:
