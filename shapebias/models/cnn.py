@@ -28,7 +28,7 @@ class Cnn:
 
     num_classes: int = param("number of outputs", default=10, ge=1)
     width: int = param("channels of the first layer", default=32, ge=1)
-    depth: int = param("number of convolutions", default=4, ge=1)
+    depth: int = param("number of convolutions; each but the first halves the sides", default=4, ge=1, le=8)
     seed: int = param("of the random weights", default=0, ge=0)
 
     def load(self, device: torch.device) -> Classifier:
