@@ -171,6 +171,7 @@ def test_one_bad_image_fails_its_data_set_and_no_other(said, dataset):
         ("checkpoint:pickle.safetensors", 1, ["is no readable safetensors file", "timm:ARCHITECTURE,checkpoint=FILE"]),
         ("checkpoint:cut.safetensors", 1, ["'cut.safetensors' is no readable safetensors file"]),
         ("cnn:width=0", 2, ["models[0]: cnn: 1 bad parameter", "width: must be >= 1, got 0", "default 32"]),
+        ("cnn:depth=40", 2, ["depth: must be <= 8, got 40"]),
         ("cnnn", 2, ["no model is called 'cnnn'; did you mean 'cnn'?"]),
         (
             "cnn:num_classes=10,width=4",
@@ -219,6 +220,12 @@ def test_conditions(said, condition, status, words):
 def test_what_else_a_run_is_given(said, options, words):
     text = said(2, "run", "-d", "folder:good", "-m", CNN, "-q", *options)
     assert [word for word in words if word not in text] == [], text
+
+
+@pytest.mark.parametrize("target", ["2", "-1"])
+def test_a_target_that_is_no_class(said, target):
+    text = said(1, "run", "-d", "folder:good", "-m", CNN, "-s", f"gradient:target={target}", "-q", "-o", "run.h5")
+    assert f"target={target} is no class of the data set; give label, prediction, or a number from 0 to 1" in text
 
 
 @pytest.mark.parametrize("count", [0, 1])

@@ -16,7 +16,7 @@ from shapebias.contracts import Attributed
 from shapebias.engine.device import autocast
 from shapebias.engine.images import Batch, Stimuli, apply_transform, check_images
 from shapebias.engine.session import Session
-from shapebias.errors import PluginError
+from shapebias.errors import PluginError, SpellingError
 from shapebias.rng import ImageRandom
 
 if TYPE_CHECKING:
@@ -145,13 +145,23 @@ class Asked:
         return arrays
 
     def _targets(self, method: Component | None) -> list[Tensor]:
-        """Find the classes to explain: the label, the prediction, or a given class."""
+        """Find the classes to explain: the label, the prediction, or a given class.
+
+        Raises:
+            SpellingError: the data set has no such class.
+        """
         target = str(getattr(method.settings, "target", "label")) if method else "label"
         if target == "label":
             return [view.labels for view in self.views]
         if target == "prediction":
             best = [scores.cpu().numpy().argmax(axis=1) for scores in self._all_scores()]
             return [torch.from_numpy(classes).to(self.network.device) for classes in best]
+        classes = self.network.mapping.classes if self.network.mapping else ()
+        if int(target) not in range(len(classes)):
+            raise SpellingError(
+                f"target={target} is no class of the data set; give label, prediction, or a number from 0 to "
+                f"{len(classes) - 1}"
+            )
         return [torch.full_like(view.labels, int(target)) for view in self.views]
 
     def _explained(self, method: Component) -> list[Attributed]:
