@@ -175,8 +175,9 @@ def test_a_live_network_without_a_name_is_refused(given_as):
         ),
         ({"saliency": "saturate"}, "'saturate' is of the kind transform"),
         ({"probes": "insertion"}, "'insertion:steps=20' measures saliency maps, and the study has no saliency"),
-        ({"seed": -1}, "seed: must be a whole number of at least 0, got -1"),
-        ({"seed": True}, "seed: must be a whole number of at least 0, got True"),
+        ({"seed": -1}, "seed: must be a whole number from 0 to 2**63 - 1, got -1"),
+        ({"seed": 2**63}, "seed: must be a whole number from 0 to 2**63 - 1, got 9223372036854775808"),
+        ({"seed": True}, "seed: must be a whole number from 0 to 2**63 - 1, got True"),
         ({"limit": 0}, "limit: must be a whole number of at least 1, got 0"),
         ({"limit": 2.5}, "limit: must be a whole number of at least 1, got 2.5"),
         ({"saliency_limit": "many"}, "saliency_limit: must be a whole number of at least 1, got 'many'"),
@@ -297,7 +298,10 @@ def test_an_unknown_key_comes_with_what_was_meant_and_all_that_are_valid():
             '[models]\nsmall = "cnn"\nseed = 3',
             "models.seed is no text; labels are for texts, and single values",
         ),
-        ('datasets = ["stimuli"]\nmodels = ["cnn"]\nseed = "3"', "seed: must be a whole number of at least 0, got '3'"),
+        (
+            'datasets = ["stimuli"]\nmodels = ["cnn"]\nseed = "3"',
+            "seed: must be a whole number from 0 to 2**63 - 1, got '3'",
+        ),
         ('datasets = ["stimuli"]\nmodels = ["cnn"]\nprobes = ["insertion"]', "the study has no saliency"),
     ],
 )
