@@ -39,6 +39,8 @@ if TYPE_CHECKING:
     from shapebias.store import Results, merge, pack, verify
     from shapebias.store import open_store as open  # noqa: A004 - read as shapebias.open
     from shapebias.study import Cell, Condition, Study
+    from shapebias.training.loop import train
+    from shapebias.training.recipe import Recipe
 
     __version__: str
 
@@ -55,6 +57,8 @@ _NAMES = {
     "specs": "AttackSpec DatasetSpec MetricSpec ModelSpec ProbeSpec SaliencySpec TransformSpec",
     "store": "Results merge open pack verify",
     "study": "Cell Condition Study",
+    "training.loop": "train",
+    "training.recipe": "Recipe",
 }
 _HOMES = {name: module for module, names in _NAMES.items() for name in names.split()}
 
@@ -74,6 +78,7 @@ __all__ = [
     "Options",
     "ProbeSpec",
     "Progress",
+    "Recipe",
     "Results",
     "SaliencySpec",
     "Sample",
@@ -93,6 +98,7 @@ __all__ = [
     "pixel_gradient",
     "reduce_channels",
     "run",
+    "train",
     "verify",
 ]
 

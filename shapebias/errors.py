@@ -15,6 +15,7 @@ __all__ = [
     "SpellingError",
     "StoreError",
     "StudyError",
+    "TrainingError",
     "UnknownNameError",
     "WeightsError",
     "listed",
@@ -39,7 +40,11 @@ class PluginError(ShapebiasError):
 
 
 class StudyError(ShapebiasError):
-    """A study is incomplete or contradicts itself; lists every problem with its path."""
+    """A study or a recipe is incomplete or contradicts itself; lists every problem with its path."""
+
+
+class TrainingError(ShapebiasError):
+    """A training cannot go on, or its output belongs to another one."""
 
 
 class LabelError(ShapebiasError):

@@ -19,8 +19,8 @@ from PIL import Image
 from safetensors.torch import save_file
 
 from shapebias.catalog import default_catalog
+from shapebias.checkpoints import save_checkpoint
 from shapebias.cli import main
-from shapebias.models.checkpoint import save_checkpoint
 from shapebias.models.cnn import Cnn
 
 CNN = "cnn:num_classes=2,width=4"

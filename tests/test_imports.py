@@ -15,7 +15,21 @@ import shapebias
 PROJECT = Path(__file__).parents[1]
 HEAVY = {"torch", "torchvision", "timm", "numpy", "pandas", "scipy", "h5py", "PIL", "safetensors"}
 ROOMS = ("attacks", "datasets", "metrics", "models", "probes", "saliency", "transforms")
-LIGHT = ("study", "catalog", "plugins", "hookspecs", "specs", "params", "grammar", "errors", "contracts", "cli", *ROOMS)
+LIGHT = (
+    "study",
+    "catalog",
+    "plugins",
+    "hookspecs",
+    "specs",
+    "params",
+    "grammar",
+    "errors",
+    "contracts",
+    "cli",
+    "toml",
+    "training.recipe",
+    *ROOMS,
+)
 
 
 def imported_by(code: str) -> set[str]:
@@ -41,7 +55,8 @@ def test_modules_from_study_down_and_hooks_are_light():
 
 
 @pytest.mark.parametrize(
-    "arguments", [["--help"], ["--version"], ["list"], ["plugins"], ["run", "--help"], ["results", "--help"]]
+    "arguments",
+    [["--help"], ["--version"], ["list"], ["plugins"], ["run", "--help"], ["results", "--help"], ["train", "--help"]],
 )
 def test_commands_answer_without_heavy_imports(arguments):
     code = f"from shapebias.cli import main\nassert not main({arguments}, standalone_mode=False)"

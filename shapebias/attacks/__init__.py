@@ -27,3 +27,10 @@ def shapebias_attacks() -> Iterator[AttackSpec]:
         references="Goodfellow et al. 2015, Explaining and harnessing adversarial examples, section 4",
         norms=("linf", "l2"),
     )
+    yield AttackSpec(
+        "n-fgsm",
+        "shapebias.attacks.n_fgsm:NFgsm",
+        summary="noise, then one step, and no way back into the ball: fast adversarial training, not for evaluation",
+        references="de Jorge et al. 2022, Make some noise: reliable and efficient single-step adversarial training",
+        norms=("linf",),
+    )

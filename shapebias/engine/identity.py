@@ -15,7 +15,7 @@ from shapebias.specs import Kind
 from shapebias.store import CellRecord, ComponentRecord, StoredCell
 from shapebias.study import Cell, Condition, Study
 
-__all__ = ["Recorder", "changed_cells", "current", "explain_changes"]
+__all__ = ["Recorder", "changed_cells", "current", "explain_changes", "fingerprints"]
 
 
 class Recorder:
@@ -39,7 +39,7 @@ class Recorder:
                 canonical=component.canonical,
                 title=component.title,
                 provider=", ".join(dict.fromkeys(step.provider for step in providers)),
-                files=_fingerprints(component),
+                files=fingerprints(component),
             )
         return self._records[key]
 
@@ -61,7 +61,7 @@ class Recorder:
         )
 
 
-def _fingerprints(component: Component | Condition) -> dict[str, str]:
+def fingerprints(component: Component | Condition) -> dict[str, str]:
     """Fingerprint what a component names; a data set or a live network may know better what it is made of."""
     settings = component.settings if isinstance(component, Component) else None
     own = getattr(settings, "fingerprint", None)

@@ -1,36 +1,17 @@
-"""``checkpoint:FILE``: a network trained here, from one safetensors file that says what the network is.
-
-The metadata of a safetensors file are pairs of text.  Ours are ``shapebias_checkpoint`` (version of this format),
-``class`` (where the settings of the architecture are defined), ``model`` (the settings, spelled), ``classes``,
-``mean``, ``std``, ``input_size``, ``interpolation`` (JSON), and whatever training adds about itself.
-"""
+"""``checkpoint:FILE``: a network trained here."""
 
 from __future__ import annotations
 
-import importlib
-import json
-import sys
-from collections.abc import Mapping
-from importlib import metadata
 from pathlib import Path
-from typing import Any
 
 import attrs
-import safetensors
-import safetensors.torch
 import torch
 
+from shapebias.checkpoints import load_checkpoint
 from shapebias.classifier import Classifier
-from shapebias.errors import ShapebiasError, WeightsError
-from shapebias.files import write_atomically
-from shapebias.grammar import parse
-from shapebias.params import build, param, spell
-from shapebias.weights import load_weights
+from shapebias.params import param
 
-__all__ = ["Checkpoint", "read_metadata", "save_checkpoint"]
-
-_VERSION = "1"
-_PIXELS = ("classes", "mean", "std", "input_size", "interpolation")
+__all__ = ["Checkpoint"]
 
 
 @attrs.frozen
@@ -41,6 +22,7 @@ class Checkpoint:
         WeightsError: the file is missing, damaged, not one of ours, or its architecture cannot be made here.
 
     >>> import tempfile
+    >>> from shapebias.checkpoints import save_checkpoint
     >>> from shapebias.models.cnn import Cnn
     >>> settings = Cnn(num_classes=2, width=4)
     >>> trained = attrs.evolve(settings.load(torch.device("cpu")), classes=("square", "circle"))
@@ -53,103 +35,5 @@ class Checkpoint:
     file: Path = param("checkpoint that training wrote")
 
     def load(self, device: torch.device) -> Classifier:
-        """Make the network that the file describes and read its weights."""
-        described = read_metadata(self.file)
-        settings = _settings(self.file, described)
-        classifier: Classifier = settings.load(torch.device("cpu"))
-        load_weights(classifier.module, self.file)
-        classifier.module.to(device)
-        classes, *pixels = (json.loads(described[key]) for key in _PIXELS)
-        return attrs.evolve(
-            classifier,
-            classes=None if classes is None else tuple(classes),
-            **dict(zip(_PIXELS[1:], map(_tuples, pixels), strict=True)),
-        )
-
-
-def _tuples(value: Any) -> Any:
-    return tuple(value) if isinstance(value, list) else value
-
-
-def save_checkpoint(
-    path: Path, classifier: Classifier, settings: Any, name: str, extra: Mapping[str, str] | None = None
-) -> None:
-    """Write a network to a file that :class:`Checkpoint` reads; at any moment there is the old file or the new one.
-
-    Args:
-        path: the file, ``*.safetensors``.
-        classifier: the network, with its classes, normalisation and input size.
-        settings: the settings whose ``load`` made it.  Where they have ``untrained()``, that is what is written, so
-            that the file stands alone.
-        name: the plugin's name for it, for example ``"timm"``.
-        extra: what else to keep: recipe, history, versions.
-
-    Raises:
-        OSError: the folder does not exist or the disk is full.
-    """
-    settings = settings.untrained() if hasattr(settings, "untrained") else settings
-    weights = {
-        key: tensor.detach().to("cpu", copy=True).contiguous()  # copies, since safetensors refuses shared memory
-        for key, tensor in classifier.module.state_dict().items()
-    }
-    described = {
-        **(extra or {}),
-        "shapebias_checkpoint": _VERSION,
-        "class": f"{type(settings).__module__}:{type(settings).__qualname__}",
-        "model": spell(name, settings),
-        **{key: json.dumps(getattr(classifier, key)) for key in _PIXELS},
-    }
-    write_atomically(path, safetensors.torch.save(weights, described))
-
-
-def read_metadata(path: Path) -> dict[str, str]:
-    """Read what a checkpoint says about itself, without its weights.
-
-    Raises:
-        WeightsError: the file is missing, damaged, or not one of ours.
-    """
-    if not path.is_file():
-        raise WeightsError(f"checkpoint {str(path)!r} does not exist")
-    try:
-        with safetensors.safe_open(path, "pt") as file:
-            found = file.metadata() or {}
-    except safetensors.SafetensorError as error:
-        raise WeightsError(
-            f"checkpoint {str(path)!r} is no readable safetensors file ({error}); "
-            "if it holds bare weights, name their architecture: timm:ARCHITECTURE,checkpoint=FILE"
-        ) from error
-    if not {"shapebias_checkpoint", "class", "model", *_PIXELS} <= found.keys():
-        raise WeightsError(
-            f"{str(path)!r} does not say what network it is, so shapebias did not train it; "
-            "name its architecture: timm:ARCHITECTURE,checkpoint=FILE or torchvision:ARCHITECTURE,weights=FILE"
-        )
-    if found["shapebias_checkpoint"] != _VERSION:
-        raise WeightsError(
-            f"checkpoint {str(path)!r} has format {found['shapebias_checkpoint']!r}, and this shapebias reads "
-            f"{_VERSION!r}; install the version that wrote it"
-        )
-    return dict(found)
-
-
-def _settings(path: Path, described: Mapping[str, str]) -> Any:
-    """Build the settings of the architecture."""
-    try:
-        return build(_plugin_class(described["class"]), parse(described["model"]))
-    except (ImportError, AttributeError, TypeError, ShapebiasError) as error:
-        raise WeightsError(
-            f"checkpoint {str(path)!r} holds a {described['model']!r}, which cannot be made here: {error}"
-        ) from error
-
-
-def _plugin_class(target: str) -> type:
-    """Import a class of settings, whatever the file names only from a plugin: reading a file must run nothing else."""
-    module, _, attribute = target.partition(":")
-    plugins = {point.module.partition(".")[0] for point in metadata.entry_points(group="shapebias")}
-    if module not in sys.modules and module.partition(".")[0] not in plugins:
-        raise WeightsError(
-            f"no installed plugin provides {module!r}; install it, or name the folder of its file with --plugins-dir"
-        )
-    cls: type = getattr(importlib.import_module(module), attribute)
-    if not (attrs.has(cls) and hasattr(cls, "load")):
-        raise TypeError(f"{target} is no class of model settings")
-    return cls
+        """Make the network and read its weights."""
+        return load_checkpoint(self.file, device)

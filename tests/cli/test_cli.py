@@ -13,6 +13,8 @@ import pytest
 from shapebias import engine
 from shapebias.cli import COMMANDS, main
 from shapebias.store import open_store
+from shapebias.training import loop
+from shapebias.training.state import Epoch, Trained
 
 ONE_TRANSFORM = """
 import attrs
@@ -62,11 +64,14 @@ def test_help_of_each_command_ends_with_examples_of_it(cli, name):
 
 @pytest.mark.parametrize("example", help_examples())
 def test_the_examples_in_the_help_work(cli, example, tmp_path, plugins_dir, run_file, monkeypatch):
-    """Each is run as it stands; only the engine is a stand-in, which takes the study and gives results of another."""
+    """Each is run as it stands; only engine and training are stand-ins, which give results of another study."""
     (tmp_path / "study.toml").write_text('datasets = ["stimuli"]\nmodels = ["cnn:8"]\n')
+    (tmp_path / "at.toml").write_text('dataset = "stimuli"\nmodel = "cnn:8"\n')
     for name in ("run.h5", "a.h5", "b.h5"):
         shutil.copy(run_file, tmp_path / name)
     monkeypatch.setattr(engine, "run", lambda study, output, **how: open_store(output))
+    trained = Trained(tmp_path / "at.safetensors", (Epoch(1.0, 0.5),), kept=1)
+    monkeypatch.setattr(loop, "train", lambda recipe, output, **how: trained)
     program, *arguments = shlex.split(example.partition(" > ")[0])
     assert program == "shapebias"
     result = cli(*arguments)

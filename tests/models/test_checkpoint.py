@@ -12,8 +12,9 @@ import safetensors
 import safetensors.torch
 import torch
 
+from shapebias.checkpoints import read_metadata, save_checkpoint
 from shapebias.errors import WeightsError
-from shapebias.models.checkpoint import Checkpoint, read_metadata, save_checkpoint
+from shapebias.models.checkpoint import Checkpoint
 from shapebias.models.cnn import Cnn
 from shapebias.models.timm import Timm
 from shapebias.params import param

@@ -1,0 +1,148 @@
+"""``shapebias train``: a network from a recipe in a file, in options, or in both."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, get_args
+
+import click
+
+from shapebias.cli._output import examples, working_catalog
+from shapebias.cli._progress import progress_bar
+from shapebias.params import describe, field_types
+from shapebias.toml import parse_toml
+from shapebias.training.recipe import Recipe
+
+if TYPE_CHECKING:
+    from shapebias.training.loop import Progress
+    from shapebias.training.state import Epoch, Trained
+
+__all__ = ["command"]
+
+_COMPONENTS = {
+    ("-m", "--model"): "The network.",
+    ("-d", "--dataset"): "The training images.",
+    ("-a", "--attack"): "Replaces every training image by its attacked version.",
+    ("--validation",): "A share of the training images, or a data set.  [default: 0.1]",
+    ("--validation-attack",): "What robust accuracy is measured with.  [default: the attack of training]",
+}
+
+
+def _of_recipe(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command one option for each single value of a recipe, with the recipe's own words, types and defaults."""
+    for row in reversed(describe(Recipe)):
+        name, kind = f"--{row.name.replace('_', '-')}", field_types(Recipe)[row.name]
+        text = f"{row.help[0].upper()}{row.help[1:]}{f', in {row.unit}' * bool(row.unit)}.  [default: {row.default}]"
+        if kind is bool:
+            command = click.option(f"{name}/--no-{name[2:]}", default=None, help=text)(command)
+        elif kind in (int, float):
+            command = click.option(name, type=kind, metavar="N", help=text)(command)
+        elif isinstance(row.name, str) and all(isinstance(word, str) for word in get_args(kind)):
+            command = click.option(name, type=click.Choice(get_args(kind)), help=text)(command)
+        else:
+            command = click.option(name, metavar="FILE", help=text)(command)
+    for names, text in reversed(_COMPONENTS.items()):
+        command = click.option(*names, metavar=names[-1][2:].upper(), help=text)(command)
+    return command
+
+
+@click.command(
+    "train",
+    epilog=examples(
+        "shapebias train at.toml",
+        "shapebias train -m cnn:num_classes=8 -d stimuli:images=4096,size=32 --epochs 10 -o standard.safetensors",
+        "shapebias train -m timm:resnet18,num_classes=10,pretrained=false,input_size=64 -d folder:photos/train,size=64 "
+        "-a pgd:eps=4/255,steps=3 -o at.safetensors",
+    ),
+)
+@click.argument(
+    "recipe_file", metavar="[RECIPE.toml]", required=False, type=click.Path(exists=True, dir_okay=False, path_type=Path)
+)
+@_of_recipe
+@click.option(
+    "-t",
+    "--transform",
+    "transforms",
+    metavar="TRANSFORM",
+    multiple=True,
+    help="Changes every training image first; may be repeated.",
+)
+@click.option("-o", "--output", metavar="FILE", help="The checkpoint.  [default: the recipe's name, .safetensors]")
+@click.option("--replace", is_flag=True, help="Train anew what is there of another recipe.")
+@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:1.")
+@click.option(
+    "--workers", type=click.IntRange(min=1), metavar="N", help="Threads that decode images.  [default: one a core]"
+)
+@click.option("-q", "--quiet", is_flag=True, help="No progress bar, and no words at the end.")
+@click.pass_context
+def command(
+    ctx: click.Context,
+    /,
+    recipe_file: Path | None,
+    output: str | None,
+    replace: bool,  # noqa: FBT001 - click passes by keyword
+    device: str,
+    workers: int | None,
+    quiet: bool,  # noqa: FBT001
+    **options: Any,
+) -> None:
+    """Train a network: standard, adversarial with --attack, accuracy-matched with --match.
+
+    What to train is in a recipe file, in options, or in both: options replace the file's values.  The checkpoint says
+    itself what network it is: name it checkpoint:FILE in a study.  Run the same command again to continue after a kill.
+    """
+    if recipe_file is None and not (options["model"] and options["dataset"]):
+        raise click.UsageError("name a model with -m and a data set with -d, or give a recipe file", ctx)
+    if output is None and recipe_file is None:
+        raise click.UsageError("name the checkpoint with -o", ctx)
+    working_catalog()
+    recipe = _recipe(recipe_file, options)
+    file = output or f"{recipe_file.stem}.safetensors" if recipe_file else output
+
+    from shapebias.engine import Interrupted
+    from shapebias.training.loop import train
+
+    try:
+        with progress_bar(_describe, quiet=quiet) as progress:
+            trained = train(recipe, str(file), device=device, workers=workers, replace=replace, progress=progress)
+    except Interrupted as interrupted:
+        click.echo(str(interrupted), err=True)
+        ctx.exit(130)  # 128 + SIGINT, as shells have it
+    if not quiet:
+        _echo(trained)
+
+
+def _recipe(recipe_file: Path | None, options: Mapping[str, Any]) -> Recipe:
+    """Lay the options over the recipe file."""
+    name = recipe_file.name if recipe_file else "the recipe"
+    content = parse_toml(recipe_file.read_text(encoding="utf-8", errors="replace"), name) if recipe_file else {}
+    content |= {key: value for key, value in options.items() if value not in (None, ())}
+    if isinstance(content.get("validation"), str):
+        content["validation"] = _number(content["validation"])
+    return Recipe.from_mapping(content, name)
+
+
+def _number(text: str) -> str | float:
+    try:
+        return float(text)
+    except ValueError:
+        return text
+
+
+def _describe(state: Progress) -> str:
+    said = f"epoch {state.epoch}, loss {state.loss:.3f}"
+    return f"{said}, validation {_accuracies(state.validation)}" if state.validation else said
+
+
+def _accuracies(epoch: Epoch) -> str:
+    return f"{epoch.clean:.3f}" if epoch.robust is None else f"{epoch.clean:.3f} clean, {epoch.robust:.3f} under attack"
+
+
+def _echo(trained: Trained) -> None:
+    count = len(trained.history)
+    if trained.resumed == count:
+        click.echo(f"{trained.file} is trained by this recipe already.")
+    click.echo(
+        f"{trained.file}: epoch {trained.kept} of {count}, validation accuracy {_accuracies(trained.validation)}"
+    )

@@ -1,0 +1,192 @@
+"""The images of a training: decoded once, split once, shuffled and changed anew in every epoch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import attrs
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from shapebias.catalog import Component
+from shapebias.contracts import Dataset
+from shapebias.engine.images import Batch, Pictures, apply_transform, batched
+from shapebias.errors import StudyError
+from shapebias.rng import ImageRandom
+from shapebias.training.recipe import Recipe
+
+__all__ = ["Images", "TrainingData", "crop_and_flip", "held_out", "random_numbers"]
+
+
+def random_numbers(recipe: Recipe, purpose: str, place: int, batch: Batch) -> ImageRandom:
+    """Make the random numbers of a batch for one purpose; they depend on the seed and the images alone."""
+    return ImageRandom.for_images(recipe.seed, purpose, place, batch.ids, batch.images.device)
+
+
+def held_out(labels: Sequence[int], ids: Sequence[str], share: float, seed: int) -> list[int]:
+    """Choose the images of each class that are kept for validation.
+
+    Args:
+        labels: the class of each image.
+        ids: their ids, which they are chosen by: an image that is added to the data set moves no other.
+        share: the share of each class, rounded.
+        seed: another seed, another choice.
+
+    Returns:
+        Their places, ascending.
+
+    >>> held_out([0] * 4 + [1] * 4, "abcdefgh", share=0.25, seed=0)
+    [1, 6]
+    """
+    lots = ImageRandom.for_images(seed, "validation", 0, ids).uniform("lot", 0, ()).tolist()
+    chosen: list[int] = []
+    for label in set(labels):
+        members = [place for place, own in enumerate(labels) if own == label]
+        members.sort(key=lots.__getitem__)
+        chosen += members[: round(share * len(members))]
+    return sorted(chosen)
+
+
+def crop_and_flip(images: Tensor, rng: ImageRandom, *, crop: int, flip: bool) -> Tensor:
+    """Shift each image by up to ``crop`` pixels along both sides, and mirror it with probability 1/2.
+
+    He et al. 2016, section 4.2: black is padded on all sides, and a window of the image's size is cut out.
+
+    Args:
+        images: (N, 3, H, W).
+        rng: their random numbers.
+        crop: most pixels of a shift; 0 shifts none.
+        flip: whether to mirror.
+    """
+    if crop:
+        count, _, height, width = images.shape
+        padded = functional.pad(images, (crop,) * 4).permute(0, 2, 3, 1)
+        down, right = rng.integers("crop", 0, (2,), high=2 * crop + 1).unbind(1)
+        rows = down[:, None] + torch.arange(height, device=images.device)
+        columns = right[:, None] + torch.arange(width, device=images.device)
+        image = torch.arange(count, device=images.device)[:, None, None]
+        images = padded[image, rows[:, :, None], columns[:, None, :]].permute(0, 3, 1, 2)
+    if flip:
+        mirrored = rng.uniform("flip", 0, (1, 1, 1)) < 1 / 2
+        images = torch.where(mirrored, images.flip(3), images)
+    return images
+
+
+@attrs.frozen(eq=False)
+class Images:
+    """Some decoded images of a data set.
+
+    Args:
+        pictures: the decoded images of the whole data set.
+        places: which of them.
+    """
+
+    pictures: Pictures
+    places: Sequence[int]
+
+    @classmethod
+    def of(cls, dataset: Dataset, workers: int | None = None) -> Images:
+        """Begin to decode a data set."""
+        every = range(len(dataset))
+        return cls(Pictures(dataset, every, workers), every)
+
+    def __len__(self) -> int:
+        return len(self.places)
+
+    def take(self, rows: Sequence[int], device: torch.device) -> Batch:
+        """Move some of them to the device."""
+        return self.pictures.take([self.places[row] for row in rows], device)
+
+    def split(self, share: float, seed: int) -> tuple[Images, Images]:
+        """Hold a share out; return the rest and the share."""
+        samples = self.pictures.samples(self.places)
+        held = held_out([sample.label for sample in samples], [sample.id for sample in samples], share, seed)
+        rest = sorted({*self.places} - {*held})
+        return Images(self.pictures, rest), Images(self.pictures, held)
+
+
+@attrs.frozen(eq=False)
+class TrainingData:
+    """The images of a recipe on their way to the device.
+
+    Args:
+        recipe: the recipe.
+        device: where the images go.
+        training: those that are trained on.
+        validation: those that are held out.
+        transforms: the recipe's transforms, and what they load to.
+    """
+
+    recipe: Recipe
+    device: torch.device
+    training: Images
+    validation: Images
+    transforms: Sequence[tuple[Component, Any]]
+
+    @classmethod
+    def open(cls, recipe: Recipe, device: torch.device, workers: int | None = None) -> TrainingData:
+        """Decode the images and split them.
+
+        Args:
+            recipe: the recipe.
+            device: where they go.
+            workers: decoding threads; None takes one a core.
+
+        Raises:
+            StudyError: there is nothing to train on or to validate with, or the classes of the two differ.
+            DataError: an image cannot be read.
+        """
+        dataset: Dataset = recipe.dataset.settings
+        training = Images.of(dataset, workers)
+        if isinstance(recipe.validation, Component):
+            validation = Images.of(recipe.validation.settings, workers)
+            if tuple(recipe.validation.settings.classes) != tuple(dataset.classes):
+                raise StudyError(
+                    f"validation: {recipe.validation.text} has other classes than {recipe.dataset.text}; "
+                    "give a data set with the same ones, or a share of the training images such as 0.1"
+                )
+        else:
+            training, validation = training.split(recipe.validation, recipe.seed)
+            if not training or not validation:
+                raise StudyError(
+                    f"validation: a share of {recipe.validation:g} of {recipe.dataset.text} is {len(validation)} of "
+                    f"{len(dataset)} images; give another one"
+                )
+        transforms = [
+            (step, step.settings.load(device) if hasattr(step.settings, "load") else step.settings)
+            for step in recipe.transforms
+        ]
+        return cls(recipe, device, training, validation, transforms)
+
+    @property
+    def steps(self) -> int:
+        """The batches of an epoch."""
+        return -(-len(self.training) // self.recipe.batch_size)
+
+    def batches(self, epoch: int) -> Iterator[Batch]:
+        """Yield the training images of an epoch in an order that depends on the seed and the epoch alone."""
+        lots = ImageRandom.for_images(self.recipe.seed, "order", 0, [""]).epoch(epoch)
+        order = lots.permutation("order", 0, len(self.training))[0]
+        for rows in order.tensor_split(self.steps):
+            yield self._changed(self.training.take(rows.tolist(), self.device), epoch)
+
+    def _changed(self, batch: Batch, epoch: int) -> Batch:
+        """Apply the transforms to some training images, then crop and flip."""
+        for place, (component, transform) in enumerate(self.transforms):
+            rng = random_numbers(self.recipe, component.name, place, batch).epoch(epoch)
+            batch = apply_transform(component, transform, batch, self.training.pictures, rng)
+        rng = random_numbers(self.recipe, "crop-and-flip", 0, batch).epoch(epoch)
+        images = crop_and_flip(batch.images, rng, crop=self.recipe.crop, flip=self.recipe.flip)
+        return attrs.evolve(batch, images=images)
+
+    def validating(self) -> Iterator[Batch]:
+        """Yield the validation images, as they are."""
+        for rows in batched(range(len(self.validation)), self.recipe.batch_size):
+            yield self.validation.take(rows, self.device)
+
+    def close(self) -> None:
+        """Stop decoding."""
+        self.training.pictures.close()
+        self.validation.pictures.close()

@@ -1,0 +1,339 @@
+"""The loop of training: for each batch, attack the network as it is in use, then train it on what the attack found."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import attrs
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from shapebias.catalog import Component
+from shapebias.checkpoints import load_checkpoint, save_checkpoint
+from shapebias.classifier import Classifier
+from shapebias.engine import Interrupted
+from shapebias.engine.device import choose_device
+from shapebias.engine.images import Batch, check_images
+from shapebias.engine.runner import versions
+from shapebias.errors import StudyError, TrainingError
+from shapebias.rng import ImageRandom
+from shapebias.training.data import TrainingData, random_numbers
+from shapebias.training.recipe import Recipe
+from shapebias.training.state import Epoch, Identity, Trained, load_state, read_trained, save_state, state_file
+
+__all__ = ["Progress", "Trainer", "train"]
+
+
+@attrs.frozen
+class Progress:
+    """How far a training is.
+
+    Args:
+        done, total: images times epochs.
+        epoch: the epoch that is under way, from 1.
+        loss: of the last batch.
+        validation: the history of the last finished epoch; None in the first.
+    """
+
+    done: int
+    total: int
+    epoch: int
+    loss: float
+    validation: Epoch | None
+
+
+def train(
+    recipe: Recipe,
+    output: str | Path,
+    *,
+    device: str = "auto",
+    workers: int | None = None,
+    replace: bool = False,
+    progress: Callable[[Progress], None] | None = None,
+) -> Trained:
+    """Train one network and keep it in one file; a training that was cut off goes on after its last finished epoch.
+
+    Two trainings of one recipe on one machine give equal weights, whether or not they were cut off.
+
+    Args:
+        recipe: what to train on what, and how.
+        output: the checkpoint, for example ``"at.safetensors"``; its metadata have the recipe and the history.
+        device: ``auto``, ``cpu``, ``cuda`` or ``cuda:1``.
+        workers: threads that decode images; None takes one a core.
+        replace: train anew what another recipe has trained.
+        progress: called after every batch.
+
+    Returns:
+        The file and its history; a training that is finished is not repeated.
+
+    Raises:
+        TrainingError: the output belongs to another recipe, or the loss is no number.
+        StudyError: network and data set do not fit together.
+        Interrupted: Ctrl-C; every finished epoch is on the disk.
+
+    >>> import tempfile
+    >>> file = Path(tempfile.mkdtemp(), "small.safetensors")
+    >>> trained = train(Recipe("cnn:num_classes=8,width=4", "stimuli:images=56,size=32", epochs=1), file)
+    >>> len(trained.history), load_checkpoint(file, torch.device("cpu")).classes[0]
+    (1, 'disc/dots')
+    """
+    output, identity = Path(output), Identity.of(recipe)
+    unfinished = state_file(output)
+    if replace:
+        unfinished.unlink(missing_ok=True)
+    elif (trained := read_trained(output, identity)) is not None:
+        unfinished.unlink(missing_ok=True)  # what a process leaves that was killed just before this line
+        return trained
+    before = load_state(unfinished, identity)
+    place = choose_device(device)
+    with contextlib.closing(TrainingData.open(recipe, place, workers)) as data:
+        trainer = Trainer.begin(recipe, data, progress)
+        if before is not None:
+            trainer.load_state(before)
+        resumed = len(trainer.history)
+        try:
+            while not trainer.finished:
+                trainer.epoch()
+                save_state(unfinished, identity, trainer.state())
+        except KeyboardInterrupt:
+            raise Interrupted(
+                f"interrupted; {len(trainer.history)} finished epochs are in {unfinished}: "
+                "run the same command again to continue"
+            ) from None
+    trainer.save(output, identity)
+    unfinished.unlink()
+    return Trained(output, tuple(trainer.history), trainer.kept, resumed)
+
+
+@attrs.define(eq=False)
+class Trainer:
+    """A network in training.
+
+    Args:
+        recipe: the recipe.
+        data: its images.
+        classifier: the network; in training mode but for attacks and validation.
+        optimiser, schedule: of its parameters, step by step.
+        target: the clean accuracy to stop at, if any.
+        progress: called after every batch.
+        history: every finished epoch.
+        kept: the epoch whose weights are kept, from 1.
+        weights: these weights.
+    """
+
+    recipe: Recipe
+    data: TrainingData
+    classifier: Classifier
+    optimiser: torch.optim.Optimizer
+    schedule: torch.optim.lr_scheduler.LRScheduler
+    target: float | None
+    progress: Callable[[Progress], None] | None
+    history: list[Epoch] = attrs.field(factory=list)
+    kept: int = 0
+    weights: dict[str, Tensor] = attrs.field(factory=dict)
+
+    @classmethod
+    def begin(cls, recipe: Recipe, data: TrainingData, progress: Callable[[Progress], None] | None) -> Trainer:
+        """Make the network and what moves it.
+
+        Raises:
+            StudyError: the network, or the one to be matched, is for other classes than the data set.
+        """
+        classes = tuple(recipe.dataset.settings.classes)
+        loaded: Classifier = recipe.model.settings.load(data.device)
+        classifier = attrs.evolve(loaded, classes=classes, chunk=recipe.batch_size)
+        outputs = _outputs(classifier, next(data.validating()))
+        if outputs != len(classes):
+            raise StudyError(
+                f"model: {recipe.model.text} has {outputs} outputs and {recipe.dataset.text} {len(classes)} classes; "
+                f"give num_classes={len(classes)}"
+            )
+        optimiser = _optimiser(recipe, classifier.module.parameters())
+        schedule = _schedule(recipe, optimiser, recipe.epochs * data.steps)
+        trainer = cls(recipe, data, classifier, optimiser, schedule, None, progress)
+        if recipe.match is not None:
+            trainer.target = trainer.accuracy_of(recipe.match)
+        return trainer
+
+    @property
+    def finished(self) -> bool:
+        """Whether every epoch is done, or the accuracy that was to be matched is reached."""
+        reached = self.target is not None and self.history and self.history[-1].clean >= self.target
+        return bool(reached) or len(self.history) == self.recipe.epochs
+
+    def epoch(self) -> None:
+        """Train on every image once, then validate."""
+        number = len(self.history)
+        with _seeded(self.recipe.seed, number, self.data.device):
+            loss = self._train(number)
+        self.history.append(self._validate(loss))
+        if self._best():
+            self.kept = len(self.history)
+            self.weights = {name: tensor.clone() for name, tensor in self.classifier.module.state_dict().items()}
+
+    def _train(self, epoch: int) -> float:
+        """Madry et al. 2018, equation 2.1: the outer minimum over an inner maximum, on every batch."""
+        self.classifier.module.train()
+        total = torch.zeros((), device=self.data.device)
+        done = 0
+        for step, batch in enumerate(self.data.batches(epoch)):
+            images = self._adversarial(batch, epoch, epoch + (step + 1) / self.data.steps)
+            with self._autocast():
+                loss = functional.cross_entropy(self.classifier(images), batch.labels)
+            self.optimiser.zero_grad()
+            loss.backward()
+            self.optimiser.step()
+            self.schedule.step()
+            total += loss.detach() * len(batch.ids)
+            done += len(batch.ids)
+            self._report(epoch, done, loss)
+        mean = total.item() / done
+        if not torch.isfinite(total):
+            raise TrainingError(
+                f"the loss of epoch {epoch + 1} is {mean}: training went astray; try a smaller lr than "
+                f"{self.recipe.lr:g}, or a longer eps_warmup"
+            )
+        return mean
+
+    def _adversarial(self, batch: Batch, epoch: int, progress: float) -> Tensor:
+        """Attack the network as it is in use, in eval mode: batch normalisation keeps to its running statistics."""
+        attack = self.recipe.attack
+        if attack is None:
+            return batch.images
+        share = min(1.0, progress / self.recipe.eps_warmup) if self.recipe.eps_warmup else 1.0
+        settings = _of_training(attack.settings, share)
+        return self._attacked(attack, settings, batch, random_numbers(self.recipe, attack.name, 0, batch).epoch(epoch))
+
+    def _attacked(self, attack: Component, settings: Any, batch: Batch, rng: ImageRandom) -> Tensor:
+        run = settings.load(self.data.device) if hasattr(settings, "load") else settings
+        with self.classifier.evaluating(), self._autocast():
+            images: Tensor = run(self.classifier, batch.images, batch.labels, rng).detach()
+        check_images(attack, images, batch.images.shape)
+        return images
+
+    def _validate(self, loss: float) -> Epoch:
+        """Measure clean and robust accuracy on the same images; the attack draws the same in every epoch."""
+        attack = self.recipe.validation_attack or self.recipe.attack
+        clean = robust = count = 0
+        for batch in self.data.validating():
+            clean += self._right(batch.images, batch)
+            count += len(batch.ids)
+            if attack is not None:
+                rng = random_numbers(self.recipe, attack.name, 0, batch)
+                robust += self._right(self._attacked(attack, attack.settings, batch, rng), batch)
+        return Epoch(loss, clean / count, None if attack is None else robust / count)
+
+    def _right(self, images: Tensor, batch: Batch, classifier: Classifier | None = None) -> int:
+        """Count the images that are classified right."""
+        network = classifier or self.classifier
+        with network.evaluating(), torch.no_grad(), self._autocast():
+            return int((network(images).argmax(dim=1) == batch.labels).sum())
+
+    def accuracy_of(self, checkpoint: Path) -> float:
+        """Measure the clean accuracy of another network on the validation images.
+
+        Raises:
+            StudyError: it is for other classes.
+        """
+        other = load_checkpoint(checkpoint, self.data.device)
+        if other.classes != self.classifier.classes:
+            raise StudyError(f"match: {checkpoint} is for other classes than {self.recipe.dataset.text}")
+        batches = list(self.data.validating())
+        right = sum(self._right(batch.images, batch, other) for batch in batches)
+        return right / sum(len(batch.ids) for batch in batches)
+
+    def _best(self) -> bool:
+        """Tell whether the last epoch is the one to keep."""
+        if self.recipe.keep == "last" or self.target is not None:
+            return True
+        adversarial = self.recipe.attack is not None
+        scores = [epoch.robust if adversarial else epoch.clean for epoch in self.history]
+        return scores[-1] == max(score for score in scores if score is not None)
+
+    def _autocast(self) -> torch.autocast:
+        mixed = self.recipe.precision != "float32"
+        return torch.autocast(self.data.device.type, torch.bfloat16, enabled=mixed)
+
+    def _report(self, epoch: int, done: int, loss: Tensor) -> None:
+        if self.progress is not None:
+            images = len(self.data.training)
+            last = self.history[-1] if self.history else None
+            state = Progress(epoch * images + done, self.recipe.epochs * images, epoch + 1, loss.item(), last)
+            self.progress(state)
+
+    def state(self) -> dict[str, Any]:
+        """Return all that the next epoch depends on."""
+        return {
+            "network": self.classifier.module.state_dict(),
+            "optimiser": self.optimiser.state_dict(),
+            "schedule": self.schedule.state_dict(),
+            "history": [attrs.asdict(epoch) for epoch in self.history],
+            "kept": self.kept,
+            "weights": self.weights,
+        }
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        """Go back to a state."""
+        self.classifier.module.load_state_dict(state["network"])
+        self.optimiser.load_state_dict(state["optimiser"])
+        self.schedule.load_state_dict(state["schedule"])
+        self.history = [Epoch(**epoch) for epoch in state["history"]]
+        self.kept, self.weights = state["kept"], state["weights"]
+
+    def save(self, output: Path, identity: Identity) -> None:
+        """Write the checkpoint with the weights that are kept."""
+        self.classifier.module.load_state_dict(self.weights)
+        said = {
+            **identity.texts(),
+            "history": json.dumps([attrs.asdict(epoch) for epoch in self.history]),
+            "kept": str(self.kept),
+            "versions": json.dumps(versions()),
+        }
+        model = self.recipe.model
+        save_checkpoint(output, self.classifier, model.settings, model.name, said)
+
+
+def _of_training(settings: Any, share: float) -> Any:
+    """Take an attack's settings for training: part of its radius, and no image left alone."""
+    changed: dict[str, Any] = {"until_fooled": False} if hasattr(settings, "until_fooled") else {}
+    if share < 1:
+        eps = settings.eps
+        changed["eps"] = tuple(share * radius for radius in eps) if isinstance(eps, tuple) else share * eps
+    return attrs.evolve(settings, **changed)
+
+
+def _outputs(classifier: Classifier, batch: Batch) -> int:
+    with classifier.evaluating(), torch.no_grad():
+        return classifier(batch.images[:1]).shape[1]
+
+
+def _optimiser(recipe: Recipe, parameters: Iterator[torch.nn.Parameter]) -> torch.optim.Optimizer:
+    if recipe.optimiser == "adamw":
+        return torch.optim.AdamW(parameters, recipe.lr, weight_decay=recipe.weight_decay)
+    return torch.optim.SGD(
+        parameters, recipe.lr, recipe.momentum, weight_decay=recipe.weight_decay, nesterov=recipe.momentum > 0
+    )
+
+
+def _schedule(recipe: Recipe, optimiser: torch.optim.Optimizer, steps: int) -> torch.optim.lr_scheduler.LRScheduler:
+    match recipe.schedule:
+        case "one-cycle":
+            return torch.optim.lr_scheduler.OneCycleLR(optimiser, recipe.lr, total_steps=steps, cycle_momentum=False)
+        case "cosine":
+            return torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, steps)
+        case "constant":
+            return torch.optim.lr_scheduler.ConstantLR(optimiser, factor=1)
+
+
+@contextlib.contextmanager
+def _seeded(seed: int, epoch: int, device: torch.device) -> Iterator[None]:
+    """Make what networks draw themselves, such as dropout, depend on seed and epoch; global generators stay."""
+    with torch.random.fork_rng([device] if device.type == "cuda" else []):
+        numbers = ImageRandom.for_images(seed, "network", 0, [""]).epoch(epoch)
+        torch.manual_seed(int(numbers.integers("seed", 0, (), high=2**31)))
+        yield

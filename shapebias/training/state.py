@@ -1,0 +1,158 @@
+"""What a training leaves on the disk: the checkpoint, and until it is there, a file to continue from."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import attrs
+import torch
+
+from shapebias.checkpoints import read_metadata
+from shapebias.engine.identity import fingerprints
+from shapebias.errors import ShapebiasError, TrainingError, WeightsError
+from shapebias.files import sha256, write_atomically
+from shapebias.training.recipe import Recipe
+
+__all__ = ["Epoch", "Identity", "Trained", "load_state", "read_trained", "save_state", "state_file"]
+
+
+@attrs.frozen
+class Epoch:
+    """One line of a training's history.
+
+    Args:
+        loss: mean cross-entropy of the training images as they were trained on.
+        clean: share of the validation images that are classified right.
+        robust: the same under the attack; None where there is none.
+    """
+
+    loss: float
+    clean: float
+    robust: float | None = None
+
+
+@attrs.frozen
+class Trained:
+    """A finished training.
+
+    Args:
+        file: the checkpoint, for ``checkpoint:FILE``.
+        history: every epoch.
+        kept: the epoch whose weights the checkpoint has, from 1.
+        resumed: the epochs that were there already; all of them where nothing was left to do.
+    """
+
+    file: Path
+    history: tuple[Epoch, ...]
+    kept: int
+    resumed: int = 0
+
+    @property
+    def validation(self) -> Epoch:
+        """The history of the epoch that was kept."""
+        return self.history[self.kept - 1]
+
+
+@attrs.frozen
+class Identity:
+    """What makes a training the same: the recipe, and the content of every file that it names.
+
+    Args:
+        recipe: the recipe.
+        files: fingerprints by field and path.
+    """
+
+    recipe: Recipe
+    files: Mapping[str, str]
+
+    @classmethod
+    def of(cls, recipe: Recipe) -> Identity:
+        """Fingerprint what a recipe names.
+
+        Raises:
+            DataError: a file is missing.
+        """
+        files = {
+            f"{field} {name}": digest
+            for field, component in recipe.components.items()
+            for name, digest in fingerprints(component).items()
+        }
+        if recipe.match is not None:
+            files[f"match {recipe.match}"] = sha256(recipe.match)
+        return cls(recipe, files)
+
+    def texts(self) -> dict[str, str]:
+        """Write the identity as texts, for files."""
+        return {"recipe": self.recipe.to_toml(), "files": json.dumps(dict(self.files))}
+
+    def check(self, found: Mapping[str, str], path: Path) -> None:
+        """Compare with the texts in a file.  A parameter that came later, at its old behaviour, changes nothing.
+
+        Raises:
+            TrainingError: the file belongs to another recipe, or to images that have changed since.
+        """
+        try:
+            before = Identity(Recipe.from_toml(found["recipe"]), json.loads(found["files"]))
+        except (KeyError, ValueError, ShapebiasError) as error:
+            raise TrainingError(f"{path} is there, and was not trained by a recipe; {_WAY_OUT}") from error
+        if before.recipe != self.recipe:
+            fields = [field.name for field in attrs.fields(Recipe)]
+            changed = [name for name in fields if getattr(before.recipe, name) != getattr(self.recipe, name)]
+            raise TrainingError(f"{path} was trained by another recipe, with other {', '.join(changed)}; {_WAY_OUT}")
+        if before.files != dict(self.files):
+            changed = [name for name in self.files if before.files.get(name) != self.files[name]]
+            raise TrainingError(f"{', '.join(changed) or 'a file'} changed since {path} was trained; {_WAY_OUT}")
+
+
+_WAY_OUT = "choose another output, or train anew with replace"
+
+
+def read_trained(path: Path, identity: Identity) -> Trained | None:
+    """Read the result of a finished training; None where there is none yet.
+
+    Raises:
+        TrainingError: the file belongs to another recipe, or is none of ours.
+    """
+    if not path.exists():
+        return None
+    try:
+        found = read_metadata(path)
+    except WeightsError as error:
+        raise TrainingError(f"{error}\n{path} is in the way: {_WAY_OUT}") from error
+    identity.check(found, path)
+    history = tuple(Epoch(**epoch) for epoch in json.loads(found["history"]))
+    return Trained(path, history, int(found["kept"]), resumed=len(history))
+
+
+def state_file(output: Path) -> Path:
+    """Return where a training that is not finished keeps its state."""
+    return output.with_name(f"{output.name}.unfinished")
+
+
+def save_state(path: Path, identity: Identity, state: Mapping[str, Any]) -> None:
+    """Write the state; at any moment there is the old one or the new one."""
+    buffer = io.BytesIO()
+    torch.save({**identity.texts(), **state}, buffer)
+    write_atomically(path, buffer.getbuffer())
+
+
+def load_state(path: Path, identity: Identity) -> dict[str, Any] | None:
+    """Read the state without running anything in it; None where there is none.
+
+    Raises:
+        TrainingError: it belongs to another recipe, or is damaged.
+    """
+    if not path.exists():
+        return None
+    try:
+        state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:
+        raise TrainingError(
+            f"{path} cannot be read safely: it is damaged, or holds more than tensors and plain values; {_WAY_OUT}"
+        ) from error
+    identity.check(state, path)
+    return state
