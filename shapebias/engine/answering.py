@@ -87,6 +87,9 @@ class Asked:
             asked.views = [apply_transform(step, transform, view, stimuli.pictures, rng) for view in asked.views]
         return asked
 
+    def __len__(self) -> int:
+        return len(self.views[0].ids)
+
     def _attacked(self, attack: Component, batch: Batch) -> list[Batch]:
         run = self.session.load(attack)
         axis = [len(budgets(self.condition))] if has_eps_axis(self.condition) else []

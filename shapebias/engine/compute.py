@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 import time
 import traceback
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Hashable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
 import attrs
@@ -17,7 +16,7 @@ from numpy.typing import NDArray
 from shapebias.catalog import Component
 from shapebias.classifier import Classifier
 from shapebias.engine.answering import Asked, budgets, check_scores
-from shapebias.engine.images import Pictures, Stimuli, batched
+from shapebias.engine.images import Pictures, Stimuli
 from shapebias.engine.plan import Task, Work
 from shapebias.engine.session import Session
 from shapebias.errors import PluginError
@@ -44,23 +43,29 @@ class Computer:
     report: Callable[[int, str], None] = lambda _images, _cell: None
     _failed: set[str] = attrs.field(factory=set, init=False)
 
-    def compute(self, work: Work) -> Iterator[DatasetPart | Part]:
+    def compute(self, work: Work) -> Generator[DatasetPart | Part]:
         """Compute one piece of work; each cell's part comes as soon as it is finished.
 
         A cell that fails comes as a part with its traceback, and the others go on.
         """
         tasks = [task for task in work.tasks if task.record.key not in self._failed]
+        for task in work.tasks:
+            if task.record.key in self._failed:
+                self.report(len(task.rows), task.cell.title)
+        if not tasks:
+            return
         try:
             pictures = Pictures(work.dataset.settings, work.rows, self.session.workers)
         except Exception:  # noqa: BLE001 - a failure belongs to its cells
             yield from self._fail(tasks)
             return
+        described = False
         try:
-            parts = self._parts(tasks, pictures)
-            first = next(parts, None)
-            if first is not None and first.status == "done":
-                yield _dataset_part(work, pictures)
-            yield from itertools.chain([first] if first else [], parts)
+            for part in self._parts(tasks, pictures):
+                if part.status == "done" and not described:
+                    yield _dataset_part(work, pictures)
+                    described = True
+                yield part
         finally:
             pictures.close()
 
@@ -110,26 +115,35 @@ class Computer:
     ) -> Iterator[Part]:
         """Ask one model under one condition: prediction, maps and probes of the same images."""
         place = {row: position for position, row in enumerate(stimuli.pictures.rows)}
-        positions = [place[row] for row in tasks[0].rows]
+        left = [place[row] for row in tasks[0].rows]
         gathered = [_Gathered(task) for task in tasks]
-        for chosen in batched(positions, self.session.memory.batch):
+        while left and not all(one.error for one in gathered):
             began = time.perf_counter()
             try:
-                asked = Asked.about(self.session, network, condition, stimuli, chosen)
+                asked = self._ask(network, condition, stimuli, left)
             except Exception:  # noqa: BLE001
-                yield from self._fail([one.task for one in gathered if not one.error])
-                return
+                for one in gathered:
+                    one.error = one.error or traceback.format_exc()
+                break
             shared = (time.perf_counter() - began) / len(tasks)
             for one in gathered:
                 began = time.perf_counter()
                 one.gather(asked)
                 one.seconds += shared + time.perf_counter() - began
-                self.report(len(chosen), one.task.cell.title)
+                self.report(len(asked), one.task.cell.title)
+            left = left[len(asked) :]
         attributes = self._attributes(network, condition)
         for one in gathered:
             if one.error:
                 self._failed.add(one.task.record.key)
+                self.report(len(left), one.task.cell.title)
             yield one.part(attributes)
+
+    def _ask(self, network: Classifier, condition: Condition, stimuli: Stimuli, positions: Sequence[int]) -> Asked:
+        """Ask about the first of some stimuli, as many as fit into memory."""
+        return self.session.memory.fit(
+            "batch", lambda size: Asked.about(self.session, network, condition, stimuli, positions[:size])
+        )
 
     def _attributes(self, network: Classifier, condition: Condition) -> dict[str, Any]:
         """Say how the answers came about, for the record."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import platform
 import tempfile
 from collections.abc import Callable, Iterable, Sequence
@@ -18,7 +19,7 @@ from shapebias.engine.device import Precision, autocast, choose_device, describe
 from shapebias.engine.identity import Recorder, changed_cells, current, explain_changes
 from shapebias.engine.plan import Work, plan
 from shapebias.engine.session import Memory, Session
-from shapebias.errors import ShapebiasError
+from shapebias.errors import ShapebiasError, StudyError
 from shapebias.store import CellRecord, DatasetPart, Header, Results, Writer
 from shapebias.study import Study
 
@@ -82,11 +83,15 @@ def run(
         The results; cells that failed are in ``results.failures``.
 
     Raises:
-        StudyError: the file has cells that were computed with something else, and ``replace`` is not set.
+        StudyError: a number is too small, or the file has cells that were computed with something else, and
+            ``replace`` is not set.
         StoreError: the file cannot be written, or another run is writing it.
         DeviceError: the device is not there.
         Interrupted: Ctrl-C; everything finished is in the file.
     """
+    for name, value in {"batch_size": batch_size, "chunk": chunk, "workers": workers}.items():
+        if value is not None and value < 1:
+            raise StudyError(f"{name} is {value}; give at least 1, or leave it out")
     place = choose_device(device)
     autocast(place, precision)  # refused here, not in the middle of the run
     usual = images_at_once(study, place)
@@ -98,7 +103,9 @@ def run(
         _settle_changes(writer, wanted, output, replace=replace)
         stored = {current(cell.record).key: cell.rows.tolist() for cell in writer.store.cells()}
         try:
-            _compute(plan(study, recorder, stored), session, writer, progress)
+            # A caller's inference mode would make tensors that no attack can differentiate by.
+            with torch.inference_mode(mode=False):
+                _compute(plan(study, recorder, stored), session, writer, progress)
         except KeyboardInterrupt:
             writer.pack()
             raise Interrupted(
@@ -138,11 +145,13 @@ def _compute(
 
     computer = Computer(session, report)
     for one in work:
-        for part in computer.compute(one):
-            if isinstance(part, DatasetPart):
-                writer.write_dataset(part)
-            else:
-                writer.write(part)
+        # Closed at once when writing is interrupted: decoding stops, and the network's flags are restored.
+        with contextlib.closing(computer.compute(one)) as parts:
+            for part in parts:
+                if isinstance(part, DatasetPart):
+                    writer.write_dataset(part)
+                else:
+                    writer.write(part)
 
 
 def evaluate(
