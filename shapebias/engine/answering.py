@@ -16,7 +16,7 @@ from shapebias.contracts import Attributed
 from shapebias.engine.device import autocast
 from shapebias.engine.images import Batch, Stimuli, apply_transform, check_images
 from shapebias.engine.session import Session
-from shapebias.errors import PluginError, SpellingError
+from shapebias.errors import DataError, PluginError, SpellingError
 from shapebias.rng import ImageRandom
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ class Asked:
         if condition.attack is not None:
             asked.views = asked._attacked(condition.attack, batch)
         for place, step in enumerate(condition.after, start=len(condition.before) + 1):
-            transform, rng = session.load(step), asked._rng(step, place)
+            transform, rng = asked._load(step), asked._rng(step, place)
             asked.views = [apply_transform(step, transform, view, stimuli.pictures, rng) for view in asked.views]
         return asked
 
@@ -91,16 +91,19 @@ class Asked:
         return len(self.views[0].ids)
 
     def _attacked(self, attack: Component, batch: Batch) -> list[Batch]:
-        run = self.session.load(attack)
+        run, labels = self._load(attack), self._labels(batch)
         axis = [len(budgets(self.condition))] if has_eps_axis(self.condition) else []
         rng = self._rng(attack, len(self.condition.before))
-        images = self._with_chunks(lambda network: run(network, batch.images, batch.labels, rng)).detach()
+        images = self._with_chunks(lambda network: run(network, batch.images, labels, rng)).detach()
         check_images(attack, images, torch.Size([*axis, *batch.images.shape]))
         return [attrs.evolve(batch, images=one) for one in (images if axis else [images])]
 
     def _rng(self, component: Component, place: int = 0) -> ImageRandom:
         seed, device = self.session.study.seed, self.network.device
         return ImageRandom.for_images(seed, component.name, place, self.views[0].ids, device)
+
+    def _load(self, component: Component) -> Any:
+        return self.session.load(component, self.network.device)
 
     def _with_chunks(self, call: Callable[[Classifier], _Result]) -> _Result:
         return self.session.memory.fit("chunk", lambda chunk: call(attrs.evolve(self.network, chunk=chunk)))
@@ -155,7 +158,7 @@ class Asked:
         """
         target = str(getattr(method.settings, "target", "label")) if method else "label"
         if target == "label":
-            return [view.labels for view in self.views]
+            return list(map(self._labels, self.views))
         if target == "prediction":
             best = [scores.cpu().numpy().argmax(axis=1) for scores in self._all_scores()]
             return [torch.from_numpy(classes).to(self.network.device) for classes in best]
@@ -167,9 +170,23 @@ class Asked:
             )
         return [torch.full_like(view.labels, int(target)) for view in self.views]
 
+    def _labels(self, batch: Batch) -> Tensor:
+        """Take the labels for what cannot do without.
+
+        Raises:
+            DataError: an image has none.
+        """
+        unknown = (batch.labels < 0).nonzero().flatten().tolist()
+        if unknown:
+            raise DataError(
+                f"{len(unknown)} of {len(batch.ids)} images have no label, such as {batch.ids[unknown[0]]!r}; attacks "
+                "need one, and saliency needs target=prediction or a class there"
+            )
+        return batch.labels
+
     def _explained(self, method: Component) -> list[Attributed]:
         if method.canonical not in self._maps:
-            explain, rng = self.session.load(method), self._rng(method)
+            explain, rng = self._load(method), self._rng(method)
 
             def explained(view: Batch, targets: Tensor) -> Attributed:
                 result = self._with_chunks(lambda network: explain(network, view.images, targets, rng))
@@ -179,18 +196,13 @@ class Asked:
         return self._maps[method.canonical]
 
     def _probed(self, probe: Component, method: Component | None) -> dict[str, NDArray[Any]]:
-        measure, rng = self.session.load(probe), self._rng(probe)
+        measure, rng = self._load(probe), self._rng(probe)
 
         def measured(view: Batch, targets: Tensor, maps: Tensor | None) -> Mapping[str, Tensor]:
             return self._with_chunks(lambda network: measure(network, view.images, targets, maps, rng))
 
         maps = [one.maps for one in self._explained(method)] if method else [None] * len(self.views)
         values = list(map(measured, self.views, self._targets(method), maps))
-        for name, array in values[0].items():
-            if len(array) != len(self.views[0].images):
-                raise PluginError(
-                    f"{probe.text} returned {len(array)} values of {name!r} for {len(self.views[0].ids)} images"
-                )
         return {f"values/{name}": self._joined([value[name] for value in values]) for name in values[0]}
 
 

@@ -171,6 +171,8 @@ class _Gathered:
             return
         try:
             for name, array in asked.answer(self.task.cell).items():
+                if len(array) != len(asked):
+                    raise PluginError(f"{name} has {len(array)} entries for {len(asked)} images")  # noqa: TRY301
                 self.pieces.setdefault(name, []).append(array)
         except Exception:  # noqa: BLE001 - a failure belongs to its cell
             self.error = traceback.format_exc()

@@ -12,6 +12,8 @@ from shapebias.errors import DeviceError
 
 __all__ = ["Precision", "autocast", "choose_device", "describe_device", "is_out_of_memory"]
 
+_OUT_OF_MEMORY = ("you tried to allocate", "CUDA error: out of memory", "CUBLAS_STATUS_ALLOC_FAILED")
+
 Precision: TypeAlias = Literal["float32", "bfloat16", "float16"]
 
 
@@ -63,5 +65,5 @@ def is_out_of_memory(error: BaseException) -> bool:
     """Tell whether an error says that memory ran out, on the device or on the host."""
     if isinstance(error, torch.OutOfMemoryError | MemoryError):
         return True
-    # The CPU allocator raises a plain RuntimeError.
-    return isinstance(error, RuntimeError) and "can't allocate memory" in str(error)
+    # The allocators of a CPU and of CUDA's libraries raise a plain RuntimeError.
+    return isinstance(error, RuntimeError) and any(words in str(error) for words in _OUT_OF_MEMORY)

@@ -54,16 +54,18 @@ class Pictures:
     Args:
         dataset: the data set.
         rows: places of the images in it.
-        workers: decoding threads; None takes one a core.
+        workers: decoding threads; None takes one a core, at most 8.
 
     Raises:
-        DataError: an image differs from the first in size or type, when it is taken.
+        DataError: the first image of the data set cannot be read; another one, when it is taken, or it breaks the
+            contract of :class:`shapebias.contracts.Sample`, or differs from the first in size or type.
     """
 
     def __init__(self, dataset: Dataset, rows: Sequence[int], workers: int | None = None) -> None:
         self.dataset, self.rows = dataset, rows
-        first = dataset[rows[0]]
-        self._images = torch.empty((len(rows), *first.image.shape), dtype=_checked(first).dtype)
+        self._classes = len(dataset.classes)
+        first = _checked(dataset[0], self._classes)
+        self._pixels = np.empty((len(rows), *first.shape), first.dtype)
         self._pool = ThreadPoolExecutor(workers or min(8, os.cpu_count() or 1), "decode")
         self._samples: list[Future[Sample]] = [
             self._pool.submit(self._decode, position, row) for position, row in enumerate(rows)
@@ -71,19 +73,24 @@ class Pictures:
 
     def _decode(self, position: int, row: int) -> Sample:
         sample = self.dataset[row]
-        image = _checked(sample)
-        if image.shape != self._images.shape[1:] or image.dtype != self._images.dtype:
-            raise DataError(
-                f"image {sample.id!r} is {tuple(image.shape)} {image.dtype}, the first image of the data set is "
-                f"{tuple(self._images.shape[1:])} {self._images.dtype}; a data set has one size: give size="
-            )
-        self._images[position] = image
+        self._pixels[position] = self._conforming(sample)
         return attrs.evolve(sample, image=np.empty(0))
+
+    def _conforming(self, sample: Sample) -> NDArray[Any]:
+        image = _checked(sample, self._classes)
+        shape, dtype = self._pixels.shape[1:], self._pixels.dtype
+        if image.shape != shape or image.dtype != dtype:
+            raise DataError(
+                f"image {sample.id!r} is {image.shape} {image.dtype}, the first image of the data set is "
+                f"{shape} {dtype}; a data set has one size: give size="
+            )
+        return image
 
     @property
     def size(self) -> tuple[int, int]:
         """(H, W) of every image."""
-        return (self._images.shape[1], self._images.shape[2])
+        height, width, _ = self._pixels.shape[1:]
+        return height, width
 
     def close(self) -> None:
         """Stop decoding."""
@@ -97,7 +104,7 @@ class Pictures:
         """Move some images to the device."""
         samples = self.samples(positions)
         return Batch(
-            _pixels(self._images[list(positions)], device),
+            _to_device(self._pixels[list(positions)], device),
             positions,
             [sample.id for sample in samples],
             _labels((sample.label for sample in samples), device),
@@ -115,16 +122,16 @@ class Pictures:
         for sample in self.samples(positions):
             if sample.mask is None:
                 raise DataError(f"image {sample.id!r} has no mask, and a transform of this condition needs one")
-            masks.append(torch.from_numpy(sample.mask))
-        return torch.stack(masks).to(device)
+            masks.append(sample.mask)
+        return torch.from_numpy(np.stack(masks)).to(device)
 
     def partners(self, positions: Sequence[int], rng: ImageRandom, device: torch.device) -> Tensor:
         """Return another image of the whole data set for each, chosen by the image's own random numbers."""
         count = len(self.dataset)
         offsets = (1 + rng.integers("partner", 0, (), high=max(count - 1, 1))).tolist()
         rows = [(self.rows[position] + offset) % count for position, offset in zip(positions, offsets, strict=True)]
-        images = list(self._pool.map(lambda row: _checked(self.dataset[row]), rows))
-        return _pixels(torch.stack(images), device)
+        images = list(self._pool.map(lambda row: self._conforming(self.dataset[row]), rows))
+        return _to_device(np.stack(images), device)
 
     def readable(self) -> list[int]:
         """List the places of the images that could be read; waits for all of them."""
@@ -136,7 +143,7 @@ class Pictures:
         scale = min(1.0, _THUMBNAIL / max(height, width))
         size = (max(1, round(height * scale)), max(1, round(width * scale)))
         small = [
-            functional.interpolate(_pixels(self._images[some], torch.device("cpu")), size, mode="area")
+            functional.interpolate(_to_device(self._pixels[some], torch.device("cpu")), size, mode="area")
             for some in batched(positions, _THUMBNAIL)
         ]
         return (torch.cat(small) * 255).round().byte().permute(0, 2, 3, 1).contiguous().numpy()
@@ -151,17 +158,31 @@ def batched(positions: Sequence[int], size: int) -> list[list[int]]:
     return [list(positions[start : start + size]) for start in range(0, len(positions), size)]
 
 
-def _checked(sample: Sample) -> Tensor:
-    """Take a sample's image as a tensor (H, W, 3), uint8 or float32."""
+def _checked(sample: Sample, classes: int) -> NDArray[Any]:
+    """Take a sample's pixels, (H, W, 3), uint8 or float32 in [0, 1], and refuse what it must not say of them."""
     image = sample.image
     if image.ndim != 3 or image.shape[2] != 3 or image.dtype not in (np.uint8, np.float32, np.float64):
         raise DataError(f"image {sample.id!r} is {image.shape} {image.dtype}; it must be (H, W, 3), uint8 or float")
-    return torch.from_numpy(np.ascontiguousarray(image if image.dtype == np.uint8 else image.astype(np.float32)))
+    if image.dtype != np.uint8:
+        image = image.astype(np.float32, copy=False)
+        if not (image.min() >= 0 and image.max() <= 1):  # nor NaN
+            raise DataError(
+                f"image {sample.id!r} has float pixels from {image.min():g} to {image.max():g}; "
+                "they must be in [0, 1]: divide 8-bit values by 255"
+            )
+    for name, label in {"label": sample.label, "shape": sample.shape, "texture": sample.texture}.items():
+        if label is not None and not -1 <= label < classes:
+            raise DataError(f"image {sample.id!r} has {name} {label}; its data set has {classes} classes, 0 and up")
+    if sample.mask is not None and (sample.mask.shape != image.shape[:2] or sample.mask.dtype != np.bool_):
+        raise DataError(
+            f"image {sample.id!r} has a mask {sample.mask.shape} {sample.mask.dtype}; it must be {image.shape[:2]} bool"
+        )
+    return image
 
 
-def _pixels(images: Tensor, device: torch.device) -> Tensor:
-    """Move (N, H, W, 3) images to the device and make them (N, 3, H, W) floats in [0, 1]."""
-    moved = images.to(device, non_blocking=True)
+def _to_device(pixels: NDArray[Any], device: torch.device) -> Tensor:
+    """Move (N, H, W, 3) pixels to the device and make them (N, 3, H, W) floats in [0, 1]."""
+    moved = torch.from_numpy(pixels).to(device, non_blocking=True)
     floats = moved.float().div_(255) if moved.dtype == torch.uint8 else moved
     # Already channels-last in memory: the permutation moves no byte.
     return floats.permute(0, 3, 1, 2)
@@ -213,6 +234,7 @@ class Stimuli:
         return batch
 
 
+@torch.no_grad()
 def apply_transform(component: Component, transform: Any, batch: Batch, pictures: Pictures, rng: ImageRandom) -> Batch:
     """Apply one transform to a batch and check what it returns.
 
@@ -243,6 +265,6 @@ def check_images(component: Component, images: Tensor, shape: torch.Size) -> Non
     """
     if images.shape != shape:
         raise PluginError(f"{component.text} returned {tuple(images.shape)} for images of shape {tuple(shape)}")
-    # NaN fails both comparisons.
-    if not bool(((images >= 0) & (images <= 1)).all()):
+    low, high = images.aminmax()
+    if not (low >= 0 and high <= 1):  # nor NaN
         raise PluginError(f"{component.text} returned pixels outside [0, 1] (or NaN); it must clip its result")

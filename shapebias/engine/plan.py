@@ -12,9 +12,10 @@ from shapebias.errors import DataError
 from shapebias.store import CellRecord, ComponentRecord
 from shapebias.study import Cell, Study
 
-__all__ = ["Task", "Work", "plan", "spread"]
+__all__ = ["Task", "Work", "pixels", "plan", "spread"]
 
 _PART_IMAGES = 2048
+_USUAL_PIXELS = 224 * 224
 _STIMULI_BYTES = 2**30  # the float32 stimuli of one part, kept while several models look at them
 
 
@@ -87,13 +88,14 @@ def _plan_dataset(
     answered = spread(count, study.limit)
     explained = {answered[place] for place in spread(len(answered), study.saliency_limit)}
     work = []
-    size = _part_size(dataset)
+    size = max(1, min(_PART_IMAGES, _STIMULI_BYTES // (4 * 3 * pixels(dataset))))
     for start in range(0, len(answered), size):
-        rows = answered[start : start + size]
+        rows = tuple(answered[start : start + size])
+        rows_explained = tuple(row for row in rows if row in explained)
         tasks = []
         for cell, identity, has in cells:
-            is_prediction = cell.saliency is None and cell.probe is None
-            missing = tuple(row for row in rows if (is_prediction or row in explained) and row not in has)
+            wanted = rows if cell.saliency is None and cell.probe is None else rows_explained
+            missing = tuple(row for row in wanted if row not in has) if has else wanted
             if missing:
                 tasks.append(Task(cell, identity, missing))
         if tasks:
@@ -102,6 +104,10 @@ def _plan_dataset(
     return work
 
 
-def _part_size(dataset: Component) -> int:
-    pixels = int(dataset.settings[0].image.size)
-    return max(1, min(_PART_IMAGES, _STIMULI_BYTES // (4 * pixels)))
+def pixels(dataset: Component) -> int:
+    """Count the pixels of one image of a data set; an image that cannot be read is left for its cells to fail with."""
+    try:
+        height, width, _ = dataset.settings[0].image.shape
+    except Exception:  # noqa: BLE001 - a plugin raises what it likes
+        return _USUAL_PIXELS
+    return max(1, int(height * width))

@@ -17,7 +17,7 @@ from shapebias.catalog import default_catalog
 from shapebias.engine.compute import Computer
 from shapebias.engine.device import Precision, autocast, choose_device, describe_device
 from shapebias.engine.identity import Recorder, changed_cells, current, explain_changes
-from shapebias.engine.plan import Work, plan
+from shapebias.engine.plan import Work, pixels, plan
 from shapebias.engine.session import Memory, Session
 from shapebias.errors import ShapebiasError, StudyError
 from shapebias.store import CellRecord, DatasetPart, Header, Results, Writer
@@ -75,7 +75,7 @@ def run(
             more where the images are smaller.
         chunk: the most images in one forward and backward pass; None takes as many.
         precision: of predictions; attacks and saliency always run in float32.
-        workers: threads that decode images; None takes one a core.
+        workers: threads that decode images; None takes one a core, at most 8.
         replace: compute cells anew that were computed with other files, another seed or other settings.
         progress: called after every batch.
 
@@ -117,9 +117,8 @@ def run(
 
 def images_at_once(study: Study, device: torch.device) -> int:
     """Choose how many images go through a network at once, by the size of the study's largest image."""
-    sizes = [dataset.settings[0].image.shape for dataset in study.datasets if len(dataset.settings)]
-    pixels: int = max((height * width for height, width, _ in sizes), default=224 * 224)
-    return max(1, min(_IMAGES_OF_224.get(device.type, 16) * 224 * 224 // pixels, _MOST_IMAGES))
+    largest = max(pixels(dataset) for dataset in study.datasets)
+    return max(1, min(_IMAGES_OF_224.get(device.type, 16) * 224 * 224 // largest, _MOST_IMAGES))
 
 
 def _settle_changes(writer: Writer, wanted: Iterable[CellRecord], output: str | Path, *, replace: bool) -> None:

@@ -59,7 +59,7 @@ class Session:
         device: where to compute.
         memory: how many images fit into one pass.
         precision: of predictions.
-        workers: decoding threads; None takes one a core.
+        workers: decoding threads; None takes one a core, at most 8.
     """
 
     study: Study
@@ -67,12 +67,18 @@ class Session:
     memory: Memory
     precision: Precision = "float32"
     workers: int | None = None
-    _loaded: dict[tuple[str, str, str], Any] = attrs.field(factory=dict, init=False)
+    _loaded: dict[tuple[object, ...], Any] = attrs.field(factory=dict, init=False)
 
-    def load(self, component: Component) -> Any:
-        """Load what a component stands for, once."""
-        key = (component.kind, component.title, component.canonical)
+    def load(self, component: Component, device: torch.device | None = None) -> Any:
+        """Load what a component stands for, once on each device.
+
+        Args:
+            component: the component.
+            device: where; None is the study's device, a live network may be on another.
+        """
+        place = device or self.device
+        key = (component.kind, component.title, component.canonical, place)
         if key not in self._loaded:
             settings = component.settings
-            self._loaded[key] = settings.load(self.device) if hasattr(settings, "load") else settings
+            self._loaded[key] = settings.load(place) if hasattr(settings, "load") else settings
         return self._loaded[key]
