@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +21,19 @@ from shapebias.engine.device import choose_device
 from shapebias.engine.images import Batch, check_images
 from shapebias.engine.runner import versions
 from shapebias.errors import StudyError, TrainingError
-from shapebias.rng import ImageRandom
 from shapebias.training.data import TrainingData, random_numbers
 from shapebias.training.recipe import Recipe
-from shapebias.training.state import Epoch, Identity, Trained, load_state, read_trained, save_state, state_file
+from shapebias.training.state import (
+    Epoch,
+    Identity,
+    Trained,
+    load_state,
+    read_recipe,
+    read_trained,
+    save_state,
+    state_file,
+)
+from shapebias.training.steps import make_optimiser, make_schedule, seeded
 
 __all__ = ["Progress", "Trainer", "train"]
 
@@ -153,8 +162,8 @@ class Trainer:
                 f"model: {recipe.model.text} has {outputs} outputs and {recipe.dataset.text} {len(classes)} classes; "
                 f"give num_classes={len(classes)}"
             )
-        optimiser = _optimiser(recipe, classifier.module.parameters())
-        schedule = _schedule(recipe, optimiser, recipe.epochs * data.steps)
+        optimiser = make_optimiser(recipe, classifier.module.parameters())
+        schedule = make_schedule(recipe, optimiser, recipe.epochs * data.steps)
         trainer = cls(recipe, data, classifier, optimiser, schedule, None, progress)
         if recipe.match is not None:
             trainer.target = trainer.accuracy_of(recipe.match)
@@ -169,7 +178,7 @@ class Trainer:
     def epoch(self) -> None:
         """Train on every image once, then validate."""
         number = len(self.history)
-        with _seeded(self.recipe.seed, number, self.data.device):
+        with seeded(self.recipe.seed, number, self.data.device):
             loss = self._train(number)
         self.history.append(self._validate(loss))
         if self._best():
@@ -182,7 +191,10 @@ class Trainer:
         total = torch.zeros((), device=self.data.device)
         done = 0
         for step, batch in enumerate(self.data.batches(epoch)):
-            images = self._adversarial(batch, epoch, epoch + (step + 1) / self.data.steps)
+            images = batch.images
+            if self.recipe.attack is not None:
+                attack = _of_training(self.recipe.attack, self._warmth(epoch + (step + 1) / self.data.steps))
+                images = self._attacked(attack, batch, epoch)
             with self._autocast():
                 loss = functional.cross_entropy(self.classifier(images), batch.labels)
             self.optimiser.zero_grad()
@@ -200,17 +212,17 @@ class Trainer:
             )
         return mean
 
-    def _adversarial(self, batch: Batch, epoch: int, progress: float) -> Tensor:
-        """Attack the network as it is in use, in eval mode: batch normalisation keeps to its running statistics."""
-        attack = self.recipe.attack
-        if attack is None:
-            return batch.images
-        share = min(1.0, progress / self.recipe.eps_warmup) if self.recipe.eps_warmup else 1.0
-        settings = _of_training(attack.settings, share)
-        return self._attacked(attack, settings, batch, random_numbers(self.recipe, attack.name, 0, batch).epoch(epoch))
+    def _warmth(self, epochs: float) -> float:
+        """Return the share of the attack's radius after some epochs."""
+        return min(1.0, epochs / self.recipe.eps_warmup) if self.recipe.eps_warmup else 1.0
 
-    def _attacked(self, attack: Component, settings: Any, batch: Batch, rng: ImageRandom) -> Tensor:
+    def _attacked(self, attack: Component, batch: Batch, epoch: int | None = None) -> Tensor:
+        """Attack the network as it is in use, in eval mode: batch normalisation keeps to its running statistics."""
+        settings = attack.settings
         run = settings.load(self.data.device) if hasattr(settings, "load") else settings
+        rng = random_numbers(self.recipe, attack.name, 0, batch)
+        if epoch is not None:
+            rng = rng.epoch(epoch)
         with self.classifier.evaluating(), self._autocast():
             images: Tensor = run(self.classifier, batch.images, batch.labels, rng).detach()
         check_images(attack, images, batch.images.shape)
@@ -224,8 +236,7 @@ class Trainer:
             clean += self._right(batch.images, batch)
             count += len(batch.ids)
             if attack is not None:
-                rng = random_numbers(self.recipe, attack.name, 0, batch)
-                robust += self._right(self._attacked(attack, attack.settings, batch, rng), batch)
+                robust += self._right(self._attacked(attack, batch), batch)
         return Epoch(loss, clean / count, None if attack is None else robust / count)
 
     def _right(self, images: Tensor, batch: Batch, classifier: Classifier | None = None) -> int:
@@ -238,11 +249,16 @@ class Trainer:
         """Measure the clean accuracy of another network on the validation images.
 
         Raises:
-            StudyError: it is for other classes.
+            StudyError: it is for other classes, or was trained on some of these images.
         """
         other = load_checkpoint(checkpoint, self.data.device)
         if other.classes != self.classifier.classes:
             raise StudyError(f"match: {checkpoint} is for other classes than {self.recipe.dataset.text}")
+        if not self.recipe.holds_out_the_same_as(read_recipe(checkpoint)):
+            raise StudyError(
+                f"match: {checkpoint} was trained on other images than this recipe holds out; give both the same "
+                "dataset, validation and seed, or a validation data set of its own"
+            )
         batches = list(self.data.validating())
         right = sum(self._right(batch.images, batch, other) for batch in batches)
         return right / sum(len(batch.ids) for batch in batches)
@@ -298,42 +314,16 @@ class Trainer:
         save_checkpoint(output, self.classifier, model.settings, model.name, said)
 
 
-def _of_training(settings: Any, share: float) -> Any:
-    """Take an attack's settings for training: part of its radius, and no image left alone."""
+def _of_training(attack: Component, share: float) -> Component:
+    """Change an attack's settings for training: part of its radius, and no image left alone."""
+    settings = attack.settings
     changed: dict[str, Any] = {"until_fooled": False} if hasattr(settings, "until_fooled") else {}
     if share < 1:
         eps = settings.eps
         changed["eps"] = tuple(share * radius for radius in eps) if isinstance(eps, tuple) else share * eps
-    return attrs.evolve(settings, **changed)
+    return attrs.evolve(attack, settings=attrs.evolve(settings, **changed))
 
 
 def _outputs(classifier: Classifier, batch: Batch) -> int:
     with classifier.evaluating(), torch.no_grad():
         return classifier(batch.images[:1]).shape[1]
-
-
-def _optimiser(recipe: Recipe, parameters: Iterator[torch.nn.Parameter]) -> torch.optim.Optimizer:
-    if recipe.optimiser == "adamw":
-        return torch.optim.AdamW(parameters, recipe.lr, weight_decay=recipe.weight_decay)
-    return torch.optim.SGD(
-        parameters, recipe.lr, recipe.momentum, weight_decay=recipe.weight_decay, nesterov=recipe.momentum > 0
-    )
-
-
-def _schedule(recipe: Recipe, optimiser: torch.optim.Optimizer, steps: int) -> torch.optim.lr_scheduler.LRScheduler:
-    match recipe.schedule:
-        case "one-cycle":
-            return torch.optim.lr_scheduler.OneCycleLR(optimiser, recipe.lr, total_steps=steps, cycle_momentum=False)
-        case "cosine":
-            return torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, steps)
-        case "constant":
-            return torch.optim.lr_scheduler.ConstantLR(optimiser, factor=1)
-
-
-@contextlib.contextmanager
-def _seeded(seed: int, epoch: int, device: torch.device) -> Iterator[None]:
-    """Make what networks draw themselves, such as dropout, depend on seed and epoch; global generators stay."""
-    with torch.random.fork_rng([device] if device.type == "cuda" else []):
-        numbers = ImageRandom.for_images(seed, "network", 0, [""]).epoch(epoch)
-        torch.manual_seed(int(numbers.integers("seed", 0, (), high=2**31)))
-        yield

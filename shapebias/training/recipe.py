@@ -119,7 +119,7 @@ class Recipe:
     validation_attack: Component | None = _one("attack", default=None)
     keep: Keep = param("the epoch that is kept, by validation accuracy", default="best")
     match: Path | None = param("stop at the clean validation accuracy of this checkpoint", default=None)
-    seed: int = param("of order, split, augmentation and attack", default=0, ge=0)
+    seed: int = param("of order, split, augmentation and attack", default=0, ge=0, lt=2**63)
     precision: Precision = param("of convolutions and products", default="float32")
 
     def __attrs_post_init__(self) -> None:
@@ -148,6 +148,12 @@ class Recipe:
         }
         named |= {f"transforms[{place}]": transform for place, transform in enumerate(self.transforms)}
         return {name: value for name, value in named.items() if isinstance(value, Component)}
+
+    def holds_out_the_same_as(self, other: Recipe) -> bool:
+        """Tell whether no validation image of this recipe is a training image of the other."""
+        if isinstance(self.validation, Component):
+            return self.validation != other.dataset
+        return (self.dataset, self.validation, self.seed) == (other.dataset, other.validation, other.seed)
 
     @classmethod
     def from_toml(cls, text: str, name: str = "recipe") -> Recipe:

@@ -13,11 +13,11 @@ import torch
 
 from shapebias.checkpoints import read_metadata
 from shapebias.engine.identity import fingerprints
-from shapebias.errors import ShapebiasError, TrainingError, WeightsError
+from shapebias.errors import ShapebiasError, StudyError, TrainingError, WeightsError
 from shapebias.files import sha256, write_atomically
 from shapebias.training.recipe import Recipe
 
-__all__ = ["Epoch", "Identity", "Trained", "load_state", "read_trained", "save_state", "state_file"]
+__all__ = ["Epoch", "Identity", "Trained", "load_state", "read_recipe", "read_trained", "save_state", "state_file"]
 
 
 @attrs.frozen
@@ -126,6 +126,18 @@ def read_trained(path: Path, identity: Identity) -> Trained | None:
     identity.check(found, path)
     history = tuple(Epoch(**epoch) for epoch in json.loads(found["history"]))
     return Trained(path, history, int(found["kept"]), resumed=len(history))
+
+
+def read_recipe(path: Path) -> Recipe:
+    """Read the recipe that a checkpoint was trained by.
+
+    Raises:
+        WeightsError: it is no checkpoint of a training.
+    """
+    try:
+        return Recipe.from_toml(read_metadata(path)["recipe"])
+    except (KeyError, StudyError) as error:
+        raise WeightsError(f"{path} does not say by which recipe it was trained; train it with shapebias") from error
 
 
 def state_file(output: Path) -> Path:

@@ -239,7 +239,8 @@ def test_the_best_epoch_is_chosen_by_validation_images_alone(trained, attack):
     assert same(weights(part), weights(best))
 
 
-def test_an_accuracy_matched_training_stops_as_soon_as_it_is_as_good(trained):
+def test_an_accuracy_matched_training_stops_as_soon_as_it_is_as_good(trained, monkeypatch):
+    monkeypatch.setattr("shapebias.training.loop.read_recipe", lambda _: small())  # no plugin names these images
     weak = trained(small(lr=1e-4, epochs=1, attack="fgsm"))
     target = weak.history[-1].clean
     full = trained(small(epochs=4, keep="last"))
@@ -249,7 +250,22 @@ def test_an_accuracy_matched_training_stops_as_soon_as_it_is_as_good(trained):
     assert matched.history == full.history[:stop]
 
 
-def test_an_accuracy_that_is_never_reached_takes_every_epoch(trained):
+def test_a_network_that_was_trained_on_these_validation_images_is_not_matched(trained):
+    drawn = {"model": "cnn:num_classes=8,width=4,depth=2", "dataset": "stimuli:images=112,size=16", "epochs": 1}
+    other = trained(Recipe(**drawn, seed=1))
+    for changes in (
+        {"seed": 0},
+        {"seed": 1, "validation": 0.2},
+        {"validation": drawn["dataset"], "dataset": "stimuli:images=56,size=16"},
+    ):
+        with pytest.raises(StudyError, match=r"match: .* was trained on other images than this recipe holds out"):
+            trained(Recipe(**drawn | changes, match=other.file))
+    assert trained(Recipe(**drawn, seed=1, match=other.file)).kept == 1
+    assert trained(Recipe(**drawn, validation="stimuli:images=56,size=16,seed=5", match=other.file)).kept == 1
+
+
+def test_an_accuracy_that_is_never_reached_takes_every_epoch(trained, monkeypatch):
+    monkeypatch.setattr("shapebias.training.loop.read_recipe", lambda _: small())
     good = trained(small(epochs=6))
     assert good.validation.clean > 0.8
     matched = trained(small(lr=1e-9, epochs=2, match=good.file))

@@ -1,0 +1,42 @@
+"""What moves the parameters: the optimiser, its learning rate, and the random numbers that networks draw themselves."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+
+import torch
+from torch.optim.lr_scheduler import ConstantLR, CosineAnnealingLR, LRScheduler, OneCycleLR
+
+from shapebias.rng import ImageRandom
+from shapebias.training.recipe import Recipe
+
+__all__ = ["make_optimiser", "make_schedule", "seeded"]
+
+
+def make_optimiser(recipe: Recipe, parameters: Iterator[torch.nn.Parameter]) -> torch.optim.Optimizer:
+    """Make the optimiser of a recipe."""
+    if recipe.optimiser == "adamw":
+        return torch.optim.AdamW(parameters, recipe.lr, weight_decay=recipe.weight_decay)
+    nesterov = recipe.momentum > 0
+    return torch.optim.SGD(parameters, recipe.lr, recipe.momentum, weight_decay=recipe.weight_decay, nesterov=nesterov)
+
+
+def make_schedule(recipe: Recipe, optimiser: torch.optim.Optimizer, steps: int) -> LRScheduler:
+    """Make the schedule of the learning rate over all steps of a training."""
+    match recipe.schedule:
+        case "one-cycle":
+            return OneCycleLR(optimiser, recipe.lr, total_steps=steps, cycle_momentum=False)
+        case "cosine":
+            return CosineAnnealingLR(optimiser, steps)
+        case "constant":
+            return ConstantLR(optimiser, factor=1)
+
+
+@contextlib.contextmanager
+def seeded(seed: int, epoch: int, device: torch.device) -> Iterator[None]:
+    """Make what networks draw themselves, such as dropout, depend on seed and epoch; global generators stay."""
+    with torch.random.fork_rng([device] if device.type == "cuda" else []):
+        numbers = ImageRandom.for_images(seed, "network", 0, [""]).epoch(epoch)
+        torch.manual_seed(int(numbers.integers("seed", 0, (), high=2**31)))
+        yield
