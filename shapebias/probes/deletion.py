@@ -5,9 +5,10 @@ from __future__ import annotations
 import attrs
 from torch import Tensor
 
+from shapebias.baselines import Baseline, blank
 from shapebias.classifier import Classifier
 from shapebias.params import param
-from shapebias.probes._curves import Baseline, blank, probability_curve
+from shapebias.probes._curves import probability_curve
 from shapebias.rng import ImageRandom
 
 __all__ = ["Deletion"]

@@ -10,12 +10,11 @@ from hypothesis import strategies as st
 from scipy.integrate import trapezoid
 from scipy.special import expit
 from torch import nn
-from torch.nn import functional
 
+from shapebias.baselines import blank
 from shapebias.classifier import Classifier
 from shapebias.errors import SpellingError
 from shapebias.labels import LabelMapping
-from shapebias.probes._curves import blank
 from shapebias.probes.deletion import Deletion
 from shapebias.probes.insertion import Insertion
 
@@ -166,30 +165,6 @@ def test_the_true_map_of_a_linear_model_has_the_best_area_of_all(seed):
         for other in (random_maps, -true_maps):
             worse = probe(36, "zero")(model, images, targets, other, rng=None)["auc"]
             assert (sign * (best["auc"] - worse) > 0).all()
-
-
-# What stands for absent pixels.
-
-
-def test_the_mean_is_zero_after_normalisation():
-    model = Classifier(Watched(), mean=(0.1, 0.2, 0.3), std=(0.5, 0.5, 0.5))
-    empty = blank(model, batch()[0], "mean")
-    assert empty.shape == (3, 3, 7, 9)
-    model.logits(empty)
-    assert torch.equal(model.module.seen[0], torch.zeros(3, 3, 7, 9))
-
-
-def test_zero_is_black():
-    assert torch.equal(blank(classifier(), batch()[0], "zero"), torch.zeros(3, 3, 7, 9))
-
-
-def test_the_blur_is_a_gaussian_of_eleven_pixels():
-    images = batch(height=15, width=17)[0]
-    distances = torch.arange(-5.0, 6.0)
-    weights = torch.exp(-(distances**2) / (2 * 5**2))
-    kernel = torch.outer(weights, weights) / weights.sum() ** 2
-    inside = functional.conv2d(images, kernel.expand(3, 1, 11, 11), groups=3)
-    torch.testing.assert_close(blank(classifier(), images, "blur")[..., 5:-5, 5:-5], inside)
 
 
 @pytest.mark.parametrize("probe", PROBES)
