@@ -4,7 +4,7 @@ A study runs models over images whose texture or shape has been destroyed, and k
 
     import shapebias as sb
 
-    study = sb.Study("stimuli:cue=conflict", "timm:resnet18", ["clean", "saturate:p=8", "patch-shuffle:k=4"])
+    study = sb.Study("cue-conflict:PATH", "timm:resnet50", ["clean", "saturate:p=8", "patch-shuffle:k=4"])
     results = sb.run(study, "run.h5")
     results.metric("shape-bias")
 

@@ -192,9 +192,9 @@ class Study:
     Raises:
         StudyError: something is missing or there twice.
 
-    >>> study = Study("stimuli:cue=conflict", "timm:resnet18", ["clean", "saturate:p=8"])
+    >>> study = Study("cue-conflict:PATH", "timm:resnet50", ["clean", "saturate:p=8"])
     >>> [cell.title for cell in study.cells()]
-    ['stimuli:cue=conflict | timm:resnet18 | clean', 'stimuli:cue=conflict | timm:resnet18 | saturate:p=8']
+    ['cue-conflict:PATH | timm:resnet50 | clean', 'cue-conflict:PATH | timm:resnet50 | saturate:p=8']
     """
 
     datasets: tuple[Component, ...] = attrs.field(converter=_datasets)

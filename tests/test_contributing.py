@@ -19,7 +19,7 @@ def test_the_plugin_of_the_recipe_runs(tmp_path):
     (tmp_path / "my_plugins").mkdir()
     (tmp_path / "my_plugins" / "posterize.py").write_text(code)
     show, run = re.findall(r"^\$ shapebias (.*)$", PAGE, re.MULTILINE)
-    run = run.replace("stimuli:cue=conflict", "stimuli:images=8,size=32").replace("timm:resnet18", "cnn:8,width=4")
+    run = run.replace("stimuli:cue=conflict", "stimuli:images=8,size=32").replace("cnn:num_classes=8", "cnn:8,width=4")
     for arguments in (show, run):
         command = [sys.executable, "-m", "shapebias", *arguments.split()]
         done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)

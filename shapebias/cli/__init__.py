@@ -51,9 +51,9 @@ class _Commands(click.Group):
     cls=_Commands,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog=examples(
-        "shapebias run -d stimuli:cue=conflict -m timm:resnet18 -t saturate:p=8 -o run.h5",
+        "shapebias run -d cue-conflict:PATH -m timm:resnet50 -t saturate:p=8 -o run.h5",
         "shapebias results run.h5",
-        "shapebias show transform saturate",
+        "shapebias show saturate",
     ),
 )
 @click.version_option(package_name="shapebias")
@@ -68,7 +68,8 @@ class _Commands(click.Group):
 @click.option("-v", "--verbose", is_flag=True, help="Show log messages, and the traceback of an error.")
 def main(folders: tuple[str, ...], verbose: bool) -> None:  # noqa: FBT001 - click passes by keyword
     """Does this image classifier look at shape or at texture?"""
-    logging.basicConfig(level=logging.INFO if verbose else logging.WARNING, format="%(name)s: %(message)s")
+    if verbose:  # otherwise Python's own way: a second handler would repeat what libraries with one have said
+        logging.basicConfig(level=logging.INFO, format="%(name)s: %(message)s")
     if folders:
         # The environment, because worker processes inherit it.
         there = os.environ.get("SHAPEBIAS_PLUGINS_DIR", "")

@@ -14,9 +14,12 @@ __all__ = ["command"]
     "list",
     epilog=examples("shapebias list", "shapebias list transforms"),
 )
-@click.argument("kind", type=KIND, required=False)
+@click.argument("kind", metavar="[KIND]", type=KIND, required=False)
 def command(kind: Kind | None) -> None:
-    """List what there is: all kinds of things, or those of one KIND."""
+    """List what there is, of every kind or of one KIND.
+
+    The kinds are model, dataset, transform, attack, saliency, probe and metric.
+    """
     catalog = working_catalog()
     entries = sorted(catalog, key=lambda entry: (entry.spec.name, entry.plugin.provider))
     rows = [

@@ -13,7 +13,10 @@ __all__ = ["command"]
 @click.argument("files", metavar="RUN.h5...", nargs=-1, required=True)
 @click.option("-o", "--output", metavar="RUN.h5", required=True, help="The joined file, which does not exist yet.")
 def command(files: tuple[str, ...], output: str) -> None:
-    """Join results files into one; cells that are in several must agree."""
+    """Join results files into one.
+
+    Cells that are in several must agree.
+    """
     from shapebias.store import merge
 
     merge(files, output)

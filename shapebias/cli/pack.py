@@ -13,9 +13,10 @@ __all__ = ["command"]
 @click.argument("file", metavar="RUN.h5")
 @click.option("--force", is_flag=True, help="Also where the result is larger than 1 GB.")
 def command(file: str, force: bool) -> None:  # noqa: FBT001 - click passes by keyword
-    """Put the finished parts of a run, which are in RUN.h5.parts, into the one file RUN.h5.
+    """Put the finished parts of a run into its one file.
 
-    A run does so itself when it ends; this is for one that was killed, and for large results.
+    They are in RUN.h5.parts.  A run does so itself when it ends; this is for one that was killed, and for large
+    results.
     """
     from shapebias.store import pack
 

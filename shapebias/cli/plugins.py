@@ -26,7 +26,7 @@ __all__ = ["command"]
     help="Import also what the plugins name, which takes longer, and show the traceback of each problem.",
 )
 def command(thorough: bool) -> None:  # noqa: FBT001 - click passes by keyword
-    """List the plugins that were found, and the problems that they have.
+    """List the plugins that were found, and their problems.
 
     A problem is a line on stderr; with SHAPEBIAS_STRICT=1 in the environment it is an error of every command.
     """

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from shapebias.cli._failures import echo_failures
 from shapebias.cli._output import echo_table, examples, working_catalog
 from shapebias.grammar import spell_scalar
 
@@ -38,17 +39,21 @@ _SHAPE_BIAS = {
     ),
 )
 @click.argument("file", metavar="RUN.h5")
-@click.argument("metric", required=False)
+@click.argument("metric", metavar="[METRIC]", required=False)
 @click.option("--csv", "form", flag_value="csv", help="Write CSV: every column, unrounded.")
 @click.option("--json", "form", flag_value="json", help="Write JSON: every column, unrounded.")
 def command(file: str, metric: str | None, form: str | None) -> None:
-    """Show a METRIC of a results file, or else an overview: accuracy, and shape bias where cues conflict."""
+    """Show the numbers of a results file: a METRIC, or an overview.
+
+    The overview has accuracy, shape bias where cues conflict, and what failed.
+    """
     from shapebias.store import open_store
 
     working_catalog()
     with open_store(file) as results:
         if form is None and metric is None:
             echo_overview(results)
+            echo_failures(results.failures)
             return
         table = results.metric(metric) if metric else overview(results)
     if form == "csv":

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import itertools
-import re
-import textwrap
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import attrs
 import click
 
+from shapebias.cli._failures import echo_failures
 from shapebias.cli._output import examples, working_catalog
 from shapebias.cli._progress import progress_bar
 from shapebias.study import Study, read_toml
 
 if TYPE_CHECKING:
-    from shapebias.store import Results
+    from shapebias.store import Failure, Results
 
 __all__ = ["command"]
 
@@ -31,8 +29,8 @@ def _several(short: str, name: str, dest: str, help: str) -> Callable[[Any], Any
 @click.command(
     "run",
     epilog=examples(
-        "shapebias run -d stimuli:cue=conflict -m timm:resnet18 -t saturate:p=8 -o run.h5",
-        "shapebias run -d stimuli -m timm:resnet18 -a pgd:eps=1/255,2/255 -s smoothgrad --limit 64 -o run.h5",
+        "shapebias run -d cue-conflict:PATH -m timm:resnet50 -t saturate:p=8 -o run.h5",
+        "shapebias run -d stimuli -m cnn:num_classes=8 -a pgd:eps=1/255,2/255 -s smoothgrad --limit 64 -o run.h5",
         "shapebias run study.toml --device cuda --batch-size 128 -o run.h5",
     ),
 )
@@ -84,11 +82,12 @@ def command(
     quiet: bool,  # noqa: FBT001
     **options: Any,
 ) -> None:
-    """Run every data set with every model under every condition, and keep the answers.
+    """Run models on data sets under conditions, and keep every answer.
 
-    What to run is in a study file, in options, or in both: options add to the lists of the file and override its single
-    values.  The images as they are, 'clean', are the first condition, unless the file lists its own or --no-clean is
-    given.  Run the same command again to continue.  The exit status is 1 if a cell failed.
+    Each data set meets each model under each condition.  What to run is in a study file, in options, or in both:
+    options add to the lists of the file and override its single values.  The images as they are, 'clean', are the first
+    condition, unless the file lists its own or --no-clean is given.  Run the same command again to continue.  The exit
+    status is 1 if a cell of this study failed.
     """
     if study_file is None and not (options["datasets"] and options["models"]):
         raise click.UsageError("name a data set with -d and a model with -m, or give a study file", ctx)
@@ -108,8 +107,9 @@ def command(
         ctx.exit(130)  # 128 + SIGINT, as shells have it
     if not quiet:
         _echo_summary(results, output)
-    _echo_failures(results)
-    ctx.exit(1 if results.failures else 0)
+    failures = _of_study(study, results.failures)
+    echo_failures(failures)
+    ctx.exit(1 if failures else 0)
 
 
 def _study(study_file: Path | None, options: Mapping[str, Any], conditions: Sequence[str], *, no_clean: bool) -> Study:
@@ -127,26 +127,21 @@ def _study(study_file: Path | None, options: Mapping[str, Any], conditions: Sequ
     return Study.from_mapping(content, name)
 
 
+def _of_study(study: Study, failures: Iterable[Failure]) -> list[Failure]:
+    """Keep the failures of this study: the file may have others, of a study that was run before."""
+    asked = {
+        tuple(part and part.canonical for part in (cell.dataset, cell.model, cell.condition, cell.saliency, cell.probe))
+        for cell in study.cells()
+    }
+    return [
+        failure
+        for failure in failures
+        if tuple(part and part.canonical for part in failure.record.components().values()) in asked
+    ]
+
+
 def _echo_summary(results: Results, output: str) -> None:
     from shapebias.cli.results import echo_overview
 
     echo_overview(results)
     click.echo(f"\nResults are in {output}; see 'shapebias results {output}'.")
-
-
-def _echo_failures(results: Results) -> None:
-    """Write which cells failed, those of one reason together, and the reason below them."""
-    by_reason: dict[str, list[str]] = {}
-    for failure in results.failures:
-        by_reason.setdefault(_reason(failure.error), []).append(failure.record.title)
-    for reason, titles in by_reason.items():
-        click.echo("\n".join(f"Failed: {title}" for title in titles), err=True)
-        click.echo(textwrap.indent(reason, "  "), err=True)
-
-
-def _reason(error: str) -> str:
-    """Pick out of a traceback what the exception says: the lines after its last frame and the code shown there."""
-    lines = error.strip().splitlines()
-    last_frame = max((place for place, line in enumerate(lines) if line.startswith('  File "')), default=-1)
-    message = list(itertools.dropwhile(lambda line: line.startswith(" "), lines[last_frame + 1 :])) or lines[-1:]
-    return re.sub(r"^[\w.]+\.(?=\w+:)", "", "\n".join(message))

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from typing import cast
 
 import attrs
 import click
 
-from shapebias.catalog import Entry
+from shapebias.catalog import Catalog, Entry
 from shapebias.cli._output import KIND, echo_table, examples, working_catalog
 from shapebias.params import Parameter, describe
-from shapebias.specs import Kind, Spec
+from shapebias.specs import KINDS, Kind, Spec
 
 __all__ = ["command", "example"]
 
@@ -19,15 +20,33 @@ _OPTIONS = {"model": "-m", "dataset": "-d", "transform": "-t", "attack": "-a", "
 
 @click.command(
     "show",
-    epilog=examples("shapebias show transform saturate", "shapebias show attack pgd"),
+    epilog=examples("shapebias show saturate", "shapebias show model torchvision"),
 )
-@click.argument("kind", type=KIND)
-@click.argument("name")
-def command(kind: Kind, name: str) -> None:
-    """Show what the thing called NAME does, its parameters and where it comes from."""
-    entry = working_catalog().find(kind, name)
+@click.argument("words", metavar="[KIND] NAME", nargs=-1, required=True)
+@click.pass_context
+def command(ctx: click.Context, /, words: tuple[str, ...]) -> None:
+    """Show what NAME does, its parameters and who provides it.
+
+    The kinds are model, dataset, transform, attack, saliency, probe and metric; without one, everything of that NAME is
+    shown.
+    """
+    *kinds, name = words
+    if len(kinds) > 1:
+        raise click.UsageError("give one NAME, perhaps with its KIND before it", ctx)
+    for place, entry in enumerate(_find(working_catalog(), [cast(Kind, KIND(kind)) for kind in kinds], name)):
+        click.echo("\n" * (place > 0), nl=False)
+        _echo(entry)
+
+
+def _find(catalog: Catalog, kinds: Sequence[Kind], name: str) -> list[Entry]:
+    """Find the thing of this kind, or of whatever kinds have one of this name."""
+    found = [] if kinds else [entry for entry in catalog if entry.spec.name == name]
+    return found or [catalog.find(kinds or KINDS, name)]
+
+
+def _echo(entry: Entry) -> None:
     parameters = describe(entry.spec.load())
-    click.echo(f"{kind} {entry.spec.name}: {entry.spec.summary}\n")
+    click.echo(f"{entry.spec.kind} {entry.spec.name}: {entry.spec.summary}\n")
     if parameters:
         columns = [
             field.name for field in attrs.fields(Parameter) if field.name == "name" or _used(parameters, field.name)

@@ -87,10 +87,11 @@ def command(
     quiet: bool,  # noqa: FBT001
     **options: Any,
 ) -> None:
-    """Train a network: standard, adversarial with --attack, accuracy-matched with --match.
+    """Train a network: standard, adversarial or accuracy-matched.
 
-    What to train is in a recipe file, in options, or in both: options replace the file's values.  The checkpoint says
-    itself what network it is: name it checkpoint:FILE in a study.  Run the same command again to continue after a kill.
+    It is adversarial with --attack, accuracy-matched with --match.  What to train is in a recipe file, in options, or
+    in both: options replace the file's values.  The checkpoint says itself what network it is: name it checkpoint:FILE
+    in a study.  Run the same command again to continue after a kill.
     """
     if recipe_file is None and not (options["model"] and options["dataset"]):
         raise click.UsageError("name a model with -m and a data set with -d, or give a recipe file", ctx)

@@ -13,7 +13,10 @@ __all__ = ["command"]
 @click.argument("file", metavar="RUN.h5")
 @click.pass_context
 def command(ctx: click.Context, /, file: str) -> None:
-    """Check every checksum and reference in a results file; the exit status is 1 if anything is wrong."""
+    """Check every checksum and reference in a results file.
+
+    The exit status is 1 if anything is wrong.
+    """
     from shapebias.store import verify
 
     problems = verify(file)

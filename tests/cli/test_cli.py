@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import shutil
 import subprocess
@@ -12,6 +13,7 @@ import pytest
 
 from shapebias import engine
 from shapebias.cli import COMMANDS, main
+from shapebias.specs import KINDS
 from shapebias.store import open_store
 from shapebias.training import loop
 from shapebias.training.state import Epoch, Trained
@@ -45,6 +47,15 @@ def test_help_lists_every_command_in_the_order_of_the_work(cli):
     text = cli("--help").stdout
     listed = [line.split()[0] for line in text.partition("Commands:\n")[2].splitlines() if line.startswith("  ")]
     assert listed[: len(COMMANDS)] == list(COMMANDS)
+
+
+def test_help_of_all_commands_has_whole_sentences(cli):
+    assert "..." not in cli("--help").stdout.replace("COMMAND [ARGS]...", "")
+
+
+@pytest.mark.parametrize("name", ["list", "show"])
+def test_help_names_every_kind(cli, name):
+    assert set(KINDS) <= set(re.findall(r"\w+", cli(name, "--help").stdout))
 
 
 def test_without_arguments_it_shows_the_help(cli):

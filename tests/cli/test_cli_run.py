@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from shapebias import engine
-from shapebias.cli.run import _reason
+from shapebias.cli._failures import reason
 from shapebias.errors import LabelError, listed
 from shapebias.store import open_store
 
@@ -218,6 +218,15 @@ def test_failed_cells_stand_above_their_reason_and_the_rest_goes_on_with_status_
     ]
     assert "write a mapping file" in lines[-1]
     assert cli("results", "run.h5", "accuracy:top=1", "--csv").stdout.count("\n") == 3
+    assert cli("results", "run.h5").stderr == result.stderr
+
+
+def test_failures_of_another_study_in_the_same_file_are_not_this_ones(cli):
+    arguments = ["run", "-d", DATASET, "--limit", 8, "-o", "run.h5", "-m"]
+    assert cli(*arguments, "narrow=cnn:num_classes=5,width=4").exit_code == 1
+    result = cli(*arguments, SMALL)
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert "LabelError" in cli("results", "run.h5").stderr
 
 
 def test_the_reason_of_a_failure_is_what_its_exception_says():
@@ -229,6 +238,6 @@ def test_the_reason_of_a_failure_is_what_its_exception_says():
 
     with pytest.raises(LabelError) as caught:
         fail()
-    assert _reason("".join(traceback.format_exception(caught.value))) == (
+    assert reason("".join(traceback.format_exception(caught.value))) == (
         "LabelError: 5 outputs and 8 classes\n  write a mapping"
     )

@@ -60,6 +60,29 @@ def test_the_example_is_a_spelling_of_the_thing(kind, name):
     assert all(placeholder in text for placeholder in placeholders)
 
 
+def test_a_name_alone_shows_everything_of_that_name(cli):
+    assert cli("show", "saturate").stdout == cli("show", "transforms", "saturate").stdout
+    assert cli("show", "torchvision").stdout == "\n".join(
+        cli("show", kind, "torchvision").stdout for kind in ("dataset", "model")
+    )
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["satruate"], "did you mean 'saturate'?"),
+        (["transfrom", "saturate"], "'transfrom' is not one of 'model'"),
+        (["attack", "saturate"], "'saturate' is of the kind transform"),
+        (["transform", "saturate", "grayscale"], "give one NAME"),
+        ([], "Missing argument"),
+    ],
+)
+def test_what_cannot_be_shown_is_status_2_and_says_why(cli, words, message):
+    result = cli("show", *words)
+    assert result.exit_code == 2
+    assert message in result.stderr
+
+
 def test_a_target_that_does_not_import_is_an_error_and_says_what_to_do(cli, plugins_dir):
     (plugins_dir / "lost.py").write_text(
         "from shapebias import TransformSpec, hookimpl\n"
