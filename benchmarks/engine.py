@@ -20,6 +20,7 @@ import torch
 
 import shapebias as sb
 from shapebias.catalog import default_catalog
+from shapebias.engine.plan import spread
 from shapebias.labels import match_labels
 from shapebias.rng import ImageRandom
 
@@ -46,7 +47,7 @@ def hand_written(study: sb.Study, device: str) -> tuple[object, ...]:
     """Prepare what the loop works on: network, pixels, ids."""
     dataset, place = study.datasets[0].settings, torch.device(device)
     network = study.models[0].settings.load(place)
-    samples = [dataset[index] for index in range(study.limit or len(dataset))]
+    samples = [dataset[index] for index in spread(len(dataset), study.limit)]
     pixels = torch.stack([torch.from_numpy(sample.image) for sample in samples]).permute(0, 3, 1, 2)
     groups = match_labels(network.classes, 1000, dataset.classes)
     network = sb.Classifier(network.module, network.mean, network.std, network.input_size, mapping=groups)

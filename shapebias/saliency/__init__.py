@@ -12,7 +12,7 @@ __all__ = ["shapebias_saliency"]
 
 @hookimpl
 def shapebias_saliency() -> Iterator[SaliencySpec]:
-    """Yield the gradient maps of the original study."""
+    """Yield the methods and controls; docs/saliency.md defines each."""
     yield SaliencySpec(
         "gradient",
         "shapebias.saliency.gradient:Gradient",
@@ -27,4 +27,28 @@ def shapebias_saliency() -> Iterator[SaliencySpec]:
             "Smilkov et al. 2017, SmoothGrad: removing noise by adding noise",
             "Hooker et al. 2019, A benchmark for interpretability methods in deep neural networks",
         ),
+    )
+    yield SaliencySpec(
+        "input-x-gradient",
+        "shapebias.saliency.input_x_gradient:InputXGradient",
+        summary="each pixel times the gradient there",
+        references="Shrikumar et al. 2016, Not just a black box",
+    )
+    yield SaliencySpec(
+        "integrated-gradients",
+        "shapebias.saliency.integrated_gradients:IntegratedGradients",
+        summary="gradient along the way from a baseline to the image, which adds up to what the image adds",
+        references="Sundararajan et al. 2017, Axiomatic attribution for deep networks",
+    )
+    yield SaliencySpec(
+        "random",
+        "shapebias.saliency.random:Random",
+        summary="a control: a map of noise",
+        references="Hooker et al. 2019, A benchmark for interpretability methods in deep neural networks",
+    )
+    yield SaliencySpec(
+        "edge-detector",
+        "shapebias.saliency.edge_detector:EdgeDetector",
+        summary="a control: where brightness changes, whatever the model",
+        references="Adebayo et al. 2018, Sanity checks for saliency maps",
     )

@@ -9,9 +9,10 @@ import torch
 from torch import Tensor
 
 from shapebias.classifier import Classifier
-from shapebias.objectives import Objective, Reduction, pixel_gradient, reduce_channels
+from shapebias.objectives import Objective, Reduction, reduce_channels
 from shapebias.params import param
 from shapebias.rng import ImageRandom
+from shapebias.saliency._copies import chunks, gradient_of_copies
 
 __all__ = ["SmoothGrad"]
 
@@ -47,20 +48,11 @@ class SmoothGrad:
 
     def __call__(self, model: Classifier, images: Tensor, targets: Tensor, rng: ImageRandom) -> Tensor:
         """Return maps (N, H, W) of (N, 3, H, W) images in [0, 1] for (N,) targets."""
-        chunks = torch.arange(len(images), device=images.device).split(model.chunk)
-        means = [self._mean(model, images[rows], targets[rows], rng[rows]) for rows in chunks]
-        return reduce_channels(torch.cat(means), self.reduce)
-
-    def _mean(self, model: Classifier, images: Tensor, targets: Tensor, rng: ImageRandom) -> Tensor:
-        """Average over the samples, as many at a time as fill a chunk with these few images."""
-        at_a_time = max(1, model.chunk // len(images))
         total = torch.zeros_like(images)
-        for first in range(0, self.samples, at_a_time):
-            samples = range(first, min(first + at_a_time, self.samples))
-            noise = rng.normal("noise", samples, images.shape[1:])
-            noisy = images[:, None] + self.spread * noise
-            wanted = targets.repeat_interleave(len(samples))
-            gradient, _ = pixel_gradient(model, noisy.flatten(0, 1), wanted, self.objective)
-            gradient = gradient.view_as(noise)
-            total += (gradient.square() if self.square else gradient).sum(dim=1)
-        return total / self.samples
+        for rows, samples in chunks(model, images, self.samples):
+            noise = rng[rows].normal("noise", samples, images.shape[1:])
+            gradient = gradient_of_copies(
+                model, images[rows, None] + self.spread * noise, targets[rows], self.objective
+            )
+            total[rows] += (gradient.square() if self.square else gradient).sum(dim=1)
+        return reduce_channels(total / self.samples, self.reduce)

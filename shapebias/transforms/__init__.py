@@ -9,6 +9,11 @@ from shapebias.specs import TransformSpec
 
 __all__ = ["shapebias_transforms"]
 
+_WANG = (
+    "Wang et al. 2020, High-frequency component helps explain the generalization of convolutional neural networks, "
+    "section 3"
+)
+
 
 @hookimpl
 def shapebias_transforms() -> Iterator[TransformSpec]:
@@ -37,4 +42,50 @@ def shapebias_transforms() -> Iterator[TransformSpec]:
         summary="replace colour by luma",
         references="ITU-R Recommendation BT.601",
         destroys="colour",
+    )
+    yield from _spectral()
+
+
+def _spectral() -> Iterator[TransformSpec]:
+    """Yield what acts on the Fourier transform of the picture."""
+    yield TransformSpec(
+        "amplitude-swap",
+        "shapebias.transforms.amplitude_swap:AmplitudeSwap",
+        summary="Fourier phase of the picture, amplitude of another: shape stays, texture is replaced",
+        references=(
+            "Oppenheim & Lim 1981, The importance of phase in signals",
+            "Chen et al. 2021, Amplitude-phase recombination: rethinking robustness of CNNs in frequency domain",
+        ),
+        destroys="texture",
+        needs="partner",
+    )
+    yield TransformSpec(
+        "low-pass",
+        "shapebias.transforms.low_pass:LowPass",
+        summary="keep the low spatial frequencies: coarse shape stays, fine texture goes",
+        references=_WANG,
+        destroys="texture",
+    )
+    yield TransformSpec(
+        "high-pass",
+        "shapebias.transforms.high_pass:HighPass",
+        summary="keep the high spatial frequencies and the mean: contours and fine texture stay",
+        references=_WANG,
+    )
+    yield TransformSpec(
+        "band-noise",
+        "shapebias.transforms.band_noise:BandNoise",
+        summary="add grey noise of one band of spatial frequencies",
+        references=(
+            "Solomon & Pelli 1994, The visual filter mediating letter identification",
+            "Subramanian et al. 2023, Spatial-frequency channels, shape bias, and adversarial robustness",
+        ),
+    )
+    yield TransformSpec(
+        "phase-noise",
+        "shapebias.transforms.phase_noise:PhaseNoise",
+        summary="shift the phase of every spatial frequency at random: contours dissolve, the power spectrum stays",
+        references="Geirhos et al. 2018, Generalisation in humans and deep neural networks, section 2",
+        destroys="shape",
+        moves_pixels=True,
     )

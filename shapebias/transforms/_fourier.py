@@ -1,0 +1,48 @@
+"""What the transforms in the Fourier domain share: how frequencies are counted, and filtering."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+__all__ = ["filtered", "squared_frequency"]
+
+
+def squared_frequency(images: Tensor) -> Tensor:
+    """Return the squared frequency of each coefficient of ``torch.fft.rfft2``, in (cycles per image)^2.
+
+    Frequencies are counted along the shorter side, so that circles are circles also where sides differ.  On square
+    images the squares are whole numbers, exact in float32, and the edge of a mask falls where it is written.
+
+    Args:
+        images: (..., H, W).
+
+    Returns:
+        (H, W // 2 + 1), 0 at the mean.
+
+    >>> squared_frequency(torch.zeros(3, 4))
+    tensor([[0.0000, 0.5625, 2.2500],
+            [1.0000, 1.5625, 3.2500],
+            [1.0000, 1.5625, 3.2500]])
+    """
+    height, width = images.shape[-2:]
+    short = min(height, width)
+    # Whole numbers before scaling: fftfreq rounds.
+    rows = torch.fft.fftfreq(height, 1 / height, device=images.device).round() * (short / height)
+    columns = torch.fft.rfftfreq(width, 1 / width, device=images.device).round() * (short / width)
+    squared: Tensor = rows[:, None].square() + columns.square()
+    return squared
+
+
+def filtered(images: Tensor, gain: Tensor) -> Tensor:
+    """Multiply the spectrum of real images by a gain, which depends on the frequency alone and so keeps them real.
+
+    Args:
+        images: (..., H, W).
+        gain: (H, W // 2 + 1), real or bool.
+
+    Returns:
+        (..., H, W), not clipped.
+    """
+    result: Tensor = torch.fft.irfft2(torch.fft.rfft2(images) * gain, s=images.shape[-2:])
+    return result

@@ -1,0 +1,40 @@
+"""``amplitude-swap``: the Fourier phase of the picture with the Fourier amplitude of another."""
+
+from __future__ import annotations
+
+import attrs
+import torch
+from torch import Tensor
+
+from shapebias.params import param
+from shapebias.rng import ImageRandom
+
+__all__ = ["AmplitudeSwap"]
+
+
+@attrs.frozen
+class AmplitudeSwap:
+    """Give each picture the Fourier amplitudes of another: phase carries shape, amplitude the statistics of texture.
+
+    F becomes ((1 - strength) |F| + strength |P|) F / |F| in each channel, where F and P are the spectra of the picture
+    and of its partner; a frequency that the picture lacks stays away, since it has no phase.  The mean is an amplitude
+    too, so brightness and colour cast are the partner's.  The result is clipped to [0, 1].
+
+    The partner is another image of the data set, drawn for each image, as it is before any transform.
+
+    Source: Oppenheim & Lim 1981, The importance of phase in signals; for networks, Chen et al. 2021,
+    Amplitude-phase recombination: rethinking robustness of CNNs in frequency domain.
+
+    >>> images = torch.rand(2, 3, 16, 16)
+    >>> torch.allclose(AmplitudeSwap()(images, None, partner=images), images, atol=1e-6)
+    True
+    """
+
+    strength: float = param("share of the partner in the amplitude", default=1, ge=0, le=1)
+
+    def __call__(self, images: Tensor, rng: ImageRandom, *, partner: Tensor) -> Tensor:  # noqa: ARG002
+        """Change the amplitudes of (N, 3, H, W) images in [0, 1]; ``partner`` has their shape."""
+        spectrum = torch.fft.rfft2(images)
+        amplitude = spectrum.abs().lerp(torch.fft.rfft2(partner).abs(), self.strength)
+        swapped: Tensor = torch.fft.irfft2(amplitude * spectrum.sgn(), s=images.shape[-2:])
+        return swapped.clamp(0, 1)

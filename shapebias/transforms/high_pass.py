@@ -1,0 +1,37 @@
+"""``high-pass:radius``: keep the high spatial frequencies."""
+
+from __future__ import annotations
+
+import attrs
+from torch import Tensor
+
+from shapebias.params import param
+from shapebias.rng import ImageRandom
+from shapebias.transforms._fourier import filtered, squared_frequency
+
+__all__ = ["HighPass"]
+
+
+@attrs.frozen
+class HighPass:
+    """Keep the spatial frequencies above a radius, and the mean of each channel: contours and fine texture stay.
+
+    A coefficient F(u, v) stays where u^2 + v^2 > radius^2, u and v in cycles per image (per shorter side): what
+    ``low-pass`` of the same radius takes away.  F(0, 0) stays, so that the result lies about the image's own colour and
+    not about black.  The result is clipped to [0, 1].
+
+    Source: Wang et al. 2020, High-frequency component helps explain the generalization of convolutional neural
+    networks, section 3.
+
+    >>> import torch
+    >>> stripes = torch.tensor([0.2, 0.8]).repeat(8).expand(1, 3, 16, 16)  # 8 cycles
+    >>> torch.allclose(HighPass(radius=7)(stripes, None), stripes)
+    True
+    """
+
+    radius: float = param("highest frequency that goes", default=8, ge=0, unit="cycles per image")
+
+    def __call__(self, images: Tensor, rng: ImageRandom) -> Tensor:  # noqa: ARG002 - nothing here is random
+        """Filter (N, 3, H, W) images in [0, 1]."""
+        squared = squared_frequency(images)
+        return filtered(images, (squared > self.radius**2) | (squared == 0)).clamp(0, 1)
