@@ -49,3 +49,12 @@ def shapebias_metrics() -> Iterator[MetricSpec]:
         summary="mean area under the insertion and deletion curves of saliency maps",
         references="Petsiuk, Das & Saenko 2018, RISE, section 4",
     )
+    yield MetricSpec(
+        "paired-difference",
+        "shapebias.metrics.paired_difference:PairedDifference",
+        summary="accuracy and shape bias of each model minus those of one, on the same images",
+        references=(
+            "Newcombe 1998, Improved confidence intervals for the difference between binomial proportions",
+            "McNemar 1947, Note on the sampling error of the difference between correlated proportions",
+        ),
+    )
