@@ -41,6 +41,31 @@ def shapebias_saliency() -> Iterator[SaliencySpec]:
         references="Sundararajan et al. 2017, Axiomatic attribution for deep networks",
     )
     yield SaliencySpec(
+        "guided-backprop",
+        "shapebias.saliency.guided_backprop:GuidedBackprop",
+        summary="gradient that passes ReLUs only where it is positive",
+        references="Springenberg et al. 2015, Striving for simplicity: the all convolutional net, section 3.4",
+    )
+    yield SaliencySpec(
+        "grad-cam",
+        "shapebias.saliency.grad_cam:GradCam",
+        summary="the feature layer's channels, weighted by their mean gradient",
+        references="Selvaraju et al. 2017, Grad-CAM: visual explanations from deep networks",
+        needs_features=True,
+    )
+    yield SaliencySpec(
+        "occlusion",
+        "shapebias.saliency.occlusion:Occlusion",
+        summary="fall of the objective when a window is covered",
+        references="Zeiler & Fergus 2014, Visualizing and understanding convolutional networks, section 4.2",
+    )
+    yield SaliencySpec(
+        "rise",
+        "shapebias.saliency.rise:Rise",
+        summary="objective under random masks, averaged where they leave a pixel visible",
+        references="Petsiuk et al. 2018, RISE: randomized input sampling for explanation of black-box models",
+    )
+    yield SaliencySpec(
         "random",
         "shapebias.saliency.random:Random",
         summary="a control: a map of noise",
