@@ -295,7 +295,12 @@ def _describe_default(default: Any) -> str:
 
 
 def files_named(settings: Any) -> list[Path]:
-    """List the files and folders that settings name: their content is part of what the settings mean."""
+    """List the files and folders that settings name: their content is part of what the settings mean.
+
+    Settings that read only some files of a folder say which in a method ``files()``.
+    """
+    if callable(own := getattr(settings, "files", None)):
+        return list(own())
     values = [getattr(settings, field.name) for field in _parameters(type(settings))]
     items = [item for value in values for item in (value if isinstance(value, tuple) else (value,))]
     return [item for item in items if isinstance(item, Path)]

@@ -14,7 +14,7 @@ from shapebias.errors import WeightsError
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["load_weights", "read_weights", "seeded"]
+__all__ = ["load_weights", "put_weights", "read_weights", "seeded"]
 
 
 @contextlib.contextmanager
@@ -76,7 +76,21 @@ def load_weights(module: nn.Module, path: Path) -> None:
     Raises:
         WeightsError: names every key that is missing, left over or of another shape.
     """
-    weights, wanted = read_weights(path), module.state_dict()
+    put_weights(module, read_weights(path), path)
+
+
+def put_weights(module: nn.Module, weights: Mapping[str, Tensor], path: Path) -> None:
+    """Load weights that were read from a file into a network, in the network's own precision.
+
+    Args:
+        module: the network.
+        weights: tensors by the network's keys.
+        path: the file, for messages.
+
+    Raises:
+        WeightsError: names every key that is missing, left over or of another shape.
+    """
+    wanted = module.state_dict()
     shapes = [
         f"{key}: file has {tuple(weights[key].shape)}, network wants {tuple(wanted[key].shape)}"
         for key in wanted.keys() & weights.keys()

@@ -336,6 +336,20 @@ def test_files_that_settings_name():
 
 
 @attrs.frozen
+class Pair:
+    """Two files of a folder."""
+
+    folder: Path = param("the folder")
+
+    def files(self):
+        return [self.folder / "first", self.folder / "second"]
+
+
+def test_settings_may_say_themselves_which_files_they_read():
+    assert files_named(Pair(Path("a"))) == [Path("a/first"), Path("a/second")]
+
+
+@attrs.frozen
 class Guarded:
     """A type that exists for type checkers alone."""
 

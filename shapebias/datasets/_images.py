@@ -1,39 +1,28 @@
-"""Image files of the data sets in this room: finding, listing, decoding, resizing."""
+"""Image files of the data sets in this room: finding, listing, checking."""
 
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any, Literal, TypeAlias
+from typing import Any
 
 import attrs
-import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
-from torchvision.transforms import InterpolationMode
-from torchvision.transforms import functional as transforms
 
 from shapebias.errors import DataError, SpellingError
+from shapebias.image_files import SUFFIXES, images_below
 
 __all__ = [
     "GIVE_SIZE",
     "Entry",
-    "Interpolation",
     "check_crop",
     "class_folders",
-    "fit",
     "listing_fingerprint",
-    "read_image",
     "same_size",
 ]
 
 GIVE_SIZE = "give size=, for example size=224,crop=0.875"
-
-Interpolation: TypeAlias = Literal["bilinear", "bicubic", "nearest", "lanczos"]
-
-_SUFFIXES = {".bmp", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"}
 
 
 @attrs.frozen
@@ -63,12 +52,7 @@ def class_folders(folder: Path) -> dict[str, list[str]]:
     if not folder.is_dir():
         raise DataError(f"{folder} is not a folder; give the folder that has one folder of images for each class")
     classes = {
-        child.name: [
-            Path(parent, name).relative_to(folder).as_posix()
-            for parent, _, names in sorted(os.walk(child, followlinks=True))
-            for name in sorted(names)
-            if Path(name).suffix.lower() in _SUFFIXES and not _hidden(Path(parent, name).relative_to(folder))
-        ]
+        child.name: [f"{child.name}/{image}" for image in images_below(child)]
         for child in sorted(folder.iterdir(), key=lambda child: child.name)
         if child.is_dir() and not child.name.startswith(".")
     }
@@ -77,13 +61,9 @@ def class_folders(folder: Path) -> dict[str, list[str]]:
     if empty := [name for name, images in classes.items() if not images]:
         raise DataError(
             f"{folder} has class folders without images: {', '.join(empty)}; remove them, or fill them with files "
-            f"that end in {', '.join(sorted(_SUFFIXES))}"
+            f"that end in {', '.join(SUFFIXES)}"
         )
     return classes
-
-
-def _hidden(path: Path) -> bool:
-    return any(part.startswith(".") for part in path.parts)
 
 
 def listing_fingerprint(folder: Path, entries: Iterable[Entry], classes: Sequence[str]) -> str:
@@ -94,50 +74,8 @@ def listing_fingerprint(folder: Path, entries: Iterable[Entry], classes: Sequenc
     return digest.hexdigest()
 
 
-def read_image(path: Path) -> Image.Image:
-    """Decode an image file to RGB.
-
-    Grey and palette images and CMYK are converted; transparency is dropped and the EXIF orientation is ignored, as
-    torchvision does, so that published accuracies can be met.
-
-    Raises:
-        DataError: the file is missing, damaged, no image, or has more than 8 bits a channel.
-    """
-    try:
-        with Image.open(path) as image:
-            if image.mode.startswith(("I", "F")):
-                raise DataError(
-                    f"{path} has pixels of type {image.mode}, not of 8 bits; convert it to 8 bits a channel"
-                )
-            return image.convert("RGB")
-    except FileNotFoundError as error:
-        raise DataError(f"{path} does not exist; restore it, or take it off the list") from error
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise DataError(f"{path} cannot be decoded as an image: {error}; delete or repair it") from error
-
-
-def fit(
-    image: Image.Image, size: int | None = None, crop: float = 1, interpolation: Interpolation = "bilinear"
-) -> NDArray[np.uint8]:
-    """Resize the short side to ``floor(size / crop)`` and cut the centre out, with torchvision's own functions.
-
-    Args:
-        image: an RGB image.
-        size: side of the square; None leaves the image as it is.  An image that has this size is never touched.
-        crop: share of the short side that is kept; 0.875 is 224 of 256.
-        interpolation: Pillow's filter, which averages over all pixels that a new one covers.
-
-    Returns:
-        (H, W, 3).
-    """
-    if size is not None and image.size != (size, size):
-        image = transforms.resize(image, int(size / crop), InterpolationMode(interpolation))
-        image = transforms.center_crop(image, [size, size])
-    return np.array(image)
-
-
 def check_crop(size: int | None, crop: float) -> None:
-    """Refuse a crop that :func:`fit` would not make.
+    """Refuse a crop that :func:`shapebias.image_files.fit` would not make.
 
     Raises:
         SpellingError: there is a crop and no size.

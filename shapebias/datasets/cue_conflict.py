@@ -11,8 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shapebias.contracts import Sample
-from shapebias.datasets._images import Entry, class_folders, fit, listing_fingerprint, read_image, same_size
+from shapebias.datasets._images import Entry, class_folders, listing_fingerprint, same_size
 from shapebias.errors import DataError, suggestion
+from shapebias.image_files import fit, read_image
 from shapebias.labels import entry_level_classes
 from shapebias.params import param
 

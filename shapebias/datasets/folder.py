@@ -13,18 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shapebias.contracts import Sample
-from shapebias.datasets._images import (
-    GIVE_SIZE,
-    Entry,
-    Interpolation,
-    check_crop,
-    class_folders,
-    fit,
-    listing_fingerprint,
-    read_image,
-    same_size,
-)
+from shapebias.datasets._images import GIVE_SIZE, Entry, check_crop, class_folders, listing_fingerprint, same_size
 from shapebias.errors import DataError, listed, suggestion
+from shapebias.image_files import Interpolation, fit, read_image
 from shapebias.labels import imagenet_wnids
 from shapebias.params import param
 

@@ -43,6 +43,17 @@ def shapebias_transforms() -> Iterator[TransformSpec]:
         references="ITU-R Recommendation BT.601",
         destroys="colour",
     )
+    yield TransformSpec(
+        "stylize",
+        "shapebias.transforms.stylize:Stylize",
+        summary="paint the picture in the style of a texture: shape stays, texture and colour are another's",
+        references=(
+            "Huang & Belongie 2017, Arbitrary style transfer in real-time with adaptive instance normalization",
+            "Wang et al. 2023, MicroAST: towards super-fast ultra-resolution arbitrary style transfer",
+            "Geirhos et al. 2019, ImageNet-trained CNNs are biased towards texture, section 2.1",
+        ),
+        destroys=("texture", "colour"),
+    )
     yield from _spectral()
 
 

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from PIL import Image
 from torchvision import transforms
 
-from shapebias.datasets._images import fit, read_image
 from shapebias.errors import DataError
+from shapebias.image_files import fit, read_image
 
 sides = st.integers(1, 90)
 

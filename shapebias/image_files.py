@@ -1,0 +1,79 @@
+"""Image files: which files are images, and how they become pixels of a size."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Literal, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+from torchvision.transforms import InterpolationMode
+from torchvision.transforms import functional as transforms
+
+from shapebias.errors import DataError
+
+__all__ = ["SUFFIXES", "Interpolation", "fit", "images_below", "read_image"]
+
+Interpolation: TypeAlias = Literal["bilinear", "bicubic", "nearest", "lanczos"]
+
+SUFFIXES = (".bmp", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")
+"""What the names of image files end in, in lower case."""
+
+
+def images_below(folder: Path) -> list[str]:
+    """List the image files at any depth below a folder; hidden files and folders are passed over.
+
+    Returns:
+        Paths below the folder, with ``/``; folders are sorted, and files within each.
+    """
+    found = [
+        Path(parent, name).relative_to(folder)
+        for parent, _, names in sorted(os.walk(folder, followlinks=True))
+        for name in sorted(names)
+        if Path(name).suffix.lower() in SUFFIXES
+    ]
+    return [path.as_posix() for path in found if not any(part.startswith(".") for part in path.parts)]
+
+
+def read_image(path: Path) -> Image.Image:
+    """Decode an image file to RGB.
+
+    Grey and palette images and CMYK are converted; transparency is dropped and the EXIF orientation is ignored, as
+    torchvision does, so that published accuracies can be met.
+
+    Raises:
+        DataError: the file is missing, damaged, no image, or has more than 8 bits a channel.
+    """
+    try:
+        with Image.open(path) as image:
+            if image.mode.startswith(("I", "F")):
+                raise DataError(
+                    f"{path} has pixels of type {image.mode}, not of 8 bits; convert it to 8 bits a channel"
+                )
+            return image.convert("RGB")
+    except FileNotFoundError as error:
+        raise DataError(f"{path} does not exist; restore it, or take it off the list") from error
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        raise DataError(f"{path} cannot be decoded as an image: {error}; delete or repair it") from error
+
+
+def fit(
+    image: Image.Image, size: int | None = None, crop: float = 1, interpolation: Interpolation = "bilinear"
+) -> NDArray[np.uint8]:
+    """Resize the short side to ``floor(size / crop)`` and cut the centre out, with torchvision's own functions.
+
+    Args:
+        image: an RGB image.
+        size: side of the square; None leaves the image as it is.  An image that has this size is never touched.
+        crop: share of the short side that is kept; 0.875 is 224 of 256.
+        interpolation: Pillow's filter, which averages over all pixels that a new one covers.
+
+    Returns:
+        (H, W, 3).
+    """
+    if size is not None and image.size != (size, size):
+        image = transforms.resize(image, int(size / crop), InterpolationMode(interpolation))
+        image = transforms.center_crop(image, [size, size])
+    return np.array(image)
