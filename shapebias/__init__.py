@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from shapebias.catalog import Catalog, default_catalog
     from shapebias.classifier import Classifier
     from shapebias.contracts import Attributed, Features, Sample, Transformed
-    from shapebias.engine import Interrupted, Progress, evaluate, run
+    from shapebias.engine import Interrupted, Preview, Progress, evaluate, preview, run
     from shapebias.errors import ShapebiasError
     from shapebias.hookspecs import hookimpl
     from shapebias.objectives import pixel_gradient, reduce_channels
@@ -48,7 +48,7 @@ _NAMES = {
     "catalog": "Catalog default_catalog",
     "classifier": "Classifier",
     "contracts": "Attributed Features Sample Transformed",
-    "engine": "Interrupted Progress evaluate run",
+    "engine": "Interrupted Preview Progress evaluate preview run",
     "errors": "ShapebiasError",
     "hookspecs": "hookimpl",
     "objectives": "pixel_gradient reduce_channels",
@@ -76,6 +76,7 @@ __all__ = [
     "MetricSpec",
     "ModelSpec",
     "Options",
+    "Preview",
     "ProbeSpec",
     "Progress",
     "Recipe",
@@ -96,6 +97,7 @@ __all__ = [
     "pack",
     "param",
     "pixel_gradient",
+    "preview",
     "reduce_channels",
     "run",
     "train",

@@ -41,6 +41,13 @@ class Condition:
         attacks = [step.text for step in self.steps if step.kind == "attack"]
         if len(attacks) > 1:
             raise SpellingError(f"{self.text!r} has {len(attacks)} attacks; a condition has at most one")
+        moved = ""
+        for step in self.steps:
+            if moved and "mask" in getattr(step.spec, "needs", ()):
+                raise SpellingError(
+                    f"{self.text!r}: {moved} moves pixels, so the mask no longer fits; put {step.name} first"
+                )
+            moved = moved or (step.name if getattr(step.spec, "moves_pixels", False) else "")
 
     @classmethod
     def parse(cls, text: str) -> Condition:
@@ -138,15 +145,15 @@ def _condition(given: object, label: str | None = None) -> Condition:
     return Condition(tuple(_component(_STEPS, step) for step in steps), label)
 
 
-def _datasets(given: Any) -> tuple[Component, ...]:
+def as_datasets(given: Any) -> tuple[Component, ...]:
     return each("datasets", functools.partial(_component, ("dataset",)), given)
 
 
-def _models(given: Any) -> tuple[Component, ...]:
+def as_models(given: Any) -> tuple[Component, ...]:
     return each("models", functools.partial(_component, ("model",)), given)
 
 
-def _conditions(given: Any) -> tuple[Condition, ...]:
+def as_conditions(given: Any) -> tuple[Condition, ...]:
     return each("conditions", _condition, given)
 
 
@@ -197,9 +204,9 @@ class Study:
     ['cue-conflict:PATH | timm:resnet50 | clean', 'cue-conflict:PATH | timm:resnet50 | saturate:p=8']
     """
 
-    datasets: tuple[Component, ...] = attrs.field(converter=_datasets)
-    models: tuple[Component, ...] = attrs.field(converter=_models)
-    conditions: tuple[Condition, ...] = attrs.field(default=(CLEAN,), converter=_conditions)
+    datasets: tuple[Component, ...] = attrs.field(converter=as_datasets)
+    models: tuple[Component, ...] = attrs.field(converter=as_models)
+    conditions: tuple[Condition, ...] = attrs.field(default=(CLEAN,), converter=as_conditions)
     saliency: tuple[Component, ...] = attrs.field(default=(), converter=_saliency)
     probes: tuple[Component, ...] = attrs.field(default=(), converter=_probes)
     seed: int = attrs.field(default=0, kw_only=True, validator=_check_seed)

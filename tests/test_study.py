@@ -99,6 +99,11 @@ def test_canonical_and_short_text_give_an_equal_condition(transforms, attack):
     ("text", "error", "message"),
     [
         ("pgd+grayscale+fgsm", SpellingError, "has 2 attacks; a condition has at most one"),
+        (
+            "patch-shuffle+silhouette",
+            SpellingError,
+            "patch-shuffle moves pixels, so the mask no longer fits; put silhouette",
+        ),
         ("satruate", UnknownNameError, r"no transform or attack is called 'satruate'; did you mean 'saturate'\?"),
         ("gradient", UnknownNameError, "'gradient' is of the kind saliency"),
         ("saturate:p=0", SpellingError, "p: must be > 0, got 0"),

@@ -89,7 +89,7 @@ class Computer:
             stimuli = Stimuli(pictures, transforms, self.session.study.seed, self.session.device, keep=len(models) > 1)
             for _, same_model in models:
                 try:
-                    network = self._network(same_model[0].cell.model, pictures)
+                    network = self.network(same_model[0].cell.model, pictures)
                 except Exception:  # noqa: BLE001
                     yield from self._fail(same_model)
                     continue
@@ -97,7 +97,7 @@ class Computer:
                     for (condition, _), same in _grouped(same_model, lambda task: (task.cell.condition, task.rows)):
                         yield from self._condition(network, condition, same, stimuli)
 
-    def _network(self, model: Component, pictures: Pictures) -> Classifier:
+    def network(self, model: Component, pictures: Pictures) -> Classifier:
         """Load a model and map its outputs to the data set's classes."""
         loaded = self.session.load(model)
         if not isinstance(loaded, Classifier):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 import attrs
 
@@ -10,9 +10,9 @@ from shapebias.catalog import Component
 from shapebias.engine.identity import Recorder
 from shapebias.errors import DataError
 from shapebias.store import CellRecord, ComponentRecord
-from shapebias.study import Cell, Study
+from shapebias.study import Cell, Condition, Study
 
-__all__ = ["Task", "Work", "pixels", "plan", "spread"]
+__all__ = ["Task", "Work", "check_needs", "pixels", "plan", "spread"]
 
 _PART_IMAGES = 2048
 _USUAL_PIXELS = 224 * 224
@@ -53,6 +53,35 @@ def spread(count: int, limit: int | None) -> Sequence[int]:
     if limit is None or limit >= count:
         return range(count)
     return [place * count // limit for place in range(limit)]
+
+
+def check_needs(dataset: Component, conditions: Iterable[Condition]) -> None:
+    """Refuse conditions whose transforms need what a data set does not have, judged by its first image.
+
+    Raises:
+        DataError: the images have no mask, or there is no second image to be a partner.
+    """
+    needing = {need: step for condition in conditions for step in condition.steps for need in _needs(step)}
+    if "partner" in needing and len(dataset.settings) == 1:
+        raise DataError(
+            f"{needing['partner'].text} takes another image of the data set as partner, and {dataset.text} has only one"
+        )
+    if "mask" in needing and _is_without_mask(dataset):
+        raise DataError(
+            f"{needing['mask'].text} needs the mask of the object, and the images of {dataset.text} have none; leave "
+            "that condition out, or take a data set with masks, such as stimuli"
+        )
+
+
+def _needs(step: Component) -> Sequence[str]:
+    return getattr(step.spec, "needs", ())
+
+
+def _is_without_mask(dataset: Component) -> bool:
+    try:
+        return dataset.settings[0].mask is None
+    except Exception:  # noqa: BLE001 - an image that cannot be read is left for its cells to fail with
+        return False
 
 
 def plan(study: Study, recorder: Recorder, stored: Mapping[str, Collection[int]]) -> list[Work]:

@@ -17,7 +17,7 @@ from shapebias.catalog import default_catalog
 from shapebias.engine.compute import Computer
 from shapebias.engine.device import Precision, autocast, choose_device, describe_device
 from shapebias.engine.identity import Recorder, changed_cells, current, explain_changes
-from shapebias.engine.plan import Work, pixels, plan
+from shapebias.engine.plan import Work, check_needs, pixels, plan
 from shapebias.engine.session import Memory, Session
 from shapebias.errors import ShapebiasError, StudyError
 from shapebias.store import CellRecord, DatasetPart, Header, Results, Writer
@@ -85,6 +85,7 @@ def run(
     Raises:
         StudyError: a number is too small, or the file has cells that were computed with something else, and
             ``replace`` is not set.
+        DataError: a data set lacks what a transform needs.
         StoreError: the file cannot be written, or another run is writing it.
         DeviceError: the device is not there.
         Interrupted: Ctrl-C; everything finished is in the file.
@@ -94,6 +95,8 @@ def run(
             raise StudyError(f"{name} is {value}; give at least 1, or leave it out")
     place = choose_device(device)
     autocast(place, precision)  # refused here, not in the middle of the run
+    for dataset in study.datasets:
+        check_needs(dataset, study.conditions)
     usual = images_at_once(study, place)
     memory = Memory(batch_size or usual, chunk or usual)
     recorder = Recorder(study, precision)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from shapebias.catalog import Component
     from shapebias.study import Study
 
-__all__ = ["Memory", "Session"]
+__all__ = ["Memory", "Session", "load"]
 
 _Result = TypeVar("_Result")
 
@@ -79,6 +79,11 @@ class Session:
         place = device or self.device
         key = (component.kind, component.title, component.canonical, place)
         if key not in self._loaded:
-            settings = component.settings
-            self._loaded[key] = settings.load(place) if hasattr(settings, "load") else settings
+            self._loaded[key] = load(component, place)
         return self._loaded[key]
+
+
+def load(component: Component, device: torch.device) -> Any:
+    """Return what does a component's work: what its settings load on the device, or the settings themselves."""
+    settings = component.settings
+    return settings.load(device) if hasattr(settings, "load") else settings

@@ -9,6 +9,11 @@ from shapebias.specs import TransformSpec
 
 __all__ = ["shapebias_transforms"]
 
+_GEIRHOS_2018 = "Geirhos et al. 2018, Generalisation in humans and deep neural networks, section 2"
+_GEIRHOS_2019 = "Geirhos et al. 2019, ImageNet-trained CNNs are biased towards texture, section 2"
+_HENDRYCKS = (
+    "Hendrycks & Dietterich 2019, Benchmarking neural network robustness to common corruptions and perturbations"
+)
 _WANG = (
     "Wang et al. 2020, High-frequency component helps explain the generalization of convolutional neural networks, "
     "section 3"
@@ -54,7 +59,85 @@ def shapebias_transforms() -> Iterator[TransformSpec]:
         ),
         destroys=("texture", "colour"),
     )
+    yield from _drawn()
+    yield from _pointwise()
     yield from _spectral()
+
+
+def _drawn() -> Iterator[TransformSpec]:
+    """Yield what leaves one cue alone: lines, the outline, the texture."""
+    yield TransformSpec(
+        "edges",
+        "shapebias.transforms.edges:Edges",
+        summary="draw the edges that Canny's detector finds: contours stay, surfaces go",
+        references=("Canny 1986, A computational approach to edge detection", _GEIRHOS_2019),
+        destroys=("texture", "colour"),
+    )
+    yield TransformSpec(
+        "silhouette",
+        "shapebias.transforms.silhouette:Silhouette",
+        summary="fill the object with black on white: the outline stays, everything else goes",
+        references=(
+            _GEIRHOS_2019,
+            "Baker et al. 2018, Deep convolutional networks do not classify based on global object shape",
+        ),
+        destroys=("texture", "colour"),
+        needs="mask",
+    )
+    yield TransformSpec(
+        "texture-only",
+        "shapebias.transforms.texture_only:TextureOnly",
+        summary="patches from inside the object all over the picture: texture stays, the outline goes",
+        references="Ge et al. 2022, Contributions of shape, texture, and color in visual recognition, section 3.1",
+        destroys="shape",
+        moves_pixels=True,
+        needs="mask",
+    )
+
+
+def _pointwise() -> Iterator[TransformSpec]:
+    """Yield what changes light and colour, adds white noise, or blurs."""
+    yield TransformSpec(
+        "brightness",
+        "shapebias.transforms.brightness:Brightness",
+        summary="add to the brightness of each pixel; hue and saturation stay",
+        references=_HENDRYCKS,
+    )
+    yield TransformSpec(
+        "contrast",
+        "shapebias.transforms.contrast:Contrast",
+        summary="scale the distance of every pixel from middle grey",
+        references=_GEIRHOS_2018,
+    )
+    yield TransformSpec(
+        "hue",
+        "shapebias.transforms.hue:Hue",
+        summary="turn the hue of every pixel by an angle",
+        references="Hosseini & Poovendran 2018, Semantic adversarial examples, section 3",
+        destroys="colour",
+    )
+    yield TransformSpec(
+        "invert",
+        "shapebias.transforms.invert:Invert",
+        summary="make the negative: contours stay and change their polarity",
+        references=(
+            "Hosseini et al. 2017, On the limitation of convolutional neural networks in recognizing negative images"
+        ),
+        destroys="colour",
+    )
+    yield TransformSpec(
+        "blur",
+        "shapebias.transforms.blur:Blur",
+        summary="smooth with a Gaussian: fine texture and sharp contours go",
+        references=_GEIRHOS_2018,
+        destroys="texture",
+    )
+    yield TransformSpec(
+        "noise",
+        "shapebias.transforms.noise:Noise",
+        summary="add white noise, uniform or Gaussian",
+        references=(_GEIRHOS_2018, _HENDRYCKS),
+    )
 
 
 def _spectral() -> Iterator[TransformSpec]:
@@ -96,7 +179,7 @@ def _spectral() -> Iterator[TransformSpec]:
         "phase-noise",
         "shapebias.transforms.phase_noise:PhaseNoise",
         summary="shift the phase of every spatial frequency at random: contours dissolve, the power spectrum stays",
-        references="Geirhos et al. 2018, Generalisation in humans and deep neural networks, section 2",
+        references=_GEIRHOS_2018,
         destroys="shape",
         moves_pixels=True,
     )

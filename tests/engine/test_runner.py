@@ -9,7 +9,7 @@ from safetensors.torch import save_file
 
 import shapebias as sb
 from shapebias.catalog import default_catalog
-from shapebias.errors import StudyError
+from shapebias.errors import DataError, StudyError
 from shapebias.rng import ImageRandom
 
 STIMULI = "stimuli:cue=conflict,images=56,size=32"
@@ -163,6 +163,20 @@ def test_what_follows_an_attack_acts_on_its_result(plugins, network, tmp_path):
     brighter = (saturated + 0.1).clamp(0, 1)
     gray = (brighter * torch.tensor([0.299, 0.587, 0.114]).view(3, 1, 1)).sum(dim=1, keepdim=True).expand_as(brighter)
     np.testing.assert_allclose(results.images(condition=chain), gray.numpy(), atol=2e-3)
+
+
+def test_what_a_transform_needs_is_missed_before_the_run(plugins, network, tmp_path):
+    for dataset, condition, message in [
+        (
+            "stimuli:cue=texture,size=32",
+            "grayscale+masked",
+            r"masked needs the mask of the object, .*leave that condition",
+        ),
+        ("stimuli:images=1,size=32", "partner", r"partner takes another image of the data set"),
+    ]:
+        with pytest.raises(DataError, match=message):
+            sb.run(sb.Study([STIMULI, dataset], {"net": network}, ["clean", condition]), tmp_path / "run.h5")
+        assert not list(tmp_path.iterdir())
 
 
 def test_masks_and_partners_reach_the_transforms_that_need_them(plugins, network, tmp_path):

@@ -13,7 +13,7 @@ from shapebias.transforms import shapebias_transforms
 SPECS = {spec.name: spec for spec in shapebias_transforms()}
 
 # Where the defaults are for larger images than these of 16 pixels.
-SETTINGS = {"band-noise": {"centre": 4}, "high-pass": {"radius": 2}}
+SETTINGS = {"band-noise": {"centre": 4}, "blur": {"sigma": 0.5}, "high-pass": {"radius": 2}}
 
 
 @pytest.fixture(scope="module", autouse=True)
