@@ -122,7 +122,11 @@ class Transform(Protocol):
 
 
 class Attack(Protocol):
-    """Changes images to fool the model."""
+    """Changes images to fool the model.
+
+    A parameter ``eps`` is its radius: several are an axis of the results, and training can let one rise.  A parameter
+    ``keep`` is set to ``last`` in training, where no image is left alone, not even one that is wrong already.
+    """
 
     def __call__(self, model: Classifier, images: Tensor, labels: Tensor, rng: ImageRandom) -> Tensor:
         """Return images in the ball and in [0, 1], (N, 3, H, W); several eps give (E, N, 3, H, W)."""

@@ -12,7 +12,7 @@ __all__ = ["shapebias_attacks"]
 
 @hookimpl
 def shapebias_attacks() -> Iterator[AttackSpec]:
-    """Yield the gradient attacks of adversarial training."""
+    """Yield the attacks of adversarial training and evaluation, and the noise to compare them with."""
     yield AttackSpec(
         "pgd",
         "shapebias.attacks.pgd:Pgd",
@@ -33,4 +33,25 @@ def shapebias_attacks() -> Iterator[AttackSpec]:
         summary="noise, then one step, and no way back into the ball: fast adversarial training, not for evaluation",
         references="de Jorge et al. 2022, Make some noise: reliable and efficient single-step adversarial training",
         norms=("linf",),
+    )
+    yield AttackSpec(
+        "spatial",
+        "shapebias.attacks.spatial:Spatial",
+        summary="smooth flow: each pixel takes the colour that is up to eps pixels beside it",
+        references="Xiao et al. 2018, Spatially transformed adversarial examples",
+        norms=("displacement",),
+    )
+    yield AttackSpec(
+        "uniform-noise",
+        "shapebias.attacks.uniform_noise:UniformNoise",
+        summary="noise, uniform in the ball: what a perturbation of that size does by chance",
+        references="Fawzi et al. 2016, Robustness of classifiers: from adversarial to random noise",
+        norms=("linf", "l2"),
+    )
+    yield AttackSpec(
+        "gaussian-noise",
+        "shapebias.attacks.gaussian_noise:GaussianNoise",
+        summary="Gaussian noise in the ball: what a perturbation of that size does by chance",
+        references="Fawzi et al. 2016, Robustness of classifiers: from adversarial to random noise",
+        norms=("linf", "l2"),
     )

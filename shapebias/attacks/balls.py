@@ -27,6 +27,9 @@ class Ball(Protocol):
     def random(self, rng: ImageRandom, index: int, shape: Sequence[int]) -> Tensor:
         """Draw a point uniformly from the ball of radius 1 for each image."""
 
+    def gaussian(self, rng: ImageRandom, index: int, shape: Sequence[int]) -> Tensor:
+        """Draw Gaussian noise that fits into the ball of radius 1 for each image."""
+
 
 class Linf:
     """No pixel value changes by more than eps."""
@@ -39,6 +42,10 @@ class Linf:
 
     def random(self, rng: ImageRandom, index: int, shape: Sequence[int]) -> Tensor:
         return 2 * rng.uniform("start", index, shape) - 1
+
+    def gaussian(self, rng: ImageRandom, index: int, shape: Sequence[int]) -> Tensor:
+        """Have standard deviation 1/2, so that the ball cuts off 4.6 % of the values."""
+        return (rng.normal("gaussian", index, shape) / 2).clamp(-1, 1)
 
 
 class L2:
@@ -56,6 +63,10 @@ class L2:
         direction = self.steepest(rng.normal("direction", index, shape))
         # The volume within radius r is r^d of the whole.
         return direction * rng.uniform("radius", index, (1, 1, 1)) ** (1 / direction[0].numel())
+
+    def gaussian(self, rng: ImageRandom, index: int, shape: Sequence[int]) -> Tensor:
+        """Have length 1, which the length of Gaussian noise in many dimensions is close to anyway."""
+        return self.steepest(rng.normal("gaussian", index, shape))
 
 
 def _length(perturbation: Tensor) -> Tensor:

@@ -1,21 +1,22 @@
-"""What attacks share: several radii and restarts, each of which works only on the images not yet fooled."""
+"""What attacks share: several radii and restarts, each of which works only on the images that still stand."""
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable, Iterable, Sequence
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
+import attrs
 import torch
 from torch import Tensor
 
-from shapebias.classifier import Classifier
+from shapebias.attacks.goal import Goal
 from shapebias.errors import SpellingError
 from shapebias.params import numbers
 
-__all__ = ["Attempt", "ascending", "escalate"]
+__all__ = ["Attempt", "Keep", "Search", "ascending"]
 
-Attempt: TypeAlias = Callable[[Tensor, float, int], Tensor]
+Keep: TypeAlias = Literal["first", "worst", "last"]
+Attempt: TypeAlias = Callable[[Tensor, float, int], None]
 
 
 def ascending(eps: float | Iterable[float]) -> tuple[float, ...]:
@@ -30,49 +31,103 @@ def ascending(eps: float | Iterable[float]) -> tuple[float, ...]:
     return radii
 
 
-def escalate(
-    model: Classifier,
-    images: Tensor,
-    labels: Tensor,
-    eps: Sequence[float],
-    attempt: Attempt,
-    *,
-    restarts: int = 1,
-    until_fooled: bool = True,
-) -> Tensor:
-    """Attack with each radius in ascending order, and with each restart, the images that are still classified right.
-
-    So an image that fell stays fallen, and robust accuracy never rises with eps.
+@attrs.define(eq=False)
+class Search:
+    """The search for adversarial images of a batch; an image that is found fooled stays so.
 
     Args:
-        model: the classifier.
-        images: (N, 3, H, W) in [0, 1].
-        labels: (N,) class indices.
-        eps: the radii, ascending; 0 leaves the images as they are.
-        attempt: takes the indices of M images, a radius and the number of the restart; returns (M, 3, H, W).
-        restarts: attempts a radius.
-        until_fooled: leave images alone that are classified wrong to begin with.
-
-    Returns:
-        (N, 3, H, W), or (E, N, 3, H, W) for several radii.
+        goal: what is wanted of the N images.
+        images: (N, 3, H, W), not attacked.
+        keep: ``first`` keeps the first image that fools the model and leaves it at that; ``worst`` tries everything on
+            every image and keeps the highest value of the goal; ``last`` keeps where an attempt ends, as training does.
+        scores: of the images, (N, C), where they are known.
     """
-    found = images.repeat(len(eps), 1, 1, 1, 1)
-    rows = torch.arange(len(images), device=images.device)
-    untried = not until_fooled
-    for (level, radius), restart in itertools.product(enumerate(eps), range(restarts)):
-        if radius == 0:
-            continue
-        if not untried:
-            rows = rows[_right(model, found[level, rows], labels[rows])]
-        untried = False
-        if len(rows) == 0:
-            break
-        found[level:, rows] = attempt(rows, radius, restart)
-    return found if len(eps) > 1 else found[0]
 
+    goal: Goal
+    images: Tensor
+    keep: Keep = "first"
+    scores: Tensor | None = None
+    _found: Tensor = attrs.field(init=False)
+    _value: Tensor = attrs.field(init=False)
+    _fooled: Tensor = attrs.field(init=False)
+    _unseen: bool = attrs.field(init=False, default=False)
 
-@torch.no_grad()
-def _right(model: Classifier, images: Tensor, labels: Tensor) -> Tensor:
-    """Return (N,) whether each image is classified right."""
-    scores = [model(chunk) for chunk in torch.split(images, model.chunk)]
-    return torch.cat(scores).argmax(dim=1) == labels
+    def __attrs_post_init__(self) -> None:
+        self._found = self.images.clone()
+        if self.keep == "last":  # its first attempt takes every image
+            self._fooled = torch.zeros_like(self.goal.labels, dtype=torch.bool)
+            return
+        scores = self.goal.scores(self.images) if self.scores is None else self.scores
+        self._fooled, self._value = self.goal.fooled(scores), self.goal.value(scores)
+
+    def over(self, eps: Sequence[float], attempt: Attempt, restarts: int = 1) -> Tensor:
+        """Make the attempts: each radius in ascending order, and each restart, on the images that are left.
+
+        So an image that fell stays fallen, and robust accuracy never rises with eps.
+
+        Args:
+            eps: the radii, ascending; 0 leaves the images as they are.
+            attempt: takes the indices of M images, a radius and the number of the restart; calls :meth:`look` and
+                :meth:`end`.
+            restarts: attempts a radius.
+
+        Returns:
+            (N, 3, H, W), or (E, N, 3, H, W) for several radii.
+        """
+        levels = []
+        for radius in eps:
+            for restart in range(restarts if radius > 0 else 0):
+                rows = self._left()
+                if len(rows):
+                    attempt(rows, radius, restart)
+            levels.append(self._found.clone())
+        return torch.stack(levels) if len(levels) > 1 else levels[0]
+
+    def look(self, rows: Tensor, images: Tensor, scores: Tensor) -> Tensor | None:
+        """Take note of images on the way.
+
+        Args:
+            rows: indices of M images.
+            images: what has become of them, (M, 3, H, W).
+            scores: of these, (M, C).
+
+        Returns:
+            (M,) bool, which of them to go on with; None for all.
+        """
+        if self.keep == "worst":
+            self._keep_worse(rows, images, scores)
+        if self.keep != "first":
+            return None
+        fooled = self.goal[rows].fooled(scores)
+        if not fooled.any():
+            return None
+        self._found[rows[fooled]] = images[fooled]
+        self._fooled[rows[fooled]] = True
+        return ~fooled
+
+    def end(self, rows: Tensor, images: Tensor) -> None:
+        """Take the images (M, 3, H, W) at which an attempt ends; nobody has looked at them yet."""
+        if self.keep == "worst":
+            self._keep_worse(rows, images, self.goal[rows].scores(images))
+        else:
+            self._found[rows] = images
+            self._unseen = True
+
+    def _left(self) -> Tensor:
+        """Return the indices of the images to attack next."""
+        if self.keep == "worst":
+            return self.goal.possible.nonzero().squeeze(1)
+        rows = (self.goal.possible & ~self._fooled).nonzero().squeeze(1)
+        if self._unseen and len(rows):
+            self._fooled[rows] = self.goal[rows].fooled(self.goal.scores(self._found[rows]))
+            rows = rows[~self._fooled[rows]]
+        self._unseen = False
+        return rows
+
+    def _keep_worse(self, rows: Tensor, images: Tensor, scores: Tensor) -> None:
+        """Keep what has a higher value, but no image that the model gets right for one that fools it."""
+        goal = self.goal[rows]
+        value, fooled = goal.value(scores), goal.fooled(scores)
+        worse = (value > self._value[rows]) & (fooled | ~self._fooled[rows])
+        changed = rows[worse]
+        self._found[changed], self._value[changed], self._fooled[changed] = images[worse], value[worse], fooled[worse]

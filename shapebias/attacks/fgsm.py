@@ -6,9 +6,9 @@ import attrs
 from torch import Tensor
 
 from shapebias.attacks.balls import BALLS, Norm
-from shapebias.attacks.escalation import ascending, escalate
+from shapebias.attacks.escalation import Keep, Search, ascending
+from shapebias.attacks.goal import Goal, Target
 from shapebias.classifier import Classifier
-from shapebias.objectives import pixel_gradient
 from shapebias.params import param
 from shapebias.rng import ImageRandom
 
@@ -24,12 +24,15 @@ class Fgsm:
 
     Several eps give one more leading axis, in ascending order; an image that fell at one stays fallen at the next.
 
+    With a ``target`` the loss of that class is lowered instead (Kurakin et al. 2017, Adversarial machine learning at
+    scale, section 2), and an image has fallen when it is classified so; one whose label is the target is left alone.
+
     Source: Goodfellow et al. 2015, Explaining and harnessing adversarial examples, section 4.
 
     >>> import torch
     >>> model = Classifier(torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(192, 4)))
     >>> images, labels = torch.full((2, 3, 8, 8), 0.5), torch.tensor([3, 1])
-    >>> attacked = Fgsm(eps=1 / 4, until_fooled=False)(model, images, labels, None)
+    >>> attacked = Fgsm(eps=1 / 4, keep="last")(model, images, labels, None)
     >>> sorted(set(attacked.flatten().tolist()))
     [0.25, 0.75]
     """
@@ -38,15 +41,23 @@ class Fgsm:
         "radius of the ball, one or several", default=8 / 255, ge=0, unit="pixel value", converter=ascending
     )
     norm: Norm = param("ball: every pixel value alone, or the whole perturbation's length", default="linf")
-    until_fooled: bool = param(
-        "leave an image alone that is already classified wrong; false attacks it too, as training does", default=True
+    target: Target = param(
+        "class to reach: least-likely, random, an index, or none to leave the label", default=None, ge=0
+    )
+    keep: Keep = param(
+        "first: leave an image alone that fools already; worst: the step or the image, whichever has the higher loss; "
+        "last: the step of every image, as training does",
+        default="first",
     )
 
-    def __call__(self, model: Classifier, images: Tensor, labels: Tensor, rng: ImageRandom) -> Tensor:  # noqa: ARG002
+    def __call__(self, model: Classifier, images: Tensor, labels: Tensor, rng: ImageRandom) -> Tensor:
         """Return (N, 3, H, W) images in the ball and in [0, 1]; (E, N, 3, H, W) for several eps."""
+        goal = Goal.of(model, images, labels, rng, target=self.target)
+        gradient, scores = goal.gradient(images)
+        direction = BALLS[self.norm].steepest(gradient)
+        search = Search(goal, images, self.keep, scores)
 
-        def attempt(rows: Tensor, eps: float, restart: int) -> Tensor:  # noqa: ARG001 - nothing here is random
-            gradient, _ = pixel_gradient(model, images[rows], labels[rows])
-            return (images[rows] + eps * BALLS[self.norm].steepest(gradient)).clamp(0, 1)
+        def attempt(rows: Tensor, eps: float, restart: int) -> None:  # noqa: ARG001 - nothing here is random
+            search.end(rows, (images[rows] + eps * direction[rows]).clamp(0, 1))
 
-        return escalate(model, images, labels, self.eps, attempt, until_fooled=self.until_fooled)
+        return search.over(self.eps, attempt)

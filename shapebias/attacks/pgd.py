@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import attrs
-import torch
 from torch import Tensor
 
 from shapebias.attacks.balls import BALLS, Norm
-from shapebias.attacks.escalation import ascending, escalate
+from shapebias.attacks.escalation import Keep, Search, ascending
+from shapebias.attacks.goal import Goal, Raised, Target
 from shapebias.classifier import Classifier
 from shapebias.errors import SpellingError
-from shapebias.objectives import pixel_gradient
 from shapebias.params import param
 from shapebias.rng import ImageRandom
 
@@ -26,16 +25,21 @@ class Pgd:
 
     Several eps give one more leading axis, in ascending order; an image that fell at one stays fallen at the next.
 
+    With a ``target`` the loss of that class is lowered instead, and an image has fallen when it is classified so; one
+    whose label is the target is left alone.  ``objective=margin`` climbs the best other score above the label's
+    (Carlini & Wagner 2017, f6), which keeps a gradient where the softmax saturates.
+
     Raises:
         SpellingError: restarts without a random start, which would all be the same.
 
     Source: Madry et al. 2018, Towards deep learning models resistant to adversarial attacks, section 2.1; steps of
     eps / 4 are those of their CIFAR-10 experiments (2/255 at eps 8/255).
 
+    >>> import torch
     >>> model = Classifier(torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(192, 4)))
     >>> images, labels = torch.rand(2, 3, 8, 8), torch.tensor([3, 1])
     >>> rng = ImageRandom.for_images(0, "pgd", 0, ["cat.png", "dog.png"])
-    >>> attacked = Pgd(eps=8 / 255, steps=3, until_fooled=False)(model, images, labels, rng)
+    >>> attacked = Pgd(eps=8 / 255, steps=3, keep="last")(model, images, labels, rng)
     >>> bool((attacked - images).abs().max() <= 8 / 255 + 1e-7)
     True
     """
@@ -47,9 +51,17 @@ class Pgd:
     steps: int = param("number of steps", default=20, ge=1)
     step: float = param("size of a step as a fraction of eps", default=1 / 4, gt=0)
     random_start: bool = param("start at a random point of the ball instead of the image", default=True)
-    restarts: int = param("random starts; each takes only the images that still stand", default=1, ge=1)
-    until_fooled: bool = param(
-        "leave an image alone as soon as it is classified wrong; false takes every step, as training does", default=True
+    restarts: int = param("random starts; each takes what still stands, or everything with keep=worst", default=1, ge=1)
+    objective: Raised = param(
+        "what is raised: cross-entropy, or the best other score above the label's", default="loss"
+    )
+    target: Target = param(
+        "class to reach: least-likely, random, an index, or none to leave the label", default=None, ge=0
+    )
+    keep: Keep = param(
+        "first image that fools, and no work on it after; worst of all steps and restarts; or last of every image, as "
+        "training does",
+        default="first",
     )
 
     def __attrs_post_init__(self) -> None:
@@ -58,30 +70,26 @@ class Pgd:
 
     def __call__(self, model: Classifier, images: Tensor, labels: Tensor, rng: ImageRandom) -> Tensor:
         """Return (N, 3, H, W) images in the ball and in [0, 1]; (E, N, 3, H, W) for several eps."""
+        goal = Goal.of(model, images, labels, rng, target=self.target, objective=self.objective)
+        search = Search(goal, images, self.keep)
 
-        def attempt(rows: Tensor, eps: float, restart: int) -> Tensor:
-            return self._climb(model, images[rows], labels[rows], eps, rng[rows], restart)
+        def attempt(rows: Tensor, eps: float, restart: int) -> None:
+            self._climb(search, rows, eps, rng[rows], restart)
 
-        return escalate(
-            model, images, labels, self.eps, attempt, restarts=self.restarts, until_fooled=self.until_fooled
-        )
+        return search.over(self.eps, attempt, self.restarts)
 
-    def _climb(
-        self, model: Classifier, images: Tensor, labels: Tensor, eps: float, rng: ImageRandom, restart: int
-    ) -> Tensor:
+    def _climb(self, search: Search, rows: Tensor, eps: float, rng: ImageRandom, restart: int) -> None:
         ball, size = BALLS[self.norm], eps * self.step
-        adversarial = images.clone()
+        images = adversarial = search.images[rows]
         if self.random_start:
             adversarial = (images + eps * ball.random(rng, restart, images.shape[1:])).clamp(0, 1)
-        active = torch.arange(len(images), device=images.device)
         for _ in range(self.steps):
-            gradient, scores = pixel_gradient(model, adversarial[active], labels[active])
-            if self.until_fooled:
-                standing = scores.argmax(dim=1) == labels[active]
-                active, gradient = active[standing], gradient[standing]
-                if len(active) == 0:
-                    break
-            stepped = adversarial[active] + size * ball.steepest(gradient)
-            perturbation = ball.project(stepped - images[active], eps)
-            adversarial[active] = (images[active] + perturbation).clamp(0, 1)
-        return adversarial
+            gradient, scores = search.goal[rows].gradient(adversarial)
+            left = search.look(rows, adversarial, scores)
+            if left is not None:
+                rows, images, adversarial, gradient = (each[left] for each in (rows, images, adversarial, gradient))
+                if len(rows) == 0:
+                    return
+            perturbation = ball.project(adversarial + size * ball.steepest(gradient) - images, eps)
+            adversarial = (images + perturbation).clamp(0, 1)
+        search.end(rows, adversarial)

@@ -317,7 +317,7 @@ class Trainer:
 def _of_training(attack: Component, share: float) -> Component:
     """Change an attack's settings for training: part of its radius, and no image left alone."""
     settings = attack.settings
-    changed: dict[str, Any] = {"until_fooled": False} if hasattr(settings, "until_fooled") else {}
+    changed: dict[str, Any] = {"keep": "last"} if hasattr(settings, "keep") else {}
     if share < 1:
         eps = settings.eps
         changed["eps"] = tuple(share * radius for radius in eps) if isinstance(eps, tuple) else share * eps

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Iterator
 
+import attrs
 import pytest
 import torch
 from torch import Tensor, nn
@@ -45,3 +47,33 @@ def batch(small: Classifier) -> tuple[Tensor, Tensor, list[str]]:
 @pytest.fixture(scope="session")
 def numbers() -> Callable[[list[str]], ImageRandom]:
     return lambda ids, seed=0: ImageRandom.for_images(seed, "pgd", 0, ids)
+
+
+@attrs.define
+class Passes:
+    """How many images went through a network."""
+
+    forward: int = 0
+    backward: int = 0
+
+
+@contextlib.contextmanager
+def counted(model: Classifier) -> Iterator[Passes]:
+    found = Passes()
+
+    def see(_module, inputs, output):
+        found.forward += len(output)
+        if output.requires_grad:
+            output.register_hook(lambda gradient: setattr(found, "backward", found.backward + len(gradient)))
+
+    hook = model.module.register_forward_hook(see)
+    try:
+        yield found
+    finally:
+        hook.remove()
+
+
+@pytest.fixture(scope="session")
+def passes():
+    """Count the images that a model sees, forward and backward."""
+    return counted

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import attrs
 import foolbox
 import pytest
 import torch
@@ -11,6 +12,7 @@ from torch import nn
 from torch.nn import functional
 
 from shapebias.attacks.balls import BALLS
+from shapebias.attacks.goal import Goal
 from shapebias.attacks.pgd import Pgd
 from shapebias.classifier import Classifier
 from shapebias.errors import SpellingError
@@ -32,7 +34,7 @@ attacks = st.builds(
     steps=st.integers(1, 5),
     step=st.floats(0.05, 3),
     random_start=st.booleans(),
-    until_fooled=st.booleans(),
+    keep=st.sampled_from(["first", "worst", "last"]),
 )
 
 
@@ -47,20 +49,12 @@ def test_stays_in_the_ball_and_in_the_range_of_pixels(small, batch, numbers, att
     assert lengths(attacked - images, attack.norm).max() <= attack.eps[0] + 1e-9
 
 
-@pytest.mark.parametrize("norm", NORMS)
-@pytest.mark.parametrize("until_fooled", [True, False])
-def test_radius_zero_is_the_identity(small, batch, numbers, norm, until_fooled):
-    images, labels, ids = batch
-    attack = Pgd(eps=0, norm=norm, until_fooled=until_fooled)
-    assert torch.equal(attack(small, images, labels, numbers(ids)), images)
-
-
 def test_linf_reaches_the_optimum_of_a_linear_model(linear, numbers):
     """Of a linear model the worst image in the box is x + eps sign(w_wrong - w_right), clipped."""
     images = torch.rand(4, 3, 8, 8, dtype=torch.float64)
     weight = linear.module[1].weight
     ascent = (weight[1] - weight[0]).view(1, 3, 8, 8)
-    attack = Pgd(eps=0.1, steps=10, step=0.25, until_fooled=False)
+    attack = Pgd(eps=0.1, steps=10, step=0.25, keep="last")
     attacked = attack(linear, images, torch.zeros(4, dtype=torch.long), numbers(list("abcd")))
     assert torch.allclose(attacked, (images + 0.1 * ascent.sign()).clamp(0, 1), atol=1e-12)
 
@@ -71,7 +65,7 @@ def test_l2_goes_along_the_gradient_and_stops_at_the_sphere(linear, numbers):
     ascent = (weight[1] - weight[0]).view(1, 3, 8, 8)
     label = torch.tensor([0])
     for steps, share in ((1, 0.25), (3, 0.75), (4, 1), (9, 1)):
-        attack = Pgd(eps=0.5, norm="l2", steps=steps, random_start=False, until_fooled=False)
+        attack = Pgd(eps=0.5, norm="l2", steps=steps, random_start=False, keep="last")
         wanted = images + 0.5 * share * ascent / ascent.norm()
         assert torch.allclose(attack(linear, images, label, numbers(["a"])), wanted, atol=1e-12)
 
@@ -109,7 +103,7 @@ def test_agrees_with_foolbox(small, batch, numbers, norm, random_start):
         preprocessing={"mean": mean.flatten(), "std": std.flatten(), "axis": -3},
     )
     wanted, _, _ = theirs(network, images, labels, epsilons=eps)
-    attack = Pgd(eps=eps, norm=norm, steps=6, step=0.3, random_start=random_start, until_fooled=False)
+    attack = Pgd(eps=eps, norm=norm, steps=6, step=0.3, random_start=random_start, keep="last")
     assert torch.allclose(attack(small, images, labels, numbers(ids)), wanted, atol=1e-7)
 
 
@@ -150,11 +144,11 @@ def test_stops_at_the_first_adversarial_image(small, batch, numbers, norm):
 
 
 @pytest.mark.parametrize("norm", NORMS)
-@pytest.mark.parametrize("until_fooled", [True, False])
-def test_an_image_is_attacked_the_same_alone_and_in_a_batch(small, batch, numbers, norm, until_fooled):
+@pytest.mark.parametrize("keep", ["first", "worst", "last"])
+def test_an_image_is_attacked_the_same_alone_and_in_a_batch(small, batch, numbers, norm, keep):
     images, labels, ids = batch
     radii = EPS[norm] / 10, EPS[norm] / 4, EPS[norm]
-    attack = Pgd(eps=radii, norm=norm, steps=5, restarts=2, until_fooled=until_fooled)
+    attack = Pgd(eps=radii, norm=norm, steps=5, restarts=2, keep=keep)
     together = attack(small, images, labels, numbers(ids))
     for row in range(len(images)):
         alone = attack(small, images[[row]], labels[[row]], numbers([ids[row]]))
@@ -190,15 +184,155 @@ def test_restarts_only_add_fallen_images(small, batch, numbers):
     assert (once[standing] - often[standing]).abs().max() > 0, "no restart was made"
 
 
+@pytest.mark.parametrize("norm", NORMS)
+@pytest.mark.parametrize("objective", ["loss", "margin"])
+@pytest.mark.parametrize("target", [None, "least-likely", 1])
+def test_keep_worst_never_lowers_what_it_raises(small, batch, numbers, norm, objective, target):
+    """Neither from the image, nor with more steps, more restarts or a larger radius; and what fell stays fallen."""
+    images, labels, ids = batch
+    attack = Pgd(eps=EPS[norm] / 4, norm=norm, steps=3, step=2, keep="worst", objective=objective, target=target)
+    goal = Goal.of(small, images, labels, numbers(ids), target=target, objective=objective)
+    searches = [
+        attack,
+        attrs.evolve(attack, steps=6),
+        attrs.evolve(attack, steps=6, restarts=3),
+        attrs.evolve(attack, steps=6, restarts=3, eps=(EPS[norm] / 4, EPS[norm])),
+    ]
+    views = [images, *(search(small, images, labels, numbers(ids)) for search in searches)]
+    views[-1:] = views[-1]
+    scores = torch.stack([small(view) for view in views])
+    values, fooled = torch.stack(list(map(goal.value, scores))), torch.stack(list(map(goal.fooled, scores)))
+    assert (values.diff(dim=0) >= -1e-6).all()
+    assert (fooled[1:] >= fooled[:-1]).all()
+    assert (values[-1] > values[0])[goal.possible].all()
+    assert torch.equal(views[-1][~goal.possible], images[~goal.possible])
+
+
+def test_the_worst_is_the_highest_loss_of_all_steps(small, batch, numbers):
+    """Steps from one end of the range of pixels to the other overshoot, so that the last is seldom the worst."""
+    images, labels, ids = batch
+    images, labels, ids = images[:-1], labels[:-1], ids[:-1]
+    settings = {"eps": 1, "step": 2}
+    ends = [Pgd(**settings, steps=steps, keep="last")(small, images, labels, numbers(ids)) for steps in range(1, 7)]
+    start = (images + BALLS["linf"].random(numbers(ids), 0, images.shape[1:])).clamp(0, 1)
+    losses = torch.stack(
+        [functional.cross_entropy(small(view), labels, reduction="none") for view in (images, start, *ends)]
+    )
+    worst = Pgd(**settings, steps=6, keep="worst")(small, images, labels, numbers(ids))
+    kept = functional.cross_entropy(small(worst), labels, reduction="none")
+    assert torch.allclose(kept, losses.amax(dim=0), atol=1e-5)
+    assert (losses.argmax(dim=0) < 7).any(), "the test needs an image whose last step is not the worst"
+
+
+@pytest.mark.parametrize("keep", ["first", "worst", "last"])
+def test_the_model_sees_only_images_that_are_left(small, batch, numbers, passes, keep):
+    """Counted in images: one look at each, then a pass for each step of each image that still stands before it."""
+    images, labels, ids = batch
+    eps, steps = EPS["linf"] / 10, 12
+    with passes(small) as counted:
+        Pgd(eps=eps, steps=steps, keep=keep)(small, images, labels, numbers(ids))
+    start = (images + eps * BALLS["linf"].random(numbers(ids), 0, images.shape[1:])).clamp(0, 1)
+    passes_of_each = []
+    for row in range(len(images) - 1):  # the last one is wrong to begin with
+        for count in range(1, steps + 1):
+            one = attack_one(
+                small, images[[row]], labels[row], start[[row]], norm="linf", eps=eps, step=eps / 4, steps=count - 1
+            )
+            if small(one).argmax() != labels[row]:
+                break
+        passes_of_each.append(count)
+    assert len(set(passes_of_each)) > 2, "the test needs images that fall at different steps"
+    forward = {"first": len(images) + sum(passes_of_each), "worst": 7 + 7 * steps + 7, "last": 7 * steps}
+    backward = {"first": sum(passes_of_each), "worst": 7 * steps, "last": 7 * steps}
+    assert (counted.forward, counted.backward) == (forward[keep], backward[keep])
+
+
+def test_a_list_of_radii_reuses_what_fell(small, batch, numbers, passes):
+    images, labels, ids = batch
+    eps = tuple(EPS["linf"] * share for share in (0.1, 0.2, 0.4))
+    attack = Pgd(eps=eps, steps=3)
+    with passes(small) as together:
+        levels = attack(small, images, labels, numbers(ids))
+    standing = [int((small(level).argmax(dim=1) == labels).sum()) for level in levels]
+    with passes(small) as apart:
+        for radius in eps:
+            attrs.evolve(attack, eps=radius)(small, images, labels, numbers(ids))
+    assert 0 < standing[0] < len(images) - 1
+    assert together.backward <= 3 * (len(images) - 1 + standing[0] + standing[1])
+    assert together.backward < apart.backward
+
+
+def brute_force(weight, images, eps, target):
+    """Try three values of each pixel in turn: of a linear model the best is at an end, whatever the other pixels."""
+    best = images.clone()
+    for pixel in range(images[0].numel()):
+        tried = []
+        for step in (-eps, 0.0, eps):
+            changed = best.flatten(1).clone()
+            changed[:, pixel] = (images.flatten(1)[:, pixel] + step).clamp(0, 1)
+            tried.append(changed.view_as(images))
+        scores = torch.stack([(one.flatten(1) @ weight.T)[:, target] for one in tried])
+        best = torch.stack(tried)[scores.argmax(dim=0), torch.arange(len(images))]
+    return best
+
+
+def test_targeted_linf_reaches_what_brute_force_finds_on_a_linear_model(linear, numbers):
+    images = torch.rand(3, 3, 8, 8, dtype=torch.float64)
+    difference = linear.module[1].weight - linear.module[1].weight.flip(0)
+    attack = Pgd(eps=0.1, steps=10, target=1, keep="last")
+    attacked = attack(linear, images, torch.zeros(3, dtype=torch.long), numbers(list("abc")))
+    assert torch.allclose(attacked, brute_force(difference, images, 0.1, 1), atol=1e-9)
+
+
+@pytest.mark.parametrize("norm", NORMS)
+def test_agrees_with_foolbox_on_targets(small, batch, numbers, norm):
+    images, labels, ids = batch
+    targets = (labels + 1) % 4
+    theirs = {"linf": FoolboxLinf, "l2": FoolboxL2}[norm](rel_stepsize=0.3, steps=6, random_start=False)
+    mean, std = (torch.tensor(values).double() for values in (small.mean, small.std))
+    preprocessing = {"mean": mean, "std": std, "axis": -3}
+    network = foolbox.PyTorchModel(small.module, bounds=(0, 1), device="cpu", preprocessing=preprocessing)
+    wanted, _, _ = theirs(network, images, foolbox.criteria.TargetedMisclassification(targets), epsilons=EPS[norm])
+    for target in range(4):
+        rows = (targets == target).nonzero().squeeze(1)
+        if len(rows):
+            attack = Pgd(eps=EPS[norm], norm=norm, steps=6, step=0.3, random_start=False, target=target, keep="last")
+            attacked = attack(small, images[rows], labels[rows], numbers(ids)[rows])
+            assert torch.allclose(attacked, wanted[rows], atol=1e-7)
+
+
+def test_targeted_attacks_reach_their_target(cifar, numbers):
+    model = cifar.load("cifar-resnet20", "resnet20_standard")
+    images, labels, ids = cifar.images[::20], cifar.labels[::20], cifar.ids[::20]
+    with model.evaluating():
+        for target in ("least-likely", "random", 3):
+            goal = Goal.of(model, images, labels, numbers(ids), target=target)
+            attacked = Pgd(eps=8 / 255, target=target)(model, images, labels, numbers(ids))
+            reached = model(attacked).argmax(dim=1) == goal.targets
+            assert reached[goal.possible].float().mean() > 0.9
+            assert not (model(images).argmax(dim=1) == goal.targets)[goal.possible].float().mean() > 0.2
+
+
+def test_a_margin_has_a_gradient_where_the_softmax_is_saturated(numbers):
+    """Of logits that are 1000 apart the cross-entropy is exactly 0 in float32."""
+    network = nn.Sequential(nn.Flatten(), nn.Linear(192, 2)).requires_grad_(requires_grad=False)
+    network[1].bias[0] += 1000
+    images, label = torch.rand(1, 3, 8, 8), torch.tensor([0])
+    still, moved = (
+        Pgd(eps=0.1, random_start=False, objective=objective)(Classifier(network), images, label, numbers(["a"]))
+        for objective in ("loss", "margin")
+    )
+    assert torch.allclose(still, images, atol=1e-7)
+    assert (moved - images).abs().max() > 0.09
+
+
 def test_the_start_is_random_per_seed_and_off_on_request(small, batch, numbers):
     images, labels, ids = batch
-    attack = Pgd(eps=0.1, steps=1, step=0.01, until_fooled=False)
+    attack = Pgd(eps=0.1, steps=1, step=0.01, keep="last")
     first, again, other = (attack(small, images, labels, numbers(ids, seed)) for seed in (0, 0, 1))
     assert torch.equal(first, again)
     assert (first - other).abs().max() > 0.01
-    still = Pgd(eps=0.1, steps=1, step=0.01, random_start=False, until_fooled=False)(
-        small, images, labels, numbers(ids)
-    )
+    still = Pgd(eps=0.1, steps=1, step=0.01, random_start=False, keep="last")(small, images, labels, numbers(ids))
     assert (still - images).abs().max() <= 0.001 + 1e-12
 
 
@@ -207,20 +341,9 @@ def test_a_zero_gradient_moves_nothing(numbers, norm):
     network = nn.Sequential(nn.Flatten(), nn.Linear(192, 4)).requires_grad_(requires_grad=False)
     nn.init.zeros_(network[1].weight)
     images = torch.rand(2, 3, 8, 8)
-    attack = Pgd(eps=0.1, norm=norm, random_start=False, until_fooled=False)
+    attack = Pgd(eps=0.1, norm=norm, random_start=False, keep="last")
     attacked = attack(Classifier(network), images, torch.tensor([0, 1]), numbers(["a", "b"]))
     assert torch.allclose(attacked, images, atol=1e-7)
-
-
-def test_leaves_model_images_and_global_random_state_alone(small, batch, numbers):
-    images, labels, ids = batch
-    before, state = images.clone(), torch.random.get_rng_state()
-    Pgd(eps=0.1, steps=2)(small, images, labels, numbers(ids))
-    assert torch.equal(images, before)
-    assert torch.equal(torch.random.get_rng_state(), state)
-    assert not images.requires_grad
-    assert all(parameter.grad is None for parameter in small.module.parameters())
-    assert not any(module._forward_hooks for module in small.module.modules())
 
 
 def test_restarts_without_a_random_start_are_refused():

@@ -141,7 +141,7 @@ def test_running_out_of_memory_in_a_transform_makes_batches_smaller(network, tmp
 
 @pytest.mark.parametrize("mode", [torch.no_grad, torch.inference_mode])
 def test_a_caller_without_gradients_gets_the_same_attacks_and_maps(network, mode):
-    study = (STIMULI, "pgd:eps=8/255,steps=2,until_fooled=false")
+    study = (STIMULI, "pgd:eps=8/255,steps=2,keep=last")
     usual = sb.evaluate(network, *study, saliency="gradient")
     with mode():
         within = sb.evaluate(network, *study, saliency="gradient")

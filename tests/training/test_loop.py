@@ -132,13 +132,13 @@ class Spy:
     """Write down what an attack is given, and darken the images by eps."""
 
     eps: float = param("radius", default=0.1)
-    until_fooled: bool = param("as other attacks have it", default=True)
+    keep: str = param("as other attacks have it", default="first")
 
     def __call__(self, model, images, labels, rng):
         training = {part.training for part in model.module.modules()}
         learning = {parameter.requires_grad for parameter in model.module.parameters()}
         draws = rng.uniform("spy", 0, ()).tolist()
-        SEEN.append((self.eps, self.until_fooled, training, learning, draws, len(labels)))
+        SEEN.append((self.eps, self.keep, training, learning, draws, len(labels)))
         return (images - self.eps).clamp(0, 1)
 
 
@@ -159,7 +159,7 @@ def test_every_batch_is_attacked_in_eval_mode_and_validation_images_too(trained,
 
 def test_no_image_is_left_alone_in_training(trained, seen):
     trained(small(attack=SPY))
-    assert [until_fooled for _, until_fooled, *_ in seen] == [False] * 3 + [True] + [False] * 3 + [True]
+    assert [keep for _, keep, *_ in seen] == [*["last"] * 3, "first"] * 2
 
 
 def test_the_radius_rises_linearly_in_training_and_is_whole_in_validation(trained, seen):

@@ -60,7 +60,7 @@ def test_another_recipe_under_the_same_name_is_refused(output, changes, names):
 def test_a_parameter_that_came_later_changes_nothing(output):
     """The text of an older version lacks it, and reads as its default."""
     older = RECIPE.to_toml().replace(",noise_of_the_future=0", "").replace("label_smoothing = 0\n", "")
-    rewrite(output, recipe=older.replace('keep = "best"\n', "").replace(",until_fooled=true", ""))
+    rewrite(output, recipe=older.replace('keep = "best"\n', "").replace(",keep=first", ""))
     assert train(RECIPE, output).resumed == 2
 
 
