@@ -20,7 +20,7 @@ def as_features(
     """Describe a layer by what it returns for one blank image, since no library states the layout of every layer.
 
     A layer has a square grid for a square image, so (N, C, G, G) is NCHW, (N, G, G, C) is NHWC, and (N, L, C) is NLC
-    where L tokens are a square number of patch tokens after some prefix tokens.
+    where L tokens are a square number of patch tokens after some prefix tokens.  One place alone is no grid.
 
     Args:
         network: an image classifier; it is put into eval mode.
@@ -52,12 +52,12 @@ def as_features(
         hook.remove()
         network.train().eval()  # some networks cache what they compute from their weights until the next training
     match outputs:
-        case [Tensor(shape=(_, _, rows, columns))] if rows == columns:
+        case [Tensor(shape=(_, _, rows, columns))] if rows == columns > 1:
             return Features(layer, "NCHW")
-        case [Tensor(shape=(_, rows, columns, _))] if rows == columns:
+        case [Tensor(shape=(_, rows, columns, _))] if rows == columns > 1:
             return Features(layer, "NHWC")
         case [Tensor(shape=(_, tokens, _))]:
             for prefix in (prefix_tokens, 0):
-                if math.isqrt(tokens - prefix) ** 2 == tokens - prefix:
+                if tokens - prefix > 1 and math.isqrt(tokens - prefix) ** 2 == tokens - prefix:
                     return Features(layer, "NLC", prefix)
     return None

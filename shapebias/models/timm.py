@@ -117,11 +117,15 @@ def _last_layer(network: nn.Module) -> nn.Module | None:
     """Return the layer whose grid is the last one that every part of the answer depends on.
 
     A vision transformer answers from its class token, and patch tokens after the last attention have no gradient.
-    Other networks list their stages in ``feature_info``.
+    EfficientNets, MobileNetV2 and HRNet have a convolution after their stages.  Other networks list their stages in
+    ``feature_info``; a few list them under names that do not exist, and average the tokens after a norm.
     """
     blocks: Any = getattr(network, "blocks", None)
     if hasattr(network, "num_prefix_tokens") and blocks and hasattr(blocks[-1], "norm1"):
         return blocks[-1].norm1  # type: ignore[no-any-return]
+    modules: dict[str, nn.Module] = dict(network.named_modules())
+    if "conv_head" in modules and "bn2" in modules:
+        return modules["bn2"]
     stages: Any = getattr(network, "feature_info", None)
-    modules = dict(network.named_modules())
-    return modules.get(stages[-1]["module"]) if isinstance(stages, list) and stages else None
+    last = stages[-1]["module"] if isinstance(stages, list) and stages else "norm"
+    return next((modules[name] for name in ("final_layer", last, "norm") if name in modules), None)

@@ -14,12 +14,15 @@ from shapebias.models.torchvision import Torchvision
 CPU = torch.device("cpu")
 FAMILIES = [
     (Timm("resnet18", pretrained=False), "NCHW", 0, 512),
-    (Timm("mobilenetv2_100", pretrained=False), "NCHW", 0, 320),
+    (Timm("mobilenetv2_100", pretrained=False), "NCHW", 0, 1280),  # the convolution after the stages
+    (Timm("hrnet_w18_small", pretrained=False), "NCHW", 0, 2048),
     (Timm("convnext_atto", pretrained=False), "NCHW", 0, 320),
     (Timm("vit_tiny_patch16_224", pretrained=False), "NLC", 1, 192),
     (Timm("deit_tiny_distilled_patch16_224", pretrained=False), "NLC", 2, 192),
     (Timm("cait_xxs24_224", pretrained=False), "NLC", 0, 192),  # its class token comes later
     (Timm("swin_tiny_patch4_window7_224", pretrained=False), "NHWC", 0, 768),
+    (Timm("mvitv2_tiny", pretrained=False), "NLC", 0, 768),
+    (Timm("twins_pcpvt_small", pretrained=False), "NLC", 0, 512),
     (Torchvision("resnet18", weights=None), "NCHW", 0, 512),
     (Torchvision("squeezenet1_1", weights=None), "NCHW", 0, 512),
     (Torchvision("swin_t", weights=None), "NHWC", 0, 768),
@@ -50,7 +53,7 @@ def test_the_layer_has_the_declared_layout(settings, layout, prefix, channels):
         assert (reached > 0).float().mean() > 0.9
 
 
-@pytest.mark.parametrize("architecture", ["crossvit_tiny_240", "hrnet_w18_small", "pit_ti_224"])
+@pytest.mark.parametrize("architecture", ["crossvit_tiny_240", "pit_ti_224"])
 def test_a_layer_that_returns_no_grid_is_not_declared(architecture):
     assert Timm(architecture, pretrained=False).load(CPU).features is None
 
@@ -78,6 +81,12 @@ def test_what_networks_cache_in_eval_mode_is_forgotten():
 def test_a_size_that_the_network_does_not_take_is_a_clear_error():
     with pytest.raises(SpellingError, match=r"does not take images of 192 x 192 pixels.*arg\.img_size"):
         Timm("vit_tiny_patch16_224", pretrained=False, input_size=192).load(CPU)
+
+
+@pytest.mark.parametrize("arrange", [[], [nn.Flatten(), nn.Unflatten(1, (1, 4))]], ids=["NCHW", "NLC"])
+def test_one_place_is_no_grid(arrange):
+    layer = nn.Sequential(nn.Conv2d(3, 4, 8), *arrange)
+    assert as_features(layer, layer, (8, 8), prefix_tokens=3) is None
 
 
 def test_oblong_images_give_no_features():
