@@ -16,7 +16,7 @@ from shapebias.catalog import Catalog
 from shapebias.plugins import discover
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
-TESTED = {"conditions.py", "demo.py", "panel.py", "usage.py"}
+TESTED = {"conditions.py", "demo.py", "gallery.py", "panel.py", "usage.py"}
 
 
 def run(name, *arguments):
@@ -47,6 +47,17 @@ def test_usage(capsys):
     printed = capsys.readouterr().out
     assert "logits (56, 8), maps (8, 32, 32), failures 0" in printed
     assert "shuffled (2, 3, 32, 32)" in printed
+
+
+def test_gallery_of_one_photo(tmp_path, data_dir):
+    gallery = runpy.run_path(str(EXAMPLES / "gallery.py"))
+    dataset = gallery["photos"](data_dir, tmp_path)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(gallery["transforms"].__globals__, "TRANSFORMS", {"one": ["grayscale", "invert"]})
+        gallery["transforms"](dataset, tmp_path)
+    with Image.open(tmp_path / "gallery-one.jpg") as image:
+        assert image.width > 6 * 144
+        assert 3 * 144 < image.height < 4 * 144
 
 
 @pytest.mark.slow

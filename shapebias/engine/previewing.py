@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import attrs
 import torch
@@ -47,11 +47,13 @@ class Preview:
     labels: tuple[str, ...]
     ids: tuple[str, ...]
 
-    def save(self, path: str | Path) -> None:
-        """Write the pictures as a sheet: rows are images, columns conditions.
+    def save(self, path: str | Path, *, rows: Literal["images", "conditions"] = "images", size: int = 256) -> None:
+        """Write the pictures as one sheet.
 
         Args:
             path: ends in ``.png``, ``.jpg`` or another format of Pillow.
+            rows: what stands below one another; the others stand beside one another.
+            size: the long side of a picture on the sheet, where it has more pixels.
 
         Raises:
             DataError: the format is unknown, or the file cannot be written.
@@ -62,7 +64,12 @@ class Preview:
         file_format = Image.registered_extensions().get(path.suffix.lower())
         if file_format not in Image.SAVE:
             raise DataError(f"{path} does not end like a picture that can be written; use .png or .jpg")
-        sheet = contact_sheet(self.images, self.titles, list(zip(self.labels, self.ids, strict=True)))
+        if rows == "images":
+            notes = list(zip(self.labels, self.ids, strict=True))
+            sheet = contact_sheet(self.images, self.titles, notes, size)
+        else:
+            notes = [(title, "") for title in self.titles]
+            sheet = contact_sheet(self.images.transpose(0, 1), self.labels, notes, size)
         try:
             with new_file(path) as temporary:
                 sheet.save(temporary, format=file_format, quality=90)

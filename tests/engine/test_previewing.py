@@ -86,6 +86,14 @@ def test_the_sheet_is_written_whole(tmp_path, name):
     assert list(tmp_path.iterdir()) == [tmp_path / name]
 
 
+def test_conditions_can_be_the_rows_and_pictures_small(tmp_path):
+    shown = sb.preview("stimuli:images=2,size=160", ["grayscale", "blur", "invert"], images=2)
+    shown.save(tmp_path / "sheet.png", rows="conditions", size=150)
+    with Image.open(tmp_path / "sheet.png") as sheet:
+        assert 4 * 150 < sheet.height < 5 * 150
+        assert 2 * 150 < sheet.width < 4 * 150
+
+
 @pytest.mark.parametrize("name", ["sheet.xyz", "sheet", "nowhere/sheet.png"])
 def test_a_place_where_no_picture_can_be_written_is_named(tmp_path, name):
     shown = sb.preview(STIMULI, "grayscale", images=1)

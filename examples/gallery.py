@@ -1,0 +1,68 @@
+"""Draw the pictures of docs/gallery.md.
+
+    python examples/gallery.py docs/images [--data ../shared/data] [--section transforms]
+
+One function draws one section.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import shutil
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+import shapebias as sb
+
+PHOTOS = {
+    "church": "313ff0037b86260a",
+    "daisy": "becf3b004177ded6",
+    "elephant": "348618ddbde3a39c",
+    "iguana": "af543b5f19ed1b1d",
+    "lorikeet": "01244097ca8ffdfa",
+    "taxi": "c3e9a84e039df3ce",
+}
+
+TRANSFORMS = {
+    "cues": ["saturate:p=8", "saturate:p=1024", "patch-shuffle:k=4", "edges"],
+    "colours": ["grayscale", "hue", "invert", "brightness", "contrast"],
+    "frequencies": ["blur", "low-pass", "high-pass", "phase-noise", "amplitude-swap", "band-noise", "noise"],
+}
+
+
+def photos(data: Path, folder: Path) -> str:
+    """Make a data set of the six photographs, in class folders, and return its text."""
+    with (data / "photos-imagenet" / "labels.csv").open(encoding="utf-8", newline="") as file:
+        paths = {Path(row["file"]).stem: data / "photos-imagenet" / row["file"] for row in csv.DictReader(file)}
+    for name, photo in PHOTOS.items():
+        (folder / name).mkdir()
+        shutil.copy(paths[photo], folder / name)
+    return f'folder:"{folder}",size=224,crop=0.875'
+
+
+def transforms(dataset: str, output: Path) -> None:
+    """Draw what each transform does: rows are transforms, columns photographs."""
+    for name, conditions in TRANSFORMS.items():
+        sb.preview(dataset, conditions).save(output / f"gallery-{name}.jpg", rows="conditions", size=144)
+
+
+SECTIONS: dict[str, Callable[[str, Path], None]] = {"transforms": transforms}
+
+
+def main() -> None:
+    """Draw the sections."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("output", type=Path)
+    parser.add_argument("--data", type=Path, default=Path("../shared/data"))
+    parser.add_argument("--section", choices=SECTIONS, action="append")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        dataset = photos(options.data, Path(folder))
+        for name in options.section or SECTIONS:
+            SECTIONS[name](dataset, options.output)
+
+
+if __name__ == "__main__":
+    main()
