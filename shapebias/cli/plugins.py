@@ -1,7 +1,8 @@
-"""``shapebias plugins``: who provides what, and what failed to load."""
+"""``shapebias plugins``: who provides what, what failed to load, and whether a plugin keeps to its contract."""
 
 from __future__ import annotations
 
+import sys
 import traceback
 from collections.abc import Iterator
 
@@ -15,9 +16,16 @@ from shapebias.plugins import PluginInfo, Problem
 __all__ = ["command"]
 
 
-@click.command(
+@click.group(
     "plugins",
-    epilog=examples("shapebias plugins", "shapebias plugins --traceback", "shapebias --plugins-dir my_plugins plugins"),
+    invoke_without_command=True,
+    subcommand_metavar="[check PLUGIN]",
+    epilog=examples(
+        "shapebias plugins",
+        "shapebias plugins --traceback",
+        "shapebias --plugins-dir my_plugins plugins",
+        "shapebias plugins check my-plugin",
+    ),
 )
 @click.option(
     "--traceback",
@@ -25,11 +33,17 @@ __all__ = ["command"]
     is_flag=True,
     help="Import also what the plugins name, which takes longer, and show the traceback of each problem.",
 )
-def command(thorough: bool) -> None:  # noqa: FBT001 - click passes by keyword
+@click.pass_context
+def command(context: click.Context, thorough: bool) -> None:  # noqa: FBT001 - click passes by keyword
     """List the plugins that were found, and their problems.
 
     A problem is a line on stderr; with SHAPEBIAS_STRICT=1 in the environment it is an error of every command.
     """
+    if context.invoked_subcommand is None:
+        _list(thorough=thorough)
+
+
+def _list(*, thorough: bool) -> None:
     found = [
         (plugin, [*plugin.problems, *(_targets(plugin) if thorough else ())]) for plugin in default_catalog().plugins
     ]
@@ -55,3 +69,43 @@ def _targets(plugin: PluginInfo) -> Iterator[Problem]:
             spec.load()
         except PluginError as error:
             yield Problem("target", str(error), "".join(traceback.format_exception(error)))
+
+
+@command.command(
+    epilog=examples(
+        "shapebias plugins check my-plugin",
+        "shapebias plugins check my-plugin --example posterize:levels=2",
+        "shapebias plugins check my_plugins/posterize.py",
+    ),
+)
+@click.argument("plugin")
+@click.option(
+    "-e",
+    "--example",
+    "tried",
+    metavar="TEXT",
+    multiple=True,
+    help="What to try, such as posterize:levels=2; may be repeated. A name without an example is tried with its "
+    "defaults, if it has some.",
+)
+@click.option("--device", default="cpu", show_default=True, help="Where to try it: cpu, cuda, cuda:1.")
+@click.option("--all", "everything", is_flag=True, help="List every check, not only those that failed.")
+def check(plugin: str, tried: tuple[str, ...], device: str, everything: bool) -> None:  # noqa: FBT001
+    """Check whether a plugin keeps to the contract.
+
+    PLUGIN is the name of a distribution or of an entry point, or the path of a one-file plugin. The exit status is 1
+    if a check fails. The same checks in the plugin's own tests: shapebias.testing.conformance.
+    """
+    from shapebias.testing import checks, outcomes
+
+    counts: dict[str, int] = {}
+    for outcome in outcomes(checks(plugin, tried, device=device)):
+        counts[outcome.status] = counts.get(outcome.status, 0) + 1
+        if outcome.status == "failed":
+            click.echo(f"FAILED {outcome.message}\n")
+        elif everything:
+            reason = f": {outcome.message}" if outcome.message else ""
+            click.echo(f"{outcome.status} {outcome.check.name}{reason}")
+    click.echo(", ".join(f"{count} {status}" for status, count in sorted(counts.items())))
+    if "failed" in counts:
+        sys.exit(1)

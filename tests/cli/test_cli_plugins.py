@@ -126,3 +126,30 @@ def test_strict_makes_a_problem_an_error_of_every_command(cli, plugins_dir, monk
     assert (result.exit_code, result.stdout) == (2, "")
     assert result.stderr.startswith(f"Error: SHAPEBIAS_STRICT=1 and a plugin has a problem:\n  broken, {stage}: ")
     assert reason in result.stderr
+
+
+TWICE = WORKING.replace("return images", "return 2 * images").replace("Nothing)", "Nothing, references='Nobody 2026')")
+
+
+def test_check_tells_each_broken_rule_and_its_status_is_1(cli, plugins_dir):
+    (plugins_dir / "twice.py").write_text(TWICE)
+    result = cli("plugins", "check", plugins_dir / "twice.py")
+    assert result.exit_code == 1
+    assert "FAILED transform nothing stays in [0, 1]?\nNo: random images give pixels from 0 to 2\n" in result.stdout
+    assert "FAILED transform nothing has a summary?" in result.stdout
+    counts = dict(reversed(part.split(" ", 1)) for part in result.stdout.splitlines()[-1].split(", "))
+    assert int(counts["failed"]) == result.stdout.count("FAILED")
+    assert "passed transform" not in result.stdout
+
+
+def test_check_of_a_plugin_that_keeps_to_the_contract(cli):
+    result = cli("plugins", "check", "transforms", "--example", "saturate:p=8", "--all")
+    assert result.exit_code == 0
+    assert "passed transform saturate:p=8 stays in [0, 1]" in result.stdout
+    assert "failed" not in result.stdout
+
+
+def test_check_of_a_plugin_that_is_not_there(cli):
+    result = cli("plugins", "check", "my-plugin")
+    assert result.exit_code == 2
+    assert "no plugin or distribution is called 'my-plugin'; installed: shapebias" in result.stderr

@@ -1,0 +1,127 @@
+"""Rules of attacks."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import attrs
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from shapebias.errors import ShapebiasError
+from shapebias.testing.rules import NotApplicable, Rules, require
+from shapebias.testing.subjects import IDS, Subject, close, nothing_left_behind
+
+__all__ = ["RULES"]
+
+RULES: Rules[Subject] = Rules()
+_SLACK = 1e-5  # float32
+_ORDERS = {"linf": float("inf"), "l2": 2.0, "l1": 1.0}
+
+
+def attack(subject: Subject, rows: Any = slice(None), loaded: Any = None) -> Tensor:
+    """Attack some of the five images; the first axis is eps where there is a list of them."""
+    with subject.model.evaluating(), torch.no_grad():
+        return call(subject, rows, loaded)
+
+
+def call(subject: Subject, rows: Any = slice(None), loaded: Any = None) -> Tensor:
+    """Attack a model that is in eval mode already."""
+    run, images, labels = loaded or subject.loaded, subject.images[rows], subject.labels[rows]
+    result: Tensor = run(subject.model, images, labels, subject.random()[rows])
+    return result
+
+
+def budgets(subject: Subject) -> tuple[float, ...] | None:
+    """Return the attack's list of eps, None where it has no such parameter."""
+    eps = getattr(subject.component.settings, "eps", None)
+    if eps is None:
+        return None
+    return tuple(float(each) for each in (eps if isinstance(eps, tuple) else (eps,)))
+
+
+def several(subject: Subject) -> bool:
+    """Say whether the result has an axis of eps."""
+    return len(budgets(subject) or ()) > 1
+
+
+def norm(subject: Subject) -> float:
+    """Return the order of the norm of the ball."""
+    names: tuple[str, ...] = getattr(subject.component.spec, "norms", ())
+    name = getattr(subject.component.settings, "norm", None) or (names[0] if len(names) == 1 else None)
+    if name not in _ORDERS or budgets(subject) is None:
+        raise NotApplicable(f"no parameter eps and norm of {', '.join(_ORDERS)} say what the ball is")
+    return _ORDERS[name]
+
+
+@RULES("keeps shape, type and device", "what comes after it, a transform or the model, takes the same kind of images")
+def _keeps_shape(subject: Subject) -> None:
+    result, images = attack(subject), subject.images
+    wanted = (len(budgets(subject) or ()), *images.shape) if several(subject) else images.shape
+    require(tuple(result.shape) == tuple(wanted), f"{tuple(images.shape)} became {tuple(result.shape)}")
+    require(result.dtype == images.dtype, f"{images.dtype} became {result.dtype}")
+    require(result.device == images.device, f"images on {images.device} became images on {result.device}")
+    require(not result.requires_grad, "the result requires gradients")
+
+
+@RULES("stays in [0, 1]", "an adversarial example that is no image shows nothing about the model")
+def _stays_in_range(subject: Subject) -> None:
+    result = attack(subject)
+    require(result.isfinite().all(), "NaN or infinite pixels")
+    low, high = float(result.min()), float(result.max())
+    require(low >= 0 and high <= 1, f"pixels from {low:.6g} to {high:.6g}")
+
+
+@RULES("stays in its ball", "robust accuracy is a statement about a ball: a step outside makes it another number")
+def _stays_in_ball(subject: Subject) -> None:
+    order, result = norm(subject), attack(subject)
+    for eps, images in zip(budgets(subject) or (), result if several(subject) else result[None], strict=True):
+        size = torch.linalg.vector_norm((images - subject.images).double().flatten(1), ord=order, dim=1)
+        require(
+            (size <= eps * (1 + _SLACK) + _SLACK).all(), f"eps={eps:.6g}, but a perturbation of {float(size.max()):.6g}"
+        )
+
+
+@RULES("does nothing at eps=0", "the curve over eps starts at the clean accuracy")
+def _identity_at_zero(subject: Subject) -> None:
+    if budgets(subject) is None:
+        raise NotApplicable("no parameter eps")
+    settings = subject.component.settings
+    try:
+        nothing = attrs.evolve(settings, eps=(0.0,) if isinstance(settings.eps, tuple) else 0.0)
+    except ShapebiasError as error:
+        raise NotApplicable(f"eps=0 is refused: {error}") from error
+    run = nothing.load(torch.device(subject.device)) if hasattr(nothing, "load") else nothing
+    moved = float((attack(subject, loaded=run) - subject.images).abs().max())
+    require(moved <= 1e-6, f"a pixel moved by {moved:.3g}")
+
+
+@RULES("does not make the model surer", "an attack that lowers the loss reports robustness that is not there")
+def _loss_does_not_fall(subject: Subject) -> None:
+    result = attack(subject)
+    worst = result[-1] if several(subject) else result
+    with subject.model.evaluating(), torch.no_grad():
+        before, after = (functional.cross_entropy(subject.model(x), subject.labels) for x in (subject.images, worst))
+    require(after >= before - 1e-4, f"the mean loss of the labels falls from {before:.4g} to {after:.4g}")
+
+
+@RULES("leaves its arguments, the model and global random state alone", "other cells use the same model and images")
+def _leaves_alone(subject: Subject) -> None:
+    arguments = subject.images, subject.labels
+    with subject.model.evaluating(), torch.no_grad(), nothing_left_behind(subject, *arguments):
+        call(subject)
+
+
+@RULES("gives the same for the same random numbers", "a study is repeated by its seed")
+def _repeats(subject: Subject) -> None:
+    difference = close(attack(subject), attack(subject))
+    require(difference is None, f"two calls: {difference}")
+
+
+@RULES("treats an image alone as in a batch", "results must not depend on batch size, order or workers")
+def _independent_of_batch(subject: Subject) -> None:
+    together, axis = attack(subject), int(several(subject))
+    for row, name in enumerate(IDS):
+        difference = close(attack(subject, [row]), together, [row], axis)
+        require(difference is None, f"{name} alone: {difference}")

@@ -1,0 +1,246 @@
+"""The conformance kit: every rule for everything that a plugin provides, as plain (name, check) pairs.
+
+    shapebias plugins check my-plugin
+
+or, in the plugin's own tests, one line:
+
+    test_conformance = shapebias.testing.conformance("my-plugin")
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, Literal, TypeAlias, TypeVar
+
+import attrs
+
+from shapebias.catalog import Catalog
+from shapebias.errors import PluginError, suggestion
+from shapebias.params import describe
+from shapebias.plugins import PluginInfo, discover
+from shapebias.specs import Kind, Spec
+from shapebias.testing import attacks, datasets, metrics, models, probes, saliency, transforms
+from shapebias.testing.rules import BrokenRuleError, NotApplicable, Rule, Rules
+from shapebias.testing.static import PLUGIN_RULES, SETTINGS_RULES, SPEC_RULES
+from shapebias.testing.subjects import Subject
+
+__all__ = ["Check", "Outcome", "Status", "checks", "conformance", "outcomes"]
+
+SubjectT = TypeVar("SubjectT")
+Status: TypeAlias = Literal["passed", "failed", "not applicable", "expected"]
+
+_RULES: dict[Kind, Rules[Subject]] = {
+    "model": models.RULES,
+    "dataset": datasets.RULES,
+    "transform": transforms.RULES,
+    "attack": attacks.RULES,
+    "saliency": saliency.RULES,
+    "probe": probes.RULES,
+    "metric": metrics.RULES,
+}
+
+
+@attrs.frozen
+class Check:
+    """One rule, asked of one thing.
+
+    Args:
+        subject: what is asked, for example ``"transform posterize:levels=4"``.
+        rule: what is asked of it, and why.
+        run: raises :class:`BrokenRuleError`, :class:`NotApplicable`, or whatever the plugin raises.
+    """
+
+    subject: str
+    rule: Rule[Any]
+    run: Callable[[], None] = attrs.field(eq=False, repr=False)
+
+    @property
+    def name(self) -> str:
+        """``"transform posterize:levels=4 stays in [0, 1]"``."""
+        return f"{self.subject} {self.rule.name}"
+
+    def __call__(self) -> None:
+        """Run the check.
+
+        Raises:
+            BrokenRuleError: the rule is broken; says what was seen, and why the rule exists.
+            NotApplicable: the rule asks nothing here.
+        """
+        try:
+            self.run()
+        except NotApplicable:
+            raise
+        except BrokenRuleError as error:
+            raise BrokenRuleError(f"{self.name}?\nNo: {error}\nWhy it is asked: {self.rule.why}.") from None
+        except Exception as error:
+            raise BrokenRuleError(
+                f"{self.name}?\nNo: {type(error).__name__}: {error}\nWhy it is asked: {self.rule.why}."
+            ) from error
+
+
+@attrs.frozen
+class Outcome:
+    """How a check ended.
+
+    Args:
+        check: the check.
+        status: ``passed``, ``failed``, ``not applicable``, or ``expected`` for a failure that was stated beforehand.
+        message: why it failed or does not apply.
+    """
+
+    check: Check
+    status: Status
+    message: str = ""
+
+
+def checks(
+    plugin: str | Path, examples: Iterable[str] = (), *, device: str = "cpu", catalog: Catalog | None = None
+) -> list[Check]:
+    """List the checks of a plugin.
+
+    Args:
+        plugin: name of a distribution or of an entry point, or path of a one-file plugin.
+        examples: texts of what is tried, such as ``"posterize:levels=2"``; each name that is left out is tried with its
+            defaults, if it has some for every parameter.
+        device: where plugins are tried.
+        catalog: what is installed; by default this environment.
+
+    Raises:
+        PluginError: there is no such plugin, or it provides no such example.
+
+    >>> names = [check.name for check in checks("shapebias", ["saturate:p=8"])]
+    >>> "transform saturate:p=8 stays in [0, 1]" in names
+    True
+    """
+    found = _find(plugin, catalog)
+    listed = [_check(f"plugin {each.name}", rule, each) for each in found for rule in PLUGIN_RULES]
+    own = Catalog(found)
+    for spec in (entry.spec for entry in own):
+        listed += [_check(f"{spec.kind} {spec.name}", rule, spec) for rule in SPEC_RULES]
+    for kind, text in _texts(own, list(examples)):
+        component = own.component(kind, text)
+        listed += [_check(f"{kind} {text}", rule, component) for rule in SETTINGS_RULES]
+        # A subject of its own for each rule: what one call spoils must not hide what the next one finds.
+        listed += [_check(f"{kind} {text}", rule, Subject(component, device)) for rule in _RULES[kind]]
+    return listed
+
+
+def _check(name: str, rule: Rule[SubjectT], subject: SubjectT) -> Check:
+    return Check(name, rule, functools.partial(rule.check, subject))
+
+
+def _find(plugin: str | Path, catalog: Catalog | None) -> list[PluginInfo]:
+    """Find the plugins of a distribution, an entry point, or a file."""
+    path = Path(plugin)
+    if path.suffix == ".py" and path.is_file():
+        return [each for each in discover([path.parent]) if Path(each.source) == path.resolve()]
+    known = discover() if catalog is None else catalog.plugins
+    wanted = _normal(str(plugin))
+    found = [each for each in known if _normal(each.distribution) == wanted]
+    found = found or [each for each in known if _normal(each.name) == wanted]
+    if not found:
+        names = sorted({each.distribution for each in known})
+        raise PluginError(
+            f"no plugin or distribution is called {str(plugin)!r}{suggestion(str(plugin), names)}; "
+            f"installed: {', '.join(names)}; a one-file plugin is named by its path"
+        )
+    return found
+
+
+def _normal(name: str) -> str:
+    return name.lower().replace("_", "-").replace(".", "-")
+
+
+def _texts(own: Catalog, examples: list[str]) -> Iterator[tuple[Kind, str]]:
+    """Yield what is tried: the examples, and the bare name of everything else that needs no parameter."""
+    kinds = {entry.spec.kind for entry in own}
+    named: set[tuple[Kind, str]] = set()
+    for text in examples:
+        name = text.partition(":")[0]
+        places = [(entry.spec.kind, entry.spec.name) for entry in own if entry.spec.name == name]
+        if not places:
+            known = own.names(*kinds)
+            raise PluginError(f"example {text!r}: the plugin provides no {name!r}{suggestion(name, known)}")
+        named.update(places)
+        yield from ((kind, text) for kind, _ in places)
+    for entry in own:
+        if (entry.spec.kind, entry.spec.name) not in named and not _required(entry.spec):
+            yield entry.spec.kind, entry.spec.name
+
+
+def _required(spec: Spec) -> bool:
+    """Say whether a name alone is not enough; a target that cannot be loaded is a failure of its own check."""
+    try:
+        return any(row.default == "(required)" for row in describe(spec.load()))
+    except PluginError:
+        return True
+
+
+def outcomes(listed: Iterable[Check], expected_failures: Mapping[str, str] | None = None) -> Iterator[Outcome]:
+    """Run checks one by one.
+
+    Args:
+        listed: the checks.
+        expected_failures: by the name of a check, why it cannot pass.
+
+    Yields:
+        How each ended.  A check that passes although its failure was expected has failed.
+    """
+    expected = dict(expected_failures or {})
+    for check in listed:
+        reason = expected.pop(check.name, None)
+        try:
+            check()
+        except NotApplicable as error:
+            yield Outcome(check, "not applicable", str(error))
+        except BrokenRuleError as error:
+            yield Outcome(check, "failed", str(error)) if reason is None else Outcome(check, "expected", reason)
+        else:
+            if reason is None:
+                yield Outcome(check, "passed")
+            else:
+                yield Outcome(check, "failed", f"{check.name}: passes, though its failure is expected: {reason}")
+    if expected:
+        raise PluginError(f"failures are expected of checks that do not exist: {', '.join(sorted(expected))}")
+
+
+def conformance(
+    plugin: str | Path,
+    examples: Iterable[str] = (),
+    expected_failures: Mapping[str, str] | None = None,
+    *,
+    device: str = "cpu",
+) -> Any:
+    """Make a pytest test with one case for each rule and each thing that the plugin provides.
+
+        test_conformance = shapebias.testing.conformance("my-plugin")
+
+    Args:
+        plugin: name of a distribution or of an entry point, or path of a one-file plugin.
+        examples: see :func:`checks`.
+        expected_failures: by the name of a check, why it cannot pass; one that passes all the same is a failure.
+        device: where plugins are tried.
+
+    Raises:
+        PluginError: there is no such plugin, example, or check.
+    """
+    import pytest
+
+    listed, expected = checks(plugin, examples, device=device), dict(expected_failures or {})
+    unknown = sorted(expected.keys() - {check.name for check in listed})
+    if unknown:
+        raise PluginError(f"failures are expected of checks that do not exist: {', '.join(unknown)}")
+
+    @pytest.mark.parametrize("check", [pytest.param(check, id=check.name) for check in listed])
+    def test_conformance(check: Check) -> None:
+        (outcome,) = outcomes([check], {name: why for name, why in expected.items() if name == check.name})
+        if outcome.status == "not applicable":
+            pytest.skip(outcome.message)
+        elif outcome.status == "expected":
+            pytest.xfail(outcome.message)
+        elif outcome.status == "failed":
+            pytest.fail(outcome.message, pytrace=False)
+
+    return test_conformance

@@ -1,0 +1,63 @@
+"""Rules of probes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+
+from shapebias.testing.rules import Rules, require
+from shapebias.testing.subjects import IDS, Subject, close, nothing_left_behind
+
+__all__ = ["RULES"]
+
+RULES: Rules[Subject] = Rules()
+
+
+def measure(subject: Subject, rows: Any = slice(None)) -> object:
+    """Measure some of the five images, with maps where maps are needed."""
+    with subject.model.evaluating(), torch.no_grad():
+        return call(subject, rows)
+
+
+def call(subject: Subject, rows: Any = slice(None)) -> object:
+    """Measure with a model that is in eval mode already."""
+    images, labels = subject.images[rows], subject.labels[rows]
+    maps = images.mean(dim=1) if getattr(subject.component.spec, "needs_maps", False) else None
+    result: object = subject.loaded(subject.model, images, labels, maps, subject.random()[rows])
+    return result
+
+
+@RULES("gives named arrays, one row an image", "values are stored by image, so that metrics can pair and resample them")
+def _gives_rows(subject: Subject) -> None:
+    found = measure(subject)
+    require(
+        isinstance(found, Mapping) and found, f"returned {type(found).__name__}, not a mapping from names to arrays"
+    )
+    for name, array in dict(found).items():  # type: ignore[call-overload]
+        require(isinstance(array, torch.Tensor), f"{name} is a {type(array).__name__}, not a tensor")
+        require(len(array) == len(IDS), f"{name} has {len(array)} rows for {len(IDS)} images")
+        require(array.isfinite().all(), f"{name} has NaN or infinite values")
+        require(not array.requires_grad, f"{name} requires gradients")
+
+
+@RULES("leaves its arguments, the model and global random state alone", "other cells use the same model and images")
+def _leaves_alone(subject: Subject) -> None:
+    arguments = subject.images, subject.labels
+    with subject.model.evaluating(), torch.no_grad(), nothing_left_behind(subject, *arguments):
+        call(subject)
+
+
+@RULES("gives the same for the same random numbers", "a study is repeated by its seed")
+def _repeats(subject: Subject) -> None:
+    difference = close(measure(subject), measure(subject))
+    require(difference is None, f"two calls: {difference}")
+
+
+@RULES("treats an image alone as in a batch", "results must not depend on batch size, order or workers")
+def _independent_of_batch(subject: Subject) -> None:
+    together = measure(subject)
+    for row, name in enumerate(IDS):
+        difference = close(measure(subject, [row]), together, [row])
+        require(difference is None, f"{name} alone: {difference}")

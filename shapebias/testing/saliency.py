@@ -1,0 +1,120 @@
+"""Rules of saliency methods."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import attrs
+import torch
+from torch import Tensor
+
+from shapebias.classifier import Classifier
+from shapebias.contracts import Attributed
+from shapebias.testing.rules import BrokenRuleError, Rules, require
+from shapebias.testing.subjects import CLASSES, IDS, Subject, arrays, close, nothing_left_behind, sample_model
+
+__all__ = ["RULES"]
+
+RULES: Rules[Subject] = Rules()
+_CHANGED = 1e-6  # of the map's largest value
+
+
+def explain(
+    subject: Subject, rows: Any = slice(None), targets: Tensor | None = None, model: Classifier | None = None
+) -> object:
+    """Explain some of the five images."""
+    model, targets = model or subject.model, subject.labels if targets is None else targets
+    with model.evaluating(), torch.no_grad():
+        return call(subject, model, targets, rows)
+
+
+def call(subject: Subject, model: Classifier, targets: Tensor, rows: Any = slice(None)) -> object:
+    """Explain what a model that is in eval mode already answers."""
+    result: object = subject.loaded(model, subject.images[rows], targets[rows], subject.random()[rows])
+    return result
+
+
+def maps(result: object) -> Tensor:
+    """Return the maps of a result."""
+    found = result.maps if isinstance(result, Attributed) else result
+    if not isinstance(found, Tensor):
+        raise BrokenRuleError(f"returned a {type(found).__name__}, not a tensor of maps")
+    return found
+
+
+def unchanged(here: Tensor, there: Tensor) -> list[str]:
+    """Name the images whose maps are the same."""
+    differ = (here - there).abs().flatten(1).amax(dim=1) > _CHANGED * there.abs().flatten(1).amax(dim=1)
+    return [name for name, changed in zip(IDS, differ.tolist(), strict=True) if not changed]
+
+
+@RULES("gives one finite map an image", "a map is laid over its image: (N, H, W), one number a pixel")
+def _gives_maps(subject: Subject) -> None:
+    found = explain(subject)
+    wanted = (len(IDS), *subject.images.shape[2:])
+    require(maps(found).shape == wanted, f"maps of shape {tuple(maps(found).shape)}, not {wanted}")
+    for name, array in arrays(found).items():
+        require(len(array) == len(IDS), f"{name} has {len(array)} rows for {len(IDS)} images")
+        require(array.isfinite().all(), f"{name} has NaN or infinite values")
+        require(not array.requires_grad, f"{name} requires gradients")
+        require(array.device == subject.images.device, f"{name} is on {array.device}")
+
+
+@RULES("depends on the target", "a map that is the same for every class explains no answer")
+def _depends_on_target(subject: Subject) -> None:
+    others = (subject.labels + 1) % CLASSES
+    same = unchanged(maps(explain(subject)), maps(explain(subject, targets=others)))
+    require(not same, f"another target class, the same map of {', '.join(same)}")
+
+
+@RULES(
+    "depends on the weights", "a map that another network has too shows the image, not the model (Adebayo et al. 2018)"
+)
+def _depends_on_weights(subject: Subject) -> None:
+    other = sample_model(seed=7, device=subject.device)
+    same = unchanged(maps(explain(subject)), maps(explain(subject, model=other)))
+    require(not same, f"other weights, the same map of {', '.join(same)}")
+
+
+@RULES("keeps to the model's chunk", "memory is bounded by the chunk, not by samples times images")
+def _keeps_to_chunk(subject: Subject) -> None:
+    sizes: list[int] = []
+    targets = subject.labels  # asks the model too
+    hook = subject.model.module.register_forward_hook(lambda _module, inputs, _output: sizes.append(len(inputs[0])))
+    try:
+        explain(subject, targets=targets)
+    finally:
+        hook.remove()
+    require(
+        max(sizes, default=0) <= subject.model.chunk,
+        f"{max(sizes, default=0)} images at once, chunk {subject.model.chunk}",
+    )
+
+
+@RULES("does not depend on the chunk", "running out of memory halves it and goes on with the same result")
+def _independent_of_chunk(subject: Subject) -> None:
+    usual = explain(subject)
+    for chunk in (1, 2, 1000):
+        difference = close(explain(subject, model=attrs.evolve(subject.model, chunk=chunk)), usual)
+        require(difference is None, f"chunk={chunk}: {difference}")
+
+
+@RULES("leaves its arguments, the model and global random state alone", "other cells use the same model and images")
+def _leaves_alone(subject: Subject) -> None:
+    arguments = subject.images, subject.labels
+    with subject.model.evaluating(), torch.no_grad(), nothing_left_behind(subject, *arguments):
+        call(subject, subject.model, subject.labels)
+
+
+@RULES("gives the same for the same random numbers", "a study is repeated by its seed")
+def _repeats(subject: Subject) -> None:
+    difference = close(explain(subject), explain(subject))
+    require(difference is None, f"two calls: {difference}")
+
+
+@RULES("treats an image alone as in a batch", "results must not depend on batch size, order or workers")
+def _independent_of_batch(subject: Subject) -> None:
+    together = explain(subject)
+    for row, name in enumerate(IDS):
+        difference = close(explain(subject, [row]), together, [row])
+        require(difference is None, f"{name} alone: {difference}")

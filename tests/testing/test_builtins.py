@@ -1,0 +1,28 @@
+"""Every built-in passes the kit that third parties use; what cannot pass is said, with its reason."""
+
+from __future__ import annotations
+
+from shapebias.testing import conformance
+
+EXAMPLES = [
+    "cnn:num_classes=4,width=4",
+    "fgsm",
+    "n-fgsm",
+    "integrated-gradients:steps=5",
+    "pgd:eps=1/255,4/255,steps=3",
+    "pgd:norm=l2,eps=0.5,steps=3",
+    "resnet-cifar:num_classes=4",
+    "smoothgrad:samples=7",
+    "stimuli:images=56,size=32",
+]
+
+EXPECTED = {
+    "attack n-fgsm stays in its ball": "by its definition not clipped: noise of twice eps, and a step of eps",
+    **{
+        f"saliency {control} depends on the {what}": "a control that does not look at the model"
+        for control in ("random", "edge-detector")
+        for what in ("target", "weights")
+    },
+}
+
+test_conformance = conformance("shapebias", EXAMPLES, EXPECTED)
