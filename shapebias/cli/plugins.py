@@ -88,9 +88,15 @@ def _targets(plugin: PluginInfo) -> Iterator[Problem]:
     help="What to try, such as posterize:levels=2; may be repeated. A name without an example is tried with its "
     "defaults, if it has some.",
 )
+@click.option(
+    "--without",
+    metavar="NAME",
+    multiple=True,
+    help="What not to try, for example because it would download weights; may be repeated.",
+)
 @click.option("--device", default="cpu", show_default=True, help="Where to try it: cpu, cuda, cuda:1.")
 @click.option("--all", "everything", is_flag=True, help="List every check, not only those that failed.")
-def check(plugin: str, tried: tuple[str, ...], device: str, everything: bool) -> None:  # noqa: FBT001
+def check(plugin: str, tried: tuple[str, ...], without: tuple[str, ...], device: str, everything: bool) -> None:  # noqa: FBT001
     """Check whether a plugin keeps to the contract.
 
     PLUGIN is the name of a distribution or of an entry point, or the path of a one-file plugin. The exit status is 1
@@ -99,7 +105,7 @@ def check(plugin: str, tried: tuple[str, ...], device: str, everything: bool) ->
     from shapebias.testing import checks, outcomes
 
     counts: dict[str, int] = {}
-    for outcome in outcomes(checks(plugin, tried, device=device)):
+    for outcome in outcomes(checks(plugin, tried, without=without, device=device)):
         counts[outcome.status] = counts.get(outcome.status, 0) + 1
         if outcome.status == "failed":
             click.echo(f"FAILED {outcome.message}\n")

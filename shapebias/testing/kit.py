@@ -96,7 +96,12 @@ class Outcome:
 
 
 def checks(
-    plugin: str | Path, examples: Iterable[str] = (), *, device: str = "cpu", catalog: Catalog | None = None
+    plugin: str | Path,
+    examples: Iterable[str] = (),
+    *,
+    without: Iterable[str] = (),
+    device: str = "cpu",
+    catalog: Catalog | None = None,
 ) -> list[Check]:
     """List the checks of a plugin.
 
@@ -104,6 +109,8 @@ def checks(
         plugin: name of a distribution or of an entry point, or path of a one-file plugin.
         examples: texts of what is tried, such as ``"posterize:levels=2"``; each name that is left out is tried with its
             defaults, if it has some for every parameter.
+        without: names that are not tried, for example because they would download weights; what they say about
+            themselves is checked all the same.
         device: where plugins are tried.
         catalog: what is installed; by default this environment.
 
@@ -119,7 +126,7 @@ def checks(
     own = Catalog(found)
     for spec in (entry.spec for entry in own):
         listed += [_check(f"{spec.kind} {spec.name}", rule, spec) for rule in SPEC_RULES]
-    for kind, text in _texts(own, list(examples)):
+    for kind, text in _texts(own, list(examples), {*without}):
         component = own.component(kind, text)
         listed += [_check(f"{kind} {text}", rule, component) for rule in SETTINGS_RULES]
         # A subject of its own for each rule: what one call spoils must not hide what the next one finds.
@@ -153,21 +160,18 @@ def _normal(name: str) -> str:
     return name.lower().replace("_", "-").replace(".", "-")
 
 
-def _texts(own: Catalog, examples: list[str]) -> Iterator[tuple[Kind, str]]:
+def _texts(own: Catalog, examples: list[str], without: set[str]) -> Iterator[tuple[Kind, str]]:
     """Yield what is tried: the examples, and the bare name of everything else that needs no parameter."""
-    kinds = {entry.spec.kind for entry in own}
-    named: set[tuple[Kind, str]] = set()
-    for text in examples:
-        name = text.partition(":")[0]
-        places = [(entry.spec.kind, entry.spec.name) for entry in own if entry.spec.name == name]
-        if not places:
-            known = own.names(*kinds)
-            raise PluginError(f"example {text!r}: the plugin provides no {name!r}{suggestion(name, known)}")
-        named.update(places)
-        yield from ((kind, text) for kind, _ in places)
+    named = {text: text.partition(":")[0] for text in [*examples, *without]}
+    known = {entry.spec.name for entry in own}
+    for text, name in named.items():
+        if name not in known:
+            raise PluginError(f"{text!r}: the plugin provides no {name!r}{suggestion(name, sorted(known))}")
     for entry in own:
-        if (entry.spec.kind, entry.spec.name) not in named and not _required(entry.spec):
-            yield entry.spec.kind, entry.spec.name
+        kind, name = entry.spec.kind, entry.spec.name
+        yield from ((kind, text) for text in examples if named[text] == name)
+        if name not in named.values() and not _required(entry.spec):
+            yield kind, name
 
 
 def _required(spec: Spec) -> bool:
@@ -211,6 +215,7 @@ def conformance(
     examples: Iterable[str] = (),
     expected_failures: Mapping[str, str] | None = None,
     *,
+    without: Iterable[str] = (),
     device: str = "cpu",
 ) -> Any:
     """Make a pytest test with one case for each rule and each thing that the plugin provides.
@@ -219,7 +224,7 @@ def conformance(
 
     Args:
         plugin: name of a distribution or of an entry point, or path of a one-file plugin.
-        examples: see :func:`checks`.
+        examples, without: see :func:`checks`.
         expected_failures: by the name of a check, why it cannot pass; one that passes all the same is a failure.
         device: where plugins are tried.
 
@@ -228,7 +233,7 @@ def conformance(
     """
     import pytest
 
-    listed, expected = checks(plugin, examples, device=device), dict(expected_failures or {})
+    listed, expected = checks(plugin, examples, without=without, device=device), dict(expected_failures or {})
     unknown = sorted(expected.keys() - {check.name for check in listed})
     if unknown:
         raise PluginError(f"failures are expected of checks that do not exist: {', '.join(unknown)}")
