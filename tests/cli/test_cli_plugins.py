@@ -142,10 +142,12 @@ def test_check_tells_each_broken_rule_and_its_status_is_1(cli, plugins_dir):
     assert "passed transform" not in result.stdout
 
 
-def test_check_of_a_plugin_that_keeps_to_the_contract(cli):
-    result = cli("plugins", "check", "transforms", "--example", "saturate:p=8", "--all")
+def test_check_of_a_plugin_that_keeps_to_the_contract(cli, plugins_dir):
+    said = 'Nothing, summary="the image", references="Nobody 2026")'
+    (plugins_dir / "mine.py").write_text(WORKING.replace("Nothing)", said).replace("Nothing:", 'Nothing:\n    """."""'))
+    result = cli("plugins", "check", plugins_dir / "mine.py", "--all")
     assert result.exit_code == 0
-    assert "passed transform saturate:p=8 stays in [0, 1]" in result.stdout
+    assert "passed transform nothing stays in [0, 1]" in result.stdout
     assert "failed" not in result.stdout
 
 
