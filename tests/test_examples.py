@@ -16,7 +16,7 @@ from shapebias.catalog import Catalog
 from shapebias.plugins import discover
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
-TESTED = {"conditions.py", "demo.py", "gallery.py", "panel.py", "usage.py"}
+TESTED = {"conditions.py", "demo.py", "gallery.py", "panel.py", "tables.py", "usage.py"}
 
 
 def run(name, *arguments):
@@ -60,12 +60,48 @@ def test_gallery_of_one_photo(tmp_path, data_dir):
         assert 3 * 144 < image.height < 4 * 144
 
 
-@pytest.mark.slow
-def test_panel(tmp_path, data_dir):
+def test_panel(tmp_path):
     pytest.importorskip("matplotlib")
-    run("panel.py", tmp_path / "panel.png", "--data", data_dir, "--photos", 1)
+    study = shapebias.Study(
+        "stimuli:images=56,size=32", {"one": "cnn:num_classes=8", "other": "cnn:num_classes=8,seed=1"},
+        ["clean", "saturate:p=8"], "gradient",
+    )  # fmt: skip
+    (tmp_path / "study.toml").write_text(study.to_toml())
+    run("panel.py", tmp_path / "study.toml", tmp_path / "panel.png", "--images", 3)
     with Image.open(tmp_path / "panel.png") as image:
-        assert image.size == (960, 160)
+        assert image.size == (6 * 120, 3.25 * 120)  # a picture and two maps for each condition
+
+
+@pytest.mark.slow
+def test_panel_of_photographs(tmp_path, data_dir):
+    pytest.importorskip("matplotlib")
+    study = (EXAMPLES / "photos/maps.toml").read_text().replace("../shared/data", str(data_dir))
+    (tmp_path / "study.toml").write_text(study)
+    run("panel.py", tmp_path / "study.toml", tmp_path / "panel.png", "--images", 1)
+    with Image.open(tmp_path / "panel.png") as image:
+        assert image.size == (6 * 120, 1.25 * 120)
+
+
+def test_tables_have_what_was_counted(tmp_path, capsys):
+    study = shapebias.Study(
+        "stimuli:images=56,size=32", {"one": "cnn:num_classes=8", "other": "cnn:num_classes=8,seed=1"},
+        ["clean", "linf=pgd:eps=2/255,4/255,steps=1", "l2=pgd:norm=l2,eps=0.5,steps=1"],
+    )  # fmt: skip
+    results = shapebias.run(study, tmp_path / "run.h5")
+    run("tables.py", tmp_path / "run.h5", "--against", "other")
+    printed = capsys.readouterr().out
+    lines = [[cell.strip(" *") for cell in line.split("|")[1:-1]] for line in printed.splitlines() if "`" in line]
+    correct = {
+        (one.model, one.condition, one.eps): 100 * (one.prediction == one.labels).mean() for one in results.answers()
+    }
+    names = {"`clean`": ("clean", None), "`linf`, 2/255": ("linf", 2 / 255), "`l2`, 0.5": ("l2", 0.5)}
+    names["`linf`, 4/255"] = ("linf", 4 / 255)
+    assert [line[0] for line in lines] == 2 * ["`clean`", "`linf`, 2/255", "`linf`, 4/255", "`l2`, 0.5"]
+    for name, one, other in lines[:4]:
+        assert one.split(" [")[0] == f"{correct['one', *names[name]]:.1f}"
+        assert other.split(" [")[0] == f"{correct['other', *names[name]]:.1f}"
+    for name, apart in lines[4:]:
+        assert apart.split(" [")[0] == f"{correct['one', *names[name]] - correct['other', *names[name]]:+.1f}"
 
 
 def test_demo_on_few_pictures(tmp_path, capsys):

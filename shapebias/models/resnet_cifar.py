@@ -43,11 +43,12 @@ class Network(nn.Module):
         blocks: blocks a stage; the depth is 6 blocks + 2.
         width: channels of the first stage; each stage has twice as many as the one before, and half its sides.
         num_classes: number of outputs.
+        stride: of the first convolution.
     """
 
-    def __init__(self, blocks: int, width: int = 16, num_classes: int = 10) -> None:
+    def __init__(self, blocks: int, width: int = 16, num_classes: int = 10, stride: int = 1) -> None:
         super().__init__()
-        self.conv1 = nn.Conv2d(3, width, 3, padding=1, bias=False)
+        self.conv1 = nn.Conv2d(3, width, 3, stride, padding=1, bias=False)
         self.bn1 = nn.BatchNorm2d(width)
         self.layer1 = self._stage(blocks, width, width, stride=1)
         self.layer2 = self._stage(blocks, width, 2 * width, stride=2)
@@ -82,6 +83,7 @@ class ResNetCifar:
     depth: int = param("number of layers with weights, 6n + 2", default=20, ge=8)
     width: int = param("channels of the first stage", default=16, ge=1)
     num_classes: int = param("number of outputs", default=10, ge=1)
+    stride: int = param("of the first convolution; 2 suits images of 64 pixels", default=1, ge=1)
     seed: int = param("of the random weights", default=0, ge=0)
 
     def __attrs_post_init__(self) -> None:
@@ -91,6 +93,6 @@ class ResNetCifar:
     def load(self, device: torch.device) -> Classifier:
         """Make the network."""
         with seeded(self.seed):
-            network = Network(self.depth // 6, self.width, self.num_classes)
+            network = Network(self.depth // 6, self.width, self.num_classes, self.stride)
         network.eval().to(device).to(memory_format=torch.channels_last)
         return Classifier(network, mean=(0.5,) * 3, std=(0.25,) * 3, features=Features(network.layer3))

@@ -53,6 +53,16 @@ def test_sides_are_those_of_the_image_at_first_and_shrink_to_the_features(settin
     assert outputs[0].shape[2:] == (side, side)
 
 
+def test_a_stride_of_two_halves_the_sides_of_every_stage():
+    model = ResNetCifar(depth=8, width=4, stride=2).load(CPU)
+    outputs = []
+    for stage in (model.module.layer1, model.module.layer2, model.module.layer3):
+        stage.register_forward_hook(lambda _module, _inputs, output: outputs.append(tuple(output.shape[1:])))
+    model(torch.rand(1, 3, 64, 64))
+    assert outputs == [(4, 32, 32), (8, 16, 16), (16, 8, 8)]
+    assert parameters(model) == parameters(ResNetCifar(depth=8, width=4).load(CPU))
+
+
 @BOTH
 def test_random_weights_depend_on_the_seed_alone(settings):
     state = torch.random.get_rng_state()
