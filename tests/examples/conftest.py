@@ -30,6 +30,7 @@ def cli(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("SHAPEBIAS_PLUGINS_DIR", "")
     (tmp_path / "examples").symlink_to(ROOT / "examples")
+    default_catalog.cache_clear()
 
     def run(*arguments: object) -> Result:
         default_catalog.cache_clear()  # as in a new process
