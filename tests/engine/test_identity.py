@@ -1,0 +1,87 @@
+"""What makes a stored answer the one that is asked for, and what is said where it is not."""
+
+from __future__ import annotations
+
+import attrs
+import pytest
+import torch
+from safetensors.torch import save_file
+
+import shapebias as sb
+from shapebias.catalog import default_catalog
+from shapebias.engine.identity import Recorder, current, fingerprints
+from shapebias.engine.plan import plan
+
+STIMULI = "stimuli:images=8,size=32"
+
+
+def keys(study, precision="float32"):
+    recorder = Recorder(study, precision)
+    return [task.record.key for work in plan(study, recorder, {}) for task in work.tasks]
+
+
+def study(conditions="clean", saliency=(), **facts):
+    return sb.Study(STIMULI, "cnn:8,width=4", conditions, saliency, **facts)
+
+
+def test_spelling_does_not_matter():
+    assert keys(study("saturate:p=8")) == keys(study("saturate:8.0")) == keys(study("mine=saturate:p=16/2"))
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"conditions": "saturate:p=4"},
+        {"conditions": "saturate:p=8+saturate:p=8"},
+        {"seed": 1},
+        {"logits": "top-2"},
+        {"keep_images": True},
+    ],
+)
+def test_what_changes_an_answer_changes_its_key(other):
+    assert keys(study("saturate:p=8")) != keys(study(**{"conditions": "saturate:p=8", **other}))
+
+
+def test_precision_is_of_predictions_and_not_of_maps():
+    both = study("clean", "gradient")
+    (answers, maps), (answers_16, maps_16) = keys(both), keys(both, "float16")
+    assert answers != answers_16
+    assert maps == maps_16
+
+
+def test_which_images_are_asked_for_is_no_part_of_the_key():
+    assert keys(study(limit=3)) == keys(study())
+
+
+def test_a_weight_file_is_known_by_its_content(tmp_path):
+    path = tmp_path / "net.safetensors"
+    save_file({"weight": torch.zeros(2)}, path)
+    component = default_catalog().component("model", f"checkpoint:{path}")
+    before = fingerprints(component)
+    save_file({"weight": torch.ones(2)}, path)
+    assert list(before) == [str(path)]
+    assert fingerprints(component) != before
+
+
+def test_a_live_network_is_known_by_its_state():
+    network = torch.nn.Sequential(torch.nn.AdaptiveAvgPool2d(1), torch.nn.Flatten(), torch.nn.Linear(3, 8))
+    first = keys(sb.Study(STIMULI, {"net": network}))
+    assert keys(sb.Study(STIMULI, {"net": network})) == first
+    with torch.no_grad():
+        network[2].bias += 1
+    assert keys(sb.Study(STIMULI, {"net": network})) != first
+
+
+def test_a_parameter_that_came_later_at_its_old_behaviour_changes_nothing():
+    asked = study("saturate:p=8")
+    (task,) = plan(asked, Recorder(asked, "float32"), {})[0].tasks
+    older = attrs.evolve(task.record, model=attrs.evolve(task.record.model, canonical="cnn:num_classes=8,width=4"))
+    assert older.key != task.record.key
+    assert current(older).key == task.record.key
+
+
+def test_a_text_that_nobody_here_can_read_stays_as_it_is():
+    asked = study()
+    (task,) = plan(asked, Recorder(asked, "float32"), {})[0].tasks
+    foreign = attrs.evolve(task.record, model=attrs.evolve(task.record.model, canonical="elsewhere:net"))
+    assert current(foreign) == foreign
