@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from shapebias.catalog import Catalog, default_catalog
     from shapebias.classifier import Classifier
     from shapebias.contracts import Attributed, Features, Sample, Transformed
-    from shapebias.engine import Interrupted, Preview, Progress, evaluate, preview, run
+    from shapebias.engine import Interrupted, Made, Preview, Progress, evaluate, make, preview, run
     from shapebias.errors import ShapebiasError
     from shapebias.hookspecs import hookimpl
     from shapebias.objectives import pixel_gradient, reduce_channels
@@ -48,7 +48,7 @@ _NAMES = {
     "catalog": "Catalog default_catalog",
     "classifier": "Classifier",
     "contracts": "Attributed Features Sample Transformed",
-    "engine": "Interrupted Preview Progress evaluate preview run",
+    "engine": "Interrupted Made Preview Progress evaluate make preview run",
     "errors": "ShapebiasError",
     "hookspecs": "hookimpl",
     "objectives": "pixel_gradient reduce_channels",
@@ -73,6 +73,7 @@ __all__ = [
     "Features",
     "ImageRandom",
     "Interrupted",
+    "Made",
     "MetricSpec",
     "ModelSpec",
     "Options",
@@ -91,6 +92,7 @@ __all__ = [
     "default_catalog",
     "evaluate",
     "hookimpl",
+    "make",
     "merge",
     "numbers",
     "open",

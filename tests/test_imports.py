@@ -11,6 +11,7 @@ import pytest
 from importlinter.cli import lint_imports
 
 import shapebias
+from shapebias.cli import COMMANDS
 
 PROJECT = Path(__file__).parents[1]
 HEAVY = {"torch", "torchvision", "timm", "numpy", "pandas", "scipy", "h5py", "PIL", "safetensors"}
@@ -55,8 +56,7 @@ def test_modules_from_study_down_and_hooks_are_light():
 
 
 @pytest.mark.parametrize(
-    "arguments",
-    [["--help"], ["--version"], ["list"], ["plugins"], ["run", "--help"], ["results", "--help"], ["train", "--help"]],
+    "arguments", [["--help"], ["--version"], ["list"], ["plugins"], *([name, "--help"] for name in COMMANDS)]
 )
 def test_commands_answer_without_heavy_imports(arguments):
     code = f"from shapebias.cli import main\nassert not main({arguments}, standalone_mode=False)"

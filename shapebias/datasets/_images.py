@@ -27,11 +27,20 @@ GIVE_SIZE = "give size=, for example size=224,crop=0.875"
 
 @attrs.frozen
 class Entry:
-    """One line of a data set's listing: path below its folder, with ``/``; index of its class; and of its texture's."""
+    """One line of a data set's listing.
+
+    Args:
+        file: path below its folder, with ``/``.
+        label: index of its class.
+        texture, shape: indices of the classes of its texture and shape, where known.
+        id: its name in the data set; None takes the file's.
+    """
 
     file: str
     label: int
     texture: int | None = None
+    shape: int | None = None
+    id: str | None = None
 
 
 def class_folders(folder: Path) -> dict[str, list[str]]:
@@ -71,6 +80,8 @@ def listing_fingerprint(folder: Path, entries: Iterable[Entry], classes: Sequenc
     digest = hashlib.sha256("\n".join(classes).encode())
     for entry in entries:
         digest.update(f"\n{entry.file}\0{(folder / entry.file).stat().st_size} {entry.label} {entry.texture}".encode())
+        if entry.shape is not None or entry.id is not None:
+            digest.update(f" {entry.shape} {entry.id}".encode())
     return digest.hexdigest()
 
 

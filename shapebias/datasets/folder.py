@@ -17,6 +17,7 @@ from shapebias.datasets._images import GIVE_SIZE, Entry, check_crop, class_folde
 from shapebias.errors import DataError, listed, suggestion
 from shapebias.image_files import Interpolation, fit, read_image
 from shapebias.labels import imagenet_wnids
+from shapebias.manifest import MANIFEST, read_manifest
 from shapebias.params import param
 
 __all__ = ["Folder"]
@@ -32,6 +33,9 @@ class Folder:
     classes, order and labels are the same.  With ``labels`` a CSV file inside the folder says which class each file
     has; images keep its order.  Integers are sorted as numbers, so that labels 0 to 9 are the places of their classes.
 
+    With ``labels=manifest.json`` the folder is one that :func:`shapebias.make` made: ids, classes and labels, of shape
+    and texture too, are those of the data set that it is a copy of.
+
     Under ``label_space=imagenet-1k`` the labels, or the names of the folders, are indices from 0 to 999 or WordNet ids
     (``n01440764``) and the data set has all 1,000 classes, so that a model chooses among all of them.
 
@@ -44,7 +48,7 @@ class Folder:
         size: side of the images.
         crop: share of the short side that stays.
         interpolation: filter of the resizing.
-        labels: name of the CSV file in the folder.
+        labels: name of the CSV file in the folder, or of its manifest.
         file_column: its column of paths below the folder, with ``/``.
         label_column: its column of labels, texts or integers.
         label_space: what the labels mean.
@@ -62,7 +66,7 @@ class Folder:
     size: int | None = param("side of the images; none takes the files' own", default=None, ge=1, unit="pixels")
     crop: float = param("share of the short side that stays, 0.875 for photos", default=1.0, gt=0, le=1)
     interpolation: Interpolation = param("filter of the resizing", default="bilinear")
-    labels: str | None = param("CSV file in the folder; none takes class folders", default=None)
+    labels: str | None = param("CSV file in the folder, or manifest.json; none takes class folders", default=None)
     file_column: str = param("column of the CSV file with paths below the folder", default="file")
     label_column: str = param("column of the CSV file with labels", default="label")
     label_space: Literal["own", "imagenet-1k"] = param(
@@ -90,7 +94,7 @@ class Folder:
         image = self._pixels(entry)
         if self.size is None:
             same_size(image, self._first, self.path / entry.file, GIVE_SIZE)
-        return Sample(image, entry.file, entry.label)
+        return Sample(image, entry.id or entry.file, entry.label, entry.shape, entry.texture)
 
     def _pixels(self, entry: Entry) -> NDArray[np.uint8]:
         return fit(read_image(self.path / entry.file), self.size, self.crop, self.interpolation)
@@ -102,6 +106,8 @@ class Folder:
     @cached_property
     def _listing(self) -> tuple[tuple[str, ...], tuple[Entry, ...]]:
         """The classes and, in order, the images."""
+        if self.labels == MANIFEST:
+            return _read_manifest(self.path)
         if self.labels is None:
             folders = class_folders(self.path)
             labels = [(file, name) for name, files in folders.items() for file in files]
@@ -120,6 +126,23 @@ class Folder:
                 )
         classes = tuple(names) if self.label_space == "own" else imagenet_wnids()
         return classes, tuple(Entry(file, index[name]) for file, name in labels)
+
+
+def _read_manifest(folder: Path) -> tuple[tuple[str, ...], tuple[Entry, ...]]:
+    """Read the classes and images of a copy.
+
+    Raises:
+        DataError: there is no manifest, it is damaged, or it lists no or missing images.
+    """
+    made = read_manifest(folder / MANIFEST)
+    if missing := [image.file for image in made.images if not (folder / image.file).is_file()]:
+        shown = [f"{file} does not exist" for file in missing[:_PROBLEMS_SHOWN]]
+        raise DataError(listed(f"{folder / MANIFEST} lists {len(missing)} images that are gone; make them anew", shown))
+    if not made.images:
+        raise DataError(f"{folder / MANIFEST} lists no images; make some, without a failure")
+    return made.classes, tuple(
+        Entry(image.file, image.label, image.texture, image.shape, image.id) for image in made.images
+    )
 
 
 def _in_order(labels: set[str]) -> list[str]:

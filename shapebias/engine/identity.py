@@ -15,7 +15,7 @@ from shapebias.specs import Kind
 from shapebias.store import CellRecord, ComponentRecord, StoredCell
 from shapebias.study import Cell, Condition, Study
 
-__all__ = ["Recorder", "changed_cells", "current", "explain_changes", "fingerprints"]
+__all__ = ["Recorder", "changed_cells", "current", "current_text", "explain_changes", "fingerprints"]
 
 
 class Recorder:
@@ -73,7 +73,7 @@ def fingerprints(component: Component | Condition) -> dict[str, str]:
 def current(record: CellRecord) -> CellRecord:
     """Bring a stored cell's texts up to date: a parameter that came later, at its old behaviour, changes nothing."""
     texts: dict[str, Any] = {
-        role: attrs.evolve(component, canonical=_current_text(role, component.canonical))
+        role: attrs.evolve(component, canonical=current_text(role, component.canonical))
         for role, component in record.components().items()
         if component is not None
     }
@@ -81,7 +81,8 @@ def current(record: CellRecord) -> CellRecord:
 
 
 @functools.cache
-def _current_text(role: str, text: str) -> str:
+def current_text(role: str, text: str) -> str:
+    """Bring one canonical text up to date; ``role`` is a kind of component, or ``condition``."""
     try:
         if role == "condition":
             return Condition.parse(text).canonical

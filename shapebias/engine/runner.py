@@ -120,8 +120,12 @@ def run(
 
 def images_at_once(study: Study, device: torch.device) -> int:
     """Choose how many images go through a network at once, by the size of the study's largest image."""
-    largest = max(pixels(dataset) for dataset in study.datasets)
-    return max(1, min(_IMAGES_OF_224.get(device.type, 16) * 224 * 224 // largest, _MOST_IMAGES))
+    return images_of(max(pixels(dataset) for dataset in study.datasets), device)
+
+
+def images_of(size: int, device: torch.device) -> int:
+    """Choose how many images of so many pixels go through a network at once."""
+    return max(1, min(_IMAGES_OF_224.get(device.type, 16) * 224 * 224 // size, _MOST_IMAGES))
 
 
 def _settle_changes(writer: Writer, wanted: Iterable[CellRecord], output: str | Path, *, replace: bool) -> None:

@@ -1,0 +1,103 @@
+"""``shapebias make``: a transformed copy of a data set, as images."""
+
+from __future__ import annotations
+
+import shlex
+from typing import TYPE_CHECKING
+
+import click
+
+from shapebias.cli._output import examples, working_catalog
+from shapebias.cli._progress import progress_bar
+from shapebias.grammar import spell_scalar
+
+if TYPE_CHECKING:
+    from shapebias.engine import Made
+
+__all__ = ["command"]
+
+_COUNT = click.IntRange(min=1)
+
+
+@click.command(
+    "make",
+    epilog=examples(
+        "shapebias make folder:photos,size=224 -t stylize:styles=textures -o stylised",
+        "shapebias run -d folder:stylised,labels=manifest.json -m timm:resnet50 -o run.h5",
+        "shapebias make stimuli:cue=conflict -c grayscale+saturate:p=8 --limit 100 -o stimuli",
+    ),
+)
+@click.argument("dataset", metavar="DATASET")
+@click.option("-t", "--transform", "transforms", metavar="TRANSFORM", multiple=True, help="The transform.")
+@click.option("-c", "--condition", "chains", metavar="CONDITION", multiple=True, help="Transforms joined by '+'.")
+@click.option("-o", "--output", metavar="FOLDER", required=True, help="Where images go; made, or continued.")
+@click.option(
+    "--seed",
+    type=click.IntRange(min=0),
+    metavar="N",
+    default=0,
+    show_default=True,
+    help="Belongs to every random number, as in run.",
+)
+@click.option("--limit", type=_COUNT, metavar="N", help="The most images, evenly spread.  [default: all]")
+@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:1.")
+@click.option("--batch-size", type=_COUNT, metavar="N", help="Images transformed at once.  [default: by the device]")
+@click.option("--workers", type=_COUNT, metavar="N", help="Threads that decode or encode.  [default: one a core]")
+@click.option("-q", "--quiet", is_flag=True, help="No progress bar, and no words at the end.")
+@click.pass_context
+def command(
+    ctx: click.Context,
+    /,
+    dataset: str,
+    transforms: tuple[str, ...],
+    chains: tuple[str, ...],
+    output: str,
+    seed: int,
+    limit: int | None,
+    device: str,
+    batch_size: int | None,
+    workers: int | None,
+    quiet: bool,  # noqa: FBT001 - click passes by keyword
+) -> None:
+    """Write a transformed copy of DATASET as PNG images.
+
+    The pixels are those that a run with the same seed shows to its models, rounded to 8 bits; without a transform they
+    are those of the data set.  Each image lies in the folder of its class, and manifest.json lists ids, labels,
+    digests, and how the images came about.  Run the same command again to continue: finished images are kept.  The exit
+    status is 1 if an image could not be read.
+    """
+    conditions = [*transforms, *chains]
+    if len(conditions) > 1:
+        raise click.UsageError(f"one copy has one condition; join its steps: -c '{'+'.join(conditions)}'", ctx)
+    working_catalog()
+
+    from shapebias import engine
+
+    try:
+        with progress_bar(quiet=quiet) as progress:
+            made = engine.make(
+                dataset,
+                conditions or "clean",
+                output,
+                seed=seed,
+                limit=limit,
+                device=device,
+                batch_size=batch_size,
+                workers=workers,
+                progress=progress,
+            )
+    except engine.Interrupted as interrupted:
+        click.echo(str(interrupted), err=True)
+        ctx.exit(130)  # 128 + SIGINT, as shells have it
+    if not quiet:
+        _echo(made)
+    for row, error in made.manifest.failures.items():
+        click.echo(f"Failed: image {row} of the data set\n  {error}", err=True)
+    ctx.exit(1 if made.manifest.failures else 0)
+
+
+def _echo(made: Made) -> None:
+    there = len(made.manifest.images)
+    before = f", {there - made.new} of them from before" if made.new < there else ""
+    read_as = shlex.quote(f"folder:{spell_scalar(str(made.folder))},labels=manifest.json")
+    click.echo(f"{there} images are in {made.folder}{before}; read them as {read_as}")
