@@ -54,10 +54,10 @@ def test_gallery_of_one_photo(tmp_path, data_dir):
     dataset = gallery["photos"](data_dir, tmp_path)
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(gallery["transforms"].__globals__, "TRANSFORMS", {"one": ["grayscale", "invert"]})
-        gallery["transforms"](dataset, tmp_path)
+        gallery["transforms"](dataset, data_dir, tmp_path)
     with Image.open(tmp_path / "gallery-one.jpg") as image:
-        assert image.width > 6 * 144
-        assert 3 * 144 < image.height < 4 * 144
+        assert image.width > 6 * 128
+        assert 3 * 128 < image.height < 4 * 128
 
 
 def test_panel(tmp_path):

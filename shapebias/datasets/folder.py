@@ -11,7 +11,9 @@ from typing import Literal
 import attrs
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
+from shapebias import files
 from shapebias.contracts import Sample
 from shapebias.datasets._images import GIVE_SIZE, Entry, check_crop, class_folders, listing_fingerprint, same_size
 from shapebias.errors import DataError, listed, suggestion
@@ -23,6 +25,7 @@ from shapebias.params import param
 __all__ = ["Folder"]
 
 _PROBLEMS_SHOWN = 10
+_LIGHT = 127
 
 
 @attrs.frozen
@@ -43,6 +46,9 @@ class Folder:
     Resize and CenterCrop do; a file that has the size is not touched.  Without ``size`` all files must have one size.
     Orientation in EXIF and transparency are ignored, as by torchvision.
 
+    With ``masks`` each image ``cat/1.jpg`` has the mask ``cat/1.png`` of its size in that folder, light (128 to 255) on
+    the object; it is resized and cut as the image is.
+
     Args:
         path: the folder.
         size: side of the images.
@@ -52,6 +58,7 @@ class Folder:
         file_column: its column of paths below the folder, with ``/``.
         label_column: its column of labels, texts or integers.
         label_space: what the labels mean.
+        masks: the folder of the masks, outside of ``path``.
 
     Raises:
         DataError: at the first use: the folder or a file is missing, empty or damaged; a label means nothing.
@@ -72,6 +79,7 @@ class Folder:
     label_space: Literal["own", "imagenet-1k"] = param(
         "the labels that are there, or all of ImageNet-1k by index or WordNet id", default="own"
     )
+    masks: Path | None = param("folder of PNG files named like the images, light on the object", default=None)
 
     def __attrs_post_init__(self) -> None:
         check_crop(self.size, self.crop)
@@ -84,24 +92,43 @@ class Folder:
     @property
     def fingerprint(self) -> str:
         """Hash of names, sizes and labels of the listed files: what decides whether stored results still hold."""
-        return listing_fingerprint(self.path, self._listing[1], self.classes)
+        own = listing_fingerprint(self.path, self._listing[1], self.classes)
+        return own if self.masks is None else f"{own} with masks {files.fingerprint(self.masks)}"
 
     def __len__(self) -> int:
         return len(self._listing[1])
 
     def __getitem__(self, index: int) -> Sample:
         entry = self._listing[1][index]
-        image = self._pixels(entry)
+        whole = read_image(self.path / entry.file)
+        image = self._fit(whole)
         if self.size is None:
             same_size(image, self._first, self.path / entry.file, GIVE_SIZE)
-        return Sample(image, entry.id or entry.file, entry.label, entry.shape, entry.texture)
+        mask = self._mask(entry, whole.size)
+        return Sample(image, entry.id or entry.file, entry.label, entry.shape, entry.texture, mask)
 
-    def _pixels(self, entry: Entry) -> NDArray[np.uint8]:
-        return fit(read_image(self.path / entry.file), self.size, self.crop, self.interpolation)
+    def _fit(self, image: Image.Image) -> NDArray[np.uint8]:
+        return fit(image, self.size, self.crop, self.interpolation)
 
     @cached_property
     def _first(self) -> NDArray[np.uint8]:
-        return self._pixels(self._listing[1][0])
+        return self._fit(read_image(self.path / self._listing[1][0].file))
+
+    def _mask(self, entry: Entry, size: tuple[int, int]) -> NDArray[np.bool_] | None:
+        """Read the mask of an image whose file has (width, height) pixels.
+
+        Raises:
+            DataError: the mask is missing, of another size, or dark everywhere.
+        """
+        if self.masks is None:
+            return None
+        path = (self.masks / entry.file).with_suffix(".png")
+        mask = read_image(path).convert("L")
+        if mask.size != size:
+            raise DataError(f"{path} has {mask.size} pixels and its image {size} (width, height); give it the same")
+        if np.asarray(mask).max() <= _LIGHT:
+            raise DataError(f"{path} is dark everywhere; a mask is light, 128 to 255, on the object")
+        return self._fit(mask) > _LIGHT
 
     @cached_property
     def _listing(self) -> tuple[tuple[str, ...], tuple[Entry, ...]]:

@@ -72,7 +72,7 @@ class Preview:
             sheet = contact_sheet(self.images.transpose(0, 1), self.labels, notes, size)
         try:
             with new_file(path) as temporary:
-                sheet.save(temporary, format=file_format, quality=90)
+                sheet.save(temporary, format=file_format, quality=85)
         except OSError as error:
             raise DataError(f"{path} cannot be written: {error.strerror or error}; choose another place") from error
 

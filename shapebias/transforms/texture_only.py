@@ -34,7 +34,7 @@ class TextureOnly:
     tensor([0.8000])
     """
 
-    patch: float = param("side of the patches, as a share of the largest square inside", default=0.7, gt=0, le=1)
+    patch: float = param("side of the patches, as a share of the largest square inside", default=0.5, gt=0, le=1)
 
     def __call__(self, images: Tensor, rng: ImageRandom, *, mask: Tensor) -> Tensor:
         """Fill (N, 3, H, W) images in [0, 1] with the texture inside (N, H, W) bool masks."""

@@ -184,6 +184,53 @@ def test_fingerprint_knows_labels_sizes_and_only_listed_files(listed):
     assert fingerprint() != first
 
 
+@pytest.fixture
+def masked(tmp_path):
+    """Make images that are their own masks: a light object on a dark ground, at another place in each."""
+    for place in range(3):
+        pixels = np.zeros((24, 36, 3), np.uint8)
+        pixels[2 + 4 * place : 14 + 4 * place, 6 : 20 + 4 * place] = 255
+        for folder, suffix in (("images", "bmp"), ("masks", "png")):
+            path = tmp_path / folder / "cat" / f"{place}.{suffix}"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(pixels).save(path)
+    return tmp_path
+
+
+@pytest.mark.parametrize("settings", [{}, {"size": 12}, {"size": 17, "crop": 0.8, "interpolation": "nearest"}])
+def test_masks_are_resized_and_cut_as_their_images_are(masked, settings):
+    for sample in Folder(masked / "images", masks=masked / "masks", **settings):
+        assert np.array_equal(sample.mask, sample.image[..., 0] > 127)
+        assert sample.mask.any()
+        assert not sample.mask.all()
+
+
+def test_without_masks_there_are_none(masked):
+    assert Folder(masked / "images")[0].mask is None
+
+
+def test_a_mask_that_is_missing_too_large_or_empty_is_named(masked):
+    folder = Folder(masked / "images", masks=masked / "masks")
+    Image.new("L", (36, 24)).save(masked / "masks/cat/0.png")
+    with pytest.raises(DataError, match=r"masks/cat/0.png is dark everywhere"):
+        folder[0]
+    Image.new("L", (24, 36), 255).save(masked / "masks/cat/1.png")
+    with pytest.raises(DataError, match=r"masks/cat/1.png has \(24, 36\) pixels and its image \(36, 24\)"):
+        folder[1]
+    (masked / "masks/cat/2.png").unlink()
+    with pytest.raises(DataError, match=r"masks/cat/2.png does not exist"):
+        folder[2]
+
+
+def test_fingerprint_knows_the_masks(masked):
+    alone, folder = Folder(masked / "images"), Folder(masked / "images", masks=masked / "masks")
+    first = folder.fingerprint
+    assert first != alone.fingerprint
+    save(masked / "masks/cat/1.png", 24, 36)
+    assert folder.fingerprint != first
+    assert build(Folder, parse(spell("folder", folder))) == folder
+
+
 def test_threads_pickle_and_text_give_the_same(pets):
     folder = Folder(pets, 6)
     with ThreadPoolExecutor(4) as pool:
