@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from shapebias.hookspecs import hookimpl
     from shapebias.objectives import pixel_gradient, reduce_channels
     from shapebias.params import Options, numbers, param
+    from shapebias.reporting import figure, report
     from shapebias.rng import ImageRandom
     from shapebias.specs import (
         AttackSpec,
@@ -53,6 +54,7 @@ _NAMES = {
     "hookspecs": "hookimpl",
     "objectives": "pixel_gradient reduce_channels",
     "params": "Options numbers param",
+    "reporting": "figure report",
     "rng": "ImageRandom",
     "specs": "AttackSpec DatasetSpec MetricSpec ModelSpec ProbeSpec SaliencySpec TransformSpec",
     "store": "Results merge open pack verify",
@@ -91,6 +93,7 @@ __all__ = [
     "__version__",
     "default_catalog",
     "evaluate",
+    "figure",
     "hookimpl",
     "make",
     "merge",
@@ -101,6 +104,7 @@ __all__ = [
     "pixel_gradient",
     "preview",
     "reduce_channels",
+    "report",
     "run",
     "train",
     "verify",

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import difflib
+import itertools
+import re
 import textwrap
 from collections.abc import Iterable, Sequence
 
 __all__ = [
     "DataError",
     "DeviceError",
+    "FigureError",
     "LabelError",
     "PluginError",
     "ShapebiasError",
@@ -19,6 +22,7 @@ __all__ = [
     "UnknownNameError",
     "WeightsError",
     "listed",
+    "reason",
     "suggestion",
 ]
 
@@ -67,6 +71,10 @@ class StoreError(ShapebiasError):
     """A results file is missing, damaged, locked by another run, or of another format."""
 
 
+class FigureError(ShapebiasError):
+    """A figure or a page has nothing to show, or cannot be written."""
+
+
 def suggestion(word: str, options: Iterable[str]) -> str:
     """Return ``"; did you mean 'x'?"`` for the option closest to ``word``, or nothing.
 
@@ -88,3 +96,11 @@ def listed(title: str, problems: Sequence[str]) -> str:
       modles: unknown key
     """
     return "\n".join([title, *(textwrap.indent(problem, "  ") for problem in problems)])
+
+
+def reason(error: str) -> str:
+    """Pick out of a traceback what the exception says: the lines after its last frame and the code shown there."""
+    lines = error.strip().splitlines()
+    last_frame = max((place for place, line in enumerate(lines) if line.startswith('  File "')), default=-1)
+    message = list(itertools.dropwhile(lambda line: line.startswith(" "), lines[last_frame + 1 :])) or lines[-1:]
+    return re.sub(r"^[\w.]+\.(?=\w+:)", "", "\n".join(message))

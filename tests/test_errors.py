@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import traceback
+
 import pytest
 
 from shapebias import errors
-from shapebias.errors import ShapebiasError, listed, suggestion
+from shapebias.errors import LabelError, ShapebiasError, listed, reason, suggestion
 
 NAMES = ["saturate", "grayscale", "patch-shuffle"]
 
 
 def test_one_parent_catches_all():
     children = [thing for name, thing in vars(errors).items() if name.endswith("Error")]
-    assert len(children) == 11
+    assert len(children) == 12
     assert all(issubclass(child, ShapebiasError) for child in children)
     assert not issubclass(ShapebiasError, ValueError)  # a plugin's own ValueError is told apart
 
@@ -39,3 +41,17 @@ def test_a_problem_of_several_lines_stays_together():
 
 def test_no_problems_leave_the_title():
     assert listed("title:", []) == "title:"
+
+
+def test_the_reason_of_a_failure_is_what_its_exception_says():
+    def fail():
+        try:
+            {}["key"]
+        except KeyError as error:
+            raise LabelError(listed("5 outputs and 8 classes", ["write a mapping"])) from error
+
+    with pytest.raises(LabelError) as caught:
+        fail()
+    assert reason("".join(traceback.format_exception(caught.value))) == (
+        "LabelError: 5 outputs and 8 classes\n  write a mapping"
+    )

@@ -16,7 +16,21 @@ from shapebias.errors import ShapebiasError
 __all__ = ["COMMANDS", "main"]
 
 # Each is a file of this package with the click command ``command``; the order is that of the help.
-COMMANDS = ("preview", "run", "results", "train", "make", "list", "show", "plugins", "verify", "pack", "merge")
+COMMANDS = (
+    "preview",
+    "run",
+    "results",
+    "report",
+    "figure",
+    "train",
+    "make",
+    "list",
+    "show",
+    "plugins",
+    "verify",
+    "pack",
+    "merge",
+)
 
 
 class _Failure(click.ClickException):

@@ -2,14 +2,11 @@ from __future__ import annotations
 
 import inspect
 import tomllib
-import traceback
 
 import numpy as np
 import pytest
 
 from shapebias import engine
-from shapebias.cli._failures import reason
-from shapebias.errors import LabelError, listed
 from shapebias.store import open_store
 
 DATASET = "stimuli:cue=conflict,images=56,size=32"
@@ -227,17 +224,3 @@ def test_failures_of_another_study_in_the_same_file_are_not_this_ones(cli):
     result = cli(*arguments, SMALL)
     assert (result.exit_code, result.stderr) == (0, "")
     assert "LabelError" in cli("results", "run.h5").stderr
-
-
-def test_the_reason_of_a_failure_is_what_its_exception_says():
-    def fail():
-        try:
-            {}["key"]
-        except KeyError as error:
-            raise LabelError(listed("5 outputs and 8 classes", ["write a mapping"])) from error
-
-    with pytest.raises(LabelError) as caught:
-        fail()
-    assert reason("".join(traceback.format_exception(caught.value))) == (
-        "LabelError: 5 outputs and 8 classes\n  write a mapping"
-    )

@@ -1,0 +1,53 @@
+"""``shapebias figure``: one figure for a paper."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+
+import click
+
+from shapebias.cli._output import echo_table, examples, working_catalog
+
+__all__ = ["command"]
+
+
+def _list(ctx: click.Context, _: click.Parameter, asked: bool) -> None:  # noqa: FBT001 - click's signature
+    from shapebias.params import describe
+    from shapebias.reporting.figures import FIGURES
+
+    if not asked or ctx.resilient_parsing:
+        return
+    rows = [
+        (name, ", ".join(row.name for row in describe(each.load())), each.summary) for name, each in FIGURES.items()
+    ]
+    echo_table(["figure", "settings", "shows"], rows)
+    ctx.exit()
+
+
+@click.command(
+    "figure",
+    epilog=examples(
+        "shapebias figure run.h5 shape-bias -o shape-bias.pdf",
+        "shapebias figure run.h5 curves:of=saturate,dataset=photos -o saturate.svg",
+        "shapebias figure run.h5 humans.h5 error-consistency -o consistency.png",
+        "shapebias figure --list",
+    ),
+)
+@click.argument("files", metavar="RUN.h5...", nargs=-1, required=True)
+@click.argument("name", metavar="NAME")
+@click.option("-o", "--output", metavar="FILE", required=True, help="Where it is written: .pdf, .png or .svg.")
+@click.option(
+    "--list", is_flag=True, expose_value=False, is_eager=True, callback=_list, help="List the figures, and stop."
+)
+def command(files: tuple[str, ...], name: str, output: str) -> None:
+    """Write the figure NAME, sized for a paper's column.
+
+    NAME may have settings, such as saliency:images=4,method=smoothgrad; see --list.
+    """
+    from shapebias.reporting import figure
+    from shapebias.store import open_store
+
+    working_catalog()
+    with ExitStack() as opened:
+        figure([opened.enter_context(open_store(file)) for file in files], name, output)
+    click.echo(f"The figure is in {output}.")

@@ -1,0 +1,45 @@
+"""``shapebias report``: a page that shows results."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+
+import click
+
+from shapebias.cli._output import examples, working_catalog
+
+__all__ = ["command"]
+
+
+@click.command(
+    "report",
+    epilog=examples(
+        "shapebias report run.h5 -o report.html",
+        "shapebias report run.h5 humans.h5 --images 60 -o report.html",
+    ),
+)
+@click.argument("files", metavar="RUN.h5...", nargs=-1, required=True)
+@click.option("-o", "--output", metavar="REPORT.html", required=True, help="The page; an old one is replaced.")
+@click.option(
+    "--images",
+    type=click.IntRange(min=1),
+    default=24,
+    show_default=True,
+    metavar="N",
+    help="The most images of each data set in the image browser.",
+)
+@click.option("--title", metavar="TEXT", help="The page's title.  [default: Shape or texture?]")
+def command(files: tuple[str, ...], output: str, images: int, title: str | None) -> None:
+    """Write one page that shows results.
+
+    It has the finding, charts, maps, images, tables, failures, and where all of it comes from.  Several files are shown
+    side by side.  The page is a single file that opens anywhere, without a network.
+    """
+    from shapebias.reporting import report
+    from shapebias.store import open_store
+
+    working_catalog()
+    with ExitStack() as opened:
+        results = [opened.enter_context(open_store(file)) for file in files]
+        report(results, output, images=images, title=title)
+    click.echo(f"The page is in {output}.")

@@ -1,0 +1,38 @@
+"""One figure by its name, drawn and perhaps written."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from shapebias.reporting.canvas import check_path, save
+from shapebias.reporting.figures import find
+from shapebias.reporting.joined import Joined
+from shapebias.store import Results
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+__all__ = ["figure"]
+
+
+def figure(results: Results | Sequence[Results], name: str, path: str | Path | None = None) -> Figure:
+    """Draw one figure, sized for a paper's column.
+
+    Args:
+        results: of one study, or of several whose models are to stand side by side.
+        name: the figure and its settings, such as ``"shape-bias"`` or ``"saliency:images=4"``.
+        path: where it is written too, as ``.pdf``, ``.png`` or ``.svg``.
+
+    Raises:
+        FigureError: there is no such figure, the results have nothing to show in it, or it cannot be written.
+        SpellingError: a setting is at fault.
+    """
+    draw = find(name)
+    if path is not None:
+        check_path(path)  # before the work
+    drawn = draw(Joined([results] if isinstance(results, Results) else results))
+    if path is not None:
+        save(drawn, path)
+    return drawn

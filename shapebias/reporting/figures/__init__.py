@@ -1,0 +1,84 @@
+"""The figures by name, one a file; each is a settings class that is called with results."""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any, Protocol
+
+import attrs
+
+from shapebias.errors import FigureError, suggestion
+from shapebias.grammar import parse
+from shapebias.params import build
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from shapebias.reporting.joined import Joined
+
+__all__ = ["FIGURES", "Drawing", "Entry", "find"]
+
+
+class Drawing(Protocol):
+    """The settings of a figure; called with results, it draws."""
+
+    def __call__(self, results: Joined) -> Figure:
+        """Draw, or raise :class:`shapebias.errors.FigureError` where the results have nothing to show."""
+
+
+@attrs.frozen
+class Entry:
+    """A figure that can be asked for.
+
+    Args:
+        target: ``"package.module:Class"``.
+        summary: one line for ``shapebias figure --list``.
+    """
+
+    target: str
+    summary: str
+
+    def load(self) -> type[Any]:
+        """Import the settings class."""
+        module, _, name = self.target.partition(":")
+        found: type[Any] = getattr(importlib.import_module(module), name)
+        return found
+
+
+FIGURES = {
+    "shape-bias": Entry(
+        "shapebias.reporting.figures.shape_bias:ShapeBiasFigure",
+        "shape bias by class, with each model's mean, as in Geirhos et al. 2019, figure 4",
+    ),
+    "curves": Entry(
+        "shapebias.reporting.figures.curves:CurvesFigure",
+        "accuracy as saturation, patch-shuffle, eps or any other number grows",
+    ),
+    "accuracy": Entry(
+        "shapebias.reporting.figures.accuracy:AccuracyFigure",
+        "accuracy under every condition, with intervals",
+    ),
+    "saliency": Entry(
+        "shapebias.reporting.figures.saliency:SaliencyFigure",
+        "images and the maps of each model, clean and transformed, as in Zhang & Zhu 2019, figure 2",
+    ),
+    "error-consistency": Entry(
+        "shapebias.reporting.figures.error_consistency:ErrorConsistencyFigure",
+        "Cohen's kappa of right and wrong between all pairs of models",
+    ),
+}
+
+
+def find(text: str) -> Drawing:
+    """Read ``name:key=value,...`` as a figure's settings.
+
+    Raises:
+        FigureError: no figure has this name.
+        SpellingError: a parameter is at fault.
+    """
+    spelling = parse(text)
+    if spelling.name not in FIGURES:
+        known = ", ".join(FIGURES)
+        raise FigureError(f"{spelling.name}: unknown figure{suggestion(spelling.name, FIGURES)}; known: {known}")
+    settings: Drawing = build(FIGURES[spelling.name].load(), spelling)
+    return settings

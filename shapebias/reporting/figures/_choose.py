@@ -1,0 +1,28 @@
+"""Choose a data set, a condition or a method where the user has not said which."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from shapebias.errors import FigureError, suggestion
+
+__all__ = ["choose"]
+
+
+def choose(what: str, asked: str | None, known: Iterable[str], *, first: str | None = None) -> str:
+    """Return what was asked for, or else ``first`` where it is known, or else the first that is known.
+
+    Raises:
+        FigureError: it is not known, or nothing is.
+
+    >>> choose("condition", None, ["grayscale", "clean"], first="clean")
+    'clean'
+    """
+    names = list(dict.fromkeys(known))
+    if asked is None and names:
+        return first if first in names else names[0]
+    if asked in names:
+        return asked
+    if not names:
+        raise FigureError(f"the results have no {what} that this figure could show")
+    raise FigureError(f"{what}: {asked!r} is not in the results{suggestion(str(asked), names)}; there are: {names}")

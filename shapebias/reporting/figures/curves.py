@@ -1,0 +1,86 @@
+"""Accuracy as a condition grows: saturation, patch-shuffle, eps, and whatever else a study varied."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from shapebias.errors import FigureError
+from shapebias.grammar import spell_scalar
+from shapebias.params import param
+from shapebias.reporting.canvas import legend, new_figure, style
+from shapebias.reporting.figures._choose import choose
+from shapebias.reporting.palette import Look, looks
+from shapebias.reporting.series import Point, Series, find_series
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from shapebias.reporting.joined import Joined
+
+__all__ = ["CurvesFigure"]
+
+_CLEAN = Point(math.nan, "clean")
+
+
+@attrs.frozen
+class CurvesFigure:
+    """One panel for each number that the study varied, one curve a model, with the band of its 95 % intervals.
+
+    The first place on the horizontal axis is the clean picture; the others are evenly spaced and bear their values.
+    Accuracy under a list of eps is the metric ``robust-accuracy``, an image that fell staying fallen; elsewhere it is
+    ``accuracy``.
+    """
+
+    of: str | None = param("the step whose number is varied, such as saturate; every one", default=None)
+    dataset: str | None = param("the data set; the first with a curve", default=None)
+
+    def __call__(self, results: Joined) -> Figure:
+        """Draw it."""
+        series = find_series(results.answers())
+        if not series:
+            raise FigureError("curves: no number was varied; run two conditions such as saturate:p=8 and saturate:p=64")
+        dataset = choose("dataset", self.dataset, (each.dataset for each in series))
+        series = [each for each in series if each.dataset == dataset]
+        if self.of is not None:
+            step = choose("of", self.of, (each.step for each in series))
+            series = [each for each in series if each.step == step]
+        tables = results.metric("accuracy:top=1"), results.metric("robust-accuracy")
+        accuracy, robust = (table[table["dataset"] == dataset] for table in tables)
+        with style():
+            return _draw(series, accuracy, robust, results.models)
+
+
+def _draw(series: list[Series], accuracy: pd.DataFrame, robust: pd.DataFrame, order: list[str]) -> Figure:
+    models = [model for model in order if model in set(accuracy["model"])]
+    look = {model: looks(order)[model] for model in models}
+    figure = new_figure(0.3 + 0.13 * ((len(models) + 1) // 2) + 1.65 * len(series))
+    panels: list[Axes] = list(figure.subplots(len(series), squeeze=False).flat)
+    for axes, each in zip(panels, series, strict=True):
+        for model, drawn in look.items():
+            mine, attacked = (table[table["model"] == model] for table in (accuracy, robust))
+            rows = [_row(mine, _CLEAN), *(_row(attacked if each.axis else mine, point) for point in each.points)]
+            _curve(axes, {place: row for place, row in enumerate(rows) if row is not None}, drawn)
+        labels = ["clean", *(spell_scalar(point.value) for point in each.points)]
+        axes.set_xticks(range(len(labels)), labels)
+        axes.set(ylim=(-0.02, 1.02), ylabel="robust accuracy" if each.axis else "accuracy", xlabel=each.title)
+    legend(panels[0], models, look)
+    return figure
+
+
+def _row(rows: pd.DataFrame, point: Point) -> Any:
+    """Find one condition's value with its interval; None where the model has not been asked."""
+    eps = rows["eps"].isna() if point.eps is None else rows["eps"] == point.eps
+    found = rows[(rows["condition"] == point.condition) & eps]
+    return None if found.empty else found.iloc[0]
+
+
+def _curve(axes: Axes, rows: dict[int, Any], look: Look) -> None:
+    places = [*rows]
+    value, low, high = ([row[name] for row in rows.values()] for name in ("value", "low", "high"))
+    axes.plot(places, value, color=look.colour, marker=look.marker, linestyle=look.line, clip_on=False)
+    axes.fill_between(places, low, high, color=look.colour, alpha=0.18, linewidth=0)

@@ -1,0 +1,67 @@
+"""Error consistency: which models fail on the same images."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import attrs
+import numpy as np
+
+from shapebias.errors import FigureError
+from shapebias.params import param
+from shapebias.reporting.canvas import COLUMN, new_figure, short, style
+from shapebias.reporting.figures._choose import choose
+from shapebias.reporting.palette import PAPER
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
+
+    from shapebias.reporting.joined import Joined
+
+__all__ = ["ErrorConsistencyFigure"]
+
+
+@attrs.frozen
+class ErrorConsistencyFigure:
+    """A matrix of models: the metric ``error-consistency``, 1 where two models fail on the same images, 0 by chance.
+
+    Geirhos, Meding & Wichmann 2020, "Beyond accuracy", figure 2.
+    """
+
+    dataset: str | None = param("the data set; the first", default=None)
+    condition: str | None = param("the condition; clean, or the first", default=None)
+
+    def __call__(self, results: Joined) -> Figure:
+        """Draw it."""
+        table = results.metric("error-consistency")
+        table = table[table["eps"].isna()]
+        if table.empty:
+            raise FigureError("error-consistency: no two models have answered the same images under one condition")
+        table = table[table["dataset"] == choose("dataset", self.dataset, table["dataset"])]
+        table = table[table["condition"] == choose("condition", self.condition, table["condition"], first="clean")]
+        with style(**{"axes.grid": False, "axes.spines.left": False, "axes.spines.bottom": False}):
+            return _draw(table, results.models)
+
+
+def _draw(table: pd.DataFrame, order: list[str]) -> Figure:
+    there = {*table["model"], *table["other"]}
+    models = [model for model in order if model in there]
+    kappa = np.full((len(models), len(models)), np.nan)
+    for model, other, value in zip(table["model"], table["other"], table["value"], strict=True):
+        first, second = sorted([models.index(model), models.index(other)])
+        kappa[second, first] = value
+    figure = new_figure(min(COLUMN, 0.9 + 0.3 * len(models)))
+    axes = figure.add_subplot()
+    image = axes.pcolormesh(kappa[1:, :-1], vmin=-1, vmax=1, cmap="PuOr_r", edgecolor=PAPER, linewidth=2)
+    axes.invert_yaxis()
+    for (row_at, column_at), value in np.ndenumerate(kappa[1:, :-1]):
+        if np.isfinite(value):
+            ink = "white" if abs(value) > 0.6 else "black"
+            axes.text(column_at + 0.5, row_at + 0.5, f"{value:.2f}", ha="center", va="center", color=ink)
+    middles = np.arange(len(models) - 1) + 0.5
+    axes.set_xticks(middles, [short(model, 18) for model in models[:-1]], rotation=30, ha="right")
+    axes.set_yticks(middles, [short(model, 18) for model in models[1:]])
+    axes.tick_params(length=0)
+    figure.colorbar(image, ax=axes, label="Cohen's kappa", shrink=0.9).outline.set_visible(False)
+    return figure

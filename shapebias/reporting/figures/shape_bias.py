@@ -1,0 +1,83 @@
+"""Shape bias by class: the chart that readers of Geirhos et al. 2019 know."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import attrs
+import numpy as np
+
+from shapebias.errors import FigureError
+from shapebias.params import param
+from shapebias.reporting.canvas import legend, new_figure, short, style
+from shapebias.reporting.figures._choose import choose
+from shapebias.reporting.palette import MUTED, Look, looks
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from shapebias.reporting.joined import Joined
+
+__all__ = ["ShapeBiasFigure"]
+
+_MEAN = "mean"
+_FEW = 3  # more models than that, and the intervals of their classes hide each other
+
+
+@attrs.frozen
+class ShapeBiasFigure:
+    """One row a class, one marker a model: the share of decisions by shape; the last row and the lines are the means.
+
+    Geirhos et al. 2019, "ImageNet-trained CNNs are biased towards texture", figure 4.  The mean over the classes is the
+    ``macro`` row of the metric ``shape-bias``, with its 95 % interval; up to three models have the classes' as well.
+    """
+
+    dataset: str | None = param("the data set; the first with cue conflict", default=None)
+    condition: str | None = param("the condition; clean, or the first", default=None)
+
+    def __call__(self, results: Joined) -> Figure:
+        """Draw it."""
+        table = results.metric("shape-bias")
+        table = table[table["eps"].isna()]
+        if table.empty:
+            raise FigureError("shape-bias: no image has a shape and another texture; use a data set with cue conflict")
+        table = table[table["dataset"] == choose("dataset", self.dataset, table["dataset"])]
+        table = table[table["condition"] == choose("condition", self.condition, table["condition"], first="clean")]
+        with style():
+            return _draw(table, results.models)
+
+
+def _draw(table: pd.DataFrame, order: list[str]) -> Figure:
+    models = [model for model in order if model in set(table["model"])]
+    look = {model: looks(order)[model] for model in models}
+    by_class = table[table["averaging"] == "class"]
+    macro = table[table["averaging"] == "macro"].assign(**{"class": _MEAN})
+    classes = [*dict.fromkeys(by_class["class"]), _MEAN]
+    figure = new_figure(0.9 + 0.19 * len(classes) + 0.13 * ((len(models) + 1) // 2))
+    axes = figure.add_subplot()
+    for rows, alpha in ((by_class, 0.45 if len(models) <= _FEW else 0), (macro, 1)):
+        _markers(axes, rows, {name: row for row, name in enumerate(classes)}, look, alpha)
+    for model, value in zip(macro["model"], macro["value"], strict=True):
+        axes.axvline(value, color=look[model].colour, linestyle=look[model].line, linewidth=0.8, alpha=0.8)
+    axes.axhline(len(classes) - 1.5, color=MUTED, linewidth=0.6)
+    axes.set(xlim=(0, 1), ylim=(len(classes) - 0.5, -0.5), xlabel="share of decisions by shape")
+    axes.set_yticks(range(len(classes)), [short(name, 18) for name in classes])
+    axes.tick_params(axis="y", length=0)
+    for place, side, text in ((0, "left", "← texture"), (1, "right", "shape →")):
+        axes.annotate(
+            text, (place, 1), xycoords="axes fraction", ha=side, va="bottom", xytext=(0, 2), textcoords="offset points"
+        )
+    legend(axes, models, look)
+    return figure
+
+
+def _markers(axes: Axes, rows: pd.DataFrame, places: dict[str, int], look: dict[str, Look], alpha: float) -> None:
+    """Draw one marker a row and model, and its interval; models stand a little above one another."""
+    offsets = np.linspace(-0.22, 0.22, len(look)) if len(look) > 1 else np.zeros(1)
+    for (model, drawn), offset in zip(look.items(), offsets, strict=True):
+        mine = rows[rows["model"] == model]
+        heights = np.array([places[name] for name in mine["class"]], dtype=float) + offset
+        axes.hlines(heights, mine["low"], mine["high"], color=drawn.colour, alpha=alpha, linewidth=1)
+        axes.plot(mine["value"], heights, drawn.marker, color=drawn.colour, clip_on=False, zorder=3)

@@ -1,0 +1,142 @@
+"""The page: one HTML file with everything in it, which asks the network for nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cache
+from importlib import metadata, resources
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from shapebias.errors import FigureError, reason
+from shapebias.files import new_file
+from shapebias.grammar import spell_scalar
+from shapebias.reporting.browser import browse
+from shapebias.reporting.finding import finding
+from shapebias.reporting.joined import Joined
+from shapebias.reporting.palette import looks, themed
+from shapebias.reporting.panels import panels
+from shapebias.reporting.provenance import source
+from shapebias.reporting.sections import chart_sections
+from shapebias.reporting.tables import Shown, metric_tables
+from shapebias.store import Failure, Results
+
+if TYPE_CHECKING:
+    from jinja2 import Template
+
+__all__ = ["IMAGES", "render", "report"]
+
+IMAGES = 24
+_SAID_ONCE = {"method", "dataset", "condition", "against", "saliency", "probe", "test"}
+
+
+def report(
+    results: Results | Sequence[Results], path: str | Path, *, images: int = IMAGES, title: str | None = None
+) -> Path:
+    """Write a page that shows results: the finding, charts, maps, images, tables, failures and where it all comes from.
+
+    Args:
+        results: of one study, or of several whose models are to stand side by side.
+        path: the HTML file; it is replaced.
+        images: the most images of each data set in the image browser.
+        title: the page's title; default the question.
+
+    Returns:
+        The path.
+
+    Raises:
+        FigureError: there are no answers to show, or the file cannot be written.
+    """
+    joined = Joined([results] if isinstance(results, Results) else results)
+    text = render(joined, images=images, title=title or "Shape or texture?")
+    path = Path(path)
+    try:
+        with new_file(path) as temporary:
+            temporary.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise FigureError(f"{path} cannot be written: {error.strerror or error}") from error
+    return path
+
+
+def render(results: Joined, *, images: int, title: str) -> str:
+    """Make the page's text; arguments as in :func:`report`."""
+    if not results.answers():
+        names = ", ".join(str(each.store.path) for each in results.files)
+        raise FigureError(f"{names}: no cell has finished, so there is nothing to show; see 'shapebias results'")
+    browsed = browse(results, images)
+    tables, failed_metrics = metric_tables(results)
+    return _template().render(
+        title=title,
+        finding=finding(results),
+        files=[source(each) for each in results.files],
+        datasets=[each.dataset for each in browsed],
+        models=results.models,
+        colours={model: themed(look.colour) for model, look in looks(results.models).items()},
+        sections=chart_sections(results),
+        maps=[panel for each in browsed for panel in panels(each)],
+        browsed=[{**attrs.asdict(each), "limit": images} for each in browsed],
+        tables=[_table(each) for each in tables],
+        failures=[_failure(each) for each in results.failures],
+        failed_metrics=failed_metrics,
+        version=metadata.version("shapebias"),
+    )
+
+
+@cache
+def _template() -> Template:
+    """Load the template; whatever it is given is escaped, but for the style, the script and the charts of our own."""
+    from jinja2 import Environment, StrictUndefined
+    from markupsafe import Markup
+
+    folder = resources.files("shapebias.reporting") / "templates"
+    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    for name in ("css", "js"):
+        environment.globals[name] = Markup((folder / f"report.{name}").read_text(encoding="utf-8"))  # noqa: S704
+    return environment.from_string((folder / "report.html.j2").read_text(encoding="utf-8"))
+
+
+def _table(shown: Shown) -> dict[str, Any]:
+    """Prepare a table for the template: what is the same in every row is said once, and only downloaded with it."""
+    constant = {
+        name: row[place]
+        for place, name in enumerate(shown.columns)
+        for row in shown.rows[:1]
+        if len(shown.rows) > 1 and name in _SAID_ONCE and all(other[place] == row[place] for other in shown.rows)
+    }
+    columns = [
+        {
+            "name": name,
+            "title": name.replace("_", " "),
+            "hidden": name in constant,
+            "number": not any(isinstance(row[place], str) for row in shown.rows),
+        }
+        for place, name in enumerate(shown.columns)
+    ]
+    rows = [
+        [{"column": column, "value": _exact(value), "text": _rounded(column["name"], value)} for column, value in line]
+        for line in (list(zip(columns, row, strict=True)) for row in shown.rows)
+    ]
+    return {**attrs.asdict(shown), "columns": columns, "rows": rows, "constants": [*constant.items()]}
+
+
+def _exact(value: Any) -> str:
+    return "" if value is None else str(value)
+
+
+def _rounded(name: Any, value: Any) -> str:
+    if value is None:
+        return ""
+    if name == "eps":
+        return spell_scalar(value)
+    return f"{value:.3g}" if isinstance(value, float) else str(value)
+
+
+def _failure(failure: Failure) -> dict[str, Any]:
+    return {
+        "title": failure.record.title,
+        "images": len(failure.rows),
+        "reason": reason(failure.error),
+        "error": failure.error,
+    }

@@ -1,0 +1,71 @@
+"""One colour and one marker a model, throughout; colours that people with any colour vision tell apart."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Literal, TypeAlias
+
+import attrs
+
+__all__ = ["INK", "MUTED", "PAPER", "Look", "looks", "themed"]
+
+Line: TypeAlias = Literal["-", "--", "-.", ":"]
+
+# The page replaces each of these by a colour of its theme, so no two may be the same.
+INK = "#1b1e23"
+MUTED = "#6b7178"
+PAPER = "#fdfdfe"
+
+# Okabe & Ito 2008, "Color universal design", but for yellow and black: one is lost on white, the other on black.
+_COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
+_MARKERS = ("o", "s", "D", "^", "v", "P", "X")
+_LINES: tuple[Line, ...] = ("-", "--", "-.", ":")
+
+
+@attrs.frozen
+class Look:
+    """How one model is drawn: never by its colour alone.
+
+    Args:
+        colour: as ``#rrggbb``.
+        marker, line: in matplotlib's letters.
+    """
+
+    colour: str
+    marker: str
+    line: Line
+
+
+_THEME = {
+    INK: "currentColor",
+    MUTED: "var(--muted)",
+    PAPER: "var(--paper)",
+    **{colour: f"var(--model-{place})" for place, colour in enumerate(_COLOURS)},
+}
+_ANY = re.compile("|".join(_THEME))
+
+
+def themed(text: str) -> str:
+    """Replace colours of figures by those that the page's style gives them in its light and in its dark theme.
+
+    >>> themed("fill: #0072b2; stroke: #1b1e23")
+    'fill: var(--model-0); stroke: currentColor'
+    """
+    return _ANY.sub(lambda colour: _THEME[colour[0]], text)
+
+
+def looks(models: Iterable[str]) -> dict[str, Look]:
+    """Give each model its look, in order.  Colours begin again after six models; markers and lines then differ.
+
+    >>> looks(["standard", "adversarial"])["adversarial"]
+    Look(colour='#d55e00', marker='s', line='-')
+    """
+    return {
+        model: Look(
+            _COLOURS[place % len(_COLOURS)],
+            _MARKERS[place % len(_MARKERS)],
+            _LINES[place // len(_COLOURS) % len(_LINES)],
+        )
+        for place, model in enumerate(models)
+    }

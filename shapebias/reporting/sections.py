@@ -1,0 +1,111 @@
+"""The charts of the page, each section with what its readers should know."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING, TypeAlias
+
+import attrs
+
+from shapebias.errors import FigureError
+from shapebias.reporting.canvas import to_svg
+from shapebias.reporting.figures.accuracy import AccuracyFigure
+from shapebias.reporting.figures.curves import CurvesFigure
+from shapebias.reporting.figures.error_consistency import ErrorConsistencyFigure
+from shapebias.reporting.figures.shape_bias import ShapeBiasFigure
+from shapebias.reporting.series import find_series
+from shapebias.reporting.svg import inline
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from shapebias.reporting.joined import Joined
+
+__all__ = ["Drawn", "Section", "chart_sections"]
+
+_Drawing: TypeAlias = Callable[["Joined"], "Figure"]
+
+
+@attrs.frozen
+class Drawn:
+    """One chart: SVG for the page, and the words below it."""
+
+    svg: str
+    caption: str
+
+
+@attrs.frozen
+class Section:
+    """Charts of one kind.
+
+    Args:
+        id, label: for links; the label is short.
+        title, text: what stands above the charts.
+        figures: at least one.
+    """
+
+    id: str
+    label: str
+    title: str
+    text: str
+    figures: list[Drawn]
+
+
+def chart_sections(results: Joined) -> list[Section]:
+    """Draw every chart for which the results have something to show."""
+    datasets = list(dict.fromkeys(view.dataset for view in results.answers()))
+    sections = [
+        _section(
+            results,
+            "shape-bias",
+            "Shape bias",
+            "Shape or texture, by class",
+            "Images whose shape and texture are of different classes: of the answers that follow one of the two, the "
+            "share that follows the shape. A row is a class of shape, the last row the mean over the classes.",
+            ((ShapeBiasFigure(dataset), f"{dataset}, clean") for dataset in datasets),
+        ),
+        _section(
+            results,
+            "curves",
+            "Curves",
+            "Accuracy as texture or shape fades",
+            "Accuracy, with the band of its 95 % intervals. The values stand side by side, not to scale. Under an "
+            "attack with several eps an image that fell stays fallen.",
+            _curves(results),
+        ),
+        _section(
+            results,
+            "accuracy",
+            "Accuracy",
+            "Accuracy under every condition",
+            "Top-1 accuracy with 95 % intervals. On images with cue conflict, right is the class of the shape.",
+            ((AccuracyFigure(dataset), dataset) for dataset in datasets),
+        ),
+        _section(
+            results,
+            "error-consistency",
+            "Common errors",
+            "Do they fail on the same images?",
+            "Cohen's kappa of right and wrong: 1 for the same failures, 0 for as many in common as chance gives.",
+            ((ErrorConsistencyFigure(dataset), f"{dataset}, clean") for dataset in datasets),
+        ),
+    ]
+    return [section for section in sections if section.figures]
+
+
+def _curves(results: Joined) -> Iterator[tuple[_Drawing, str]]:
+    for series in find_series(results.answers()):
+        yield CurvesFigure(of=series.step, dataset=series.dataset), f"{series.dataset}, {series.title}"
+
+
+def _section(
+    results: Joined, identity: str, label: str, title: str, text: str, figures: Iterable[tuple[_Drawing, str]]
+) -> Section:
+    drawn = []
+    for place, (figure, caption) in enumerate(figures):
+        try:
+            svg = to_svg(figure(results))
+        except FigureError:  # this data set has nothing of the kind
+            continue
+        drawn.append(Drawn(inline(svg, f"{identity}-{place}-", f"{title}: {caption}"), caption))
+    return Section(identity, label, title, text, drawn)

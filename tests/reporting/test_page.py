@@ -1,0 +1,152 @@
+"""The page: whole, safe, and complete."""
+
+from __future__ import annotations
+
+import json
+import re
+from html.parser import HTMLParser
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import shapebias
+from shapebias.errors import FigureError
+from shapebias.reporting import report
+
+VOID = {"meta", "link", "img", "br", "input", "hr"}
+
+
+class Elements(HTMLParser):
+    """Collects tags with attributes, text outside of scripts, and what is left open."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.found, self.open, self.texts = [], [], []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attributes):
+        self.found.append((tag, dict(attributes)))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attributes):
+        self.found.append((tag, dict(attributes)))
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        if not {"script", "style"} & {*self.open}:
+            self.texts.append(data)
+
+
+@pytest.fixture(scope="module")
+def page(run_file, tmp_path_factory):
+    path = tmp_path_factory.mktemp("page") / "report.html"
+    with shapebias.open(run_file) as results:
+        report(results, path, images=4, title="Do <these> look at shape?")
+    return path.read_text(encoding="utf-8")
+
+
+def test_the_page_is_well_formed_and_points_to_nothing_outside(page):
+    elements = Elements(page)
+    assert not elements.open
+    addresses = [
+        value
+        for _, attributes in elements.found
+        for name, value in attributes.items()
+        if name in ("src", "href", "action", "poster", "data")
+    ]
+    assert any(address.startswith("data:image/webp") for address in addresses)
+    assert all(re.match(r"data:|#", address) for address in addresses)
+    assert not re.search(r"url\((?!#)|@import|https?://(?!www\.w3\.org/)", page)
+
+
+def test_ids_are_there_once_and_links_lead_somewhere(page):
+    found = Elements(page).found
+    ids = [attributes["id"] for _, attributes in found if "id" in attributes]
+    links = [attributes["href"][1:] for _, attributes in found if attributes.get("href", "").startswith("#")]
+    assert len(ids) == len(set(ids))
+    assert {*links} <= {*ids}
+    assert {*re.findall(r"url\(#([^)]+)\)", page)} <= {*ids}
+
+
+def test_every_picture_says_what_it_shows(page):
+    pictures = [attributes for tag, attributes in Elements(page).found if tag in ("img", "svg")]
+    assert len(pictures) > 20
+    assert all(picture.get("alt") or picture.get("aria-label") for picture in pictures)
+
+
+def test_names_that_are_html_are_shown_as_text(page):
+    elements = Elements(page)
+    text = "".join(elements.texts)
+    assert "</script><b>net" in text
+    assert "Do <these> look at shape?" in text
+    assert "b" not in {tag for tag, _ in elements.found}
+    assert page.count("</script>") == len([tag for tag, _ in elements.found if tag == "script"])
+
+
+def test_the_data_of_the_browser_are_the_answers(page, run_file):
+    (data,) = json.loads(re.search(r'id="browsed">(.*?)</script>', page, re.DOTALL)[1])
+    assert [len(data["images"]), data["total"]] == [4, 24]
+    with shapebias.open(run_file) as results:
+        for view in results.answers():
+            title = view.condition if view.eps is None else f"pgd, eps={round(view.eps * 255)}/255"
+            place = data["conditions"].index(title)
+            for image in data["images"]:
+                at = view.ids.index(image["id"])
+                said = image["answers"][place][view.model]
+                shape, texture = view.shape_labels[at], view.texture_labels[at]
+                kinds = {int(shape): "shape", int(texture): "texture"}
+                assert said["class"] == view.classes[view.prediction[at]]
+                assert said["kind"] == kinds.get(int(view.prediction[at]), "neither")
+                odds = np.exp(view.logits[at].astype(float))
+                assert said["best"][0][1] == pytest.approx(odds.max() / odds.sum(), abs=6e-4)
+                assert "maps" in said
+
+
+def test_a_class_called_script_is_text(tmp_path):
+    for name in ("<script>alert(1)<script>", "cat & dog"):
+        folder = tmp_path / "photos" / name
+        folder.mkdir(parents=True)
+        Image.new("RGB", (16, 16), "red").save(folder / '"><img src=x>.png')
+    study = shapebias.Study(f'folder:"{tmp_path / "photos"}",size=16', {"net": "cnn:num_classes=2,width=4"})
+    with shapebias.run(study, tmp_path / "run.h5") as results:
+        report(results, tmp_path / "report.html")
+    elements = Elements((tmp_path / "report.html").read_text(encoding="utf-8"))
+    assert len([tag for tag, _ in elements.found if tag == "script"]) == 3
+    assert not [attributes for tag, attributes in elements.found if tag == "img" and attributes.get("src") == "x"]
+
+
+def test_a_failure_is_told_with_its_reason_and_traceback(tmp_path):
+    study = shapebias.Study(
+        "stimuli:cue=conflict,images=8,size=32",
+        {"good": "cnn:num_classes=8,width=4", "bad": "cnn:num_classes=5,width=4"},
+    )
+    with shapebias.run(study, tmp_path / "run.h5") as results:
+        assert len(results.failures) == 1
+        report(results, tmp_path / "report.html")
+    text = "".join(Elements((tmp_path / "report.html").read_text(encoding="utf-8")).texts)
+    assert "bad | clean" in text
+    assert "LabelError" in text
+    assert "Traceback (most recent call last)" in text
+
+
+def test_results_without_an_answer_are_refused_in_words(tmp_path):
+    study = shapebias.Study("stimuli:images=8,size=32", {"bad": "cnn:num_classes=5,width=4"})
+    with (
+        shapebias.run(study, tmp_path / "run.h5") as results,
+        pytest.raises(FigureError, match="no cell has finished"),
+    ):
+        report(results, tmp_path / "report.html")
+    assert not (tmp_path / "report.html").exists()
+
+
+def test_a_page_that_cannot_be_written_is_an_error_in_words(run_file, tmp_path):
+    with shapebias.open(run_file) as results, pytest.raises(FigureError, match="cannot be written"):
+        report(results, tmp_path / "nowhere" / "report.html", images=1)
+
+
+def test_the_page_is_small(page):
+    assert len(page) < 2_000_000
