@@ -28,8 +28,8 @@ def _list(ctx: click.Context, _: click.Parameter, asked: bool) -> None:  # noqa:
     "figure",
     epilog=examples(
         "shapebias figure run.h5 shape-bias -o shape-bias.pdf",
-        "shapebias figure run.h5 curves:of=saturate,dataset=photos -o saturate.svg",
-        "shapebias figure run.h5 humans.h5 error-consistency -o consistency.png",
+        "shapebias figure run.h5 curves:of=pgd -o robustness.svg",
+        "shapebias figure a.h5 b.h5 error-consistency -o consistency.png",
         "shapebias figure --list",
     ),
 )

@@ -15,7 +15,7 @@ __all__ = ["command"]
     "report",
     epilog=examples(
         "shapebias report run.h5 -o report.html",
-        "shapebias report run.h5 humans.h5 --images 60 -o report.html",
+        "shapebias report a.h5 b.h5 --images 60 -o report.html",
     ),
 )
 @click.argument("files", metavar="RUN.h5...", nargs=-1, required=True)

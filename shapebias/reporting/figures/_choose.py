@@ -25,4 +25,6 @@ def choose(what: str, asked: str | None, known: Iterable[str], *, first: str | N
         return asked
     if not names:
         raise FigureError(f"the results have no {what} that this figure could show")
-    raise FigureError(f"{what}: {asked!r} is not in the results{suggestion(str(asked), names)}; there are: {names}")
+    raise FigureError(
+        f"{what}: {asked!r} is not in the results{suggestion(str(asked), names)}; there are: {', '.join(names)}"
+    )
