@@ -26,7 +26,9 @@ if TYPE_CHECKING:
     from shapebias.hookspecs import hookimpl
     from shapebias.objectives import pixel_gradient, reduce_channels
     from shapebias.params import Options, numbers, param
-    from shapebias.reporting import figure, report
+    from shapebias.reporting.comparison import compare
+    from shapebias.reporting.drawing import figure
+    from shapebias.reporting.page import report
     from shapebias.rng import ImageRandom
     from shapebias.specs import (
         AttackSpec,
@@ -54,7 +56,9 @@ _NAMES = {
     "hookspecs": "hookimpl",
     "objectives": "pixel_gradient reduce_channels",
     "params": "Options numbers param",
-    "reporting": "figure report",
+    "reporting.comparison": "compare",
+    "reporting.drawing": "figure",
+    "reporting.page": "report",
     "rng": "ImageRandom",
     "specs": "AttackSpec DatasetSpec MetricSpec ModelSpec ProbeSpec SaliencySpec TransformSpec",
     "store": "Results merge open pack verify",
@@ -91,6 +95,7 @@ __all__ = [
     "TransformSpec",
     "Transformed",
     "__version__",
+    "compare",
     "default_catalog",
     "evaluate",
     "figure",

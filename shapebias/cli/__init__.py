@@ -20,6 +20,7 @@ COMMANDS = (
     "preview",
     "run",
     "results",
+    "compare",
     "report",
     "figure",
     "train",

@@ -44,7 +44,7 @@ def command(files: tuple[str, ...], name: str, output: str) -> None:
 
     NAME may have settings, such as saliency:images=4,method=smoothgrad; see --list.
     """
-    from shapebias.reporting import figure
+    from shapebias.reporting.drawing import figure
     from shapebias.store import open_store
 
     working_catalog()

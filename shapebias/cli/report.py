@@ -35,7 +35,7 @@ def command(files: tuple[str, ...], output: str, images: int, title: str | None)
     It has the finding, charts, maps, images, tables, failures, and where all of it comes from.  Several files are shown
     side by side.  The page is a single file that opens anywhere, without a network.
     """
-    from shapebias.reporting import report
+    from shapebias.reporting.page import report
     from shapebias.store import open_store
 
     working_catalog()

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from shapebias.cli._failures import echo_failures
-from shapebias.cli._output import echo_table, examples, working_catalog
-from shapebias.grammar import spell_scalar
+from shapebias.cli._output import examples, working_catalog
+from shapebias.cli._tables import echo_frame, format_option
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -35,13 +34,12 @@ _SHAPE_BIAS = {
     epilog=examples(
         "shapebias results run.h5",
         "shapebias results run.h5 accuracy:top=1",
-        "shapebias results run.h5 shape-bias --csv > shape-bias.csv",
+        "shapebias results run.h5 shape-bias --format csv > shape-bias.csv",
     ),
 )
 @click.argument("file", metavar="RUN.h5")
 @click.argument("metric", metavar="[METRIC]", required=False)
-@click.option("--csv", "form", flag_value="csv", help="Write CSV: every column, unrounded.")
-@click.option("--json", "form", flag_value="json", help="Write JSON: every column, unrounded.")
+@format_option
 def command(file: str, metric: str | None, form: str | None) -> None:
     """Show the numbers of a results file: a METRIC, or an overview.
 
@@ -56,12 +54,7 @@ def command(file: str, metric: str | None, form: str | None) -> None:
             echo_failures(results.failures)
             return
         table = results.metric(metric) if metric else overview(results)
-    if form == "csv":
-        click.echo(table.to_csv(index=False), nl=False)
-    elif form == "json":
-        click.echo(json.dumps(_records(table), indent=1))
-    else:
-        _echo_frame(table)
+    echo_frame(table, form)
 
 
 def overview(results: Results) -> pd.DataFrame:
@@ -83,41 +76,23 @@ def echo_overview(results: Results) -> None:
     """Write the overview in few columns, each number with its interval and counts; then the cells that it lacks."""
     import pandas as pd
 
+    from shapebias.reporting.export import records
+
     rows = [
         {name: row[name] for name in _PLACE}
         | {"accuracy": _with_interval(row, "accuracy"), "n": row["n"], "shape bias": _with_interval(row, "shape_bias")}
         | {name.replace("_", " "): row[name] for name in _HITS}
-        for row in _records(overview(results))
+        for row in records(overview(results))
     ]
-    _echo_frame(pd.DataFrame(rows))
+    echo_frame(pd.DataFrame(rows))
     cells = results.cells()
     others = cells[cells["saliency"].notna() | cells["probe"].notna() | (cells["status"] != "done")]
     if rows and len(others):
         click.echo()
-    _echo_frame(others)
+    echo_frame(others)
 
 
 def _with_interval(row: Mapping[str, Any], name: str) -> str | None:
     if row[name] is None:
         return None
     return f"{row[name]:.3f} [{row[f'{name}_low']:.3f}, {row[f'{name}_high']:.3f}]"
-
-
-def _echo_frame(table: pd.DataFrame) -> None:
-    """Write a table for people: eps as a fraction, and no columns without any value."""
-    if "note" in table.attrs:
-        click.echo(table.attrs["note"], err=True)
-    rows = _records(table.dropna(axis="columns", how="all"))
-    for row in rows:
-        if row.get("eps") is not None:
-            row["eps"] = spell_scalar(row["eps"])
-    if rows:
-        echo_table([*rows[0]], [[*row.values()] for row in rows])
-
-
-def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
-    """List the rows with Python's own numbers, and None where there is no value."""
-    return [
-        {str(name): value for name, value in row.items()}
-        for row in table.astype(object).where(table.notna(), None).to_dict("records")
-    ]

@@ -1,8 +1,1 @@
-"""Pictures of results: figures for a paper, and one page for a browser; see ``docs/report.md``."""
-
-from __future__ import annotations
-
-from shapebias.reporting.drawing import figure
-from shapebias.reporting.page import report
-
-__all__ = ["figure", "report"]
+"""Results for people: figures for a paper, one page for a browser, what changed; see ``docs/report.md``."""

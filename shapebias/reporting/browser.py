@@ -47,12 +47,14 @@ class Browsed:
 
 
 def browse(results: Joined, images: int) -> list[Browsed]:
-    """Collect what the browser shows, one entry a data set.
+    """Collect what the browser shows, one entry a data set; those that have maps come first.
 
     Args:
         results: the results.
         images: the most images of each data set: of those that have maps, if any do; spread over the classes.
     """
+    mapped = {view.dataset for view in results.maps()}
+    names = sorted(dict.fromkeys(view.dataset for view in results.answers()), key=lambda name: name not in mapped)
     return [
         _dataset(
             name,
@@ -60,7 +62,7 @@ def browse(results: Joined, images: int) -> list[Browsed]:
             [view for view in results.maps() if view.dataset == name],
             images,
         )
-        for name in dict.fromkeys(view.dataset for view in results.answers())
+        for name in names
     ]
 
 

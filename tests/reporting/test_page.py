@@ -12,7 +12,7 @@ from PIL import Image
 
 import shapebias
 from shapebias.errors import FigureError
-from shapebias.reporting import report
+from shapebias.reporting.page import report
 
 VOID = {"meta", "link", "img", "br", "input", "hr"}
 

@@ -8,7 +8,7 @@ import re
 import pytest
 
 import shapebias
-from shapebias.reporting import report
+from shapebias.reporting.page import report
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,51 @@
+"""Data frames on stdout: for people, or in a format for programs and papers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from shapebias.cli._output import echo_table
+from shapebias.grammar import spell_scalar
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["echo_frame", "format_option"]
+
+# Those of shapebias.reporting.export, which imports pandas; a test holds the two together.
+FORMATS = ("csv", "json", "latex", "markdown")
+
+
+def format_option(command: Any) -> Any:
+    """Give a command the option ``--format``, and its short forms, as ``form``."""
+    for decorate in (
+        click.option("--json", "form", flag_value="json", help="Short for --format json."),
+        click.option("--csv", "form", flag_value="csv", help="Short for --format csv."),
+        click.option(
+            "--format",
+            "form",
+            type=click.Choice(FORMATS),
+            help="csv and json have every column, unrounded; latex and markdown are for a paper.",
+        ),
+    ):
+        command = decorate(command)
+    return command
+
+
+def echo_frame(table: pd.DataFrame, form: str | None = None) -> None:
+    """Write a table: for people, eps as a fraction and no columns without any value, or in a format."""
+    from shapebias.reporting.export import records, write
+
+    if form is not None:
+        click.echo(write(table, form), nl=False)
+        return
+    if "note" in table.attrs:
+        click.echo(table.attrs["note"], err=True)
+    rows = records(table.dropna(axis="columns", how="all"))
+    for row in rows:
+        if row.get("eps") is not None:
+            row["eps"] = spell_scalar(row["eps"])
+    if rows:
+        echo_table([*rows[0]], [[*row.values()] for row in rows])

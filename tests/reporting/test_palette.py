@@ -1,0 +1,27 @@
+from __future__ import annotations
+
+import re
+from importlib import resources
+
+import pytest
+
+from shapebias.reporting import palette
+from shapebias.reporting.palette import looks, themed
+
+CSS = (resources.files("shapebias.reporting") / "templates" / "report.css").read_text(encoding="utf-8")
+
+
+def test_the_first_forty_models_all_look_different():
+    seen = [(look.colour, look.marker, look.line) for look in looks(map(str, range(40))).values()]
+    assert len(set(seen)) == 40
+
+
+def test_a_model_keeps_its_look_when_others_follow():
+    assert looks(["a"])["a"] == looks(["a", "b", "c"])["a"]
+
+
+@pytest.mark.parametrize("colour", [palette.INK, palette.MUTED, palette.PAPER, *palette._COLOURS])
+def test_each_colour_has_a_place_in_both_themes_of_the_page(colour):
+    place = themed(colour)
+    name = re.fullmatch(r"var\((--[\w-]+)\)", place)
+    assert place == "currentColor" or CSS.count(f"{name[1]}:") == 2
