@@ -10,7 +10,7 @@ Shapes: N images, H rows, W columns, C classes.  Pixels are float in [0, 1] ever
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
 
 import attrs
@@ -166,6 +166,8 @@ class Answers(Protocol):
 
     ``labels`` are the classes asked for, ``shape_labels`` and ``texture_labels`` are -1 where unknown, ``prediction``
     is -1 where no answer was given; ``logits`` are the scores in the data set's classes, or None where not kept.
+    ``texts`` are the canonical texts of data set, model and condition by these words; ``destroys`` says what the
+    condition's transforms destroy, and is empty where there are none, or their plugins are not here.
     """
 
     dataset: str
@@ -179,6 +181,8 @@ class Answers(Protocol):
     texture_labels: NDArray[np.int64]
     prediction: NDArray[np.int64]
     logits: NDArray[np.floating[Any]] | None
+    texts: Mapping[str, str]
+    destroys: Collection[str]
 
     def top(self, k: int) -> NDArray[np.int64]:
         """Return the k best classes of each image, (N, k), best first; ties go to the lower index.
@@ -188,7 +192,12 @@ class Answers(Protocol):
 
 
 class Maps(Protocol):
-    """The stored maps of one saliency method for one model, data set and condition."""
+    """The stored maps of one saliency method for one model, data set and condition.
+
+    ``texts`` are the canonical texts of the components by their kind.  ``moves_pixels`` says whether the condition puts
+    objects elsewhere, or nobody knows; ``masks`` are the objects, (n, H, W) bool, or None where they are unknown or
+    elsewhere.
+    """
 
     dataset: str
     model: str
@@ -198,6 +207,9 @@ class Maps(Protocol):
     ids: Sequence[str]
     maps: NDArray[np.float32]
     extras: Mapping[str, NDArray[Any]]
+    texts: Mapping[str, str]
+    masks: NDArray[np.bool_] | None
+    moves_pixels: bool
 
 
 class Values(Protocol):

@@ -204,6 +204,7 @@ def _dataset_part(work: Work, pictures: Pictures) -> DatasetPart:
             "width": width,
             "images": len(pictures.dataset),
         },
+        pictures.known_masks(good),
     )
 
 

@@ -125,6 +125,13 @@ class Pictures:
             masks.append(sample.mask)
         return torch.from_numpy(np.stack(masks)).to(device)
 
+    def known_masks(self, positions: Sequence[int]) -> NDArray[np.int8] | None:
+        """Return the object masks of some images, (N, H, W), -1 where an image has none; None if no image has one."""
+        masks = [sample.mask for sample in self.samples(positions)]
+        if all(mask is None for mask in masks):
+            return None
+        return np.stack([np.full(self.size, -1, np.int8) if mask is None else mask.astype(np.int8) for mask in masks])
+
     def partners(self, positions: Sequence[int], rng: ImageRandom, device: torch.device) -> Tensor:
         """Return another image of the whole data set for each, chosen by the image's own random numbers."""
         count = len(self.dataset)

@@ -58,3 +58,15 @@ def shapebias_metrics() -> Iterator[MetricSpec]:
             "McNemar 1947, Note on the sampling error of the difference between correlated proportions",
         ),
     )
+    yield MetricSpec(
+        "saliency-share",
+        "shapebias.metrics.saliency_share:SaliencyShare",
+        summary="share of a map on the object's contour, inside the object and in the background",
+        references="Wang et al. 2020, Score-CAM, energy-based pointing game",
+    )
+    yield MetricSpec(
+        "headline",
+        "shapebias.metrics.headline:Headline",
+        summary="how much each model leans on shape and on texture, beside the difference to one model",
+        references="Geirhos et al. 2019, ImageNet-trained CNNs are biased towards texture, section 3",
+    )

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-__all__ = ["BOOTSTRAP", "WILSON", "Estimate", "Statistic", "bootstrap", "wilson"]
+__all__ = ["BOOTSTRAP", "WILSON", "Estimate", "Statistic", "bootstrap", "mean", "wilson"]
 
 Statistic: TypeAlias = Callable[[NDArray[np.int64]], NDArray[np.float64]]
 
@@ -89,3 +89,30 @@ def bootstrap(counts: NDArray[Any], statistic: Statistic, seed: int, *, n: int |
     resampled = np.concatenate([statistic(rng.multinomial(images, counts / images, size)) for size in sizes])
     low, high = np.nanquantile(resampled, [0.025, 0.975])
     return Estimate(value, float(low), float(high), reported, BOOTSTRAP)
+
+
+def mean(values: NDArray[Any], seed: int) -> Estimate:
+    """Estimate the mean of one number an image with the percentile bootstrap over images.
+
+    Args:
+        values: (N,) numbers; NaN, where an image has none, is left out.
+        seed: the study's seed.
+
+    Returns:
+        The estimate; without an interval where there are fewer than two images.
+
+    >>> mean(np.array([0.5, 0.7, np.nan]), seed=0)
+    Estimate(value=0.6, low=0.5, high=0.7, n=2, method='bootstrap percentile 95 %')
+    """
+    values = np.asarray(values, dtype=np.float64)
+    values = np.sort(values[~np.isnan(values)])  # sorted: the same resamples whatever the order of the images
+    n = len(values)
+    value = float(values.mean()) if n else np.nan
+    if n < 2:  # one image says nothing about the spread
+        return Estimate(value, np.nan, np.nan, n, BOOTSTRAP)
+    rng = np.random.default_rng(seed)
+    rows = max(1, _BLOCK // n)
+    sizes = [min(rows, _RESAMPLES - start) for start in range(0, _RESAMPLES, rows)]
+    resampled = np.concatenate([values[rng.integers(0, n, (size, n))].mean(axis=1) for size in sizes])
+    low, high = np.quantile(resampled, [0.025, 0.975])
+    return Estimate(value, float(low), float(high), n, BOOTSTRAP)

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from shapebias.contracts import Answers
-from shapebias.metrics._intervals import Estimate, bootstrap, wilson
+from shapebias.metrics._cues import SHAPE, TEXTURE, followed
+from shapebias.metrics._intervals import Estimate, bootstrap, mean, wilson
 from shapebias.metrics._tables import correctness
 
 __all__ = [
@@ -32,7 +33,6 @@ MCNEMAR = "McNemar exact"
 PERMUTATION = "paired permutation"
 _PERMUTATIONS = 9_999
 _BLOCK = 2**22  # signs drawn at a time: bounds the memory, changes no number
-_SHAPE, _TEXTURE, _NEITHER = range(3)
 
 
 @attrs.frozen
@@ -103,18 +103,10 @@ def shape_bias_difference(first: Answers, second: Answers, seed: int) -> Differe
     models' answers.  The interval is the bootstrap's; the test exchanges the two models' answers to each image at
     random, which is what would change nothing if both decided alike (Edgington & Onghena 2007, "Randomization tests").
     """
-    pairs = pd.concat([_cues(first), _cues(second)], axis=1, join="inner").to_numpy(dtype=np.int64)
+    pairs = pd.concat([followed(first), followed(second)], axis=1, join="inner").to_numpy(dtype=np.int64)
     counts = np.bincount(pairs @ [3, 1], minlength=9)
     estimate = bootstrap(counts, _bias_difference, seed)
     return Difference(estimate, _permutation_p(counts.reshape(3, 3), seed), PERMUTATION)
-
-
-def _cues(answers: Answers) -> pd.Series[int]:
-    """Say for each image with a conflict what the answer follows, indexed by image id."""
-    shape, texture = answers.shape_labels, answers.texture_labels
-    conflict = (shape >= 0) & (texture >= 0) & (shape != texture)
-    followed = np.select([answers.prediction == shape, answers.prediction == texture], [_SHAPE, _TEXTURE], _NEITHER)
-    return pd.Series(followed[conflict], index=pd.Index(answers.ids)[conflict])
 
 
 def _bias_difference(counts: NDArray[np.int64]) -> NDArray[np.float64]:
@@ -126,7 +118,7 @@ def _bias_difference(counts: NDArray[np.int64]) -> NDArray[np.float64]:
 
 def _bias(counts: NDArray[np.int64]) -> NDArray[np.float64]:
     with np.errstate(invalid="ignore"):  # 0 / 0 is NaN: nothing is decided
-        bias: NDArray[np.float64] = counts[..., _SHAPE] / (counts[..., _SHAPE] + counts[..., _TEXTURE])
+        bias: NDArray[np.float64] = counts[..., SHAPE] / (counts[..., SHAPE] + counts[..., TEXTURE])
     return bias
 
 
@@ -161,7 +153,7 @@ def value_difference(first: pd.Series[float], second: pd.Series[float], seed: in
     pairs = pd.concat([first, second], axis=1, join="inner").dropna().to_numpy(dtype=np.float64)
     differences = np.sort(pairs[:, 0] - pairs[:, 1])  # sorted: the order of the images never matters
     n = len(differences)
-    estimate = bootstrap(np.ones(n, dtype=np.int64), lambda counts: counts @ differences / max(n, 1), seed)
+    estimate = mean(differences, seed)
     if n == 0:
         return Difference(estimate, np.nan, PERMUTATION)
     rng = np.random.default_rng(seed)

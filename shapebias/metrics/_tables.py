@@ -11,12 +11,12 @@ import pandas as pd
 from shapebias.contracts import Answers
 from shapebias.metrics._intervals import Estimate
 
-__all__ = ["COLUMNS", "correctness", "record", "table"]
+__all__ = ["COLUMNS", "Cell", "correctness", "record", "table"]
 
 COLUMNS = ("dataset", "model", "condition", "eps", "metric", "value", "low", "high", "n", "method")
 
 
-class _Cell(Protocol):
+class Cell(Protocol):
     """What answers, maps and values share."""
 
     dataset: str
@@ -25,7 +25,7 @@ class _Cell(Protocol):
     eps: float | None
 
 
-def record(cell: _Cell, metric: str, estimate: Estimate, **extra: object) -> dict[str, Any]:
+def record(cell: Cell, metric: str, estimate: Estimate, **extra: object) -> dict[str, Any]:
     """Make one row: where the number comes from, the number, and the columns of this metric alone."""
     place = {"dataset": cell.dataset, "model": cell.model, "condition": cell.condition, "eps": cell.eps}
     return {**place, "metric": metric, **attrs.asdict(estimate), **extra}

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import attrs
-import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from shapebias.contracts import Results
-from shapebias.metrics._intervals import Estimate, bootstrap
+from shapebias.metrics._intervals import mean
 from shapebias.metrics._tables import record, table
 
 __all__ = ["Faithfulness"]
@@ -30,17 +26,6 @@ class Faithfulness:
         for cell in results.values():
             areas = cell.values.get("auc")  # noqa: PD011 - a mapping, no data frame
             if areas is not None:
-                mean = _mean(areas, results.seed)
-                rows.append(record(cell, "faithfulness", mean, saliency=cell.saliency, probe=cell.probe))
+                area = mean(areas, results.seed)
+                rows.append(record(cell, "faithfulness", area, saliency=cell.saliency, probe=cell.probe))
         return table(rows, "saliency", "probe", note="" if rows else "no finished probe insertion or deletion")
-
-
-def _mean(areas: NDArray[np.floating[Any]], seed: int) -> Estimate:
-    # Sorted, so that the same resamples are drawn whatever the order of the images.
-    areas = np.sort(areas).astype(np.float64)
-
-    def mean(counts: NDArray[np.int64]) -> NDArray[np.float64]:
-        weighted: NDArray[np.float64] = counts @ areas
-        return weighted / len(areas)
-
-    return bootstrap(np.ones(len(areas), dtype=np.int64), mean, seed)

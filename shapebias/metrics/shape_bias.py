@@ -11,6 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from shapebias.contracts import Answers, Results
+from shapebias.metrics._cues import conflict, followed
 from shapebias.metrics._intervals import Estimate, bootstrap, wilson
 from shapebias.metrics._tables import record, table
 
@@ -54,14 +55,9 @@ def _rows(answers: Answers, seed: int) -> Iterator[dict[str, Any]]:
 
 def _outcomes(answers: Answers) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Count images with a conflict by shape class, (K,), and by answer, (K, 3): shape, texture, something else."""
-    shape, texture = answers.shape_labels, answers.texture_labels
-    conflict = (shape >= 0) & (texture >= 0) & (shape != texture)
-    by_shape = answers.prediction == shape
-    by_texture = answers.prediction == texture
-    outcome = np.select([by_shape, by_texture], [0, 1], 2)
-    classes, of_class = np.unique(shape[conflict], return_inverse=True)
+    classes, of_class = np.unique(answers.shape_labels[conflict(answers)], return_inverse=True)
     counts = np.zeros((len(classes), 3), dtype=np.int64)
-    np.add.at(counts, (of_class, outcome[conflict]), 1)
+    np.add.at(counts, (of_class, followed(answers).to_numpy()), 1)
     return classes, counts
 
 

@@ -10,8 +10,11 @@ import attrs
 import numpy as np
 from numpy.typing import NDArray
 
+from shapebias.catalog import Component
+from shapebias.errors import ShapebiasError
 from shapebias.store.records import ComponentRecord
 from shapebias.store.stored import StoredCell, StoredDataset
+from shapebias.study import Condition
 
 __all__ = ["StoredAnswers", "StoredMaps", "StoredValues", "eps_places"]
 
@@ -60,6 +63,20 @@ class _View:
         }
 
     @property
+    def texts(self) -> Mapping[str, str]:
+        """The canonical texts of the components, by role."""
+        components = self.cell.record.components().items()
+        return {role: component.canonical for role, component in components if component is not None}
+
+    @property
+    def steps(self) -> tuple[Component, ...] | None:
+        """The transforms and the attack of the condition; None where a plugin of theirs is not here."""
+        try:
+            return Condition.parse(self.cell.record.condition.canonical).steps
+        except ShapebiasError:
+            return None
+
+    @property
     def name(self) -> str:
         """The cell in words, for messages."""
         words = [name for name in self.names.values() if name]
@@ -83,6 +100,11 @@ class _View:
 @attrs.frozen(eq=False)
 class StoredAnswers(_View):
     """Answers as :class:`shapebias.contracts.Answers` describes them."""
+
+    @property
+    def destroys(self) -> frozenset[str]:
+        """What the condition's transforms destroy: texture, shape, colour; empty where their plugins are not here."""
+        return frozenset(word for step in self.steps or () for word in getattr(step.spec, "destroys", ()))
 
     @property
     def classes(self) -> Sequence[str]:
@@ -150,6 +172,16 @@ class StoredMaps(_View):
     def maps(self) -> NDArray[np.float32]:
         """(n, H, W), larger where it mattered more; read anew each time."""
         return self.array("maps")
+
+    @property
+    def moves_pixels(self) -> bool:
+        """Whether the condition puts objects elsewhere, or nobody knows as its plugin is not here."""
+        return self.steps is None or any(getattr(step.spec, "moves_pixels", False) for step in self.steps)
+
+    @property
+    def masks(self) -> NDArray[np.bool_] | None:
+        """(n, H, W) objects, read anew each time; None where they are not stored, or elsewhere."""
+        return None if self.moves_pixels else self.images.masks(self.cell.rows)
 
     @property
     def extras(self) -> dict[str, NDArray[Any]]:

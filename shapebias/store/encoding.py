@@ -27,9 +27,10 @@ __all__ = ["Stored", "create", "datasets_of", "decode", "digest", "encode", "pla
 
 VERSIONS = {"array": 1, "string-array": 1, "scaled-float16": 1, "scale": 1}
 
-_IMAGE_AXES = {"maps": 2, "images": 3, "thumbnails": 3}
+_IMAGE_AXES = {"maps": 2, "images": 3, "masks": 2, "thumbnails": 3}
 _NARROW = {
     **dict.fromkeys(("logits", "top_scores"), np.float32),
+    "masks": np.int8,
     **dict.fromkeys(("prediction", "top_classes", "labels", "shape_labels", "texture_labels"), np.int32),
 }
 _CHUNK_BYTES = 1 << 20

@@ -168,13 +168,14 @@ def write_part(root: h5py.Group, part: Part) -> None:
 
 def dataset_arrays(part: DatasetPart) -> dict[str, NDArray[Any]]:
     """Return the arrays of a part of a data set, by the names that they are stored under."""
-    return {
+    arrays = {
         "ids": np.array(part.ids, dtype=object),
         "labels": part.labels,
         "shape_labels": part.shape_labels,
         "texture_labels": part.texture_labels,
         "thumbnails": part.thumbnails,
     }
+    return arrays if part.masks is None else {**arrays, "masks": part.masks}
 
 
 def write_dataset_part(root: h5py.Group, part: DatasetPart) -> None:

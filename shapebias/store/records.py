@@ -121,6 +121,7 @@ class DatasetPart:
         labels, shape_labels, texture_labels: (n,) class indices, -1 where unknown.
         thumbnails: (n, h, w, 3) uint8.
         attributes: ``classes`` (JSON list), ``height``, ``width``, ``images`` (number in the whole data set).
+        masks: (n, H, W) int8: 1 on the object, 0 beside it, -1 all over an image that has none; None if none has one.
     """
 
     dataset: ComponentRecord
@@ -131,6 +132,7 @@ class DatasetPart:
     texture_labels: NDArray[Any]
     thumbnails: NDArray[Any]
     attributes: Mapping[str, Scalar] = attrs.field(factory=dict)
+    masks: NDArray[Any] | None = None
 
 
 @attrs.frozen

@@ -9,7 +9,7 @@ from typing import Literal, cast
 
 import attrs
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from shapebias.store.layout import Facts
 from shapebias.store.records import CellRecord, ComponentRecord, Scalar
@@ -48,6 +48,12 @@ class StoredDataset(Table):
         self.attributes = attributes
 
     @property
+    def names(self) -> tuple[str, ...]:
+        """The arrays that all parts have, sorted; parts of earlier versions have no masks."""
+        held = [source.names for source in self.sources if len(source.rows)]
+        return tuple(sorted(frozenset.intersection(*held))) if held else ()
+
+    @property
     def classes(self) -> tuple[str, ...]:
         """Names of the classes, in the order of the labels."""
         return tuple(json.loads(str(self.attributes.get("classes", "[]"))))
@@ -81,6 +87,13 @@ class StoredDataset(Table):
     def thumbnails(self) -> NDArray[np.uint8]:
         """(n, h, w, 3), read anew each time; ``array("thumbnails", rows)`` reads some."""
         return self.array("thumbnails")
+
+    def masks(self, rows: ArrayLike) -> NDArray[np.bool_] | None:
+        """Return the object masks of some images, (n, H, W); None where one of them has none."""
+        if "masks" not in self.names:
+            return None
+        masks = self.array("masks", rows)
+        return None if (masks < 0).any() else masks.astype(bool)
 
 
 class StoredCell(Table):

@@ -11,6 +11,7 @@ import shapebias as sb
 from shapebias.catalog import default_catalog
 from shapebias.errors import DataError, StudyError
 from shapebias.rng import ImageRandom
+from shapebias.store import verify
 
 STIMULI = "stimuli:cue=conflict,images=56,size=32"
 CONDITIONS = ["clean", "saturate:p=8", "patch-shuffle:k=4+saturate:p=8"]
@@ -293,3 +294,16 @@ def test_a_live_network_that_was_trained_on_is_another_model(network, tmp_path):
         sb.run(sb.Study(STIMULI, {"net": network}, limit=4), tmp_path / "run.h5")
     results = sb.run(sb.Study(STIMULI, {"net": network}, limit=4), tmp_path / "run.h5", replace=True)
     assert results.cells().model.tolist() == ["net"]
+
+
+def test_masks_are_stored_with_the_images_that_have_them(network, tmp_path):
+    texts = ["drawn=stimuli:cue=conflict,images=56,size=32", "texture=stimuli:cue=texture,images=56,size=32"]
+    results = sb.run(sb.Study(texts, {"net": network}, ["clean", "patch-shuffle:k=4"], "gradient"), tmp_path / "run.h5")
+    dataset = default_catalog().component("dataset", STIMULI).settings
+    expected = np.stack([dataset[index].mask for index in range(56)])
+    for maps in results.maps():
+        if (maps.dataset, maps.condition) == ("drawn", "clean"):
+            np.testing.assert_array_equal(maps.masks, expected)
+        else:
+            assert maps.masks is None
+    assert verify(tmp_path / "run.h5") == []

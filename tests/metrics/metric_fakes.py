@@ -32,6 +32,11 @@ class FakeAnswers:
     eps: float | None = None
     classes: tuple[str, ...] = ("cat", "dog", "ship")
     logits: np.ndarray | None = None
+    destroys: tuple[str, ...] = ()
+
+    @property
+    def texts(self):
+        return {"dataset": self.dataset, "model": self.model, "condition": self.condition}
 
     @shape_labels.default
     def _unknown_shape(self):
@@ -73,17 +78,46 @@ class FakeValues:
         return attrs.evolve(self, values=values, ids=np.array(self.ids)[rows])
 
 
+@attrs.frozen(eq=False)
+class FakeMaps:
+    maps: np.ndarray
+    ids: tuple[str, ...] = attrs.field(converter=tuple)
+    masks: np.ndarray | None = None
+    saliency: str = "gradient"
+    dataset: str = "photos"
+    model: str = "net"
+    condition: str = "clean"
+    eps: float | None = None
+    moves_pixels: bool = False
+
+    @ids.default
+    def _numbers(self):
+        return (f"{index:04d}.png" for index in range(len(self.maps)))
+
+    @property
+    def texts(self):
+        return {"dataset": self.dataset, "model": self.model, "condition": self.condition, "saliency": self.saliency}
+
+    def taking(self, rows):
+        masks = None if self.masks is None else self.masks[rows]
+        return attrs.evolve(self, maps=self.maps[rows], masks=masks, ids=np.array(self.ids)[rows])
+
+
 @attrs.frozen
 class FakeResults:
     listed: list = attrs.field(factory=list)
     seed: int = 0
     listed_values: list = attrs.field(factory=list)
+    listed_maps: list = attrs.field(factory=list)
 
     def answers(self):
         return self.listed
 
     def values(self):
         return self.listed_values
+
+    def maps(self):
+        return self.listed_maps
 
     def shuffled(self, seed):
         """The same answers, the images of each cell in an order of its own."""
@@ -92,6 +126,7 @@ class FakeResults:
             self,
             listed=[answers.taking(rng.permutation(len(answers.ids))) for answers in self.listed],
             listed_values=[values.taking(rng.permutation(len(values.ids))) for values in self.listed_values],
+            listed_maps=[maps.taking(rng.permutation(len(maps.ids))) for maps in self.listed_maps],
         )
 
 

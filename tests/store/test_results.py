@@ -235,3 +235,62 @@ def test_a_results_object_closes_what_it_opened(packed):
         _ = answers.prediction
     store = Store(packed)
     assert Results(store).store is store
+
+
+# Masks, and what conditions do to pictures.
+
+
+def masked(rows, *, known=True):
+    """Half of each picture is the object; without ``known`` the last image has no mask."""
+    masks = np.zeros((len(rows), 8, 8), np.int8)
+    masks[:, :4] = 1
+    if not known:
+        masks[-1] = -1
+    return masks
+
+
+def store_with_masks(path, *masks, condition="clean"):
+    cell = attrs.evolve(samples.SALIENCY, condition=samples.component(condition))
+    with Writer(path, samples.HEADER) as writer:
+        for rows, of_part in zip(samples.PARTS, masks, strict=False):
+            writer.write_dataset(attrs.evolve(samples.dataset_part(rows), masks=of_part))
+            arrays = {"maps": np.ones((len(rows), 8, 8), np.float32)}
+            writer.write(attrs.evolve(samples.part(samples.SALIENCY, rows), cell=cell, arrays=arrays, attributes={}))
+        writer.pack()
+    (maps,) = Results(path).maps()
+    return maps
+
+
+def test_masks_come_with_the_maps_of_their_images(tmp_path):
+    rows = samples.PARTS[0]
+    maps = store_with_masks(tmp_path / "run.h5", masked(rows), masked(rows)[:, ::-1])
+    assert maps.masks.dtype == bool
+    np.testing.assert_array_equal(maps.masks[:8], masked(rows) == 1)
+    np.testing.assert_array_equal(maps.masks[8:], masked(rows)[:, ::-1] == 1)
+
+
+def test_there_are_no_masks_where_an_image_or_an_earlier_version_has_none(tmp_path, packed):
+    rows = samples.PARTS[0]
+    assert store_with_masks(tmp_path / "one.h5", masked(rows, known=False)).masks is None
+    assert store_with_masks(tmp_path / "part.h5", masked(rows), None).masks is None
+    assert all(maps.masks is None for maps in Results(packed).maps())
+
+
+def test_there_are_no_masks_where_the_condition_moves_pixels_or_is_not_known_here(tmp_path):
+    rows = samples.PARTS[0]
+    for name, text, moves in (("a", "saturate:p=8", False), ("b", "patch-shuffle:k=4", True), ("c", "gone:x=1", True)):
+        maps = store_with_masks(tmp_path / f"{name}.h5", masked(rows), condition=text)
+        assert (maps.moves_pixels, maps.masks is None) == (moves, moves)
+        assert maps.texts["condition"] == text
+
+
+def test_what_a_condition_destroys_is_what_its_transforms_say(tmp_path):
+    texts = ["clean", "saturate:p=8", "patch-shuffle:k=4+pgd:eps=1/255", "patch-shuffle:k=2+saturate:p=8", "gone:x=1"]
+    found = store_of(tmp_path / "run.h5", *map(condition, texts)).answers()
+    assert {answers.condition: set(answers.destroys) for answers in found} == {
+        "clean": set(),
+        "saturate:p=8": {"texture"},
+        "patch-shuffle:k=4+pgd:eps=1/255": {"shape"},
+        "patch-shuffle:k=2+saturate:p=8": {"shape", "texture"},
+        "gone:x=1": set(),
+    }

@@ -1,0 +1,44 @@
+"""Shape and texture as cues: which of them the images of a cell have, and which one each answer follows."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from shapebias.contracts import Answers
+from shapebias.metrics._intervals import Estimate, wilson
+
+__all__ = ["NEITHER", "SHAPE", "TEXTURE", "conflict", "cues_of", "followed", "shape_bias"]
+
+SHAPE, TEXTURE, NEITHER = range(3)
+
+
+def conflict(answers: Answers) -> NDArray[np.bool_]:
+    """Say which images have a shape and a texture of different, known classes, (n,)."""
+    shape, texture = answers.shape_labels, answers.texture_labels
+    found: NDArray[np.bool_] = (shape >= 0) & (texture >= 0) & (shape != texture)
+    return found
+
+
+def followed(answers: Answers) -> pd.Series[int]:
+    """Say for each image with a conflict what its answer follows, indexed by image id."""
+    by_cue = [answers.prediction == answers.shape_labels, answers.prediction == answers.texture_labels]
+    where = conflict(answers)
+    return pd.Series(np.select(by_cue, [SHAPE, TEXTURE], NEITHER)[where], index=pd.Index(answers.ids)[where])
+
+
+def cues_of(answers: Answers) -> Literal["both", "shape", "texture", "conflict"]:
+    """Say which cues the images have: where nothing is said of either, or they agree, both."""
+    if conflict(answers).any():
+        return "conflict"
+    shape, texture = (answers.shape_labels >= 0).any(), (answers.texture_labels >= 0).any()
+    return "both" if shape == texture else "shape" if shape else "texture"
+
+
+def shape_bias(answers: Answers) -> Estimate:
+    """Estimate the shape bias of all decided images together: see the metric ``shape-bias``."""
+    shape, texture, _ = np.bincount(followed(answers), minlength=3).tolist()
+    return wilson(shape, shape + texture)

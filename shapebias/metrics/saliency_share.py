@@ -1,0 +1,46 @@
+"""Saliency share: how much of a map lies on the object's contour, inside the object, and in the background."""
+
+from __future__ import annotations
+
+import attrs
+import pandas as pd
+
+from shapebias.contracts import Results
+from shapebias.metrics._intervals import mean
+from shapebias.metrics._regions import CONTOUR_WIDTH, REGIONS, Cutter
+from shapebias.metrics._tables import record, table
+from shapebias.params import param
+
+__all__ = ["SaliencyShare"]
+
+
+@attrs.frozen
+class SaliencyShare:
+    """Mean over images of the share of a map's magnitude in each of three regions.
+
+    A classifier that reads the shape has its saliency on the contour, one that reads the texture inside the object.
+    The column ``area`` is the share of the pixels: what a map that knows nothing has there, so ``value / area`` is how
+    many times more than chance.  Images need masks, and the condition must not move pixels.
+
+    Args:
+        width: a pixel is on the contour where its centre is at most so far from the object's outline, on either side.
+    """
+
+    width: float = param(
+        "half the width of the contour's band", default=CONTOUR_WIDTH, gt=0, le=1, unit="share of the height"
+    )
+
+    def __call__(self, results: Results) -> pd.DataFrame:
+        """Return one row for each saliency cell and region, with a bootstrap interval over images."""
+        cutter, rows = Cutter(self.width), []
+        for maps in results.maps():
+            found = cutter.shares(maps)
+            if found is None:
+                continue
+            shares, area = found
+            for place, region in enumerate(REGIONS):
+                share = mean(shares[:, place], results.seed)
+                facts = {"saliency": maps.saliency, "region": region, "area": float(area[:, place].mean())}
+                rows.append(record(maps, "saliency-share", share, **facts))
+        note = "no maps of images with masks, under a condition that leaves objects where they are"
+        return table(rows, "saliency", "region", "area", note="" if rows else note)
