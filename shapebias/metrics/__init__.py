@@ -50,6 +50,12 @@ def shapebias_metrics() -> Iterator[MetricSpec]:
         references="Petsiuk, Das & Saenko 2018, RISE, section 4",
     )
     yield MetricSpec(
+        "completeness",
+        "shapebias.metrics.completeness:Completeness",
+        summary="how far attributions are from adding up to what they share out",
+        references="Sundararajan et al. 2017, Axiomatic attribution for deep networks, proposition 1",
+    )
+    yield MetricSpec(
         "paired-difference",
         "shapebias.metrics.paired_difference:PairedDifference",
         summary="accuracy and shape bias of each model minus those of one, on the same images",

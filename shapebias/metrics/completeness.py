@@ -1,0 +1,47 @@
+"""Completeness of saliency maps: how far attributions are from adding up to what they share out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import attrs
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from shapebias.contracts import Results
+from shapebias.metrics._intervals import Estimate, bootstrap
+from shapebias.metrics._tables import record, table
+
+__all__ = ["Completeness"]
+
+
+@attrs.frozen
+class Completeness:
+    """Mean size of the stored ``completeness_error`` over the mean size of the ``difference`` that is shared out.
+
+    Sundararajan, Taly & Yan 2017, "Axiomatic attribution for deep networks", proposition 1 and section 5: attributions
+    add up to the difference between image and baseline, and are to do so within 5 %.
+    """
+
+    def __call__(self, results: Results) -> pd.DataFrame:
+        """Return one row for each cell of a saliency method with an error, with a bootstrap interval over images."""
+        rows = [
+            record(cell, "completeness", _ratio(cell.extras, results.seed), saliency=cell.saliency)
+            for cell in results.maps()
+            if "completeness_error" in cell.extras
+        ]
+        return table(rows, "saliency", note="" if rows else "no finished saliency method says its completeness error")
+
+
+def _ratio(extras: Any, seed: int) -> Estimate:
+    sizes = np.abs(np.stack([extras["completeness_error"], extras["difference"]], axis=1), dtype=np.float64)
+    # Sorted, so that the same resamples are drawn whatever the order of the images.
+    sizes = sizes[np.lexsort(sizes.T)]
+
+    def ratio(counts: NDArray[np.int64]) -> NDArray[np.float64]:
+        errors, differences = (counts @ sizes).T
+        with np.errstate(invalid="ignore", divide="ignore"):
+            return np.asarray(errors / differences)
+
+    return bootstrap(np.ones(len(sizes), dtype=np.int64), ratio, seed)
