@@ -24,7 +24,7 @@ lint: $(VENV)/.installed  ## check the style, the types and the import layers
 	$(RUN)/mypy --strict examples/usage.py  # the types as a user meets them
 	$(RUN)/lint-imports
 
-demo: $(VENV)/.installed  ## run a small study into demo/
+demo: $(VENV)/.installed  ## train four small networks and compare them, into demo/
 	$(RUN)/python examples/demo.py demo
 
 bench: $(VENV)/.installed  ## measure the speed against peers and against the bare forward and backward pass

@@ -1,93 +1,164 @@
-"""Train a small network on drawn stimuli, and ask whether it looks at shape or at texture.
+"""Repeat the finding of Zhang & Zhu 2019 from nothing: adversarial training turns a network from texture to shape.
 
-    python examples/demo.py [FOLDER]
+    python examples/demo.py [FOLDER] [SEED]
 
-In training, shape and texture always agree; the network is free to learn either.  Then it is shown pictures where they
-disagree, where only one of them is left, and where texture (saturate) or shape (patch-shuffle) is destroyed.
-Everything is made here: the pictures, the network, ``FOLDER/run.h5``.
+Eight kinds of objects are drawn, each with a shape and a texture of its own; in training the two always agree, so a
+network is free to learn either.  Four networks are trained: standard, adversarially within a ball of either norm
+(linf, l2), and standard up to the accuracy of linf (matched).  Then all see pictures in which shape and texture
+disagree, in which one of them is missing, and in which texture (saturate) or shape (patch-shuffle) is destroyed.
+
+Everything is made here: the pictures, ``FOLDER/*.safetensors``, ``FOLDER/run.h5``.  The pictures for training, for
+choosing the epoch and for testing have different seeds.  A second call does only what is missing.
 """
 
 from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Callable
+from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
-import torch
+import pandas as pd
 from rich import box
 from rich.console import Console
-from rich.progress import Progress
-from rich.table import Column, Table
-from torch import Tensor, nn
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
 
 import shapebias as sb
-from shapebias.datasets.stimuli import Stimuli
-from shapebias.models.cnn import Cnn
 
-SIZE = 32
 CUES = ("match", "conflict", "shape", "texture")
-CONDITIONS = ["clean", "saturate:p=8", "saturate:p=64", "patch-shuffle:k=2", "patch-shuffle:k=4"]
+CONDITIONS = [f"saturate:p={p}" for p in (1, 4, 8, 16, 64, 1024)] + [f"patch-shuffle:k={k}" for k in (2, 4, 8)]
+EPS = ("2/255", "4/255", "8/255")
+ATTACKS = {"linf": "n-fgsm:eps=8/255", "l2": "pgd:norm=l2,eps=1,steps=1,step=1"}
+VALIDATION = {"linf": "pgd:eps=8/255,steps=3", "l2": "pgd:norm=l2,eps=1,steps=3"}
+MODELS = ("standard", "matched", *ATTACKS)
+BIAS, SHAPE, TEXTURE = "shape bias", "shape alone", "texture alone"
+
+# What adversarial training is expected to change (Zhang & Zhu 2019, section 4), in words, and which way.
+FINDING = {
+    BIAS: ("more shape bias", 1),
+    SHAPE: ("more right by shape alone", 1),
+    TEXTURE: ("fewer right by texture alone", -1),
+    "saturate:p=1024": ("more right at saturate:p=1024", 1),
+    "patch-shuffle:k=2": ("fewer right at patch-shuffle:k=2", -1),
+}
 
 
-def pictures(images: int, seed: int) -> tuple[Tensor, Tensor]:
-    """Draw stimuli whose shape and texture agree: pixels (N, 3, H, W) in [0, 1] and labels (N,)."""
-    dataset = Stimuli(cue="match", images=images, size=SIZE, seed=seed)
-    samples = [dataset[index] for index in range(images)]
-    pixels = torch.stack([torch.from_numpy(sample.image) for sample in samples]).permute(0, 3, 1, 2)
-    return pixels / 255, torch.tensor([sample.label for sample in samples])
+def pictures(cue: str, images: int, seed: int) -> str:
+    """Name drawn pictures; light and dark of the texture differ as much as object and background."""
+    return f"stimuli:cue={cue},images={images},size=32,contrast=0.24,seed={seed}"
 
 
-def train(classifier: sb.Classifier, epochs: int = 8, batch_size: int = 64) -> None:
-    """Train with a one-cycle learning rate; the test pictures have another seed."""
-    images, labels = pictures(4096, seed=1)
-    network, steps = classifier.module.train(), epochs * (len(images) // batch_size)
-    optimiser = torch.optim.AdamW(network.parameters(), weight_decay=1e-4)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, max_lr=3e-3, total_steps=steps)
-    order = torch.Generator().manual_seed(0)
-    with Progress(transient=True) as progress:
-        bar = progress.add_task("training", total=steps)
-        for _ in range(epochs):
-            shuffled = torch.randperm(len(images), generator=order)
-            for chosen in torch.split(shuffled, batch_size):
-                loss = nn.functional.cross_entropy(classifier(images[chosen]), labels[chosen])
-                optimiser.zero_grad()
-                loss.backward()
-                optimiser.step()
-                schedule.step()
-                progress.update(bar, advance=1, description=f"training, loss {loss.item():.3f}")
+def recipes(folder: Path, seed: int, images: int, epochs: int, validating: int) -> dict[str, sb.Recipe]:
+    """Return how each network is trained; only the attack and the time of stopping differ."""
+    shared: dict[str, Any] = {
+        "model": f"cnn:num_classes=8,width=12,seed={seed}",
+        "dataset": pictures("match", images, 3 * seed),
+        "validation": pictures("match", validating, 3 * seed + 1),
+        "epochs": epochs,
+        "batch_size": 64,
+        "seed": seed,
+    }
+    adversarial = {
+        name: sb.Recipe(**shared, attack=attack, eps_warmup=epochs / 2, validation_attack=VALIDATION[name])
+        for name, attack in ATTACKS.items()
+    }
+    matched = sb.Recipe(**shared, match=folder / "linf.safetensors")
+    return {"standard": sb.Recipe(**shared), **adversarial, "matched": matched}
 
 
-def evaluate(classifier: sb.Classifier, output: Path) -> sb.Results:
-    """Run the study into an HDF5 file."""
-    datasets = {cue: f"stimuli:cue={cue},images=448,size={SIZE},seed=2" for cue in CUES}
-    study = sb.Study(datasets, {"cnn": classifier}, CONDITIONS)
-    with Progress(transient=True) as progress:
-        bar = progress.add_task("evaluating", total=None)
-        return sb.run(
-            study, output, replace=True, progress=lambda now: progress.update(bar, completed=now.done, total=now.total)
-        )
+def studies(folder: Path, seed: int, images: int) -> list[sb.Study]:
+    """Return what is asked of the networks: every stimulus, the curve of robust accuracy, and some saliency maps."""
+    models = {name: f"checkpoint:{folder / name}.safetensors" for name in MODELS}
+    cues = {cue: pictures(cue, images, 3 * seed + 2) for cue in CUES}
+    match, conflict = ({cue: cues[cue]} for cue in ("match", "conflict"))
+    return [
+        sb.Study(cues, models, seed=seed),
+        sb.Study(match | conflict, models, CONDITIONS, seed=seed),
+        sb.Study(match, models, f"pgd:eps={','.join(EPS)},steps=5", seed=seed),
+        sb.Study(conflict, models, "clean", "smoothgrad:samples=20", saliency_limit=16, seed=seed),
+    ]
+
+
+def run(folder: Path, seed: int = 0, training: int = 4096, epochs: int = 6, testing: int = 448) -> sb.Results:
+    """Train and ask, with so many pictures, those for validation as many as for testing.
+
+    What an earlier call has finished is not done again.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    words = (TextColumn("{task.description:>8}"), BarColumn(), TimeRemainingColumn(), TextColumn("{task.fields[now]}"))
+    with Progress(*words, transient=True) as progress:
+        for name, recipe in recipes(folder, seed, training, epochs, testing).items():
+            tell = _bar(progress, name, lambda now: f"epoch {now.epoch}, loss {now.loss:.3f}")
+            sb.train(recipe, folder / f"{name}.safetensors", progress=tell)
+        tell = _bar(progress, "study", lambda now: now.cell)
+        return [sb.run(study, folder / "run.h5", progress=tell) for study in studies(folder, seed, testing)][-1]
+
+
+def _bar(progress: Progress, name: str, describe: Callable[[Any], str]) -> Callable[[Any], None]:
+    task = progress.add_task(name, total=None, now="")
+    return lambda now: progress.update(task, completed=now.done, total=now.total, now=describe(now))
+
+
+def measures(results: sb.Results) -> pd.DataFrame:
+    """Collect value, low and high end of the 95 % interval of every measure (first index) and network (second)."""
+    accuracy = (
+        results.metric("accuracy:top=1").query("eps.isna()").set_index(["dataset", "condition", "model"]).sort_index()
+    )
+    bias = results.metric("shape-bias").query("averaging == 'micro' and dataset == 'conflict' and condition == 'clean'")
+    robust = results.metric("robust-accuracy").set_index("model")
+    found = {
+        "accuracy": accuracy.loc["match", "clean"],
+        BIAS: bias.set_index("model"),
+        SHAPE: accuracy.loc["shape", "clean"],
+        TEXTURE: accuracy.loc["texture", "clean"],
+        **{condition: accuracy.loc["match", condition] for condition in CONDITIONS},
+        **{f"pgd, eps {eps}": robust[(robust.eps - Fraction(eps)).abs() < 1e-6] for eps in EPS},
+    }
+    return pd.concat(found, names=["measure"])[["value", "low", "high"]]
+
+
+def differences(results: sb.Results, other: str) -> pd.DataFrame:
+    """Return by how much linf exceeds another network in each measure of the finding, on the same pictures."""
+    found = results.metric("paired-difference", against=other).query("model == 'linf' and eps.isna()")
+    cells = found.set_index(["metric", "dataset", "condition"]).sort_index()[["value", "low", "high"]]
+    return pd.DataFrame(
+        {
+            BIAS: cells.loc["shape-bias-difference", "conflict", "clean"],
+            SHAPE: cells.loc["accuracy-difference", "shape", "clean"],
+            TEXTURE: cells.loc["accuracy-difference", "texture", "clean"],
+            **{name: cells.loc["accuracy-difference", "match", name] for name in FINDING if ":" in name},
+        }
+    ).T
 
 
 def show(results: sb.Results) -> None:
-    """Print accuracy and shape bias with their 95 % intervals."""
-    accuracy = results.metric("accuracy:top=1").set_index(["dataset", "condition"])
-    table = Table(
-        Column("condition", no_wrap=True),
-        *CUES,
-        box=box.SIMPLE,
-        title="accuracy and 95 % interval, by what says the class",
-    )
-    for condition in CONDITIONS:
-        rows = [accuracy.loc[(cue, condition)] for cue in CUES]
-        table.add_row(condition, *(f"{row.value:.2f} {_short(row.low)}-{_short(row.high)}" for row in rows))
-    console = Console()
-    console.print(table)
-    bias = results.metric("shape-bias")
-    row = bias[(bias.dataset == "conflict") & (bias.condition == "clean") & (bias.averaging == "micro")].iloc[0]
+    """Print all numbers, then the finding."""
+    console, table = Console(width=80), measures(results)
+    title = "Share of right answers (shape bias: share of shape), 95 % intervals"
+    grid = Table("", *MODELS, title=title, box=box.SIMPLE, padding=(0, 1, 0, 0))
+    for measure in table.index.unique("measure"):
+        rows = (table.loc[(measure, name)] for name in MODELS)
+        grid.add_row(measure, *(f"{row.value:.2f} {_short(row.low)}-{_short(row.high)}" for row in rows))
+    console.print(grid)
+
+    title = "Expected of linf; differences on the same pictures, 95 % intervals"
+    grid = Table(title=title, box=box.SIMPLE, padding=(0, 1, 0, 0), show_header=False)
+    against = {other: differences(results, other) for other in ("standard", "matched")}
+    found = []
+    for measure, (words, sign) in FINDING.items():
+        for other, rows in against.items():
+            row = rows.loc[measure]
+            found.append(min(sign * row.low, sign * row.high) > 0)
+            interval = f"{row.value:+.2f} [{row.low:+.2f}, {row.high:+.2f}]"
+            grid.add_row(words if other == "standard" else "", f"than {other}", interval, "yes" if found[-1] else "no")
+    console.print(grid)
+    turned = "has turned" if all(found) else "has not in every respect turned"
     console.print(
-        f"Where shape and texture disagree, this network follows the shape in {row.shape_hits:.0f} and the texture in "
-        f"{row.texture_hits:.0f} of {row.n_conflict:.0f} pictures:\nshape bias {row.value:.3f}, "
-        f"95 % interval {row.low:.3f}-{row.high:.3f} ({row.method})."
+        f"Adversarial training {turned} this network from texture to shape: {sum(found)} of {len(found)} differences "
+        "have the expected sign, with an interval that leaves zero out."
     )
 
 
@@ -96,15 +167,12 @@ def _short(share: float) -> str:
 
 
 def main() -> None:
-    """Train, evaluate, show."""
+    """Train, ask, show."""
     folder = Path(sys.argv[1] if len(sys.argv) > 1 else "demo")
-    folder.mkdir(parents=True, exist_ok=True)
+    seed = int(sys.argv[2]) if len(sys.argv) > 2 else 0
     began = time.perf_counter()
-    classifier = Cnn(num_classes=8, width=24).load(torch.device("cpu"))
-    train(classifier)
-    results = evaluate(classifier, folder / "run.h5")
-    show(results)
-    print(f"Every answer is in {folder / 'run.h5'}; try: shapebias results {folder / 'run.h5'} conditional-accuracy")
+    show(run(folder, seed))
+    print(f"\nEvery answer is in {folder / 'run.h5'}; try: shapebias results {folder / 'run.h5'} conditional-accuracy")
     print(f"({time.perf_counter() - began:.0f} s)")
 
 

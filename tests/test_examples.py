@@ -104,34 +104,61 @@ def test_tables_have_what_was_counted(tmp_path, capsys):
         assert apart.split(" [")[0] == f"{correct['one', *names[name]] - correct['other', *names[name]]:+.1f}"
 
 
-def test_demo_on_few_pictures(tmp_path, capsys):
+def share(results, dataset, condition, model, label):
+    """Count by hand: the share of the pictures whose class, shape or texture the model answered."""
+    for one in results.answers():
+        if (one.dataset, one.condition, one.model) == (dataset, condition, model) and one.eps is None:
+            return (one.prediction == getattr(one, label)).mean()
+    raise KeyError
+
+
+def printed_numbers(text, measure):
+    """Return the four values that the demo's table has in the row of a measure."""
+    (row,) = [line for line in text.splitlines() if line.strip().startswith(f"{measure} ")]
+    return [float(value) for value in re.findall(r"(\d\.\d\d) \S+-", row)]
+
+
+def test_demo_on_few_pictures(tmp_path, capsys, monkeypatch):
     demo = runpy.run_path(str(EXAMPLES / "demo.py"))
-    classifier = demo["Cnn"](num_classes=8, width=4).load(torch.device("cpu"))
-    pictures = demo["train"].__globals__["pictures"]
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(demo["train"].__globals__, "pictures", lambda images, seed: pictures(128, seed))
-        demo["train"](classifier, epochs=1)
-    results = demo["evaluate"](classifier, tmp_path / "run.h5")
+    monkeypatch.setitem(demo["run"].__globals__, "CONDITIONS", ["saturate:p=1024", "patch-shuffle:k=2"])
+    monkeypatch.setitem(demo["run"].__globals__, "EPS", ["8/255"])
+    few = {"training": 112, "epochs": 2, "testing": 56}
+    results = demo["run"](tmp_path / "demo", **few)
     demo["show"](results)
-    assert len(results.answers()) == len(demo["CUES"]) * len(demo["CONDITIONS"])
-    shape, texture, n = map(int, re.search(r"in (\d+) and the texture in\s(\d+)\sof (\d+)", squeezed(capsys)).groups())
-    assert shape + texture <= n == 448
+    text = capsys.readouterr().out
+    assert max(map(len, text.splitlines())) <= 80
+    for measure, cell in {
+        "accuracy": ("match", "clean"),
+        "texture alone": ("texture", "clean"),
+        "saturate:p=1024": ("match", "saturate:p=1024"),
+    }.items():
+        shares = [share(results, *cell, model, "labels") for model in demo["MODELS"]]
+        assert printed_numbers(text, measure) == pytest.approx(shares, abs=0.0051)
+    hits = [share(results, "conflict", "clean", "linf", f"{cue}_labels") for cue in ("shape", "texture")]
+    assert printed_numbers(text, "shape bias")[2] == pytest.approx(hits[0] / sum(hits), abs=0.0051)
+    assert text.count("than standard ") == text.count("than matched ") == len(demo["FINDING"])
+    yes = len(re.findall(r"\] +yes", text))
+    assert f"{yes} of 10 differences" in " ".join(text.split())
+    assert len(results.maps()) == 4
+    files = {path: path.stat().st_mtime_ns for path in (tmp_path / "demo").glob("*.safetensors")}
+    cells = results.cells()
+    again = demo["run"](tmp_path / "demo", **few)
+    assert again.cells().equals(cells)  # also the seconds that each took
+    assert {path: path.stat().st_mtime_ns for path in (tmp_path / "demo").glob("*.safetensors")} == files
 
 
 @pytest.mark.slow
 def test_demo(tmp_path, capsys):
     run("demo.py", tmp_path)
-    text = squeezed(capsys)
+    text = capsys.readouterr().out
+    assert min(printed_numbers(text, "accuracy")) > 0.9  # all have learnt
+    standard, matched, linf, l2 = printed_numbers(text, "shape bias")
+    assert max(standard, matched) < 0.5 < min(linf, l2)
+    assert "10 of 10 differences" in text
     with shapebias.open(tmp_path / "run.h5") as results:
-        accuracy = results.metric("accuracy:top=1").set_index(["dataset", "condition"]).value
-        bias = results.metric("shape-bias").query("dataset == 'conflict' and averaging == 'micro'")
-    assert accuracy["match", "clean"] > 0.95  # it has learnt
-    assert accuracy["texture", "patch-shuffle:k=4"] > accuracy["shape", "patch-shuffle:k=4"]  # shape is destroyed
-    assert f"shape bias {bias[bias.condition == 'clean'].value.item():.3f}" in text
-
-
-def squeezed(capsys):
-    return " ".join(capsys.readouterr().out.split())
+        assert share(results, "shape", "clean", "linf", "labels") > share(
+            results, "shape", "clean", "standard", "labels"
+        )
 
 
 @pytest.fixture(scope="module")

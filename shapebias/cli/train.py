@@ -103,7 +103,9 @@ def command(
 
     from shapebias.engine import Interrupted
     from shapebias.training.loop import train
+    from shapebias.training.ranks import Ranks
 
+    quiet = quiet or not Ranks.speaks()
     try:
         with progress_bar(_describe, quiet=quiet) as progress:
             trained = train(recipe, str(file), device=device, workers=workers, replace=replace, progress=progress)

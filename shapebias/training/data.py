@@ -15,6 +15,7 @@ from shapebias.contracts import Dataset
 from shapebias.engine.images import Batch, Pictures, apply_transform, batched
 from shapebias.errors import StudyError
 from shapebias.rng import ImageRandom
+from shapebias.training.ranks import Ranks
 from shapebias.training.recipe import Recipe
 
 __all__ = ["Images", "TrainingData", "crop_and_flip", "held_out", "random_numbers"]
@@ -113,25 +114,25 @@ class TrainingData:
 
     Args:
         recipe: the recipe.
-        device: where the images go.
+        ranks: the processes that share the images, each with its own device.
         training: those that are trained on.
         validation: those that are held out.
         transforms: the recipe's transforms, and what they load to.
     """
 
     recipe: Recipe
-    device: torch.device
+    ranks: Ranks
     training: Images
     validation: Images
     transforms: Sequence[tuple[Component, Any]]
 
     @classmethod
-    def open(cls, recipe: Recipe, device: torch.device, workers: int | None = None) -> TrainingData:
+    def open(cls, recipe: Recipe, ranks: Ranks, workers: int | None = None) -> TrainingData:
         """Decode the images and split them.
 
         Args:
             recipe: the recipe.
-            device: where they go.
+            ranks: the processes that share them.
             workers: decoding threads; None takes one a core.
 
         Raises:
@@ -155,22 +156,42 @@ class TrainingData:
                     f"{len(dataset)} images; give another one"
                 )
         transforms = [
-            (step, step.settings.load(device) if hasattr(step.settings, "load") else step.settings)
+            (step, step.settings.load(ranks.device) if hasattr(step.settings, "load") else step.settings)
             for step in recipe.transforms
         ]
-        return cls(recipe, device, training, validation, transforms)
+        data = cls(recipe, ranks, training, validation, transforms)
+        smallest = min(len(training) // data.steps, len(validation))
+        if smallest < ranks.count:
+            raise StudyError(
+                f"{recipe.dataset.text}: {ranks.count} processes cannot share {smallest} images; take fewer processes, "
+                "or more images a step (batch_size) and for validation"
+            )
+        return data
+
+    @property
+    def device(self) -> torch.device:
+        """Where the images of this process go."""
+        return self.ranks.device
 
     @property
     def steps(self) -> int:
         """The batches of an epoch."""
         return -(-len(self.training) // self.recipe.batch_size)
 
+    def size(self, step: int) -> int:
+        """Count the images of a step, those of all processes together."""
+        each, more = divmod(len(self.training), self.steps)
+        return each + (step < more)
+
     def batches(self, epoch: int) -> Iterator[Batch]:
-        """Yield the training images of an epoch in an order that depends on the seed and the epoch alone."""
+        """Yield the training images of an epoch in an order that depends on the seed and the epoch alone.
+
+        Where several processes train together, these are the images of this one.
+        """
         lots = ImageRandom.for_images(self.recipe.seed, "order", 0, [""]).epoch(epoch)
         order = lots.permutation("order", 0, len(self.training))[0]
         for rows in order.tensor_split(self.steps):
-            yield self._changed(self.training.take(rows.tolist(), self.device), epoch)
+            yield self._changed(self.training.take(self.ranks.share(rows.tolist()), self.device), epoch)
 
     def _changed(self, batch: Batch, epoch: int) -> Batch:
         """Apply the transforms to some training images, then crop and flip."""
@@ -182,8 +203,8 @@ class TrainingData:
         return attrs.evolve(batch, images=images)
 
     def validating(self) -> Iterator[Batch]:
-        """Yield the validation images, as they are."""
-        for rows in batched(range(len(self.validation)), self.recipe.batch_size):
+        """Yield the validation images of this process, as they are."""
+        for rows in batched(self.ranks.share(range(len(self.validation))), self.recipe.batch_size):
             yield self.validation.take(rows, self.device)
 
     def close(self) -> None:

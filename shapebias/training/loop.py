@@ -17,11 +17,11 @@ from shapebias.catalog import Component
 from shapebias.checkpoints import load_checkpoint, save_checkpoint
 from shapebias.classifier import Classifier
 from shapebias.engine import Interrupted
-from shapebias.engine.device import choose_device
 from shapebias.engine.images import Batch, check_images
 from shapebias.engine.runner import versions
 from shapebias.errors import StudyError, TrainingError
 from shapebias.training.data import TrainingData, random_numbers
+from shapebias.training.ranks import Ranks
 from shapebias.training.recipe import Recipe
 from shapebias.training.state import (
     Epoch,
@@ -99,23 +99,26 @@ def train(
         unfinished.unlink(missing_ok=True)  # what a process leaves that was killed just before this line
         return trained
     before = load_state(unfinished, identity)
-    place = choose_device(device)
-    with contextlib.closing(TrainingData.open(recipe, place, workers)) as data:
-        trainer = Trainer.begin(recipe, data, progress)
+    ranks = Ranks.join(device)
+    with contextlib.closing(TrainingData.open(recipe, ranks, workers)) as data:
+        trainer = Trainer.begin(recipe, data, progress if ranks.first else None)
         if before is not None:
             trainer.load_state(before)
         resumed = len(trainer.history)
         try:
             while not trainer.finished:
                 trainer.epoch()
-                save_state(unfinished, identity, trainer.state())
+                if ranks.first:
+                    save_state(unfinished, identity, trainer.state())
         except KeyboardInterrupt:
             raise Interrupted(
                 f"interrupted; {len(trainer.history)} finished epochs are in {unfinished}: "
                 "run the same command again to continue"
             ) from None
-    trainer.save(output, identity)
-    unfinished.unlink()
+    if ranks.first:
+        trainer.save(output, identity)
+        unfinished.unlink()
+    ranks.wait()
     return Trained(output, tuple(trainer.history), trainer.kept, resumed)
 
 
@@ -127,6 +130,7 @@ class Trainer:
         recipe: the recipe.
         data: its images.
         classifier: the network; in training mode but for attacks and validation.
+        learner: the same, for the step: a backward pass gives the mean gradient of all processes.
         optimiser, schedule: of its parameters, step by step.
         target: the clean accuracy to stop at, if any.
         progress: called after every batch.
@@ -138,6 +142,7 @@ class Trainer:
     recipe: Recipe
     data: TrainingData
     classifier: Classifier
+    learner: Classifier
     optimiser: torch.optim.Optimizer
     schedule: torch.optim.lr_scheduler.LRScheduler
     target: float | None
@@ -156,7 +161,7 @@ class Trainer:
         classes = tuple(recipe.dataset.settings.classes)
         loaded: Classifier = recipe.model.settings.load(data.device)
         classifier = attrs.evolve(loaded, classes=classes, chunk=recipe.batch_size)
-        outputs = _outputs(classifier, next(data.validating()))
+        outputs = _outputs(classifier, data.validation.take([0], data.device))
         if outputs != len(classes):
             raise StudyError(
                 f"model: {recipe.model.text} has {outputs} outputs and {recipe.dataset.text} {len(classes)} classes; "
@@ -164,7 +169,8 @@ class Trainer:
             )
         optimiser = make_optimiser(recipe, classifier.module.parameters())
         schedule = make_schedule(recipe, optimiser, recipe.epochs * data.steps)
-        trainer = cls(recipe, data, classifier, optimiser, schedule, None, progress)
+        learner = attrs.evolve(classifier, module=data.ranks.wrapped(classifier.module))
+        trainer = cls(recipe, data, classifier, learner, optimiser, schedule, None, progress)
         if recipe.match is not None:
             trainer.target = trainer.accuracy_of(recipe.match)
         return trainer
@@ -178,7 +184,7 @@ class Trainer:
     def epoch(self) -> None:
         """Train on every image once, then validate."""
         number = len(self.history)
-        with seeded(self.recipe.seed, number, self.data.device):
+        with seeded(self.recipe.seed, number, self.data.ranks):
             loss = self._train(number)
         self.history.append(self._validate(loss))
         if self._best():
@@ -196,14 +202,16 @@ class Trainer:
                 attack = _of_training(self.recipe.attack, self._warmth(epoch + (step + 1) / self.data.steps))
                 images = self._attacked(attack, batch, epoch)
             with self._autocast():
-                loss = functional.cross_entropy(self.classifier(images), batch.labels)
+                loss = functional.cross_entropy(self.learner(images), batch.labels)
             self.optimiser.zero_grad()
-            loss.backward()
+            whole = self.data.size(step)
+            (loss * (len(batch.ids) * self.data.ranks.count / whole)).backward()  # processes may have one image more
             self.optimiser.step()
             self.schedule.step()
             total += loss.detach() * len(batch.ids)
-            done += len(batch.ids)
+            done += whole
             self._report(epoch, done, loss)
+        total = self.data.ranks.summed(total)
         mean = total.item() / done
         if not torch.isfinite(total):
             raise TrainingError(
@@ -231,19 +239,17 @@ class Trainer:
     def _validate(self, loss: float) -> Epoch:
         """Measure clean and robust accuracy on the same images; the attack draws the same in every epoch."""
         attack = self.recipe.validation_attack or self.recipe.attack
-        clean = robust = count = 0
-        for batch in self.data.validating():
-            clean += self._right(batch.images, batch)
-            count += len(batch.ids)
-            if attack is not None:
-                robust += self._right(self._attacked(attack, batch), batch)
-        return Epoch(loss, clean / count, None if attack is None else robust / count)
+        clean = self._accuracy(self.classifier)
+        return Epoch(loss, clean, None if attack is None else self._accuracy(self.classifier, attack))
 
-    def _right(self, images: Tensor, batch: Batch, classifier: Classifier | None = None) -> int:
-        """Count the images that are classified right."""
-        network = classifier or self.classifier
-        with network.evaluating(), torch.no_grad(), self._autocast():
-            return int((network(images).argmax(dim=1) == batch.labels).sum())
+    def _accuracy(self, classifier: Classifier, attack: Component | None = None) -> float:
+        """Return the share of the validation images that are classified right."""
+        right = torch.zeros((), device=self.data.device, dtype=torch.long)
+        for batch in self.data.validating():
+            images = batch.images if attack is None else self._attacked(attack, batch)
+            with classifier.evaluating(), torch.no_grad(), self._autocast():
+                right += (classifier(images).argmax(dim=1) == batch.labels).sum()
+        return int(self.data.ranks.summed(right)) / len(self.data.validation)
 
     def accuracy_of(self, checkpoint: Path) -> float:
         """Measure the clean accuracy of another network on the validation images.
@@ -259,9 +265,7 @@ class Trainer:
                 f"match: {checkpoint} was trained on other images than this recipe holds out; give both the same "
                 "dataset, validation and seed, or a validation data set of its own"
             )
-        batches = list(self.data.validating())
-        right = sum(self._right(batch.images, batch, other) for batch in batches)
-        return right / sum(len(batch.ids) for batch in batches)
+        return self._accuracy(other)
 
     def _best(self) -> bool:
         """Tell whether the last epoch is the one to keep."""

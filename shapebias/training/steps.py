@@ -9,6 +9,7 @@ import torch
 from torch.optim.lr_scheduler import ConstantLR, CosineAnnealingLR, LRScheduler, OneCycleLR
 
 from shapebias.rng import ImageRandom
+from shapebias.training.ranks import Ranks
 from shapebias.training.recipe import Recipe
 
 __all__ = ["make_optimiser", "make_schedule", "seeded"]
@@ -34,9 +35,9 @@ def make_schedule(recipe: Recipe, optimiser: torch.optim.Optimizer, steps: int) 
 
 
 @contextlib.contextmanager
-def seeded(seed: int, epoch: int, device: torch.device) -> Iterator[None]:
-    """Make what networks draw themselves, such as dropout, depend on seed and epoch; global generators stay."""
-    with torch.random.fork_rng([device] if device.type == "cuda" else []):
-        numbers = ImageRandom.for_images(seed, "network", 0, [""]).epoch(epoch)
+def seeded(seed: int, epoch: int, ranks: Ranks) -> Iterator[None]:
+    """Seed what networks draw themselves, such as dropout, by epoch and process; global generators stay."""
+    with torch.random.fork_rng([ranks.device] if ranks.device.type == "cuda" else []):
+        numbers = ImageRandom.for_images(seed, "network", ranks.rank, [""]).epoch(epoch)
         torch.manual_seed(int(numbers.integers("seed", 0, (), high=2**31)))
         yield

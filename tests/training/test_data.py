@@ -13,8 +13,10 @@ from training_problem import small, two_cues
 from shapebias.errors import StudyError
 from shapebias.rng import ImageRandom
 from shapebias.training.data import TrainingData, crop_and_flip, held_out
+from shapebias.training.ranks import Ranks
 
 CPU = torch.device("cpu")
+ALONE = Ranks(CPU)
 
 
 def numbers(count, seed=0):
@@ -40,7 +42,7 @@ def test_the_split_depends_on_ids_and_seed_not_on_the_order():
 
 
 def test_training_and_validation_images_share_none_and_miss_none():
-    data = TrainingData.open(small(validation=0.25), CPU)
+    data = TrainingData.open(small(validation=0.25), ALONE)
     training = [name for batch in data.batches(0) for name in batch.ids]
     validation = [name for batch in data.validating() for name in batch.ids]
     assert len(validation) == 24
@@ -50,19 +52,19 @@ def test_training_and_validation_images_share_none_and_miss_none():
 @pytest.mark.parametrize("share", [0.001, 0.999])
 def test_a_share_that_leaves_nothing_is_refused(share):
     with pytest.raises(StudyError, match=rf"validation: a share of {share:g} of two-cues\S* is \d+ of 96 images"):
-        TrainingData.open(small(validation=share), CPU)
+        TrainingData.open(small(validation=share), ALONE)
 
 
 def test_validation_images_of_other_classes_are_refused():
     with pytest.raises(StudyError, match=r"validation: stimuli.* has other classes than two-cues"):
-        TrainingData.open(small(validation="stimuli:images=8,size=16"), CPU)
+        TrainingData.open(small(validation="stimuli:images=8,size=16"), ALONE)
 
 
 # The order
 
 
 def test_every_epoch_has_every_image_once_in_an_order_of_its_own():
-    data = TrainingData.open(small(dataset=two_cues(images=100)), CPU)
+    data = TrainingData.open(small(dataset=two_cues(images=100)), ALONE)
     epochs = [[name for batch in data.batches(epoch) for name in batch.ids] for epoch in range(3)]
     assert all(Counter(epoch) == Counter({f"{place}.png": 1 for place in range(100)}) for epoch in epochs)
     assert all(before != after for before, after in itertools.pairwise(epochs))
@@ -70,16 +72,16 @@ def test_every_epoch_has_every_image_once_in_an_order_of_its_own():
 
 
 def test_batches_differ_by_at_most_one_image_and_none_is_larger_than_asked():
-    data = TrainingData.open(small(dataset=two_cues(images=100), batch_size=32), CPU)
+    data = TrainingData.open(small(dataset=two_cues(images=100), batch_size=32), ALONE)
     assert [len(batch.ids) for batch in data.batches(0)] == [25] * 4
     assert data.steps == 4
-    data = TrainingData.open(small(dataset=two_cues(images=97), batch_size=32), CPU)
+    data = TrainingData.open(small(dataset=two_cues(images=97), batch_size=32), ALONE)
     assert [len(batch.ids) for batch in data.batches(0)] == [25, 24, 24, 24]
 
 
 def test_images_keep_their_labels_and_pixels():
     dataset = two_cues().settings
-    data = TrainingData.open(small(), CPU)
+    data = TrainingData.open(small(), ALONE)
     for batch in data.batches(0):
         for image, name, label in zip(batch.images, batch.ids, batch.labels, strict=True):
             sample = dataset[int(name.removesuffix(".png"))]
@@ -91,8 +93,8 @@ def test_images_keep_their_labels_and_pixels():
 
 
 def test_transforms_change_training_images_anew_in_every_epoch_and_no_validation_image():
-    plain = TrainingData.open(small(), CPU)
-    data = TrainingData.open(small(transforms="patch-shuffle:k=4"), CPU)
+    plain = TrainingData.open(small(), ALONE)
+    data = TrainingData.open(small(transforms="patch-shuffle:k=4"), ALONE)
 
     def images(source, epoch):
         return {

@@ -14,9 +14,9 @@ from shapebias.training.recipe import Recipe
 
 @attrs.frozen
 class TwoCues:
-    """Noise that is brighter or darker than grey, nearly always as the class says, with a faint grid that always is.
+    """Noise that is brighter or darker than grey, nearly always as the class says, with faint stripes that always are.
 
-    An adversary within 0.05 of every pixel can turn the grid into the other one, and cannot hide the brightness.
+    They run down or across; an adversary within 0.05 of every pixel can turn them, and cannot hide the brightness.
     """
 
     images: int = param("number", default=96)
@@ -33,8 +33,9 @@ class TwoCues:
         random = np.random.default_rng([self.seed, index])
         label = index % 2
         bright = label if random.random() < 0.8 else 1 - label
-        columns = np.where(np.arange(8) % 2, 1, -1)[None, :, None]
-        image = 0.5 + 0.15 * (2 * bright - 1) + 0.04 * (2 * label - 1) * columns + random.normal(0, 0.02, (8, 8, 3))
+        down = np.where(np.arange(8) % 2, 1, -1)[None, :, None]
+        stripes = down.swapaxes(0, 1) if label else down
+        image = 0.5 + 0.1 * (2 * bright - 1) + 0.025 * stripes + random.normal(0, 0.02, (8, 8, 3))
         return Sample(np.rint(image.clip(0, 1) * 255).astype(np.uint8), f"{index}.png", label)
 
 
