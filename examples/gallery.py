@@ -1,8 +1,8 @@
 """Draw the pictures of docs/gallery.md.
 
-    python examples/gallery.py docs/images [--data ../shared/data] [--section transforms]
+    python examples/gallery.py docs/images [--data ../shared/data] [--section transforms] [--section saliency]
 
-One function draws one section.
+One function draws one section.  The maps need matplotlib (``pip install 'shapebias[plot]'``) and some minutes.
 """
 
 from __future__ import annotations
@@ -15,6 +15,9 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
+import torch
+from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 import shapebias as sb
@@ -33,6 +36,20 @@ TRANSFORMS = {
     "colours": ["grayscale", "hue", "invert", "brightness", "contrast"],
     "frequencies": ["blur", "low-pass", "high-pass", "phase-noise", "amplitude-swap", "band-noise", "noise"],
 }
+
+EXPLAINED = ["elephant", "iguana", "lorikeet", "taxi"]
+METHODS = [
+    "gradient",
+    "smoothgrad",
+    "input-x-gradient",
+    "integrated-gradients",
+    "guided-backprop",
+    "grad-cam",
+    "occlusion",
+    "rise",
+    "random",
+    "edge-detector",
+]
 
 
 def photos(data: Path, folder: Path) -> str:
@@ -60,7 +77,55 @@ def transforms(dataset: str, data: Path, output: Path) -> None:
         shown.save(output / f"gallery-{name}.jpg", rows="conditions", size=128)
 
 
-SECTIONS: dict[str, Callable[[str, Path, Path], None]] = {"transforms": transforms}
+def saliency(_dataset: str, data: Path, output: Path) -> None:
+    """Draw what each method says of MobileNetV2 and the label: rows are methods, columns photographs."""
+    weights = data / "weights/imagenet/mobilenetv2_100.safetensors"
+    model = f'timm:mobilenetv2_100,checkpoint="{weights}",mean=0.5,std=0.5,arg.pad_type=same'
+    with tempfile.TemporaryDirectory() as folder:
+        study = sb.Study(
+            labelled(data, Path(folder)), model, saliency={text: text for text in METHODS}, keep_images=True
+        )
+        with sb.run(study, Path(folder) / "run.h5") as results:
+            drawn = maps_beside_photos(results)
+    drawn.save(output / "gallery-saliency.jpg", rows="conditions", size=128)
+
+
+def labelled(data: Path, folder: Path) -> str:
+    """Make a data set of the explained photographs with their ImageNet labels, and return its text."""
+    source = data / "photos-imagenet"
+    with (source / "labels.csv").open(encoding="utf-8", newline="") as file:
+        rows = {Path(row["file"]).stem: row for row in csv.DictReader(file)}
+    (folder / "images").mkdir()
+    with (folder / "labels.csv").open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["file", "label"])
+        for name in EXPLAINED:
+            row = rows[PHOTOS[name]]
+            shutil.copy(source / row["file"], folder / "images")
+            writer.writerow([row["file"], row["imagenet_index"]])
+    return f'folder:"{folder}",labels=labels.csv,label_space=imagenet-1k,size=224,crop=0.875'
+
+
+def maps_beside_photos(results: sb.Results) -> sb.Preview:
+    """Put the maps of every method beside the photographs, in the order of ``EXPLAINED``."""
+    answers = results.answers()[0]
+    order = [list(answers.ids).index(f"images/{PHOTOS[name]}.jpg") for name in EXPLAINED]
+    pictures = {"photograph": torch.from_numpy(results.images()[order])}
+    pictures |= {view.saliency: torch.stack([coloured(one) for one in view.maps[order]]) for view in results.maps()}
+    ids = tuple(answers.ids[place] for place in order)
+    return sb.Preview(torch.stack([*pictures.values()], dim=1), tuple(pictures), tuple(EXPLAINED), ids)
+
+
+def coloured(saliency_map: NDArray[np.float32]) -> torch.Tensor:
+    """Colour a map (H, W): its 1st percentile and below is black, its 99th and above bright yellow."""
+    from matplotlib import colormaps
+
+    low, high = np.percentile(saliency_map, [1, 99])
+    scaled = np.clip((saliency_map - low) / max(high - low, 1e-12), 0, 1)
+    return torch.from_numpy(colormaps["inferno"](scaled)[..., :3]).permute(2, 0, 1).float()
+
+
+SECTIONS: dict[str, Callable[[str, Path, Path], None]] = {"transforms": transforms, "saliency": saliency}
 
 
 def main() -> None:

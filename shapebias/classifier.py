@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from shapebias.contracts import Features
+from shapebias.errors import ShapebiasError
 from shapebias.labels import LabelMapping
 
 __all__ = ["IMAGENET_MEAN", "IMAGENET_STD", "Classifier", "Interpolation", "LiveModel", "grouped", "hash_state"]
@@ -71,6 +72,19 @@ class Classifier:
     def has_logits(self) -> bool:
         """Whether the scores are the network's own logits, and not log-probabilities of grouped classes."""
         return self.mapping is None or self.mapping.groups is None
+
+    def feature_layer(self, method: str) -> Features:
+        """Return the feature layer, for a saliency method that cannot do without one.
+
+        Raises:
+            ShapebiasError: the model declares none.
+        """
+        if self.features is None:
+            raise ShapebiasError(
+                f"{method} reads a feature layer, and {type(self.module).__name__} declares none that has a grid; use "
+                "another method, such as smoothgrad, or wrap the network: Classifier(network, features=Features(layer))"
+            )
+        return self.features
 
     def logits(self, images: Tensor) -> Tensor:
         """Return the network's own outputs, (N, outputs), for (N, 3, H, W) pixels in [0, 1]."""

@@ -60,6 +60,18 @@ def test_gallery_of_one_photo(tmp_path, data_dir):
         assert 3 * 128 < image.height < 4 * 128
 
 
+def test_gallery_of_one_method(tmp_path, data_dir):
+    pytest.importorskip("matplotlib")
+    gallery = runpy.run_path(str(EXAMPLES / "gallery.py"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(gallery["saliency"].__globals__, "METHODS", ["gradient"])
+        patch.setitem(gallery["saliency"].__globals__, "EXPLAINED", ["taxi", "iguana"])
+        gallery["saliency"]("", data_dir, tmp_path)
+    with Image.open(tmp_path / "gallery-saliency.jpg") as image:
+        assert 2 * 128 < image.width < 4 * 128
+        assert 2 * 128 < image.height < 3 * 128
+
+
 def test_panel(tmp_path):
     pytest.importorskip("matplotlib")
     study = shapebias.Study(

@@ -1,4 +1,4 @@
-"""The gallery shows every built-in transform, and says whose the photographs are."""
+"""The gallery shows every built-in transform and saliency method, and says whose the photographs are."""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ import re
 import runpy
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 
+from shapebias.saliency import shapebias_saliency
 from shapebias.study import Condition
 from shapebias.transforms import shapebias_transforms
 
@@ -28,6 +30,22 @@ def test_every_built_in_transform_is_drawn(gallery):
     drawn = {Condition.parse(text).steps[0].name for text in texts}
     assert drawn == {spec.name for spec in shapebias_transforms()}
     assert {f"images/gallery-{name}.jpg" for name in gallery["TRANSFORMS"]} <= set(PICTURES)
+
+
+def test_every_built_in_saliency_method_is_drawn(gallery):
+    assert gallery["METHODS"] == [spec.name for spec in shapebias_saliency()]
+    assert "images/gallery-saliency.jpg" in PICTURES
+
+
+def test_maps_are_coloured_between_their_percentiles(gallery):
+    ramp = np.arange(101, dtype=np.float32).reshape(1, 101)
+    colours = gallery["coloured"](ramp)[:, 0]
+    brightness = colours.sum(dim=0)
+    assert colours.shape == (3, 101)
+    assert (colours[:, :2] == colours[:, :1]).all()  # up to the 1st percentile
+    assert (colours[:, 99:] == colours[:, -1:]).all()
+    assert (brightness[:100:7].diff() > 0).all()
+    assert gallery["coloured"](np.zeros((4, 4), dtype=np.float32)).isfinite().all()
 
 
 @pytest.mark.parametrize("picture", PICTURES)

@@ -186,6 +186,8 @@ class Asked:
 
     def _explained(self, method: Component) -> list[Attributed]:
         if method.canonical not in self._maps:
+            if getattr(method.spec, "needs_features", False):
+                self.network.feature_layer(method.name)
             explain, rng = self._load(method), self._rng(method)
 
             def explained(view: Batch, targets: Tensor) -> Attributed:

@@ -48,13 +48,9 @@ class GradCam:
 
     def __call__(self, model: Classifier, images: Tensor, targets: Tensor, rng: ImageRandom) -> Tensor:  # noqa: ARG002
         """Return maps (N, H, W) of (N, 3, H, W) images in [0, 1] for (N,) targets."""
-        if model.features is None:
-            raise ShapebiasError(
-                f"grad-cam reads a feature layer, and {type(model.module).__name__} declares none that has a grid; use "
-                "another method, such as smoothgrad, or wrap the network: Classifier(network, features=Features(layer))"
-            )
+        features = model.feature_layer("grad-cam")
         pairs = zip(images.split(model.chunk), targets.split(model.chunk), strict=True)
-        return torch.cat([self._maps(model, model.features, chunk, wanted) for chunk, wanted in pairs])
+        return torch.cat([self._maps(model, features, chunk, wanted) for chunk, wanted in pairs])
 
     def _maps(self, model: Classifier, features: Features, images: Tensor, targets: Tensor) -> Tensor:
         with torch.enable_grad(), _output_as_leaf(features.module) as outputs:

@@ -128,6 +128,7 @@ def shapebias_models():
 def shapebias_saliency():
     yield sb.SaliencySpec("flat-maps", FlatMaps)
     yield sb.SaliencySpec("target-maps", TargetMaps)
+    yield sb.SaliencySpec("feature-maps", TargetMaps, needs_features=True)
 
 
 @sb.hookimpl

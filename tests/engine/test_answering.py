@@ -7,6 +7,7 @@ import pytest
 import torch
 
 import shapebias as sb
+from shapebias.contracts import Features
 from shapebias.engine.answering import budgets, check_scores
 from shapebias.errors import PluginError
 
@@ -61,6 +62,15 @@ def test_a_target_that_is_no_class_fails_in_words(plugins, network):
     results = sb.evaluate(network, STIMULI, saliency="target-maps:target=8")
     (failure,) = results.failures
     assert "target=8 is no class of the data set; give label, prediction, or a number from 0 to 7" in failure.error
+
+
+def test_a_method_that_reads_features_needs_a_model_that_declares_them(plugins, network):
+    results = sb.evaluate(network, STIMULI, saliency=["feature-maps", "target-maps"])
+    (failure,) = results.failures
+    assert "feature-maps reads a feature layer, and Sequential declares none" in failure.error
+    assert len(results.maps()) == 1
+    layered = sb.Classifier(network, features=Features(network[0]))
+    assert not sb.evaluate(layered, STIMULI, saliency="feature-maps").failures
 
 
 def test_each_eps_has_maps_and_values_of_its_own(plugins, network):
