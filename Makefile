@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin
 
-.PHONY: help demo test test-all lint bench clean
+.PHONY: help demo test test-all plugins lint bench clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -11,11 +11,15 @@ help:  ## list the targets
 # Small networks gain nothing from a second thread: the same time for 40 % less of the processor, measured.
 test test-all: export OMP_NUM_THREADS := 1
 
-test: lint  ## check the style, the types and the import layers, and run the quick tests
+test: lint $(VENV)/.plugins  ## check the style, the types and the import layers, and run the quick tests
 	$(RUN)/python -m pytest -q -m "not slow"
+	$(RUN)/python -m pytest -q -m "not slow" plugins
 
-test-all: lint  ## the same with all tests
+test-all: lint $(VENV)/.plugins  ## the same with all tests
 	$(RUN)/python -m pytest -q
+	$(RUN)/python -m pytest -q plugins
+
+plugins: $(VENV)/.plugins  ## install the packages in plugins/ too
 
 lint: $(VENV)/.installed  ## check the style, the types and the import layers
 	$(RUN)/ruff check
@@ -39,4 +43,10 @@ $(VENV)/.installed: pyproject.toml
 	test -x $(RUN)/python || $(PYTHON) -m venv $(VENV)
 	$(RUN)/python -m pip install --quiet uv && $(RUN)/uv pip install --python $(RUN)/python -e '.[test]' \
 		|| $(RUN)/python -m pip install -e '.[test]'
+	touch $@
+
+$(VENV)/.plugins: $(VENV)/.installed $(wildcard plugins/*/pyproject.toml)
+	for package in plugins/*/; do \
+		{ $(RUN)/uv pip install --python $(RUN)/python -e "$$package[test]" || $(RUN)/python -m pip install -e "$$package[test]"; } || exit 1; \
+	done
 	touch $@

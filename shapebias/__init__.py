@@ -18,13 +18,14 @@ from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from shapebias.baselines import Baseline, blank
     from shapebias.catalog import Catalog, default_catalog
     from shapebias.classifier import Classifier
     from shapebias.contracts import Attributed, Features, Sample, Transformed
     from shapebias.engine import Interrupted, Made, Preview, Progress, evaluate, make, preview, run
     from shapebias.errors import ShapebiasError
     from shapebias.hookspecs import hookimpl
-    from shapebias.objectives import pixel_gradient, reduce_channels
+    from shapebias.objectives import Objective, Reduction, objective_values, pixel_gradient, reduce_channels
     from shapebias.params import Options, numbers, param
     from shapebias.reporting.comparison import compare
     from shapebias.reporting.drawing import figure
@@ -48,13 +49,14 @@ if TYPE_CHECKING:
     __version__: str
 
 _NAMES = {
+    "baselines": "Baseline blank",
     "catalog": "Catalog default_catalog",
     "classifier": "Classifier",
     "contracts": "Attributed Features Sample Transformed",
     "engine": "Interrupted Made Preview Progress evaluate make preview run",
     "errors": "ShapebiasError",
     "hookspecs": "hookimpl",
-    "objectives": "pixel_gradient reduce_channels",
+    "objectives": "Objective Reduction objective_values pixel_gradient reduce_channels",
     "params": "Options numbers param",
     "reporting.comparison": "compare",
     "reporting.drawing": "figure",
@@ -71,6 +73,7 @@ _HOMES = {name: module for module, names in _NAMES.items() for name in names.spl
 __all__ = [
     "AttackSpec",
     "Attributed",
+    "Baseline",
     "Catalog",
     "Cell",
     "Classifier",
@@ -82,11 +85,13 @@ __all__ = [
     "Made",
     "MetricSpec",
     "ModelSpec",
+    "Objective",
     "Options",
     "Preview",
     "ProbeSpec",
     "Progress",
     "Recipe",
+    "Reduction",
     "Results",
     "SaliencySpec",
     "Sample",
@@ -95,6 +100,7 @@ __all__ = [
     "TransformSpec",
     "Transformed",
     "__version__",
+    "blank",
     "compare",
     "default_catalog",
     "evaluate",
@@ -103,6 +109,7 @@ __all__ = [
     "make",
     "merge",
     "numbers",
+    "objective_values",
     "open",
     "pack",
     "param",

@@ -1,0 +1,77 @@
+"""The model as Captum wants it: a module that gives one number an image, and random numbers of one image at a time."""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+from collections.abc import Callable, Iterator
+
+import attrs
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from shapebias import Classifier, ImageRandom, Objective, objective_values
+
+__all__ = ["Asked", "image_by_image", "in_chunks", "with_own_network"]
+
+
+class Asked(nn.Module):
+    """Pixels and targets in, the objective of each image out.
+
+    Args:
+        model: the classifier.
+        objective: what is explained.
+    """
+
+    def __init__(self, model: Classifier, objective: Objective) -> None:
+        super().__init__()
+        self.network = model.module
+        self._model, self._objective = model, objective
+
+    def forward(self, images: Tensor, targets: Tensor) -> Tensor:
+        """Return (N,) objectives of (N, 3, H, W) pixels for (N,) targets."""
+        return objective_values(self._model, self._model(images), targets, self._objective)
+
+
+def with_own_network(model: Classifier) -> Classifier:
+    """Copy a model whose layers a method changes; nothing in the copy works in place, which Captum's hooks forbid."""
+    network = copy.deepcopy(model.module)
+    for module in network.modules():
+        if getattr(module, "inplace", False):
+            module.inplace = False  # type: ignore[assignment]
+    return attrs.evolve(model, module=network)
+
+
+def in_chunks(
+    model: Classifier, images: Tensor, targets: Tensor, explain: Callable[[Tensor, Tensor], Tensor]
+) -> Tensor:
+    """Explain at most a chunk of images at a time."""
+    with torch.enable_grad():
+        pairs = zip(images.split(model.chunk), targets.split(model.chunk), strict=True)
+        return torch.cat([explain(some.detach().requires_grad_(), wanted).detach() for some, wanted in pairs])
+
+
+def image_by_image(
+    images: Tensor, targets: Tensor, rng: ImageRandom, explain: Callable[[Tensor, Tensor], Tensor]
+) -> Tensor:
+    """Explain each image alone, with global generators that begin at the image's own seed and are put back."""
+    seeds = rng.integers("seed", 0, (), high=2**31).tolist()
+    found = []
+    with torch.enable_grad():
+        for row, seed in enumerate(seeds):
+            with _seeded(seed, images.device):
+                found.append(explain(images[row : row + 1].detach().requires_grad_(), targets[row : row + 1]).detach())
+    return torch.cat(found)
+
+
+@contextlib.contextmanager
+def _seeded(seed: int, device: torch.device) -> Iterator[None]:
+    state = np.random.get_state()  # noqa: NPY002 - Captum draws from it
+    try:
+        with torch.random.fork_rng([device] if device.type == "cuda" else []):
+            torch.manual_seed(seed)
+            np.random.seed(seed)  # noqa: NPY002
+            yield
+    finally:
+        np.random.set_state(state)  # noqa: NPY002

@@ -1,0 +1,154 @@
+"""Black-box methods: the cells of a grid are taken away, and the network is only asked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Literal
+
+import attrs
+import captum.attr
+import torch
+from captum._utils.models.linear_model import SkLearnLasso
+from torch import Tensor
+
+from shapebias import Baseline, Classifier, ImageRandom, Objective, blank, param
+from shapebias_captum.asking import Asked, image_by_image
+
+__all__ = ["FeatureAblation", "KernelShap", "Lime", "ShapleySampling"]
+
+
+def grid(images: Tensor, cells: int) -> Tensor:
+    """Number the cells of a grid, (1, 1, H, W); sides that do not divide have cells of two sizes.
+
+    >>> grid(torch.zeros(1, 3, 2, 4), 2)[0, 0].tolist()
+    [[0, 0, 1, 1], [2, 2, 3, 3]]
+    """
+    height, width = images.shape[2:]
+    rows, columns = min(cells, height), min(cells, width)
+    down = torch.arange(height, device=images.device) * rows // height
+    across = torch.arange(width, device=images.device) * columns // width
+    return (down[:, None] * columns + across)[None, None]
+
+
+def ask(
+    model: Classifier,
+    images: Tensor,
+    targets: Tensor,
+    rng: ImageRandom,
+    baseline: Baseline,
+    cells: int,
+    attribute: Callable[..., Tensor],
+) -> Tensor:
+    """Explain image by image; a cell's pixels all have the cell's value."""
+
+    @torch.no_grad()
+    def explain(image: Tensor, wanted: Tensor) -> Tensor:
+        found = attribute(
+            image.detach(),
+            baselines=blank(model, image.detach(), baseline).contiguous(),
+            additional_forward_args=(wanted,),
+            feature_mask=grid(image, cells),
+            perturbations_per_eval=model.chunk,
+        )
+        return found.mean(dim=1)
+
+    return image_by_image(images, targets, rng, explain)
+
+
+@attrs.frozen
+class FeatureAblation:
+    """How much the objective falls without each cell.
+
+    Source: :class:`captum.attr.FeatureAblation`.
+    """
+
+    cells: int = param("cells along a side", default=7, ge=1)
+    baseline: Baseline = param("what takes a cell's place: black, the model's mean colour, or a blur", default="mean")
+    objective: Objective = param("what is explained, such as the log-probability of the target", default="log-prob")
+    target: Literal["label", "prediction"] | int = param(
+        "class that is explained; a number is its index", default="label"
+    )
+
+    def __call__(self, model: Classifier, images: Tensor, targets: Tensor, rng: ImageRandom) -> Tensor:
+        """Return maps (N, H, W)."""
+        method = captum.attr.FeatureAblation(Asked(model, self.objective))
+        return ask(model, images, targets, rng, self.baseline, self.cells, method.attribute)
+
+
+@attrs.frozen
+class ShapleySampling:
+    """Mean change of the objective when a cell is added after the cells before it, over random orders of all cells.
+
+    Source: Castro et al. 2009; Strumbelj & Kononenko 2010; :class:`captum.attr.ShapleyValueSampling`.
+    """
+
+    samples: int = param("random orders of each image", default=10, ge=1)
+    cells: int = param("cells along a side", default=7, ge=1)
+    baseline: Baseline = param("what takes a cell's place: black, the model's mean colour, or a blur", default="mean")
+    objective: Objective = param("what is shared out, such as the log-probability of the target", default="log-prob")
+    target: Literal["label", "prediction"] | int = param(
+        "class that is explained; a number is its index", default="label"
+    )
+
+    def __call__(self, model: Classifier, images: Tensor, targets: Tensor, rng: ImageRandom) -> Tensor:
+        """Return maps (N, H, W)."""
+        method = captum.attr.ShapleyValueSampling(Asked(model, self.objective))
+
+        def attribute(image: Tensor, **options: object) -> Tensor:
+            found: Tensor = method.attribute(image, n_samples=self.samples, **options)  # type: ignore[arg-type]
+            return found
+
+        return ask(model, images, targets, rng, self.baseline, self.cells, attribute)
+
+
+@attrs.frozen
+class KernelShap:
+    """Shapley values of the cells, by a regression that is weighted with the Shapley kernel.
+
+    Source: Lundberg & Lee 2017, section 4.1; :class:`captum.attr.KernelShap`.
+    """
+
+    samples: int = param("random sets of cells of each image", default=500, ge=2)
+    cells: int = param("cells along a side", default=7, ge=2)
+    baseline: Baseline = param("what takes a cell's place: black, the model's mean colour, or a blur", default="mean")
+    objective: Objective = param("what is shared out, such as the log-probability of the target", default="log-prob")
+    target: Literal["label", "prediction"] | int = param(
+        "class that is explained; a number is its index", default="label"
+    )
+
+    def __call__(self, model: Classifier, images: Tensor, targets: Tensor, rng: ImageRandom) -> Tensor:
+        """Return maps (N, H, W)."""
+        method = captum.attr.KernelShap(Asked(model, self.objective))
+
+        def attribute(image: Tensor, **options: object) -> Tensor:
+            found: Tensor = method.attribute(image, n_samples=self.samples, **options)  # type: ignore[arg-type]
+            return found
+
+        return ask(model, images, targets, rng, self.baseline, self.cells, attribute)
+
+
+@attrs.frozen
+class Lime:
+    """Coefficients of a sparse linear model of which cells are there, near the whole image.
+
+    Source: Ribeiro et al. 2016, section 3; :class:`captum.attr.Lime` with its default similarity.
+    """
+
+    samples: int = param("random sets of cells of each image", default=500, ge=2)
+    alpha: float = param("how strongly the Lasso drives coefficients to 0", default=0.001, ge=0)
+    cells: int = param("cells along a side", default=7, ge=1)
+    baseline: Baseline = param("what takes a cell's place: black, the model's mean colour, or a blur", default="mean")
+    objective: Objective = param("what is modelled, such as the log-probability of the target", default="log-prob")
+    target: Literal["label", "prediction"] | int = param(
+        "class that is explained; a number is its index", default="label"
+    )
+
+    def __call__(self, model: Classifier, images: Tensor, targets: Tensor, rng: ImageRandom) -> Tensor:
+        """Return maps (N, H, W)."""
+        method = captum.attr.Lime(Asked(model, self.objective), SkLearnLasso(alpha=self.alpha))
+
+        def attribute(image: Tensor, **options: object) -> Tensor:
+            found: Tensor = method.attribute(image, n_samples=self.samples, **options)  # type: ignore[arg-type]
+            return found
+
+        return ask(model, images, targets, rng, self.baseline, self.cells, attribute)

@@ -1,0 +1,141 @@
+"""Methods that change how the gradient passes layers; they work on a copy of the network."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import attrs
+import captum.attr
+import torch
+from captum.attr._utils.lrp_rules import EpsilonRule
+from torch import Tensor, nn
+
+from shapebias import (
+    Attributed,
+    Baseline,
+    Classifier,
+    ImageRandom,
+    Objective,
+    Reduction,
+    ShapebiasError,
+    blank,
+    param,
+    reduce_channels,
+)
+from shapebias_captum.asking import Asked, in_chunks, with_own_network
+
+__all__ = ["Deconvolution", "DeepLift", "Lrp"]
+
+# Each output is one input, so that any rule hands all of its relevance to that one; Captum knows none for them.
+_SHAPES = nn.Flatten, nn.Unflatten, nn.Identity
+
+
+@attrs.frozen
+class Deconvolution:
+    """Go back through a ReLU where the gradient above is positive, whatever its input was.
+
+    Source: Zeiler & Fergus 2014, section 2; :class:`captum.attr.Deconvolution`.
+    """
+
+    objective: Objective = param("what is explained, such as the log-probability of the target", default="log-prob")
+    target: Literal["label", "prediction"] | int = param(
+        "class that is explained; a number is its index", default="label"
+    )
+    reduce: Reduction = param("how three channels become one map", default="abs-sum")
+
+    def __call__(self, model: Classifier, images: Tensor, targets: Tensor, rng: ImageRandom) -> Tensor:  # noqa: ARG002
+        """Return maps (N, H, W)."""
+        method = captum.attr.Deconvolution(Asked(with_own_network(model), self.objective))
+        found = in_chunks(
+            model, images, targets, lambda some, wanted: method.attribute(some, additional_forward_args=(wanted,))
+        )
+        return reduce_channels(found, self.reduce)
+
+
+@attrs.frozen
+class DeepLift:
+    """Share the difference of the objective from a baseline's among the pixels, layer by layer (the rescale rule).
+
+    ``extras`` has ``completeness_error``, the sum of the attributions less that difference, and ``difference``.
+
+    Raises:
+        ShapebiasError: for most images the error is larger than ``tolerance`` times the difference: the network has
+            layers that DeepLift does not know.
+
+    Source: Shrikumar et al. 2017, section 3; :class:`captum.attr.DeepLift`.
+    """
+
+    baseline: Baseline = param("image without information: black, the model's mean colour, or a blur", default="zero")
+    tolerance: float = param("error of the sum that is accepted, as a share of the difference", default=0.1, ge=0)
+    objective: Objective = param("what is shared out, such as the logit of the target", default="log-prob")
+    target: Literal["label", "prediction"] | int = param(
+        "class that is explained; a number is its index", default="label"
+    )
+    reduce: Reduction = param("how three channels become one map", default="abs-sum")
+
+    def __call__(self, model: Classifier, images: Tensor, targets: Tensor, rng: ImageRandom) -> Attributed:  # noqa: ARG002
+        """Return maps (N, H, W), and how far they are from adding up."""
+        asked = Asked(with_own_network(model), self.objective)
+        method, baselines = captum.attr.DeepLift(asked), blank(model, images, self.baseline)
+        found, difference = [], []
+        with torch.enable_grad():
+            half = max(1, model.chunk // 2)  # an image and its baseline go through the network together
+            for some, base, wanted in zip(images.split(half), baselines.split(half), targets.split(half), strict=True):
+                pixels = some.detach().requires_grad_()
+                attributions = method.attribute(pixels, base.contiguous(), additional_forward_args=(wanted,))
+                found.append(attributions.detach())
+                with torch.no_grad():
+                    difference.append(asked(some, wanted) - asked(base, wanted))
+        attributions, wanted_sum = torch.cat(found), torch.cat(difference)
+        error = attributions.sum(dim=(1, 2, 3)) - wanted_sum
+        self._refuse(model, error, wanted_sum)
+        extras = {"completeness_error": error, "difference": wanted_sum}
+        return Attributed(reduce_channels(attributions, self.reduce), extras)
+
+    def _refuse(self, model: Classifier, error: Tensor, difference: Tensor) -> None:
+        share = (error.abs() / difference.abs().clamp(min=1e-6)).median()
+        if share > self.tolerance:
+            raise ShapebiasError(
+                f"captum-deep-lift: the attributions miss the difference that they share out by {share:.0%} of it "
+                f"(median of {len(error)} images), more than tolerance={self.tolerance:g}: "
+                f"{type(model.module).__name__} has layers that DeepLift has no rule for; use integrated-gradients, "
+                "or a larger tolerance"
+            )
+
+
+@attrs.frozen
+class Lrp:
+    """Hand the objective down as relevance, layer by layer, in the share that each input has in its output.
+
+    Raises:
+        ShapebiasError: the network has a layer that Captum has no rule for.
+
+    Source: Bach et al. 2015, section 2; :class:`captum.attr.LRP` with its default rules (epsilon, identity).
+    """
+
+    objective: Objective = param("what is handed down, such as the logit of the target", default="log-prob")
+    target: Literal["label", "prediction"] | int = param(
+        "class that is explained; a number is its index", default="label"
+    )
+    reduce: Reduction = param("how three channels become one map", default="signed-sum")
+
+    def __call__(self, model: Classifier, images: Tensor, targets: Tensor, rng: ImageRandom) -> Tensor:  # noqa: ARG002
+        """Return maps (N, H, W)."""
+        own = with_own_network(model)
+        method = captum.attr.LRP(Asked(own, self.objective))
+
+        def explain(some: Tensor, wanted: Tensor) -> Tensor:
+            for module in own.module.modules():  # each time: Captum takes its rules away afterwards
+                if isinstance(module, _SHAPES):
+                    module.rule = EpsilonRule()  # type: ignore[assignment]
+            found: Tensor = method.attribute(some, additional_forward_args=(wanted,))
+            return found
+
+        try:
+            found = in_chunks(model, images, targets, explain)
+        except (TypeError, AssertionError, RuntimeError) as error:
+            raise ShapebiasError(
+                f"captum-lrp: {type(model.module).__name__} has a layer without a rule: {error}; "
+                "use integrated-gradients, which needs no rules"
+            ) from error
+        return reduce_channels(found, self.reduce)
