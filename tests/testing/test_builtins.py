@@ -18,6 +18,7 @@ EXAMPLES = [
 
 EXPECTED = {
     "attack n-fgsm stays in its ball": "by its definition not clipped: noise of twice eps, and a step of eps",
+    "attack uniform-noise does not make the model surer": "a control that does not look at the model, so it is chance",
     **{
         f"saliency {control} depends on the {what}": "a control that does not look at the model"
         for control in ("random", "edge-detector")
