@@ -23,7 +23,7 @@ import attrs
 from shapebias import TransformSpec, hookimpl, param
 
 @attrs.frozen
-class Invert:
+class Negate:
     strength: float = param("how much", default=1.0, ge=0, le=1)
 
     def __call__(self, images, rng):
@@ -31,7 +31,7 @@ class Invert:
 
 @hookimpl
 def shapebias_transforms():
-    yield TransformSpec("invert", Invert, summary="light becomes dark")
+    yield TransformSpec("negate", Negate, summary="light becomes dark")
 """
 
 
@@ -108,14 +108,14 @@ def test_an_unknown_command_is_status_2(cli):
 
 
 def test_plugins_dir_adds_a_folder_to_those_of_the_environment(cli, plugins_dir, tmp_path, monkeypatch):
-    (plugins_dir / "invert.py").write_text(ONE_TRANSFORM)
+    (plugins_dir / "negate.py").write_text(ONE_TRANSFORM)
     other = tmp_path / "other"
     other.mkdir()
-    (other / "flip.py").write_text(ONE_TRANSFORM.replace("invert", "flip"))
+    (other / "flip.py").write_text(ONE_TRANSFORM.replace("negate", "flip"))
     monkeypatch.setenv("SHAPEBIAS_PLUGINS_DIR", str(other))
     listed = cli("--plugins-dir", "my_plugins", "list", "transforms").stdout
     assert "light becomes dark" in listed
-    assert {"invert", "flip", "saturate"} <= {line.split()[1] for line in listed.splitlines()}
+    assert {"negate", "flip", "saturate"} <= {line.split()[1] for line in listed.splitlines()}
     assert os.environ["SHAPEBIAS_PLUGINS_DIR"].split(os.pathsep) == [str(other), str(plugins_dir)]
 
 

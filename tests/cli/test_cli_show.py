@@ -11,25 +11,25 @@ from shapebias.params import describe
 
 BUILT_IN = sorted((entry.spec.kind, entry.spec.name) for entry in default_catalog())
 
-BLUR = """
+SMEAR = """
 import attrs
 from shapebias import TransformSpec, hookimpl, param
 
 @attrs.frozen
-class Blur:
+class Smear:
     sigma: float = param("width of the Gaussian", default=2.0, gt=0, unit="pixels")
 
 @hookimpl
 def shapebias_transforms():
-    yield TransformSpec("blur", Blur, summary="smooths", references="Author 1999, Title", destroys=("texture", "shape"),
-                        moves_pixels=True)
+    yield TransformSpec("smear", Smear, summary="smooths", references="Author 1999, Title",
+                        destroys=("texture", "shape"), moves_pixels=True)
 """
 
 
 def test_it_shows_all_there_is_to_know(cli, plugins_dir):
-    (plugins_dir / "blurring.py").write_text(BLUR)
-    lines = cli("--plugins-dir", plugins_dir, "show", "transform", "blur").stdout.splitlines()
-    assert lines[0] == "transform blur: smooths"
+    (plugins_dir / "smearing.py").write_text(SMEAR)
+    lines = cli("--plugins-dir", plugins_dir, "show", "transform", "smear").stdout.splitlines()
+    assert lines[0] == "transform smear: smooths"
     table = lines.index("name   type      default  unit    bounds  help")
     assert lines[table + 1] == "sigma  a number  2        pixels  > 0     width of the Gaussian"
     facts = dict(line.split(":", 1) for line in lines[table + 3 :])
@@ -37,8 +37,8 @@ def test_it_shows_all_there_is_to_know(cli, plugins_dir):
         "destroys": "texture, shape",
         "moves pixels": "yes",
         "reference": "Author 1999, Title",
-        "provider": f"blurring ({plugins_dir / 'blurring.py'})",
-        "example": "-t blur:sigma=2",
+        "provider": f"smearing ({plugins_dir / 'smearing.py'})",
+        "example": "-t smear:sigma=2",
     }
 
 

@@ -37,6 +37,12 @@ def test_a_flat_picture_has_no_phase_to_give():
     assert torch.allclose(AmplitudeSwap()(flat, None, partner=partner), means, atol=1e-6)
 
 
+def test_rounding_gives_no_phase_to_frequencies_that_are_not_there():
+    """Stripes have no frequency along themselves, so neither has the result, whatever the partner."""
+    stripes, partner = torch.rand(4, 3, 1, 33).expand(4, 3, 31, 33), torch.rand(4, 3, 31, 33)
+    assert AmplitudeSwap()(stripes, None, partner=partner).std(dim=2).max() < 1e-5
+
+
 def test_an_edge_stays_where_it_is():
     """Phase keeps contours: the largest step of the result is that of the picture, not that of the partner."""
     step = torch.full((1, 3, 32, 32), 0.4)
