@@ -2,7 +2,7 @@
 
     python examples/conditions.py conditions.png
 
-Rows are the cues, columns the conditions.  Needs matplotlib (``pip install 'shapebias[plot]'``).
+Rows are the cues, columns the conditions.
 """
 
 from __future__ import annotations

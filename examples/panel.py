@@ -4,7 +4,6 @@
 
 Zhang & Zhu 2019, figure 2, shows such rows for a standard and an adversarially trained network.  The study is one of
 ``examples/*/maps.toml`` or yours; its first saliency method is drawn.  Plugins come from ``$SHAPEBIAS_PLUGINS_DIR``.
-Needs matplotlib (``pip install 'shapebias[plot]'``).
 """
 
 from __future__ import annotations
