@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from shapebias.errors import ShapebiasError
+from shapebias.grammar import quote
 from shapebias.reporting.export import records
 from shapebias.reporting.pictures import block_title
-from shapebias.study import Condition
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -51,7 +50,19 @@ def _conflict(results: Joined) -> Iterator[str]:
     rows = rows if len(rows) <= _NAMED else _ends(rows)
     said = _together(f"{row['model']} in {_share(row)} ({row['shape_hits']} of {row['n']})" for row in rows)
     images = rows[0]["n_conflict"]
-    yield f"Where shape and texture disagree ({dataset}, {images} images), shape decides for {said}; {_lean(rows)}."
+    lean = "; ".join([_lean(rows), *_apart(results, dataset, rows)])
+    yield f"Where shape and texture disagree ({dataset}, {images} images), shape decides for {said}: {lean}."
+
+
+def _apart(results: Joined, dataset: str, rows: list[dict[str, Any]]) -> Iterator[str]:
+    """Compare the last model that is named with the first, on the same images."""
+    first, last = rows[0]["model"], rows[-1]["model"]
+    table = results.metric(f"paired-difference:against={quote(first)},of=shape-bias")
+    here = (table["dataset"] == dataset) & (table["condition"] == "clean") & (table["model"] == last)
+    for row in records(table[here & table["low"].notna()]):
+        interval = f"{100 * row['value']:+.0f} points [{100 * row['low']:+.0f}, {100 * row['high']:+.0f}]"
+        doubt = "" if row["low"] > 0 or row["high"] < 0 else ", which may be chance"
+        yield f"{last} against {first} on the same images: {interval}{doubt}"
 
 
 def _ends(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -96,14 +107,8 @@ def _destroyed(results: Joined) -> Iterator[str]:
 def _kind(results: Joined, title: str) -> str:
     """Say what a condition destroys: ``texture``, ``shape``, or nothing that tells the two apart."""
     view = next(view for view in results.answers() if view.condition == title)
-    try:
-        condition = Condition.parse(view.cell.record.condition.canonical)
-    except ShapebiasError:  # made by a plugin that is not here
-        return ""
-    if condition.attack is not None:
-        return ""
-    destroyed = {what for step in condition.steps for what in getattr(step.spec, "destroys", ())}
-    return destroyed.pop() if len(destroyed) == 1 and destroyed <= {"texture", "shape"} else ""
+    attacked = any(step.kind == "attack" for step in view.steps or ())
+    return next(iter(view.destroys)) if len(view.destroys) == 1 and not attacked else ""
 
 
 def _left(table: pd.DataFrame, kind: str) -> str:

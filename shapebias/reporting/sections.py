@@ -12,6 +12,7 @@ from shapebias.reporting.canvas import to_svg
 from shapebias.reporting.figures.accuracy import AccuracyFigure
 from shapebias.reporting.figures.curves import CurvesFigure
 from shapebias.reporting.figures.error_consistency import ErrorConsistencyFigure
+from shapebias.reporting.figures.headline import HeadlineFigure
 from shapebias.reporting.figures.shape_bias import ShapeBiasFigure
 from shapebias.reporting.series import find_series
 from shapebias.reporting.svg import inline
@@ -55,6 +56,16 @@ def chart_sections(results: Joined) -> list[Section]:
     """Draw every chart for which the results have something to show."""
     datasets = list(dict.fromkeys(view.dataset for view in results.answers()))
     sections = [
+        _section(
+            results,
+            "headline",
+            "Headline",
+            "What speaks for shape, what for texture",
+            "Of each kind a large value speaks for that cue: the share of decisions by shape where cues conflict, "
+            "accuracy where only one cue is left or where the other one is destroyed, and the share of saliency on the "
+            "object's contour or inside it.",
+            [(HeadlineFigure(), ", ".join(datasets))],
+        ),
         _section(
             results,
             "shape-bias",

@@ -6,8 +6,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from shapebias.metrics.conditional_accuracy import ConditionalAccuracy
-from shapebias.metrics.shape_bias import ShapeBias
+from shapebias.catalog import default_catalog
 from shapebias.reporting.finding import finding
 from shapebias.study import Condition
 
@@ -15,7 +14,7 @@ from shapebias.study import Condition
 def view(model, prediction, *, condition="clean", shape, texture=None, dataset="pictures"):
     shape = np.array(shape)
     texture = np.full_like(shape, -1) if texture is None else np.array(texture)
-    record = SimpleNamespace(condition=SimpleNamespace(canonical=Condition.parse(condition).canonical))
+    steps = Condition.parse(condition).steps
     return SimpleNamespace(
         dataset=dataset,
         model=model,
@@ -27,14 +26,14 @@ def view(model, prediction, *, condition="clean", shape, texture=None, dataset="
         shape_labels=shape,
         texture_labels=texture,
         prediction=np.array(prediction),
-        cell=SimpleNamespace(record=record),
+        steps=steps,
+        destroys=frozenset(word for step in steps for word in getattr(step.spec, "destroys", ())),
     )
 
 
 def results(*views):
     found = SimpleNamespace(seed=0, answers=lambda: list(views))
-    metrics = {"shape-bias": ShapeBias(), "conditional-accuracy": ConditionalAccuracy()}
-    found.metric = lambda name: metrics[name](found)
+    found.metric = lambda name: default_catalog().component("metric", name).settings(found)
     return found
 
 
@@ -51,7 +50,18 @@ def test_models_that_follow_one_cue_are_said_to_lean_on_it():
     assert "40 images" in sentence
     assert "eye in 90 % [77, 96] (36 of 40)" in sentence
     assert "net in 10 % [4, 23] (4 of 40)" in sentence
-    assert sentence.endswith("eye leans on shape; net leans on texture.")
+    assert "eye leans on shape; net leans on texture" in sentence
+    assert "net against eye on the same images: -80 points" in sentence
+    assert "chance" not in sentence
+
+
+def test_a_difference_that_may_be_chance_is_called_so():
+    answers = ([0] * 36 + [1] * 4, [0] * 34 + [1] * 6)
+    (sentence,) = finding(
+        results(*(view(name, said, shape=CATS, texture=DOGS) for name, said in zip("ab", answers, strict=True)))
+    )
+    assert "b against a on the same images: -5 points" in sentence
+    assert sentence.endswith("which may be chance.")
 
 
 def test_where_the_interval_has_one_half_in_it_nothing_is_said():

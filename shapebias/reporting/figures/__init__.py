@@ -46,6 +46,10 @@ class Entry:
 
 
 FIGURES = {
+    "headline": Entry(
+        "shapebias.reporting.figures.headline:HeadlineFigure",
+        "everything that speaks for shape, and everything that speaks for texture",
+    ),
     "shape-bias": Entry(
         "shapebias.reporting.figures.shape_bias:ShapeBiasFigure",
         "shape bias by class, with each model's mean, as in Geirhos et al. 2019, figure 4",

@@ -5,17 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import attrs
-import numpy as np
 
 from shapebias.errors import FigureError
 from shapebias.params import param
 from shapebias.reporting.canvas import legend, new_figure, short, style
 from shapebias.reporting.figures._choose import choose
-from shapebias.reporting.palette import MUTED, Look, looks
+from shapebias.reporting.figures._rows import markers
+from shapebias.reporting.palette import MUTED, looks
 
 if TYPE_CHECKING:
     import pandas as pd
-    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
     from shapebias.reporting.joined import Joined
@@ -52,13 +51,13 @@ class ShapeBiasFigure:
 def _draw(table: pd.DataFrame, order: list[str]) -> Figure:
     models = [model for model in order if model in set(table["model"])]
     look = {model: looks(order)[model] for model in models}
-    by_class = table[table["averaging"] == "class"]
-    macro = table[table["averaging"] == "macro"].assign(**{"class": _MEAN})
-    classes = [*dict.fromkeys(by_class["class"]), _MEAN]
+    by_class = table[table["averaging"] == "class"].rename(columns={"class": "row"})
+    macro = table[table["averaging"] == "macro"].assign(row=_MEAN)
+    classes = [*dict.fromkeys(by_class["row"]), _MEAN]
     figure = new_figure(0.9 + 0.19 * len(classes) + 0.13 * ((len(models) + 1) // 2))
     axes = figure.add_subplot()
     for rows, alpha in ((by_class, 0.45 if len(models) <= _FEW else 0), (macro, 1)):
-        _markers(axes, rows, {name: row for row, name in enumerate(classes)}, look, alpha)
+        markers(axes, rows, classes, look, alpha=alpha)
     for model, value in zip(macro["model"], macro["value"], strict=True):
         axes.axvline(value, color=look[model].colour, linestyle=look[model].line, linewidth=0.8, alpha=0.8)
     axes.axhline(len(classes) - 1.5, color=MUTED, linewidth=0.6)
@@ -71,13 +70,3 @@ def _draw(table: pd.DataFrame, order: list[str]) -> Figure:
         )
     legend(axes, models, look)
     return figure
-
-
-def _markers(axes: Axes, rows: pd.DataFrame, places: dict[str, int], look: dict[str, Look], alpha: float) -> None:
-    """Draw one marker a row and model, and its interval; models stand a little above one another."""
-    offsets = np.linspace(-0.22, 0.22, len(look)) if len(look) > 1 else np.zeros(1)
-    for (model, drawn), offset in zip(look.items(), offsets, strict=True):
-        mine = rows[rows["model"] == model]
-        heights = np.array([places[name] for name in mine["class"]], dtype=float) + offset
-        axes.hlines(heights, mine["low"], mine["high"], color=drawn.colour, alpha=alpha, linewidth=1)
-        axes.plot(mine["value"], heights, drawn.marker, color=drawn.colour, clip_on=False, zorder=3)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import zlib
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,8 +14,6 @@ from shapebias.errors import FigureError
 from shapebias.reporting.figures import FIGURES, find
 from shapebias.reporting.joined import Joined
 from shapebias.reporting.pictures import map_picture
-
-PAGE = Path(__file__).parents[3] / "docs" / "report.md"
 
 
 @pytest.fixture(scope="module")
@@ -145,8 +142,3 @@ def test_results_without_anything_to_show_are_an_error_in_words(name, tmp_path):
     empty = shapebias.Study("stimuli:images=8,size=32", {"bad": "cnn:num_classes=5,width=4"})
     with shapebias.run(empty, tmp_path / "run.h5") as results, pytest.raises(FigureError, match=name):
         shapebias.figure(results, name)
-
-
-@pytest.mark.parametrize("name", FIGURES)
-def test_each_figure_is_documented(name):
-    assert f"### {name}\n" in PAGE.read_text(encoding="utf-8")

@@ -1,0 +1,52 @@
+"""Rows of markers with intervals: one row a thing, one marker a model."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from shapebias.reporting.canvas import short
+from shapebias.reporting.palette import MUTED, Look
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+
+__all__ = ["line_height", "markers", "panel"]
+
+
+def line_height(models: int) -> float:
+    """Return the height of a row in inches."""
+    return 0.11 + 0.07 * models
+
+
+def panel(axes: Axes, table: pd.DataFrame, look: dict[str, Look]) -> None:
+    """Draw shares between 0 and 1, every other row shaded; the column ``row`` names the row of each line."""
+    names = list(dict.fromkeys(table["row"]))
+    for place in range(0, len(names), 2):
+        axes.axhspan(place - 0.5, place + 0.5, color=MUTED, alpha=0.08, linewidth=0)
+    markers(axes, table, names, look)
+    axes.set(xlim=(0, 1), ylim=(len(names) - 0.5, -0.5))
+    axes.set_yticks(range(len(names)), [short(name, 30) for name in names])
+    axes.tick_params(axis="y", length=0)
+    axes.grid(visible=False, axis="y")
+
+
+def markers(axes: Axes, table: pd.DataFrame, names: list[str], look: dict[str, Look], *, alpha: float = 1) -> None:
+    """Draw one marker a row and model, and its interval; models stand a little above one another.
+
+    Args:
+        axes: where to draw.
+        table: ``row``, ``model``, ``value``, ``low``, ``high``.
+        names: the rows, from above.
+        look: how the models are drawn.
+        alpha: how much of the intervals is seen.
+    """
+    places = {name: place for place, name in enumerate(names)}
+    offsets = np.linspace(-0.25, 0.25, len(look)) if len(look) > 1 else np.zeros(1)
+    for (model, drawn), offset in zip(look.items(), offsets, strict=True):
+        mine = table[table["model"] == model]
+        heights = np.array([places[row] for row in mine["row"]], dtype=float) + offset
+        axes.hlines(heights, mine["low"], mine["high"], color=drawn.colour, alpha=alpha, linewidth=1)
+        axes.plot(mine["value"], heights, drawn.marker, color=drawn.colour, markersize=3.4, clip_on=False, zorder=3)

@@ -1,0 +1,69 @@
+"""The headline: all that speaks for shape, and all that speaks for texture."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from shapebias.errors import FigureError
+from shapebias.params import param
+from shapebias.reporting.canvas import legend, new_figure, style
+from shapebias.reporting.export import records
+from shapebias.reporting.figures._choose import choose
+from shapebias.reporting.figures._rows import line_height, panel
+from shapebias.reporting.palette import looks
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
+
+    from shapebias.reporting.joined import Joined
+
+__all__ = ["HeadlineFigure"]
+
+_TITLES = {"both": "both cues", "shape": "speaks for shape", "texture": "speaks for texture"}
+
+
+@attrs.frozen
+class HeadlineFigure:
+    """The metric ``headline``: one panel a cue, one row a number, one marker a model, with 95 % intervals.
+
+    A model that leans on shape is far to the right under *speaks for shape*, and far to the left under *speaks for
+    texture*.
+    """
+
+    dataset: str | None = param("the data set; every one", default=None)
+
+    def __call__(self, results: Joined) -> Figure:
+        """Draw it."""
+        table = results.metric("headline")
+        if table.empty:
+            raise FigureError("headline: no image has a label; name a data set that knows what its images show")
+        several = self.dataset is None and len({*table["dataset"]}) > 1
+        if self.dataset is not None:
+            table = table[table["dataset"] == choose("dataset", self.dataset, table["dataset"])]
+        table = table.assign(row=[_title(row, several=several) for row in records(table)])
+        with style():
+            return _draw(table, results.models)
+
+
+def _title(row: dict[str, Any], *, several: bool) -> str:
+    """Name a number: ``saturate:p=8``, or what was measured where it is no accuracy, and the data set where needed."""
+    what = {"accuracy": row["condition"], "saliency-share": f"saliency {row['region']}, {row['saliency']}"}
+    words = [row["dataset"]] * several + [what.get(row["metric"], row["metric"].replace("-", " "))]
+    return ": ".join(words)
+
+
+def _draw(table: pd.DataFrame, order: list[str]) -> Figure:
+    look = {model: look for model, look in looks(order).items() if model in set(table["model"])}
+    cues = {cue: table[table["cue"] == cue] for cue in _TITLES if cue in set(table["cue"])}
+    counts = [rows["row"].nunique() for rows in cues.values()]
+    height = sum(0.3 + line_height(len(look)) * count for count in counts)
+    figure = new_figure(0.5 + 0.13 * ((len(look) + 1) // 2) + height)
+    panels = figure.subplots(len(cues), squeeze=False, sharex=True, height_ratios=counts)
+    for axes, (cue, rows) in zip(panels.flat, cues.items(), strict=True):
+        panel(axes, rows, look)
+        axes.set_title(_TITLES[cue])
+    legend(panels.flat[0], look, look, lines=False)
+    return figure
