@@ -16,7 +16,7 @@ from shapebias.catalog import Catalog
 from shapebias.plugins import discover
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
-TESTED = {"conditions.py", "demo.py", "gallery.py", "panel.py", "tables.py", "usage.py"}
+TESTED = {"conditions.py", "demo.py", "gallery.py", "panel.py", "stylize.py", "tables.py", "usage.py"}
 
 
 def run(name, *arguments):
@@ -47,6 +47,17 @@ def test_usage(capsys):
     printed = capsys.readouterr().out
     assert "logits (56, 8), maps (8, 32, 32), failures 0" in printed
     assert "shuffled (2, 3, 32, 32)" in printed
+
+
+def test_stylize(tmp_path, data_dir):
+    example = runpy.run_path(str(EXAMPLES / "stylize.py"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "argv", ["stylize.py", str(tmp_path / "stylize.jpg"), "--data", str(data_dir)])
+        for name, value in {"TEXTURES": (3,), "SIDE": 64}.items():
+            patch.setitem(example["main"].__globals__, name, value)
+        example["main"]()
+    with Image.open(tmp_path / "stylize.jpg") as image:
+        assert image.size == (2 * 128, 5 * 128)
 
 
 def test_gallery_of_one_photo(tmp_path, data_dir):

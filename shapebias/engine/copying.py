@@ -123,7 +123,8 @@ class Copy:
 
     def begin(self, rows: Iterable[int]) -> None:
         """Note that the images of some rows are going to be made."""
-        self.failures = {row: error for row, error in self.failures.items() if row not in set(rows)}
+        for row in rows:
+            self.failures.pop(row, None)
         with explained(self.folder):
             write_manifest(self.folder / UNFINISHED, self._manifest())
 

@@ -1,0 +1,48 @@
+"""What docs/stylize.md says of weights is what the code downloads; its command runs, and its picture is there."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+
+from click.testing import CliRunner
+from PIL import Image
+
+from shapebias.cli import main
+from shapebias.transforms._adain import AdaIN, published_weights
+from shapebias.transforms._microast import MicroAST
+
+DOCS = Path(__file__).parents[2] / "docs"
+PAGE = (DOCS / "stylize.md").read_text(encoding="utf-8")
+
+
+def test_the_checksums_are_those_that_are_checked(monkeypatch):
+    asked = []
+    monkeypatch.setattr(
+        "shapebias.transforms._adain.download", lambda _, path, digest: asked.append((path.name, digest))
+    )
+    published_weights()
+    assert re.findall(r"\| `(\w+\.pth)` \| `(\w{64})` \|", PAGE) == asked
+
+
+def test_the_numbers_of_weights_are_those_of_the_networks():
+    for network, shown in ((AdaIN(), "7.0 million"), (MicroAST(), "0.47 million")):
+        count = sum(weights.numel() for weights in network.parameters())
+        assert abs(count / 1e6 - float(shown.split()[0])) < 0.05
+        assert f"| {shown}" in PAGE
+
+
+def test_the_commands_print_what_is_shown(data_dir, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (block,) = re.findall(r"```console\n(.*?)```", PAGE, re.DOTALL)
+    command, shown = block.removeprefix("$ ").strip().splitlines()
+    result = CliRunner().invoke(main, shlex.split(command.replace("../shared/data", str(data_dir)))[1:])
+    assert result.stdout.splitlines() == [shown], result.output
+
+
+def test_the_picture_is_there_and_small():
+    (picture,) = re.findall(r"!\[.+\]\((.+)\)", PAGE)
+    with Image.open(DOCS / picture) as image:
+        assert image.size == (7 * 128, 5 * 128)
+    assert (DOCS / picture).stat().st_size < 150_000
