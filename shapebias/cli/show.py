@@ -55,8 +55,10 @@ def _echo(entry: Entry) -> None:
     else:
         click.echo("no parameters")
     click.echo()
-    for heading, text in _facts(entry, parameters):
-        click.echo(f"{heading + ':':<12}{text}")
+    facts = list(_facts(entry, parameters))
+    width = max(10, *(len(heading) for heading, _ in facts)) + 2
+    for heading, text in facts:
+        click.echo(f"{heading + ':':<{width}}{text}")
 
 
 def _used(parameters: list[Parameter], column: str) -> bool:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 import shlex
 
 import attrs
@@ -58,6 +59,13 @@ def test_the_example_is_a_spelling_of_the_thing(kind, name):
     if not placeholders:
         assert default_catalog().component(kind, text).name == name
     assert all(placeholder in text for placeholder in placeholders)
+
+
+def test_facts_stand_in_a_column_however_long_their_names_are(cli):
+    shown = cli("show", "saliency", "grad-cam").stdout
+    facts = shown.rpartition("\n\n")[2].splitlines()
+    assert facts[0] == "needs features: yes"
+    assert {re.match(r"[a-z ]+: +", line).end() for line in facts} == {len("needs features: ")}
 
 
 def test_a_name_alone_shows_everything_of_that_name(cli):
