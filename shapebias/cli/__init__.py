@@ -28,6 +28,7 @@ COMMANDS = (
     "list",
     "show",
     "plugins",
+    "new-plugin",
     "verify",
     "pack",
     "merge",
@@ -49,7 +50,7 @@ class _Commands(click.Group):
         """Import the file of one command."""
         if cmd_name not in COMMANDS:
             return None
-        command: click.Command = importlib.import_module(f"shapebias.cli.{cmd_name}").command
+        command: click.Command = importlib.import_module(f"shapebias.cli.{cmd_name.replace('-', '_')}").command
         return command
 
     def invoke(self, ctx: click.Context) -> Any:

@@ -24,7 +24,7 @@ __all__ = ["command"]
         "shapebias plugins",
         "shapebias plugins --traceback",
         "shapebias --plugins-dir my_plugins plugins",
-        "shapebias plugins check my-plugin",
+        "shapebias plugins check --help",
     ),
 )
 @click.option(

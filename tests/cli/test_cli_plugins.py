@@ -155,3 +155,18 @@ def test_check_of_a_plugin_that_is_not_there(cli):
     result = cli("plugins", "check", "my-plugin")
     assert result.exit_code == 2
     assert "no plugin or distribution is called 'my-plugin'; installed: shapebias" in result.stderr
+
+
+def test_a_new_plugin_is_written_and_said_how_to_go_on(cli, tmp_path):
+    result = cli("new-plugin", "sepia-tone", "--kind", "transforms", "-o", "packages")
+    assert result.exit_code == 0
+    written, install, check = result.stdout.splitlines()
+    assert "shapebias_sepia_tone/sepia_tone.py" in written
+    assert (tmp_path / "packages" / "shapebias-sepia-tone" / "shapebias_sepia_tone" / "sepia_tone.py").is_file()
+    assert install == "  pip install -e 'packages/shapebias-sepia-tone[test]'"
+    assert check == "  shapebias plugins check shapebias-sepia-tone"
+    again = cli("new-plugin", "sepia-tone", "--kind", "attack", "-o", "packages")
+    assert (again.exit_code, again.stderr) == (
+        2,
+        "Error: packages/shapebias-sepia-tone exists already; choose another name or another folder\n",
+    )

@@ -1,0 +1,43 @@
+"""``shapebias new-plugin``: begin a plugin package."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from shapebias.cli._output import KIND, examples
+from shapebias.specs import Kind
+
+__all__ = ["command"]
+
+
+@click.command(
+    "new-plugin",
+    epilog=examples(
+        "shapebias new-plugin sepia --kind transform",
+        "shapebias new-plugin my-network --kind model -o packages",
+    ),
+)
+@click.argument("name")
+@click.option("-k", "--kind", metavar="KIND", type=KIND, required=True, help="What it provides.")
+@click.option(
+    "-o",
+    "--output",
+    metavar="DIR",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path(),
+    help="Where the package's folder is made; by default here.",
+)
+def command(name: str, kind: Kind, output: Path) -> None:
+    """Write a plugin package that installs, keeps to the contract and has a working test.
+
+    NAME is what users will write. KIND is model, dataset, transform, attack, saliency, probe or metric.
+    """
+    from shapebias.scaffold import new_plugin
+
+    package = new_plugin(name, kind, output)
+    module = name.replace("-", "_")
+    click.echo(f"{package} is written; what it does is in {package / f'shapebias_{module}' / f'{module}.py'}. Next:")
+    click.echo(f"  pip install -e '{package}[test]'")
+    click.echo(f"  shapebias plugins check shapebias-{name}")

@@ -1,0 +1,74 @@
+"""A new plugin package, written from templates: it installs, keeps to the contract and has a working test at once."""
+
+from __future__ import annotations
+
+import keyword
+import re
+from collections.abc import Mapping
+from importlib import metadata, resources
+from pathlib import Path
+from string import Template
+
+from shapebias.errors import PluginError
+from shapebias.specs import KINDS, Kind
+
+__all__ = ["new_plugin"]
+
+_NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
+_HOOKS: dict[Kind, str] = {
+    "model": "shapebias_models",
+    "dataset": "shapebias_datasets",
+    "transform": "shapebias_transforms",
+    "attack": "shapebias_attacks",
+    "saliency": "shapebias_saliency",
+    "probe": "shapebias_probes",
+    "metric": "shapebias_metrics",
+}
+
+
+def new_plugin(name: str, kind: Kind, folder: str | Path = ".") -> Path:
+    """Write a package that provides one thing.
+
+    Args:
+        name: of the thing, as users will write it, for example ``"posterize"``; the package is ``shapebias-posterize``.
+        kind: what it is.
+        folder: where the package's folder is made.
+
+    Returns:
+        The package's folder.
+
+    Raises:
+        PluginError: the name is not legal, or the folder exists already.
+    """
+    module = name.replace("-", "_")
+    if not _NAME.fullmatch(name) or keyword.iskeyword(module):
+        raise PluginError(f"name {name!r}: use lower-case letters, digits and single '-', a letter first")
+    package = Path(folder) / f"shapebias-{name}"
+    if package.exists():
+        raise PluginError(f"{package} exists already; choose another name or another folder")
+    words = {
+        "name": name,
+        "kind": kind,
+        "module": module,
+        "class_name": "".join(part.capitalize() for part in name.split("-")),
+        "spec": KINDS[kind].__name__,
+        "hook": _HOOKS[kind],
+        "version": ".".join(metadata.version("shapebias").split(".")[:2]),
+    }
+    inside = package / f"shapebias_{module}"
+    files = {
+        package / "pyproject.toml": "pyproject.toml",
+        package / "README.md": "README.md",
+        inside / "__init__.py": "hooks.py",
+        inside / f"{module}.py": f"{kind}.py",
+        package / "tests" / f"test_{module}.py": "test.py",
+    }
+    for path, template in files.items():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(_filled(template, words), encoding="utf-8")
+    return package
+
+
+def _filled(template: str, words: Mapping[str, str]) -> str:
+    text = resources.files("shapebias.scaffold").joinpath("templates", f"{template}.txt").read_text(encoding="utf-8")
+    return Template(text).substitute(words)
