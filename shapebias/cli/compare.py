@@ -26,7 +26,7 @@ __all__ = ["command"]
 @click.argument("after", metavar="AFTER.h5")
 @format_option
 def command(before: str, after: str, form: str | None) -> None:
-    """Show what changed between two results files: fine-tuned, another seed, another network.
+    """Show what changed between two results files, on the same images.
 
     Models of the same label are compared, or the only model of each, on the images that both files have.  A difference
     is AFTER minus BEFORE, with its paired interval; 'lost' and 'gained' count the images that only one of the two

@@ -22,9 +22,8 @@ _COUNT = click.IntRange(min=1)
 @click.command(
     "make",
     epilog=examples(
-        "shapebias make folder:photos,size=224 -t stylize:styles=textures -o stylised",
-        "shapebias run -d folder:stylised,labels=manifest.json -m timm:resnet50 -o run.h5",
-        "shapebias make stimuli:cue=conflict -c grayscale+saturate:p=8 --limit 100 -o stimuli",
+        "shapebias make stimuli:images=56 -t edges -o outlines",
+        "shapebias make stimuli:cue=conflict -c grayscale+saturate:p=8 --limit 20 -o stimuli",
     ),
 )
 @click.argument("dataset", metavar="DATASET")

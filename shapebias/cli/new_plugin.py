@@ -30,9 +30,10 @@ __all__ = ["command"]
     help="Where the package's folder is made; by default here.",
 )
 def command(name: str, kind: Kind, output: Path) -> None:
-    """Write a plugin package that installs, keeps to the contract and has a working test.
+    """Write a new plugin package, NAME, with a working test.
 
-    NAME is what users will write. KIND is model, dataset, transform, attack, saliency, probe or metric.
+    It installs and keeps to the contract at once. NAME is what users will write. KIND is model, dataset, transform,
+    attack, saliency, probe or metric.
     """
     from shapebias.scaffold import new_plugin
 

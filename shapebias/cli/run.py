@@ -82,7 +82,7 @@ def command(
     quiet: bool,  # noqa: FBT001
     **options: Any,
 ) -> None:
-    """Run models on data sets under conditions, and keep every answer.
+    """Run models on data sets under conditions; keep all answers.
 
     Each data set meets each model under each condition.  What to run is in a study file, in options, or in both:
     options add to the lists of the file and override its single values.  The images as they are, 'clean', are the first
