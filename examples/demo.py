@@ -7,8 +7,9 @@ network is free to learn either.  Four networks are trained: standard, adversari
 (linf, l2), and standard up to the accuracy of linf (matched).  Then all see pictures in which shape and texture
 disagree, in which one of them is missing, and in which texture (saturate) or shape (patch-shuffle) is destroyed.
 
-Everything is made here: the pictures, ``FOLDER/*.safetensors``, ``FOLDER/run.h5``.  The pictures for training, for
-choosing the epoch and for testing have different seeds.  A second call does only what is missing.
+Everything is made here: the pictures, ``FOLDER/*.safetensors``, ``FOLDER/run.h5``, ``FOLDER/report.html``.  The
+pictures for training, for choosing the epoch and for testing have different seeds.  A second call trains and asks only
+what is missing.
 """
 
 from __future__ import annotations
@@ -171,8 +172,11 @@ def main() -> None:
     folder = Path(sys.argv[1] if len(sys.argv) > 1 else "demo")
     seed = int(sys.argv[2]) if len(sys.argv) > 2 else 0
     began = time.perf_counter()
-    show(run(folder, seed))
+    results = run(folder, seed)
+    show(results)
+    sb.report(results, folder / "report.html", title="From texture to shape, by adversarial training")
     print(f"\nEvery answer is in {folder / 'run.h5'}; try: shapebias results {folder / 'run.h5'} conditional-accuracy")
+    print(f"Open {folder / 'report.html'} in a browser to see it.")
     print(f"({time.perf_counter() - began:.0f} s)")
 
 

@@ -66,10 +66,10 @@ def _draw(maps: dict[_Place, StoredMaps], answers: dict[_Place, StoredAnswers], 
     columns = [(block, model) for block in blocks for model in (None, *models)]
     width = COLUMN if len(columns) <= _NARROW else PAGE
     side = width / len(columns)
-    figure = new_figure(0.3 + side * len(ids), width=width)
+    figure = new_figure(0.18 + side * len(ids), width=width)
     grid = figure.subplots(len(ids), len(columns), squeeze=False)
     for axes, (block, model) in zip(grid.T, columns, strict=True):
-        axes[0].set_title(short(model or block_title(*block), int(side * 18)), fontsize=6)
+        axes[0].set_title(short(model or block_title(*block), int(side * 23)), fontsize=5.8)
         for cell in axes:
             cell.set_axis_off()
         for cell, picture in zip(axes, _column(maps, answers, model, block, ids), strict=False):
