@@ -49,9 +49,11 @@ def report(
     Raises:
         FigureError: there are no answers to show, or the file cannot be written.
     """
+    path = Path(path)
+    if not path.parent.is_dir():  # before the work
+        raise FigureError(f"{path} cannot be written: there is no folder {path.parent}")
     joined = Joined([results] if isinstance(results, Results) else results)
     text = render(joined, images=images, title=title or "Shape or texture?")
-    path = Path(path)
     try:
         with new_file(path) as temporary:
             temporary.write_text(text, encoding="utf-8")
