@@ -58,6 +58,7 @@ def about(word: str) -> list[str]:
     return [one for one in COMMANDS if f"examples/{word}/" in one or f" {word}.h5" in one if not one.startswith("sh ")]
 
 
+@pytest.mark.slow
 def test_the_commands_on_the_networks_of_others_work(do, real, capsys):
     pytest.importorskip("matplotlib")
     for command in about("cifar10"):
@@ -74,6 +75,7 @@ def test_the_commands_on_the_networks_of_others_work(do, real, capsys):
         assert image.size == (9 * 120, 2.25 * 120)
 
 
+@pytest.mark.slow
 def test_the_commands_on_photographs_work(do, real, capsys):
     """The networks stand in for those that an hour of training makes."""
     pytest.importorskip("matplotlib")
@@ -89,6 +91,16 @@ def test_the_commands_on_photographs_work(do, real, capsys):
         assert not results.failures
     assert first_columns(capsys.readouterr().out) >= first_columns(section("Photographs"))
     assert Path("imagenette.png").exists()
+
+
+def test_the_studies_name_what_there_is(cli, real, monkeypatch):
+    monkeypatch.setenv("SHAPEBIAS_PLUGINS_DIR", "examples/plugins")
+    for name in ("cifar10/study", "cifar10/maps", "imagenette/study", "imagenette/maps", "photos/maps"):
+        default_catalog.cache_clear()
+        study = sb.Study.from_toml(Path(f"examples/{name}.toml").read_text(), name)
+        assert len(study.datasets[0].settings) > 0
+        missing = [path for one in study.models for path in one.files if not path.exists()]
+        assert all(path.parent.name == "imagenette" for path in missing), missing  # those that training makes
 
 
 @pytest.mark.parametrize("command", [one for one in COMMANDS if one.startswith("sh ")])
