@@ -88,7 +88,15 @@ def _is_ridge(length: Tensor, down: Tensor, across: Tensor) -> Tensor:
 def _grown(edges: Tensor, ridges: Tensor) -> Tensor:
     """Let (N, H, W) edges grow along the ridges that they touch, until nothing changes."""
     while True:
-        grown = functional.max_pool2d(edges[:, None].float(), 3, stride=1, padding=1)[:, 0].bool() & ridges
+        grown = _spread(_spread(edges, -2), -1) & ridges
         if torch.equal(grown, edges):
             return edges
         edges = grown
+
+
+def _spread(edges: Tensor, axis: int) -> Tensor:
+    """Set the pixels on both sides of those that are set; many times faster here than pooling."""
+    wide, length = edges.clone(), edges.shape[axis] - 1
+    wide.narrow(axis, 1, length).logical_or_(edges.narrow(axis, 0, length))
+    wide.narrow(axis, 0, length).logical_or_(edges.narrow(axis, 1, length))
+    return wide
