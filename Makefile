@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin
 
-.PHONY: help demo test test-all plugins lint bench clean
+.PHONY: help demo docs test test-all plugins lint bench clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -31,11 +31,14 @@ lint: $(VENV)/.installed  ## check the style, the types and the import layers
 demo: $(VENV)/.installed  ## train four small networks and compare them, into demo/
 	$(RUN)/python examples/demo.py demo
 
+docs: $(VENV)/.docs  ## build the documentation as a site into docs/_build; a warning is an error
+	$(RUN)/python -m sphinx -W -q -b html docs docs/_build
+
 bench: $(VENV)/.installed  ## measure the speed against peers and against the bare forward and backward pass
 	set -e; for script in benchmarks/*.py; do $(RUN)/python $$script; done
 
 clean:  ## remove what these targets make
-	rm -rf $(VENV) demo build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) demo build dist docs/_build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
 # Made anew only where pyproject.toml changes, so that a second call installs nothing.
@@ -43,6 +46,10 @@ $(VENV)/.installed: pyproject.toml
 	test -x $(RUN)/python || $(PYTHON) -m venv $(VENV)
 	$(RUN)/python -m pip install --quiet uv && $(RUN)/uv pip install --python $(RUN)/python -e '.[test]' \
 		|| $(RUN)/python -m pip install -e '.[test]'
+	touch $@
+
+$(VENV)/.docs: $(VENV)/.installed
+	$(RUN)/uv pip install --python $(RUN)/python -e '.[docs]' || $(RUN)/python -m pip install -e '.[docs]'
 	touch $@
 
 $(VENV)/.plugins: $(VENV)/.installed $(wildcard plugins/*/pyproject.toml)

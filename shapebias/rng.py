@@ -50,7 +50,7 @@ class ImageRandom:
     """The random numbers of a batch of N images: immutable, made by :meth:`for_images`.
 
     All draws take a ``stream``, the name of their purpose; an ``index``, the number of a sample, step or restart;
-    and the ``shape`` of one draw.  One index gives (N, *shape), a sequence of I of them gives (N, I, *shape).
+    and the ``shape`` of one draw.  One index gives ``(N, *shape)``, a sequence of I of them gives ``(N, I, *shape)``.
     The kinds of draw (bits, uniform, ...) are independent of each other, also for the same stream and index.
 
     >>> rng = ImageRandom.for_images(seed=0, plugin="noise", place=0, ids=["cat.png", "dog.png"])
@@ -112,7 +112,7 @@ class ImageRandom:
         return self._draw("uniform", stream, index, shape, dtype=torch.float32, bits=32, values=fractions)
 
     def normal(self, stream: str, index: Index, shape: Sequence[int]) -> Tensor:
-        """Draw float32 standard normals, |z| <= 4.33, two from each word, its low half first."""
+        """Draw float32 standard normals, within 4.33 of 0, two from each word, its low half first."""
         table = _normal_quantiles(self.device)
 
         def quantiles(words: Tensor) -> Tensor:

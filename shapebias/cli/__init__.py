@@ -79,7 +79,7 @@ class _Commands(click.Group):
     metavar="DIR",
     multiple=True,
     type=click.Path(exists=True, file_okay=False),
-    help="Load the one-file plugins (*.py) of a folder; may be repeated.",
+    help="Load the one-file plugins of a folder; may be repeated.",
 )
 @click.option("-v", "--verbose", is_flag=True, help="Show log messages, and the traceback of an error.")
 def main(folders: tuple[str, ...], verbose: bool) -> None:  # noqa: FBT001 - click passes by keyword

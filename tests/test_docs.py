@@ -1,0 +1,102 @@
+"""The documentation is whole: pages are in the table of contents, names are documented, blocks run, the site builds."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import click
+import pytest
+from click.testing import CliRunner
+
+import shapebias
+from shapebias import hookspecs
+from shapebias.catalog import default_catalog
+from shapebias.cli import COMMANDS, main
+from shapebias.testing import checks, outcomes
+
+ROOT = Path(__file__).parents[1]
+DOCS = ROOT / "docs"
+REFERENCE = (DOCS / "reference.md").read_text(encoding="utf-8")
+
+
+def blocks(page, language):
+    return re.findall(rf"```{language}\n(.*?)```", (DOCS / page).read_text(encoding="utf-8"), re.DOTALL)
+
+
+def test_every_page_is_in_the_table_of_contents():
+    listed = {line for block in blocks("index.md", "{toctree}") for line in block.split() if not line.startswith(":")}
+    assert {path.stem for path in DOCS.glob("*.md")} - {"index"} <= listed
+
+
+@pytest.mark.parametrize("name", sorted({*shapebias.__all__} - {"__version__"}))
+def test_every_public_name_is_in_the_reference(name):
+    written = "open_store" if name == "open" else name
+    assert re.search(rf"[.`]{written}\b", REFERENCE) or name.endswith("Spec")  # the specs are one module
+
+
+def test_specs_and_hooks_are_taken_whole():
+    assert ".. automodule:: shapebias.specs" in REFERENCE
+    assert ".. automodule:: shapebias.hookspecs" in REFERENCE
+    plugins = (DOCS / "plugins.md").read_text(encoding="utf-8")
+    assert all(f"`{hook}`" in plugins for hook in vars(hookspecs) if hook.startswith("shapebias_"))
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_option_of_every_command_has_help(name):
+    command = main.get_command(click.Context(main), name)
+    for each in (command, *(command.commands.values() if isinstance(command, click.Group) else ())):
+        undocumented = [option.name for option in each.params if isinstance(option, click.Option) and not option.help]
+        assert undocumented == []
+        assert each.help
+
+
+PAGES = {
+    "transform": "transforms.md",
+    "attack": "attacks.md",
+    "saliency": "saliency.md",
+    "metric": "metrics.md",
+    "probe": "metrics.md",
+}
+
+
+@pytest.mark.parametrize("kind", PAGES)
+def test_every_built_in_has_a_place_on_its_page(kind):
+    page = (DOCS / PAGES[kind]).read_text(encoding="utf-8")
+    entries = [entry for entry in default_catalog() if entry.plugin.distribution == "shapebias"]
+    built_in = [entry.spec.name for entry in entries if entry.spec.kind == kind]
+    assert [name for name in built_in if not re.search(rf"^#+.*\b{name}\b", page, re.MULTILINE)] == []
+
+
+@pytest.mark.parametrize("code", blocks("plugins.md", "python"))
+def test_each_plugin_of_the_page_keeps_to_the_contract(code, tmp_path):
+    name = re.search(r'Spec\(\s*"([a-z-]+)"', code).group(1)
+    (tmp_path / f"{name}.py").write_text(code)
+    failed = [each.message for each in outcomes(checks(tmp_path / f"{name}.py")) if each.status == "failed"]
+    assert failed == []
+
+
+def test_getting_started_works_as_written(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    lines = [line for block in blocks("getting-started.md", "console") for line in block.splitlines()]
+    commands = [line.removeprefix("$ ") for line in lines if line.startswith("$ shapebias")]
+    assert len(commands) >= 7
+    for command in commands:
+        result = CliRunner().invoke(main, shlex.split(command)[1:])
+        assert result.exit_code == 0, f"{command}\n{result.output}"
+    for code in blocks("getting-started.md", "python"):
+        exec(compile(code, "getting-started.md", "exec"), {"__name__": "page"})  # noqa: S102 - the page is ours
+    assert (tmp_path / "report.html").stat().st_size > 10_000
+
+
+@pytest.mark.slow
+def test_the_site_builds_without_a_warning(tmp_path):
+    pytest.importorskip("sphinx", reason="sphinx is not installed; pip install -e '.[docs]'")
+    command = [sys.executable, "-m", "sphinx", "-W", "-q", "-b", "html", DOCS, tmp_path]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "shapebias_transforms" in (tmp_path / "reference.html").read_text(encoding="utf-8")
+    assert "--saliency-limit" in (tmp_path / "cli.html").read_text(encoding="utf-8")
