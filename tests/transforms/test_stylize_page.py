@@ -33,12 +33,16 @@ def test_the_numbers_of_weights_are_those_of_the_networks():
         assert f"| {shown}" in PAGE
 
 
-def test_the_commands_print_what_is_shown(data_dir, tmp_path, monkeypatch):
+def test_the_commands_run_and_print_what_is_shown(data_dir, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    (block,) = re.findall(r"```console\n(.*?)```", PAGE, re.DOTALL)
-    command, shown = block.removeprefix("$ ").strip().splitlines()
-    result = CliRunner().invoke(main, shlex.split(command.replace("../shared/data", str(data_dir)))[1:])
-    assert result.stdout.splitlines() == [shown], result.output
+    for block in re.findall(r"```console\n(.*?)```", PAGE, re.DOTALL):
+        for entry in block.split("$ ")[1:]:
+            command, *shown = entry.strip().splitlines()
+            arguments = shlex.split(command.replace("../shared/data", str(data_dir)))[1:]
+            few = ["--limit", "3"] if arguments[0] == "run" else []
+            result = CliRunner().invoke(main, [*arguments, *few])
+            assert result.exit_code == 0, result.output
+            assert not shown or result.stdout.splitlines() == shown
 
 
 def test_the_picture_is_there_and_small():
