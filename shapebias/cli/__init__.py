@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import keyword
 import logging
 import os
 import traceback
@@ -32,6 +33,8 @@ COMMANDS = (
     "verify",
     "pack",
     "merge",
+    "import",
+    "export",
 )
 
 
@@ -50,7 +53,8 @@ class _Commands(click.Group):
         """Import the file of one command."""
         if cmd_name not in COMMANDS:
             return None
-        command: click.Command = importlib.import_module(f"shapebias.cli.{cmd_name.replace('-', '_')}").command
+        module = f"{cmd_name}_" if keyword.iskeyword(cmd_name) else cmd_name.replace("-", "_")
+        command: click.Command = importlib.import_module(f"shapebias.cli.{module}").command
         return command
 
     def invoke(self, ctx: click.Context) -> Any:

@@ -173,9 +173,9 @@ def dataset_arrays(part: DatasetPart) -> dict[str, NDArray[Any]]:
         "labels": part.labels,
         "shape_labels": part.shape_labels,
         "texture_labels": part.texture_labels,
-        "thumbnails": part.thumbnails,
     }
-    return arrays if part.masks is None else {**arrays, "masks": part.masks}
+    pictures = {"thumbnails": part.thumbnails, "masks": part.masks}
+    return arrays | {name: array for name, array in pictures.items() if array is not None}
 
 
 def write_dataset_part(root: h5py.Group, part: DatasetPart) -> None:

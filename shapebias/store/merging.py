@@ -27,7 +27,7 @@ def merge(paths: Sequence[str | Path], output: str | Path) -> None:
     """Join several stores into a new, packed one.
 
     Stores may hold other cells, or other images of the same cell; what several hold must agree.  The header, and with
-    it the study, is that of the last.
+    it the study, is that of the last that comes from a study.
 
     Args:
         paths: the stores.
@@ -46,12 +46,13 @@ def merge(paths: Sequence[str | Path], output: str | Path) -> None:
             _check_seeds(first, second)
             _check_datasets(first, second)
             _check_cells(first, second)
+        header = next((store.header for store in reversed(stores) if store.header.study), stores[-1].header)
         listings = [listing for store in stores for listing in store.listings]
         with explained(output), WriterLock(output):
             if output.exists() or part_files(output):
                 raise StoreError(f"{output} exists already; choose another output")
             with new_file(output) as temporary:
-                write_store(temporary, stores[-1].header, join_datasets(listings), join_cells(listings))
+                write_store(temporary, header, join_datasets(listings), join_cells(listings))
 
 
 def _check_seeds(first: Store, second: Store) -> None:

@@ -119,7 +119,7 @@ class DatasetPart:
         rows: (n,) places of the images in the data set, ascending.
         ids: n image ids.
         labels, shape_labels, texture_labels: (n,) class indices, -1 where unknown.
-        thumbnails: (n, h, w, 3) uint8.
+        thumbnails: (n, h, w, 3) uint8; None where only answers are known, and no pictures.
         attributes: ``classes`` (JSON list), ``height``, ``width``, ``images`` (number in the whole data set).
         masks: (n, H, W) int8: 1 on the object, 0 beside it, -1 all over an image that has none; None if none has one.
     """
@@ -130,7 +130,7 @@ class DatasetPart:
     labels: NDArray[Any]
     shape_labels: NDArray[Any]
     texture_labels: NDArray[Any]
-    thumbnails: NDArray[Any]
+    thumbnails: NDArray[Any] | None
     attributes: Mapping[str, Scalar] = attrs.field(factory=dict)
     masks: NDArray[Any] | None = None
 

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import doctest
 import re
+import shlex
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+from shapebias.cli import main
 from shapebias.metrics import shapebias_metrics
 from shapebias.probes import shapebias_probes
 
@@ -33,3 +36,13 @@ def test_the_examples_run():
     failed, tried = doctest.testfile(str(PAGE), module_relative=False, optionflags=doctest.NORMALIZE_WHITESPACE)
     assert tried > len(SPECS)
     assert failed == 0
+
+
+def test_the_commands_run(data_dir, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    commands = re.findall(r"^\$ shapebias (.+)", PAGE.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    assert len(commands) > 4
+    for command in commands:
+        arguments = shlex.split(command.replace("../shared/data", str(data_dir)))
+        result = CliRunner(catch_exceptions=False).invoke(main, arguments)
+        assert result.exit_code == 0, (command, result.output)

@@ -1,0 +1,26 @@
+"""``shapebias export``: results in formats of others."""
+
+from __future__ import annotations
+
+import click
+
+from shapebias.cli._output import examples
+
+__all__ = ["command"]
+
+
+@click.group("export")
+def command() -> None:
+    """Write results in the formats of others."""
+
+
+@command.command("decisions", epilog=examples("shapebias export decisions run.h5 -o decisions"))
+@click.argument("file", metavar="RUN.h5")
+@click.option("-o", "--output", metavar="DIR", required=True, help="The folder for the tables.")
+def decisions(file: str, output: str) -> None:
+    """Write each model's answers as a table that model-vs-human and 'shapebias import decisions' read."""
+    from shapebias.store import export_decisions, open_store
+
+    with open_store(file) as results:
+        for path in export_decisions(results, output):
+            click.echo(path)

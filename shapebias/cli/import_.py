@@ -1,0 +1,40 @@
+"""``shapebias import``: answers that others have published."""
+
+from __future__ import annotations
+
+import click
+
+from shapebias.cli._output import examples
+
+__all__ = ["command"]
+
+
+@click.group("import")
+def command() -> None:
+    """Make a results file of answers that others have published."""
+
+
+@command.command(
+    "decisions",
+    epilog=examples(
+        "shapebias import decisions decisions/humans -o humans.h5",
+        "shapebias import decisions decisions/humans --beside run.h5 -o humans.h5",
+    ),
+)
+@click.argument("tables", metavar="CSV|DIR...", nargs=-1, required=True, type=click.Path(exists=True))
+@click.option("-o", "--output", metavar="HUMANS.h5", required=True, help="The results file, which does not exist yet.")
+@click.option("--beside", metavar="RUN.h5", help="Take the images and labels of this file's data set.")
+@click.option("--dataset", metavar="NAME", help="Which data set of --beside.")
+def decisions(tables: tuple[str, ...], output: str, beside: str | None, dataset: str | None) -> None:
+    """Read tables of human or model decisions, as model-vs-human publishes them.
+
+    Each observer becomes a model.  With --beside the answers stand beside those of the models in that file, image by
+    image, and 'shapebias merge' joins the two.
+    """
+    from shapebias.store import import_decisions
+
+    if dataset is not None and beside is None:
+        raise click.UsageError("--dataset says which data set of --beside; give --beside RUN.h5 too")
+    for observer, answers in import_decisions(tables, output, beside=beside, dataset=dataset).items():
+        click.echo(f"{observer}: {answers} answers")
+    click.echo(f"Results are in {output}.")
