@@ -9,12 +9,15 @@ from shapebias.cli._output import examples
 __all__ = ["command"]
 
 
-@click.group("export")
+_EXAMPLES = examples("shapebias export decisions run.h5 -o exported")
+
+
+@click.group("export", epilog=_EXAMPLES)
 def command() -> None:
     """Write results in the formats of others."""
 
 
-@command.command("decisions", epilog=examples("shapebias export decisions run.h5 -o decisions"))
+@command.command("decisions", epilog=_EXAMPLES)
 @click.argument("file", metavar="RUN.h5")
 @click.option("-o", "--output", metavar="DIR", required=True, help="The folder for the tables.")
 def decisions(file: str, output: str) -> None:

@@ -9,18 +9,18 @@ from shapebias.cli._output import examples
 __all__ = ["command"]
 
 
-@click.group("import")
+_EXAMPLES = examples(
+    "shapebias import decisions tables -o humans.h5",
+    "shapebias import decisions tables --beside run.h5 -o observers.h5",
+)
+
+
+@click.group("import", epilog=_EXAMPLES)
 def command() -> None:
     """Make a results file of answers that others have published."""
 
 
-@command.command(
-    "decisions",
-    epilog=examples(
-        "shapebias import decisions decisions/humans -o humans.h5",
-        "shapebias import decisions decisions/humans --beside run.h5 -o humans.h5",
-    ),
-)
+@command.command("decisions", epilog=_EXAMPLES)
 @click.argument("tables", metavar="CSV|DIR...", nargs=-1, required=True, type=click.Path(exists=True))
 @click.option("-o", "--output", metavar="HUMANS.h5", required=True, help="The results file, which does not exist yet.")
 @click.option("--beside", metavar="RUN.h5", help="Take the images and labels of this file's data set.")

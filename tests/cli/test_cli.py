@@ -78,6 +78,11 @@ def test_the_examples_in_the_help_work(cli, example, tmp_path, plugins_dir, run_
     """Each is run as it stands; only engine and training are stand-ins, which give results of another study."""
     (tmp_path / "study.toml").write_text('datasets = ["stimuli"]\nmodels = ["cnn:8"]\n')
     (tmp_path / "at.toml").write_text('dataset = "stimuli"\nmodel = "cnn:8"\n')
+    (tmp_path / "tables").mkdir()
+    (tmp_path / "tables" / "ann.csv").write_text(
+        "subj,session,trial,rt,object_response,category,condition,imagename\n"
+        "ann,1,1,NaN,disc/dots,disc/dots,0,0001_sb_ann_0_disc_00_000000\n"
+    )
     for name in ("run.h5", "a.h5", "b.h5"):
         shutil.copy(run_file, tmp_path / name)
     monkeypatch.setattr(engine, "run", lambda study, output, **how: open_store(output))
