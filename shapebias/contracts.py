@@ -153,7 +153,11 @@ class Saliency(Protocol):
 
 
 class Probe(Protocol):
-    """Measures one value or vector an image; ``maps`` is (N, H, W) for a probe of saliency methods, else None."""
+    """Measures one value or vector an image; ``maps`` is (N, H, W) for a probe of saliency methods, else None.
+
+    A probe whose spec says ``needs_method`` also gets the keyword argument ``explain``: a function that takes another
+    classifier and returns the maps that the same method draws of it.
+    """
 
     def __call__(
         self, model: Classifier, images: Tensor, targets: Tensor, maps: Tensor | None, rng: ImageRandom

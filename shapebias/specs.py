@@ -163,11 +163,13 @@ class ProbeSpec(Spec):
 
     Args:
         needs_maps: measures a saliency method, so it runs once for each of the study's.
+        needs_method: also explains other models by that method; gets ``explain`` as a keyword argument.
     """
 
     kind: ClassVar[Kind] = "probe"
 
     needs_maps: bool = attrs.field(default=False, kw_only=True)
+    needs_method: bool = attrs.field(default=False, kw_only=True)
 
 
 @attrs.frozen

@@ -188,20 +188,24 @@ class Asked:
         if method.canonical not in self._maps:
             if getattr(method.spec, "needs_features", False):
                 self.network.feature_layer(method.name)
-            explain, rng = self._load(method), self._rng(method)
 
             def explained(view: Batch, targets: Tensor) -> Attributed:
-                result = self._with_chunks(lambda network: explain(network, view.images, targets, rng))
-                return _checked_maps(method, view, result)
+                return self._with_chunks(lambda network: self._explain(method, network, view, targets))
 
             self._maps[method.canonical] = list(map(explained, self.views, self._targets(method)))
         return self._maps[method.canonical]
+
+    def _explain(self, method: Component, network: Classifier, view: Batch, targets: Tensor) -> Attributed:
+        return _checked_maps(method, view, self._load(method)(network, view.images, targets, self._rng(method)))
 
     def _probed(self, probe: Component, method: Component | None) -> dict[str, NDArray[Any]]:
         measure, rng = self._load(probe), self._rng(probe)
 
         def measured(view: Batch, targets: Tensor, maps: Tensor | None) -> Mapping[str, Tensor]:
-            return self._with_chunks(lambda network: measure(network, view.images, targets, maps, rng))
+            needs: dict[str, Any] = {}
+            if method is not None and getattr(probe.spec, "needs_method", False):
+                needs["explain"] = lambda network: self._explain(method, network, view, targets).maps
+            return self._with_chunks(lambda network: measure(network, view.images, targets, maps, rng, **needs))
 
         maps = [one.maps for one in self._explained(method)] if method else [None] * len(self.views)
         values = list(map(measured, self.views, self._targets(method), maps))

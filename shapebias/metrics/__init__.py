@@ -76,3 +76,44 @@ def shapebias_metrics() -> Iterator[MetricSpec]:
         summary="how much each model leans on shape and on texture, beside the difference to one model",
         references="Geirhos et al. 2019, ImageNet-trained CNNs are biased towards texture, section 3",
     )
+    yield from _saliency_and_frequency()
+
+
+def _saliency_and_frequency() -> Iterator[MetricSpec]:
+    yield MetricSpec(
+        "saliency-agreement",
+        "shapebias.metrics.saliency_agreement:SaliencyAgreement",
+        summary="how alike maps of two models are, or of one model clean and under a condition",
+        references=(
+            "Spearman 1904, The proof and measurement of association between two things",
+            "Wang et al. 2004, Image quality assessment",
+            "Ghorbani, Abid & Zou 2019, Interpretation of neural networks is fragile, section 2",
+        ),
+    )
+    yield MetricSpec(
+        "saliency-sparseness",
+        "shapebias.metrics.saliency_sparseness:SaliencySparseness",
+        summary="Gini index of a map: concentrated on few pixels, or spread over all",
+        references=(
+            "Hurley & Rickard 2009, Comparing measures of sparsity",
+            "Chalasani et al. 2020, Concise explanations of neural networks using adversarial training",
+        ),
+    )
+    yield MetricSpec(
+        "sanity",
+        "shapebias.metrics.sanity:Sanity",
+        summary="how much a map stays the same while the network is randomised",
+        references="Adebayo et al. 2018, Sanity checks for saliency maps, section 4",
+    )
+    yield MetricSpec(
+        "spectrum",
+        "shapebias.metrics.spectrum:Spectrum",
+        summary="spatial frequencies of saliency maps and of gradients in the pixels",
+        references="Field 1987, Relations between the statistics of natural images and cortical cells",
+    )
+    yield MetricSpec(
+        "fourier-sensitivity",
+        "shapebias.metrics.fourier_sensitivity:FourierSensitivity",
+        summary="error rate under noise of each spatial frequency",
+        references="Yin et al. 2019, A Fourier perspective on model robustness in computer vision, section 3",
+    )

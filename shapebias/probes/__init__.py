@@ -28,3 +28,23 @@ def shapebias_probes() -> Iterator[ProbeSpec]:
         references=reference,
         needs_maps=True,
     )
+    yield ProbeSpec(
+        "randomization",
+        "shapebias.probes.randomization:Randomization",
+        summary="does the map change while the network is randomised, layer by layer",
+        references="Adebayo et al. 2018, Sanity checks for saliency maps, section 3",
+        needs_maps=True,
+        needs_method=True,
+    )
+    yield ProbeSpec(
+        "gradient-spectrum",
+        "shapebias.probes.gradient_spectrum:GradientSpectrum",
+        summary="spatial frequencies of the gradient in the pixels",
+        references="Tsipras et al. 2019, Robustness may be at odds with accuracy, section 3",
+    )
+    yield ProbeSpec(
+        "fourier-heatmap",
+        "shapebias.probes.fourier_heatmap:FourierHeatmap",
+        summary="is the answer wrong under noise of one spatial frequency",
+        references="Yin et al. 2019, A Fourier perspective on model robustness in computer vision, section 3",
+    )

@@ -17,6 +17,7 @@ __all__ = ["RULES", "MadeUpResults", "made_up_results"]
 
 RULES: Rules[Subject] = Rules()
 _IMAGES = 48
+_DESTROYED = {"saturate:p=8": ("texture",), "patch-shuffle:k=4": ("shape",)}
 _COLUMNS = ("dataset", "model", "condition", "metric", "value", "low", "high", "n", "method")
 
 
@@ -29,6 +30,16 @@ class _View:
     condition: str
     eps: float | None
     ids: tuple[str, ...]
+
+    @property
+    def texts(self) -> Mapping[str, str]:
+        """The canonical texts of the components."""
+        return {"dataset": self.dataset, "model": self.model, "condition": self.condition}
+
+    @property
+    def destroys(self) -> frozenset[str]:
+        """What the condition's transforms destroy."""
+        return frozenset(_DESTROYED.get(self.condition, ()))
 
     def taking(self, rows: NDArray[np.int64]) -> Any:
         """Return the same cell with its images in another order."""
@@ -60,7 +71,13 @@ class _Answers(_View):
 class _Maps(_View):
     saliency: str
     maps: NDArray[np.float32]
+    masks: NDArray[np.bool_] | None
     extras: Mapping[str, NDArray[Any]] = attrs.field(factory=dict)
+
+    @property
+    def moves_pixels(self) -> bool:
+        """Whether objects are elsewhere."""
+        return self.masks is None
 
 
 @attrs.frozen(eq=False)
@@ -114,6 +131,8 @@ def made_up_results(seed: int = 0) -> MadeUpResults:
         ("pgd", 2 / 255),
     ]
     cells: list[_View] = []
+    masks = np.zeros((_IMAGES, 16, 20), dtype=bool)
+    masks[:, 4:12, 5:15] = True
     for model in ("first", "second"):
         for condition, eps in conditions:
             place = ("pictures", model, condition, eps, ids)
@@ -122,7 +141,8 @@ def made_up_results(seed: int = 0) -> MadeUpResults:
             logits[np.arange(_IMAGES), texture] += 0.5
             cells.append(_Answers(*place, shape, shape, texture, logits.argmax(axis=1), logits))
             for method in ("gradient", "random"):
-                cells.append(_Maps(*place, method, random.random((_IMAGES, 16, 20), dtype=np.float32)))
+                known = None if "shape" in _DESTROYED.get(condition, ()) else masks
+                cells.append(_Maps(*place, method, random.random((_IMAGES, 16, 20), dtype=np.float32), known))
                 for probe in ("insertion", "deletion"):
                     curve = np.sort(random.random((_IMAGES, 6), dtype=np.float32), axis=1)
                     cells.append(_Values(*place, method, probe, {"auc": curve.mean(axis=1), "curve": curve}))

@@ -24,8 +24,12 @@ def measure(subject: Subject, rows: Any = slice(None)) -> object:
 def call(subject: Subject, rows: Any = slice(None)) -> object:
     """Measure with a model that is in eval mode already."""
     images, labels = subject.images[rows], subject.labels[rows]
-    maps = images.mean(dim=1) if getattr(subject.component.spec, "needs_maps", False) else None
-    result: object = subject.loaded(subject.model, images, labels, maps, subject.random()[rows])
+    spec = subject.component.spec
+    maps = images.mean(dim=1) if getattr(spec, "needs_maps", False) else None
+    # The maps of another model: something that depends on it.
+    method = {"explain": lambda model: images.mean(dim=1) * model(images).mean(dim=1).view(-1, 1, 1)}
+    needs = method if getattr(spec, "needs_method", False) else {}
+    result: object = subject.loaded(subject.model, images, labels, maps, subject.random()[rows], **needs)
     return result
 
 

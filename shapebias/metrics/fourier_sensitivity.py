@@ -1,0 +1,36 @@
+"""Fourier sensitivity: the error rate under noise of each spatial frequency."""
+
+from __future__ import annotations
+
+import attrs
+import pandas as pd
+
+from shapebias.contracts import Results
+from shapebias.metrics._intervals import wilson
+from shapebias.metrics._tables import record, table
+
+__all__ = ["FourierSensitivity"]
+
+
+@attrs.frozen
+class FourierSensitivity:
+    """Images that noise of one frequency makes wrong / images, from the probe ``fourier-heatmap``.
+
+    Yin et al. 2019, "A Fourier perspective on model robustness in computer vision", section 3.  Columns ``down`` and
+    ``across`` are the wave's cycles an image; of a wave and its opposite, which are the same, one is listed.
+    """
+
+    def __call__(self, results: Results) -> pd.DataFrame:
+        """Return one row for each cell of the probe and each wave, with Wilson's interval."""
+        rows = []
+        for cell in results.values():
+            wrong = cell.values.get("wrong")  # noqa: PD011 - a mapping, no data frame
+            if wrong is None:
+                continue
+            reach = wrong.shape[1] // 2
+            for down in range(reach + 1):
+                for across in range(-reach if down else 0, reach + 1):
+                    count = int(wrong[:, reach + down, reach + across].sum())
+                    rate = wilson(count, len(wrong))
+                    rows.append(record(cell, "fourier-sensitivity", rate, down=down, across=across))
+        return table(rows, "down", "across", note="" if rows else "no finished probe fourier-heatmap")

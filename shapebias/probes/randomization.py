@@ -1,0 +1,97 @@
+"""Randomization: does the map change when the network forgets, layer by layer, what it has learned?"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterator, Sequence
+
+import attrs
+import torch
+from torch import Tensor, nn
+
+from shapebias.classifier import Classifier
+from shapebias.params import param
+from shapebias.rng import ImageRandom
+
+__all__ = ["Randomization"]
+
+
+@attrs.frozen
+class Randomization:
+    """Randomise the network from its outputs to its inputs, and compare each map with the map of the whole network.
+
+    A map that stays as it was shows the picture and not the model.  Adebayo et al. 2018, "Sanity checks for saliency
+    maps", section 3.1, cascading randomisation; the numbers of each parameter are shuffled, so that a layer keeps its
+    scale and loses what it knows.
+
+    Args:
+        stages: the layers with parameters are randomised in so many steps, those nearest to the outputs first.
+        seed: of the shuffles, which are the same for all images.
+
+    >>> network = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(4 * 36, 5))
+    >>> images, targets = torch.rand(2, 3, 8, 8), torch.tensor([0, 1])
+    >>> from shapebias.saliency.gradient import Gradient
+    >>> explain = lambda model: Gradient()(model, images, targets, None)
+    >>> model = Classifier(network)
+    >>> Randomization(stages=2)(model, images, targets, explain(model), None, explain=explain)["spearman"].shape
+    torch.Size([2, 2])
+    """
+
+    stages: int = param("steps from the outputs to the inputs", default=4, ge=1)
+    seed: int = param("of the shuffles", default=0, ge=0)
+
+    def __call__(
+        self,
+        model: Classifier,
+        images: Tensor,  # noqa: ARG002 - part of the call of every probe
+        targets: Tensor,  # noqa: ARG002
+        maps: Tensor,
+        rng: ImageRandom,  # noqa: ARG002 - what is random belongs to the network
+        *,
+        explain: Callable[[Classifier], Tensor],
+    ) -> dict[str, Tensor]:
+        """Return ``spearman``, (N, stages): rank correlations of each map's magnitudes with the whole network's."""
+        # Together, so that the copied features are a layer of the copied network.
+        module, features = copy.deepcopy((model.module, model.features))
+        forgetting = attrs.evolve(model, module=module, features=features)
+        similar = []
+        for layers in _stages(module, self.stages):
+            for number, layer in layers:
+                _shuffle(layer, self.seed + number)
+            similar.append(_rank_correlation(maps, explain(forgetting)))
+        return {"spearman": torch.stack(similar, dim=1)}
+
+
+def _stages(module: nn.Module, count: int) -> Iterator[Sequence[tuple[int, nn.Module]]]:
+    """Deal the layers that have parameters of their own, from the outputs to the inputs, to so many stages."""
+    layers = [layer for layer in module.modules() if any(True for _ in layer.parameters(recurse=False))]
+    numbered = list(enumerate(layers))[::-1]
+    for stage in range(count):
+        yield numbered[stage * len(numbered) // count : (stage + 1) * len(numbered) // count]
+
+
+def _shuffle(layer: nn.Module, seed: int) -> None:
+    generator = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        for parameter in layer.parameters(recurse=False):
+            order = torch.randperm(parameter.numel(), generator=generator).to(parameter.device)
+            parameter.copy_(parameter.flatten()[order].view_as(parameter))
+
+
+def _rank_correlation(maps: Tensor, others: Tensor) -> Tensor:
+    """Return Spearman's rank correlation of the magnitudes of two maps, (N,); 0 where one is constant."""
+    first, second = (_ranks(each.abs().flatten(1)) for each in (maps, others))
+    norms = torch.linalg.vector_norm(first, dim=1) * torch.linalg.vector_norm(second, dim=1)
+    correlation: Tensor = (first * second).sum(dim=1) / norms.clamp(min=1e-12)
+    return correlation.float()
+
+
+def _ranks(values: Tensor) -> Tensor:
+    """Return the ranks of each row less their mean, (N, P); equal values share the mean of their ranks."""
+    ranks = []
+    for row in values:
+        _, place, counts = torch.unique(row, return_inverse=True, return_counts=True)
+        last = counts.cumsum(0).double()
+        ranks.append((last - (counts - 1) / 2)[place])
+    stacked = torch.stack(ranks)
+    return stacked - stacked.mean(dim=1, keepdim=True)
