@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import importlib
 import re
 import runpy
 import sys
 from pathlib import Path
 
+import pandas as pd
 import pytest
 import torch
 from PIL import Image
@@ -16,7 +18,7 @@ from shapebias.catalog import Catalog
 from shapebias.plugins import discover
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
-TESTED = {"conditions.py", "demo.py", "gallery.py", "panel.py", "stylize.py", "tables.py", "usage.py"}
+TESTED = {"conditions.py", "demo.py", "gallery.py", "panel.py", "seeds.py", "stylize.py", "tables.py", "usage.py"}
 
 
 def run(name, *arguments):
@@ -168,6 +170,27 @@ def test_demo_on_few_pictures(tmp_path, capsys, monkeypatch):
     again = demo["run"](tmp_path / "demo", **few)
     assert again.cells().equals(cells)  # also the seconds that each took
     assert {path: path.stat().st_mtime_ns for path in (tmp_path / "demo").glob("*.safetensors")} == files
+
+
+def test_seeds_print_mean_range_and_count(tmp_path, capsys, monkeypatch):
+    """Against tables made by hand: seed s adds s / 10 to every number."""
+    monkeypatch.syspath_prepend(EXAMPLES)
+    demo = importlib.import_module("demo")
+    cells = pd.MultiIndex.from_product([["accuracy"], demo.MODELS], names=["measure", "model"])
+
+    def numbers(index, seed):
+        return pd.DataFrame({"value": 0.5, "low": 0.25, "high": 0.75}, index=index) + seed / 10 - 0.3
+
+    ran = []
+    monkeypatch.setattr(demo, "run", lambda folder, seed: ran.append((folder, seed)) or seed)
+    monkeypatch.setattr(demo, "measures", lambda seed: numbers(cells, seed))
+    monkeypatch.setattr(demo, "differences", lambda seed, other: numbers([*demo.FINDING], seed))
+    run("seeds.py", tmp_path, 3)
+    assert ran == [(tmp_path / str(seed), seed) for seed in range(3)]
+    text = capsys.readouterr().out
+    assert "| accuracy" + " | 0.30 (0.20 to 0.40)" * 4 + " |" in text
+    assert text.count("| +0.30 (+0.20 to +0.40) | 2 of 3 seeds |") == 6  # low is -0.05, 0.05, 0.15
+    assert text.count("| +0.30 (+0.20 to +0.40) | 0 of 3 seeds |") == 4  # what ought to have become less
 
 
 @pytest.mark.slow
