@@ -50,13 +50,14 @@ class Occlusion:
     def __call__(self, model: Classifier, images: Tensor, targets: Tensor, rng: ImageRandom) -> Tensor:  # noqa: ARG002
         """Return maps (N, H, W) of (N, 3, H, W) images in [0, 1] for (N,) targets."""
         rows, columns = self._windows(images)
-        covered = (rows[:, None, :, None] & columns[None, :, None, :]).flatten(0, 1)
+        count = len(rows) * len(columns)
         cover = blank(model, images, self.baseline)
         whole = values_of_copies(model, images[:, None], targets, self.objective)
-        falls = whole.repeat(1, len(covered))
-        for some, places in chunks(model, images, len(covered)):
-            mask = covered[places.start : places.stop, None]
-            copies = torch.where(mask, cover[some, None], images[some, None])
+        falls = whole.repeat(1, count)
+        for some, places in chunks(model, images, count):
+            place = torch.arange(places.start, places.stop, device=images.device)
+            covered = rows[place // len(columns), :, None] & columns[place % len(columns), None, :]
+            copies = torch.where(covered[:, None], cover[some, None], images[some, None])
             falls[some, places.start : places.stop] -= values_of_copies(model, copies, targets[some], self.objective)
         rows, columns = rows.to(falls), columns.to(falls)
         total: Tensor = rows.T @ falls.unflatten(1, (len(rows), -1)) @ columns

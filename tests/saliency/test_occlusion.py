@@ -6,6 +6,7 @@ import captum.attr
 import pytest
 import torch
 from torch import nn
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from shapebias.baselines import blank
 from shapebias.classifier import Classifier
@@ -56,6 +57,27 @@ def test_only_windows_over_what_is_looked_at_count():
     (found,) = method(model, torch.ones(1, 3, 5, 5), torch.tensor([0]), None)
     line = torch.tensor([0, 0.5, 1, 0.5, 0])
     assert torch.allclose(found, 3 * torch.outer(line, line))
+
+
+class Largest(TorchDispatchMode):
+    """Remember the size of the largest tensor."""
+
+    size = 0
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        output = func(*args, **(kwargs or {}))
+        if isinstance(output, torch.Tensor):
+            self.size = max(self.size, output.numel())
+        return output
+
+
+def test_memory_does_not_grow_with_the_number_of_windows(small):
+    images, targets = torch.rand(1, 3, 24, 24, dtype=torch.float64), torch.tensor([0])
+    with Largest() as few:
+        Occlusion(window=12, stride=12)(small, images, targets, None)
+    with Largest() as many:
+        Occlusion(window=1, stride=1)(small, images, targets, None)
+    assert many.size == few.size == 3 * 8 * 24 * 24  # eight channels of three copies
 
 
 @pytest.mark.parametrize("size", [(32, 32), (64, 48), (7, 9), (2, 2)])
