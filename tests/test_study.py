@@ -170,7 +170,7 @@ def test_a_live_network_without_a_name_is_refused(given_as):
         ({"models": {}}, "models: names none"),
         ({"conditions": []}, "conditions: names none"),
         ({"datasets": "timm:resnet18"}, "datasets: no dataset is called 'timm'; 'timm' is of the kind model"),
-        ({"datasets": Cnn()}, "Cnn(num_classes=10, width=32, depth=4, seed=0) is no dataset that a plugin provides"),
+        ({"datasets": Cnn()}, f"{Cnn()} is no dataset that a plugin provides"),
         ({"conditions": [Cnn()]}, "is no transform or attack that a plugin provides"),
         ({"models": [MODEL, "cnn:depth=4,width=4"]}, "is there twice, as 'cnn:num_classes=10,width=4'; drop one"),
         ({"models": {"a": MODEL, "b": MODEL}}, "is there twice, as 'a' and 'b'; drop one"),
