@@ -117,3 +117,21 @@ def _saliency_and_frequency() -> Iterator[MetricSpec]:
         summary="error rate under noise of each spatial frequency",
         references="Yin et al. 2019, A Fourier perspective on model robustness in computer vision, section 3",
     )
+    yield MetricSpec(
+        "band-accuracy",
+        "shapebias.metrics.band_accuracy:BandAccuracy",
+        summary="accuracy where a band of spatial frequencies is gone or drowned in noise",
+        references="Subramanian et al. 2023, Spatial-frequency channels, shape bias, and adversarial robustness",
+    )
+    yield MetricSpec(
+        "corruption-error",
+        "shapebias.metrics.corruption_error:CorruptionError",
+        summary="errors over all severities of a corruption, relative to a baseline model, and their mean",
+        references="Hendrycks & Dietterich 2019, Benchmarking neural network robustness, section 4",
+    )
+    yield MetricSpec(
+        "cue-strength",
+        "shapebias.metrics.cue_strength:CueStrength",
+        summary="choices of shape against texture as a parameter varies, and the point of equal reliance",
+        references="Haldane 1956, The estimation and significance of the logarithm of a ratio of frequencies",
+    )

@@ -19,10 +19,21 @@ COLUMNS = ("dataset", "model", "condition", "eps", "metric", "value", "low", "hi
 class Cell(Protocol):
     """What answers, maps and values share."""
 
-    dataset: str
-    model: str
-    condition: str
-    eps: float | None
+    @property
+    def dataset(self) -> str:
+        """What tables call the data set."""
+
+    @property
+    def model(self) -> str:
+        """What tables call the model."""
+
+    @property
+    def condition(self) -> str:
+        """What tables call the condition."""
+
+    @property
+    def eps(self) -> float | None:
+        """The attack's budget."""
 
 
 def record(cell: Cell, metric: str, estimate: Estimate, **extra: object) -> dict[str, Any]:

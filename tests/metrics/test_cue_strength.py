@@ -1,0 +1,106 @@
+"""Points of equal reliance against curves that are known, and the fit against scipy's optimiser."""
+
+from __future__ import annotations
+
+import attrs
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from metric_fakes import FakeAnswers, FakeResults
+from scipy import optimize, special
+
+from shapebias.metrics.cue_strength import CueStrength, equal_reliance
+
+STRENGTHS = (0.05, 0.1, 0.2, 0.4, 0.8)
+
+
+@attrs.frozen(eq=False)
+class Drawn(FakeAnswers):
+    """Answers to stimuli of a contrast."""
+
+    contrast: float = attrs.field(default=0.1, kw_only=True)
+
+    @property
+    def texts(self):
+        return {"dataset": f"stimuli:cue=conflict,contrast={self.contrast:g}", "condition": self.condition}
+
+
+def study(point, slope=8.0, n=400, seed=0, strengths=STRENGTHS):
+    """Answers to the same images at several contrasts: shape with a probability that falls, and sometimes neither."""
+    rng = np.random.default_rng(seed)
+    cells = []
+    for contrast in strengths:
+        by_shape = rng.random(n) < special.expit(slope * (point - contrast))
+        answer = np.where(rng.random(n) < 0.2, 2, np.where(by_shape, 0, 1))
+        cells.append(Drawn(answer, np.zeros(n), np.zeros(n), np.ones(n), dataset=f"c{contrast}", contrast=contrast))
+    return FakeResults(cells)
+
+
+def point_of(table):
+    (row,) = table[table["metric"] == "point-of-equal-reliance"].to_dict("records")
+    return row
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.lists(st.tuples(st.integers(0, 30), st.integers(0, 30)), min_size=3, max_size=6))
+def test_the_fit_is_that_of_scipys_optimiser(choices):
+    x = np.arange(len(choices), dtype=float)
+    shape, texture = np.array(choices, dtype=float).T
+
+    def negative_likelihood(beta):
+        logit = beta[0] + beta[1] * x
+        return -((shape + 0.5) * special.log_expit(logit) + (texture + 0.5) * special.log_expit(-logit)).sum()
+
+    fitted = optimize.minimize(
+        negative_likelihood, [0, 0], method="Nelder-Mead", options={"xatol": 1e-9, "fatol": 1e-12}
+    )
+    intercept, slope = fitted.x
+    if abs(slope) > 1e-2:
+        crossing = float(equal_reliance(x, shape, texture))
+        assert crossing == pytest.approx(-intercept / slope, rel=1e-3, abs=1e-3)
+
+
+@pytest.mark.parametrize("point", [0.15, 0.3, 0.6])
+def test_the_point_is_where_the_choices_were_made_to_cross(point):
+    row = point_of(CueStrength()(study(point)))
+    assert row["value"] == pytest.approx(point, abs=0.05)
+    assert row["low"] < point < row["high"]
+    assert row["high"] - row["low"] < 0.15
+    assert (row["dataset"], row["condition"]) == ("stimuli:cue=conflict,contrast=*", "clean")
+
+
+def test_the_interval_covers_the_point_as_often_as_it_says(monkeypatch):
+    monkeypatch.setattr("shapebias.metrics._intervals._RESAMPLES", 199)
+    rows = [point_of(CueStrength()(study(0.3, n=80, seed=seed, strengths=(0.1, 0.3, 0.5)))) for seed in range(100)]
+    # 100 trials at 95 %: standard deviation 2.2, and half a choice at each strength draws a little to the middle.
+    assert 88 <= sum(row["low"] <= 0.3 <= row["high"] for row in rows) <= 100
+
+
+def test_there_is_a_row_for_each_strength_in_their_order():
+    results = study(0.3)
+    table = CueStrength()(attrs.evolve(results, listed=results.listed[::-1]))
+    levels = table[table["metric"] == "cue-strength"]
+    assert levels["strength"].tolist() == list(STRENGTHS)
+    first = results.listed[0].prediction
+    assert levels["value"].iloc[0] == pytest.approx((first == 0).sum() / (first < 2).sum())
+    pd.testing.assert_frame_equal(CueStrength()(results), CueStrength()(results.shuffled(1)))
+
+
+def test_choices_that_do_not_cross_have_no_point():
+    row = point_of(CueStrength()(study(5.0)))
+    assert np.isnan([row["value"], row["low"], row["high"]]).all()
+    assert row["n"] > 1000
+
+
+def test_conditions_can_vary_and_cells_that_differ_in_more_are_not_joined():
+    def styled(alpha, extra="styles=9"):
+        return FakeAnswers([0, 1], [0, 0], [0, 0], [1, 1], condition=f"stylize:alpha={alpha:g},{extra}")
+
+    one_curve = CueStrength(over="alpha")(FakeResults([styled(0.2), styled(1), styled(0.5, "styles=4")]))
+    assert one_curve["strength"].dropna().tolist() == [0.2, 1]
+    assert one_curve["condition"].iloc[-1] == "stylize:alpha=*,styles=9"
+    nothing = CueStrength(over="beta")(FakeResults([styled(0.2), styled(1)]))
+    assert nothing.empty
+    assert "'beta'" in nothing.attrs["note"]
