@@ -114,6 +114,18 @@ def test_class_folders_are_kept_and_read_by_everybody(photos, tmp_path):
         assert np.array_equal(original.image, image)
 
 
+def test_the_masks_of_a_folder_fit_its_copy(photos, tmp_path):
+    for number, path in enumerate(sorted(photos.rglob("*.jpg"))):
+        mask = tmp_path / "masks" / path.relative_to(photos).with_suffix(".png")
+        mask.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(np.random.default_rng(number).random((24, 20)) < 0.5).save(mask)
+    sb.make(f'folder:"{photos}"', "grayscale", tmp_path / "copy")
+    originals = Folder(photos, masks=tmp_path / "masks")
+    copies = Folder(tmp_path / "copy", labels="manifest.json", masks=tmp_path / "masks")
+    assert all(np.array_equal(one.mask, other.mask) for one, other in zip(originals, copies, strict=True))
+    assert originals[0].mask.any()
+
+
 def test_labels_of_a_table_become_class_folders(photos, tmp_path):
     rows = [
         f"{path.relative_to(photos).as_posix()},{place % 3}" for place, path in enumerate(sorted(photos.rglob("*.jpg")))
