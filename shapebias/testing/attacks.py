@@ -11,7 +11,7 @@ from torch.nn import functional
 
 from shapebias.errors import ShapebiasError
 from shapebias.testing.rules import NotApplicable, Rules, require
-from shapebias.testing.subjects import IDS, Subject, close, nothing_left_behind
+from shapebias.testing.subjects import Subject, nothing_left_behind, same_alone, same_twice
 
 __all__ = ["RULES"]
 
@@ -115,13 +115,9 @@ def _leaves_alone(subject: Subject) -> None:
 
 @RULES("gives the same for the same random numbers", "a study is repeated by its seed")
 def _repeats(subject: Subject) -> None:
-    difference = close(attack(subject), attack(subject))
-    require(difference is None, f"two calls: {difference}")
+    same_twice(lambda: attack(subject))
 
 
 @RULES("treats an image alone as in a batch", "results must not depend on batch size, order or workers")
 def _independent_of_batch(subject: Subject) -> None:
-    together, axis = attack(subject), int(several(subject))
-    for row, name in enumerate(IDS):
-        difference = close(attack(subject, [row]), together, [row], axis)
-        require(difference is None, f"{name} alone: {difference}")
+    same_alone(lambda rows: attack(subject, rows), int(several(subject)))

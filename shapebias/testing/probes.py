@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from shapebias.testing.rules import Rules, require
-from shapebias.testing.subjects import IDS, Subject, close, nothing_left_behind
+from shapebias.testing.subjects import IDS, Subject, nothing_left_behind, same_alone, same_twice
 
 __all__ = ["RULES"]
 
@@ -55,13 +55,9 @@ def _leaves_alone(subject: Subject) -> None:
 
 @RULES("gives the same for the same random numbers", "a study is repeated by its seed")
 def _repeats(subject: Subject) -> None:
-    difference = close(measure(subject), measure(subject))
-    require(difference is None, f"two calls: {difference}")
+    same_twice(lambda: measure(subject))
 
 
 @RULES("treats an image alone as in a batch", "results must not depend on batch size, order or workers")
 def _independent_of_batch(subject: Subject) -> None:
-    together = measure(subject)
-    for row, name in enumerate(IDS):
-        difference = close(measure(subject, [row]), together, [row])
-        require(difference is None, f"{name} alone: {difference}")
+    same_alone(lambda rows: measure(subject, rows))

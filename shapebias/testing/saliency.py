@@ -11,7 +11,17 @@ from torch import Tensor
 from shapebias.classifier import Classifier
 from shapebias.contracts import Attributed
 from shapebias.testing.rules import BrokenRuleError, Rules, require
-from shapebias.testing.subjects import CLASSES, IDS, Subject, arrays, close, nothing_left_behind, sample_model
+from shapebias.testing.subjects import (
+    CLASSES,
+    IDS,
+    Subject,
+    arrays,
+    close,
+    nothing_left_behind,
+    same_alone,
+    same_twice,
+    sample_model,
+)
 
 __all__ = ["RULES"]
 
@@ -108,13 +118,9 @@ def _leaves_alone(subject: Subject) -> None:
 
 @RULES("gives the same for the same random numbers", "a study is repeated by its seed")
 def _repeats(subject: Subject) -> None:
-    difference = close(explain(subject), explain(subject))
-    require(difference is None, f"two calls: {difference}")
+    same_twice(lambda: explain(subject))
 
 
 @RULES("treats an image alone as in a batch", "results must not depend on batch size, order or workers")
 def _independent_of_batch(subject: Subject) -> None:
-    together = explain(subject)
-    for row, name in enumerate(IDS):
-        difference = close(explain(subject, [row]), together, [row])
-        require(difference is None, f"{name} alone: {difference}")
+    same_alone(lambda rows: explain(subject, rows))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import random
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property
 from typing import Any
 
@@ -17,9 +17,20 @@ from shapebias.catalog import Component
 from shapebias.classifier import Classifier
 from shapebias.contracts import Attributed, Features, Transformed
 from shapebias.rng import ImageRandom
-from shapebias.testing.rules import BrokenRuleError
+from shapebias.testing.rules import BrokenRuleError, require
 
-__all__ = ["CLASSES", "IDS", "Subject", "close", "nothing_left_behind", "sample_images", "sample_model"]
+__all__ = [
+    "CLASSES",
+    "IDS",
+    "Subject",
+    "arrays",
+    "close",
+    "nothing_left_behind",
+    "same_alone",
+    "same_twice",
+    "sample_images",
+    "sample_model",
+]
 
 CLASSES = 4
 IDS = ("ant.png", "bee.png", "cat.png", "dog.png", "eel.png")
@@ -140,6 +151,32 @@ def close(found: object, wanted: object, rows: Any = slice(None), axis: int = 0)
         if not (difference <= _TOLERANCE * scale).all():
             return f"{name} differs by up to {float(difference.max()):.3g}"
     return None
+
+
+def same_twice(call: Callable[[], object]) -> None:
+    """Check that two calls give the same.
+
+    Raises:
+        BrokenRuleError: they differ.
+    """
+    difference = close(call(), call())
+    require(difference is None, f"two calls: {difference}")
+
+
+def same_alone(call: Callable[[Any], object], axis: int = 0) -> None:
+    """Check that each image alone gives what it gives in a batch.
+
+    Args:
+        call: returns the result for some of the five images.
+        axis: where the images are in the result.
+
+    Raises:
+        BrokenRuleError: an image depends on its company.
+    """
+    together = call(slice(None))
+    for row, name in enumerate(IDS):
+        difference = close(call([row]), together, [row], axis)
+        require(difference is None, f"{name} alone: {difference}")
 
 
 @contextlib.contextmanager

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from shapebias.contracts import Transformed
 from shapebias.testing.rules import BrokenRuleError, Rules, require
-from shapebias.testing.subjects import IDS, Subject, close, nothing_left_behind
+from shapebias.testing.subjects import Subject, close, nothing_left_behind, same_alone, same_twice
 
 __all__ = ["RULES"]
 
@@ -62,16 +62,12 @@ def _leaves_alone(subject: Subject) -> None:
 
 @RULES("gives the same for the same random numbers", "a study is repeated by its seed")
 def _repeats(subject: Subject) -> None:
-    difference = close(apply(subject, subject.images), apply(subject, subject.images))
-    require(difference is None, f"two calls: {difference}")
+    same_twice(lambda: apply(subject, subject.images))
 
 
 @RULES("treats an image alone as in a batch", "results must not depend on batch size, order or workers")
 def _independent_of_batch(subject: Subject) -> None:
-    together = apply(subject, subject.images)
-    for row, name in enumerate(IDS):
-        difference = close(apply(subject, subject.images, [row]), together, [row])
-        require(difference is None, f"{name} alone: {difference}")
+    same_alone(lambda rows: apply(subject, subject.images, rows))
 
 
 @RULES("does not depend on the layout in memory", "the engine hands out images whose channels lie together")

@@ -82,6 +82,33 @@ def with_own_network_and_features(model: Classifier, name: str) -> Classifier:
     return attrs.evolve(own, features=attrs.evolve(features, module=own.module.get_submodule(path)))
 
 
+def along_the_way(
+    name: str,
+    method: type[captum.attr.LayerConductance | captum.attr.InternalInfluence],
+    settings: LayerConductance | InternalInfluence,
+    model: Classifier,
+    images: Tensor,
+    targets: Tensor,
+) -> Tensor:
+    """Attribute the feature layer on the line from a baseline to each image."""
+    own = with_own_network_and_features(model, name)
+    features = features_of(own, name)
+    attribution = method(Asked(own, settings.objective), features.module)
+
+    def explain(some: Tensor, wanted: Tensor) -> Tensor:
+        found = attribution.attribute(
+            some,
+            blank(model, some, settings.baseline).detach().contiguous(),
+            additional_forward_args=(wanted,),
+            n_steps=settings.steps,
+            internal_batch_size=model.chunk,
+        )
+        return to_maps(features, found, some)
+
+    # An image at a time: its steps alone may fill a chunk, and Captum takes no fewer than two of them.
+    return in_chunks(attrs.evolve(model, chunk=1), images, targets, explain)
+
+
 @attrs.frozen
 class LayerConductance:
     """What flows from a baseline to the image through each place of the layer: integrated gradients of a layer.
@@ -98,22 +125,14 @@ class LayerConductance:
 
     def __call__(self, model: Classifier, images: Tensor, targets: Tensor, rng: ImageRandom) -> Tensor:  # noqa: ARG002
         """Return maps (N, H, W)."""
-        own = with_own_network_and_features(model, "captum-layer-conductance")
-        features = features_of(own, "captum-layer-conductance")
-        method = captum.attr.LayerConductance(Asked(own, self.objective), features.module)
-
-        def explain(some: Tensor, wanted: Tensor) -> Tensor:
-            found = method.attribute(
-                some,
-                blank(model, some, self.baseline).detach().contiguous(),
-                additional_forward_args=(wanted,),
-                n_steps=self.steps,
-                internal_batch_size=model.chunk,
-            )
-            return to_maps(features, found, some)
-
-        # An image at a time: its steps alone may fill a chunk, and Captum takes no fewer than two of them.
-        return in_chunks(attrs.evolve(model, chunk=1), images, targets, explain)
+        return along_the_way(
+            "captum-layer-conductance",
+            captum.attr.LayerConductance,
+            self,
+            model,
+            images,
+            targets,
+        )
 
 
 @attrs.frozen
@@ -132,21 +151,14 @@ class InternalInfluence:
 
     def __call__(self, model: Classifier, images: Tensor, targets: Tensor, rng: ImageRandom) -> Tensor:  # noqa: ARG002
         """Return maps (N, H, W)."""
-        own = with_own_network_and_features(model, "captum-internal-influence")
-        features = features_of(own, "captum-internal-influence")
-        method = captum.attr.InternalInfluence(Asked(own, self.objective), features.module)
-
-        def explain(some: Tensor, wanted: Tensor) -> Tensor:
-            found = method.attribute(
-                some,
-                blank(model, some, self.baseline).detach().contiguous(),
-                additional_forward_args=(wanted,),
-                n_steps=self.steps,
-                internal_batch_size=model.chunk,
-            )
-            return to_maps(features, found, some)
-
-        return in_chunks(attrs.evolve(model, chunk=1), images, targets, explain)
+        return along_the_way(
+            "captum-internal-influence",
+            captum.attr.InternalInfluence,
+            self,
+            model,
+            images,
+            targets,
+        )
 
 
 @attrs.frozen
