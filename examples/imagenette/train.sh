@@ -3,6 +3,7 @@
 # From the root of the project; what is finished is not trained again, and what was cut off goes on.
 
 set -eu
+[ $# -ge 2 ] || { echo "usage: sh $0 FOLDER SEED..." >&2 && exit 2; }
 folder=$1
 shift
 recipe=examples/imagenette/recipe.toml

@@ -3,6 +3,7 @@
 # From the root of the project; what is finished is not trained again, and what was cut off goes on.
 
 set -eu
+[ $# -ge 2 ] || { echo "usage: sh $0 caltech256|tiny-imagenet|cifar10 SEED..." >&2 && exit 2; }
 study=$1
 shift
 case $study in # 12 at 224 pixels is the authors'; it is the same length per pixel at 64 and at 32

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import runpy
 import shlex
+import subprocess
 import sys
 from pathlib import Path
 
@@ -18,7 +19,8 @@ from shapebias.catalog import default_catalog
 from shapebias.checkpoints import save_checkpoint
 from shapebias.models.cnn import Cnn
 
-PAGE = (Path(__file__).parents[2] / "docs/study.md").read_text(encoding="utf-8")
+ROOT = Path(__file__).parents[2]
+PAGE = (ROOT / "docs/study.md").read_text(encoding="utf-8")
 COMMANDS = re.findall(r"^\$ (.*)$", PAGE, re.MULTILINE)
 FEW = {"run": ["--limit", "2", "--saliency-limit", "1"], "panel.py": ["--images", "2"]}
 
@@ -112,6 +114,15 @@ def test_the_scripts_that_train_say_what_they_train(command, cli, commands_of):
         == len(trainings)
         == {"examples/imagenette/train.sh": 4, "examples/paper/train.sh": 5}[shlex.split(command)[1]]
     )
+
+
+@pytest.mark.parametrize(
+    "command", ["imagenette/train.sh", "imagenette/train.sh nets", "paper/train.sh", "paper/train.sh caltech101 0"]
+)
+def test_scripts_say_how_they_are_called(command):
+    done = subprocess.run(["sh", *f"examples/{command}".split()], cwd=ROOT, capture_output=True, text=True, check=False)  # noqa: S607
+    assert done.returncode == 2
+    assert re.match("usage: sh examples/|no study is called caltech101; there are", done.stderr)
 
 
 def test_the_accuracies_of_the_networks_of_others_are_those_of_the_page(cli, real, monkeypatch):
