@@ -21,9 +21,9 @@ class Spatial:
     """Fool the model with a smooth flow field: each pixel takes the colour that is a little beside it.
 
     For each image the goal less ``smoothness`` times the total variation of its flow is raised, from no flow at all, by
-    signed steps that shrink linearly to nothing, so that the flow comes to rest; after each step a displacement that is
-    longer than eps pixels is shortened to eps.  So the ball is one of displacements, in pixels, and pixel values may
-    change by any amount.
+    signed steps; after each a displacement that is longer than eps pixels is shortened to eps.  So the ball is one of
+    displacements, in pixels, and pixel values may change by any amount.  The steps grow up to the middle, so that an
+    image that falls early falls by a flow that is still smooth, and shrink from there, so that the flow comes to rest.
 
     Several eps give one more leading axis, in ascending order; an image that fell at one stays fallen at the next.
 
@@ -42,7 +42,7 @@ class Spatial:
         "longest displacement, one or several", default=1, ge=0, unit="pixels", converter=ascending
     )
     steps: int = param("number of steps", default=40, ge=1)
-    step: float = param("size of the first step as a fraction of eps", default=1 / 4, gt=0)
+    step: float = param("size of the largest step as a fraction of eps", default=1 / 4, gt=0)
     smoothness: float = param("weight of the flow's total variation", default=0.005, ge=0)
     objective: Raised = param(
         "what is raised: cross-entropy, or the best other score above the label's", default="margin"
@@ -75,7 +75,8 @@ class Spatial:
                 rows, images, flow, uphill = (each[left] for each in (rows, images, flow, uphill))
                 if len(rows) == 0:
                     return
-            flow = _shortened(flow + eps * self.step * (1 - step / self.steps) * uphill.sign(), eps)
+            size = eps * self.step * (1 - abs(1 - 2 * (step + 1) / (self.steps + 1)))
+            flow = _shortened(flow + size * uphill.sign(), eps)
         search.end(rows, warp(images, flow))
 
     @torch.enable_grad()
