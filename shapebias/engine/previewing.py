@@ -99,7 +99,7 @@ def preview(
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:1``.
 
     Raises:
-        StudyError: there is an attack and no model, or a number is too small.
+        StudyError: there is an attack and no model, another number of data sets than one, or no image wanted.
         DataError: the data set has no image, or lacks what a transform needs.
         PluginError: a transform or an attack fails.
 
@@ -109,7 +109,9 @@ def preview(
     """
     if images < 1:
         raise StudyError(f"images is {images}; show at least 1")
-    (source,) = as_datasets(dataset)
+    source, *more = as_datasets(dataset)
+    if more:
+        raise StudyError(f"a preview shows one data set, not {1 + len(more)}; call it for each")
     wanted = list(dict.fromkeys([CLEAN, *as_conditions(conditions)]))
     attacks = [condition for condition in wanted if condition.attack]
     if attacks and model is None:

@@ -43,12 +43,10 @@ class TextureOnly:
         largest = _largest_square(sums)
         if not largest.all():
             raise DataError(f"texture-only: {int((largest == 0).sum())} of {len(mask)} masks are empty; leave them out")
-        side = (largest * self.patch).long().clamp(min=1)
+        side = (largest.double() * self.patch).long().clamp(min=1)
         corners = _corners(sums, side, rng.integers("patches", 0, (height * width,), high=2**31))
-        rows, columns = (
-            torch.arange(length, device=mask.device).view(shape)
-            for length, shape in ((height, (-1, 1)), (width, (1, -1)))
-        )
+        rows = torch.arange(height, device=mask.device).view(-1, 1)
+        columns = torch.arange(width, device=mask.device)
         side = side.view(-1, 1, 1)
         square = rows // side * width + columns // side
         inside = rows % side * width + columns % side
@@ -75,11 +73,11 @@ def _fits(sums: Tensor, side: Tensor) -> Tensor:
     Returns:
         (N, H, W) bool.
     """
-    count, height, width = (len(sums), sums.shape[1] - 1, sums.shape[2] - 1)
+    height, width = sums.shape[1] - 1, sums.shape[2] - 1
     below = (torch.arange(height, device=sums.device) + side[:, None]).clamp(max=height)
     right = (torch.arange(width, device=sums.device) + side[:, None]).clamp(max=width)
     bands = sums.gather(1, below[:, :, None].expand(-1, -1, width + 1)) - sums[:, :-1]
-    squares = bands.gather(2, right[:, None].expand(count, height, -1)) - bands[:, :, :-1]
+    squares = bands.gather(2, right[:, None].expand(-1, height, -1)) - bands[:, :, :-1]
     return squares == side.view(-1, 1, 1).square()
 
 

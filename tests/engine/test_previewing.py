@@ -62,6 +62,11 @@ def test_a_plugin_that_raises_is_named(plugins):
         sb.preview(STIMULI, "grayscale+raises")
 
 
+def test_one_data_set_is_shown_at_a_time():
+    with pytest.raises(StudyError, match=r"one data set, not 2"):
+        sb.preview([STIMULI, "stimuli"], "grayscale")
+
+
 def test_no_images_are_refused(tmp_path):
     with pytest.raises(StudyError, match=r"images is 0"):
         sb.preview(STIMULI, "grayscale", images=0)
