@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import attrs
 
 from shapebias.catalog import default_catalog
+from shapebias.reporting.palette import Look, looks
 from shapebias.store import Failure, Results
 from shapebias.store.answers import StoredAnswers, StoredMaps, StoredValues
 
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 __all__ = ["Joined"]
+
+_PEOPLE = "decisions:subject"  # observers in published tables are called subject-01, subject-02, ...
 
 _View = TypeVar("_View", StoredAnswers, StoredMaps, StoredValues)
 
@@ -74,6 +77,13 @@ class Joined:
     def models(self) -> list[str]:
         """The models' names, in the order in which they are shown."""
         return list(dict.fromkeys(view.model for view in (*self.answers(), *self.maps())))
+
+    @property
+    def looks(self) -> dict[str, Look]:
+        """How each model is drawn, in the order in which models are shown."""
+        views = (*self.answers(), *self.maps())
+        people = {view.model for view in views if view.cell.record.model.canonical.startswith(_PEOPLE)}
+        return looks(self.models, people)
 
     def name(self, place: int, model: str) -> str:
         """Return the joined name of a model of the file at a place."""

@@ -16,7 +16,7 @@ from shapebias.grammar import spell_scalar
 from shapebias.reporting.browser import browse
 from shapebias.reporting.finding import finding
 from shapebias.reporting.joined import Joined
-from shapebias.reporting.palette import looks, themed
+from shapebias.reporting.palette import themed
 from shapebias.reporting.panels import panels
 from shapebias.reporting.provenance import source
 from shapebias.reporting.sections import chart_sections
@@ -75,7 +75,7 @@ def render(results: Joined, *, images: int, title: str) -> str:
         files=[source(each) for each in results.files],
         datasets=[each.dataset for each in browsed],
         models=results.models,
-        colours={model: themed(look.colour) for model, look in looks(results.models).items()},
+        colours={model: themed(look.colour) for model, look in results.looks.items()},
         sections=chart_sections(results),
         maps=[panel for each in browsed for panel in panels(each)],
         browsed=[{**attrs.asdict(each), "limit": images} for each in browsed],

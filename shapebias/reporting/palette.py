@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Literal, TypeAlias
 
 import attrs
@@ -20,6 +20,7 @@ PAPER = "#fdfdfe"
 # Okabe & Ito 2008, "Color universal design", but for yellow and black: one is lost on white, the other on black.
 _COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
 _MARKERS = ("o", "s", "D", "^", "v", "P", "X")
+_PERSONS = ("1", "2", "3", "4", "+", "x")
 _LINES: tuple[Line, ...] = ("-", "--", "-.", ":")
 
 
@@ -55,17 +56,24 @@ def themed(text: str) -> str:
     return _ANY.sub(lambda colour: _THEME[colour[0]], text)
 
 
-def looks(models: Iterable[str]) -> dict[str, Look]:
+def looks(models: Iterable[str], people: Collection[str] = ()) -> dict[str, Look]:
     """Give each model its look, in order.  Colours begin again after six models; markers and lines then differ.
+
+    People are drawn in ink, with thin markers of their own, and take no colour from the networks.
 
     >>> looks(["standard", "adversarial"])["adversarial"]
     Look(colour='#d55e00', marker='s', line='-')
     """
-    return {
+    names = list(models)
+    networks = [model for model in names if model not in people]
+    coloured = {
         model: Look(
             _COLOURS[place % len(_COLOURS)],
             _MARKERS[place % len(_MARKERS)],
             _LINES[place // len(_COLOURS) % len(_LINES)],
         )
-        for place, model in enumerate(models)
+        for place, model in enumerate(networks)
     }
+    persons = [model for model in names if model in people]
+    inked = {model: Look(INK, _PERSONS[place % len(_PERSONS)], ":") for place, model in enumerate(persons)}
+    return {model: (coloured | inked)[model] for model in names}

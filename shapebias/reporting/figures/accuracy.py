@@ -11,7 +11,6 @@ from shapebias.params import param
 from shapebias.reporting.canvas import legend, new_figure, short, style
 from shapebias.reporting.figures._choose import choose
 from shapebias.reporting.figures._rows import line_height, panel
-from shapebias.reporting.palette import looks
 from shapebias.reporting.pictures import block_title
 
 if TYPE_CHECKING:
@@ -19,6 +18,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from shapebias.reporting.joined import Joined
+    from shapebias.reporting.palette import Look
 
 __all__ = ["AccuracyFigure"]
 
@@ -39,11 +39,11 @@ class AccuracyFigure:
         eps = table["eps"].astype(object).where(table["eps"].notna(), None)
         table = table.assign(row=[block_title(*block) for block in zip(table["condition"], eps, strict=True)])
         with style():
-            return _draw(table, results.models)
+            return _draw(table, results.looks)
 
 
-def _draw(table: pd.DataFrame, order: list[str]) -> Figure:
-    look = {model: look for model, look in looks(order).items() if model in set(table["model"])}
+def _draw(table: pd.DataFrame, looks: dict[str, Look]) -> Figure:
+    look = {model: look for model, look in looks.items() if model in set(table["model"])}
     of_dataset = {str(name): rows for name, rows in table.groupby("dataset", sort=False)}
     counts = [rows["row"].nunique() for rows in of_dataset.values()]
     height = sum(0.3 + line_height(len(look)) * count for count in counts)

@@ -12,7 +12,7 @@ from shapebias.grammar import spell_scalar
 from shapebias.params import param
 from shapebias.reporting.canvas import legend, new_figure, style
 from shapebias.reporting.figures._choose import choose
-from shapebias.reporting.palette import Look, looks
+from shapebias.reporting.palette import Look
 from shapebias.reporting.series import Point, Series, find_series
 
 if TYPE_CHECKING:
@@ -52,13 +52,12 @@ class CurvesFigure:
         tables = results.metric("accuracy:top=1"), results.metric("robust-accuracy")
         accuracy, robust = (table[table["dataset"] == dataset] for table in tables)
         with style():
-            return _draw(series, accuracy, robust, results.models)
+            return _draw(series, accuracy, robust, results.looks)
 
 
-def _draw(series: list[Series], accuracy: pd.DataFrame, robust: pd.DataFrame, order: list[str]) -> Figure:
-    models = [model for model in order if model in set(accuracy["model"])]
-    look = {model: looks(order)[model] for model in models}
-    figure = new_figure(0.3 + 0.13 * ((len(models) + 1) // 2) + 1.65 * len(series))
+def _draw(series: list[Series], accuracy: pd.DataFrame, robust: pd.DataFrame, looks: dict[str, Look]) -> Figure:
+    look = {model: look for model, look in looks.items() if model in set(accuracy["model"])}
+    figure = new_figure(0.3 + 0.13 * ((len(look) + 1) // 2) + 1.65 * len(series))
     panels: list[Axes] = list(figure.subplots(len(series), squeeze=False).flat)
     for axes, each in zip(panels, series, strict=True):
         for model, drawn in look.items():
@@ -68,7 +67,7 @@ def _draw(series: list[Series], accuracy: pd.DataFrame, robust: pd.DataFrame, or
         labels = ["clean", *(spell_scalar(point.value) for point in each.points)]
         axes.set_xticks(range(len(labels)), labels)
         axes.set(ylim=(-0.02, 1.02), ylabel="robust accuracy" if each.axis else "accuracy", xlabel=each.title)
-    legend(panels[0], models, look)
+    legend(panels[0], look, look)
     return figure
 
 

@@ -12,13 +12,13 @@ from shapebias.reporting.canvas import legend, new_figure, style
 from shapebias.reporting.export import records
 from shapebias.reporting.figures._choose import choose
 from shapebias.reporting.figures._rows import line_height, panel
-from shapebias.reporting.palette import looks
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
     from shapebias.reporting.joined import Joined
+    from shapebias.reporting.palette import Look
 
 __all__ = ["HeadlineFigure"]
 
@@ -45,7 +45,7 @@ class HeadlineFigure:
             table = table[table["dataset"] == choose("dataset", self.dataset, table["dataset"])]
         table = table.assign(row=[_title(row, several=several) for row in records(table)])
         with style():
-            return _draw(table, results.models)
+            return _draw(table, results.looks)
 
 
 def _title(row: dict[str, Any], *, several: bool) -> str:
@@ -55,8 +55,8 @@ def _title(row: dict[str, Any], *, several: bool) -> str:
     return ": ".join(words)
 
 
-def _draw(table: pd.DataFrame, order: list[str]) -> Figure:
-    look = {model: look for model, look in looks(order).items() if model in set(table["model"])}
+def _draw(table: pd.DataFrame, looks: dict[str, Look]) -> Figure:
+    look = {model: look for model, look in looks.items() if model in set(table["model"])}
     cues = {cue: table[table["cue"] == cue] for cue in _TITLES if cue in set(table["cue"])}
     counts = [rows["row"].nunique() for rows in cues.values()]
     height = sum(0.3 + line_height(len(look)) * count for count in counts)

@@ -11,7 +11,7 @@ from shapebias.params import param
 from shapebias.reporting.canvas import legend, new_figure, short, style
 from shapebias.reporting.figures._choose import choose
 from shapebias.reporting.figures._rows import markers
-from shapebias.reporting.palette import MUTED, looks
+from shapebias.reporting.palette import MUTED, Look
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -45,18 +45,17 @@ class ShapeBiasFigure:
         table = table[table["dataset"] == choose("dataset", self.dataset, table["dataset"])]
         table = table[table["condition"] == choose("condition", self.condition, table["condition"], first="clean")]
         with style():
-            return _draw(table, results.models)
+            return _draw(table, results.looks)
 
 
-def _draw(table: pd.DataFrame, order: list[str]) -> Figure:
-    models = [model for model in order if model in set(table["model"])]
-    look = {model: looks(order)[model] for model in models}
+def _draw(table: pd.DataFrame, looks: dict[str, Look]) -> Figure:
+    look = {model: look for model, look in looks.items() if model in set(table["model"])}
     by_class = table[table["averaging"] == "class"].rename(columns={"class": "row"})
     macro = table[table["averaging"] == "macro"].assign(row=_MEAN)
     classes = [*dict.fromkeys(by_class["row"]), _MEAN]
-    figure = new_figure(0.9 + 0.19 * len(classes) + 0.13 * ((len(models) + 1) // 2))
+    figure = new_figure(0.9 + 0.19 * len(classes) + 0.13 * ((len(look) + 1) // 2))
     axes = figure.add_subplot()
-    for rows, alpha in ((by_class, 0.45 if len(models) <= _FEW else 0), (macro, 1)):
+    for rows, alpha in ((by_class, 0.45 if len(look) <= _FEW else 0), (macro, 1)):
         markers(axes, rows, classes, look, alpha=alpha)
     for model, value in zip(macro["model"], macro["value"], strict=True):
         axes.axvline(value, color=look[model].colour, linestyle=look[model].line, linewidth=0.8, alpha=0.8)
@@ -68,5 +67,5 @@ def _draw(table: pd.DataFrame, order: list[str]) -> Figure:
         axes.annotate(
             text, (place, 1), xycoords="axes fraction", ha=side, va="bottom", xytext=(0, 2), textcoords="offset points"
         )
-    legend(axes, models, look)
+    legend(axes, look, look)
     return figure
