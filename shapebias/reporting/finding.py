@@ -47,11 +47,19 @@ def _conflict(results: Joined) -> Iterator[str]:
     if not rows:
         yield f"No model has answered any image of {dataset} by its shape or its texture."
         return
-    rows = rows if len(rows) <= _NAMED else _ends(rows)
-    said = _together(f"{row['model']} in {_share(row)} ({row['shape_hits']} of {row['n']})" for row in rows)
+    networks = [row for row in rows if row["model"] not in results.people] or rows
+    named = networks if len(networks) <= _NAMED else _ends(networks)
+    said = _together(f"{row['model']} in {_share(row)} ({row['shape_hits']} of {row['n']})" for row in named)
+    lean = "; ".join([_lean(named), *_apart(results, dataset, named), *_people(results, rows)])
     images = rows[0]["n_conflict"]
-    lean = "; ".join([_lean(rows), *_apart(results, dataset, rows)])
     yield f"Where shape and texture disagree ({dataset}, {images} images), shape decides for {said}: {lean}."
+
+
+def _people(results: Joined, rows: list[dict[str, Any]]) -> Iterator[str]:
+    """Say where people are, who are named one by one only where there are no networks."""
+    shares = [100 * row["value"] for row in rows if row["model"] in results.people]
+    if 1 < len(shares) < len(rows):
+        yield f"for {len(shares)} people it is {min(shares):.0f} to {max(shares):.0f} %"
 
 
 def _apart(results: Joined, dataset: str, rows: list[dict[str, Any]]) -> Iterator[str]:

@@ -79,11 +79,14 @@ class Joined:
         return list(dict.fromkeys(view.model for view in (*self.answers(), *self.maps())))
 
     @property
+    def people(self) -> set[str]:
+        """Those of the models that are people."""
+        return {view.model for view in self.answers() if view.cell.record.model.canonical.startswith(_PEOPLE)}
+
+    @property
     def looks(self) -> dict[str, Look]:
         """How each model is drawn, in the order in which models are shown."""
-        views = (*self.answers(), *self.maps())
-        people = {view.model for view in views if view.cell.record.model.canonical.startswith(_PEOPLE)}
-        return looks(self.models, people)
+        return looks(self.models, self.people)
 
     def name(self, place: int, model: str) -> str:
         """Return the joined name of a model of the file at a place."""

@@ -32,7 +32,8 @@ def view(model, prediction, *, condition="clean", shape, texture=None, dataset="
 
 
 def results(*views):
-    found = SimpleNamespace(seed=0, answers=lambda: list(views))
+    people = {view.model for view in views if view.model.startswith("subject")}
+    found = SimpleNamespace(seed=0, answers=lambda: list(views), people=people)
     found.metric = lambda name: default_catalog().component("metric", name).settings(found)
     return found
 
@@ -80,6 +81,15 @@ def test_of_many_models_the_two_ends_are_named():
     ]
     (sentence,) = finding(results(*views))
     assert re.findall(r"net\d+ in", sentence) == ["net3 in", "net33 in"]
+
+
+def test_people_are_named_together_beside_networks():
+    hits = {"net": 10, "subject-01": 38, "subject-02": 40}
+    views = [view(name, [0] * n + [1] * (40 - n), shape=CATS, texture=DOGS) for name, n in hits.items()]
+    (sentence,) = finding(results(*views))
+    assert "net in 25 %" in sentence
+    assert "subject" not in sentence
+    assert sentence.endswith("for 2 people it is 95 to 100 %.")
 
 
 def test_what_survives_without_texture_and_without_shape_is_compared():

@@ -17,8 +17,8 @@ __all__ = ["line_height", "markers", "panel"]
 
 
 def line_height(models: int) -> float:
-    """Return the height of a row in inches."""
-    return 0.11 + 0.07 * models
+    """Return the height of a row in inches; more models than four stand closer together."""
+    return 0.11 + 0.07 * min(models, 4)
 
 
 def panel(axes: Axes, table: pd.DataFrame, look: dict[str, Look]) -> None:
@@ -44,9 +44,15 @@ def markers(axes: Axes, table: pd.DataFrame, names: list[str], look: dict[str, L
         alpha: how much of the intervals is seen.
     """
     places = {name: place for place, name in enumerate(names)}
-    offsets = np.linspace(-0.25, 0.25, len(look)) if len(look) > 1 else np.zeros(1)
-    for (model, drawn), offset in zip(look.items(), offsets, strict=True):
+    heights = {}
+    for name in names:
+        there = [model for model in look if model in set(table["model"][table["row"] == name])]
+        offsets = np.linspace(-0.25, 0.25, len(there)) if len(there) > 1 else np.zeros(1)
+        heights |= {(name, model): places[name] + offset for model, offset in zip(there, offsets, strict=False)}
+    for model, drawn in look.items():
         mine = table[table["model"] == model]
-        heights = np.array([places[row] for row in mine["row"]], dtype=float) + offset
-        axes.hlines(heights, mine["low"], mine["high"], color=drawn.colour, alpha=alpha, linewidth=1)
-        axes.plot(mine["value"], heights, drawn.marker, color=drawn.colour, markersize=3.4, clip_on=False, zorder=3)
+        if mine.empty:  # an empty line that is not clipped lies in the figure's corner, and spoils the layout
+            continue
+        at = [heights[name, model] for name in mine["row"]]
+        axes.hlines(at, mine["low"], mine["high"], color=drawn.colour, alpha=alpha, linewidth=1)
+        axes.plot(mine["value"], at, drawn.marker, color=drawn.colour, markersize=3.4, clip_on=False, zorder=3)

@@ -79,6 +79,8 @@ def _row(rows: pd.DataFrame, point: Point) -> Any:
 
 
 def _curve(axes: Axes, rows: dict[int, Any], look: Look) -> None:
+    if not rows:  # an empty line that is not clipped lies in the figure's corner, and spoils the layout
+        return
     places = [*rows]
     value, low, high = ([row[name] for row in rows.values()] for name in ("value", "low", "high"))
     axes.plot(places, value, color=look.colour, marker=look.marker, linestyle=look.line, clip_on=False)

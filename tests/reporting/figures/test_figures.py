@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import warnings
 import zlib
 
 import numpy as np
@@ -142,3 +143,11 @@ def test_results_without_anything_to_show_are_an_error_in_words(name, tmp_path):
     empty = shapebias.Study("stimuli:images=8,size=32", {"bad": "cnn:num_classes=5,width=4"})
     with shapebias.run(empty, tmp_path / "run.h5") as results, pytest.raises(FigureError, match=name):
         shapebias.figure(results, name)
+
+
+def test_models_that_were_asked_different_things_stand_in_one_figure(opened, tmp_path):
+    study = shapebias.Study({"photos": "stimuli:images=8,size=32"}, {"third": "cnn:num_classes=8,width=4,seed=5"})
+    with shapebias.run(study, tmp_path / "other.h5") as other, warnings.catch_warnings():
+        warnings.simplefilter("error")  # a layout that fails is a warning
+        for name in ("headline", "accuracy", "curves:dataset=conflict"):
+            shapebias.figure([opened, other], name, tmp_path / "figure.svg")
