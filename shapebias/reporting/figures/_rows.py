@@ -44,7 +44,7 @@ def markers(axes: Axes, table: pd.DataFrame, names: list[str], look: dict[str, L
         alpha: how much of the intervals is seen.
     """
     places = {name: place for place, name in enumerate(names)}
-    heights = {}
+    heights: dict[tuple[str, str], float] = {}
     for name in names:
         there = [model for model in look if model in set(table["model"][table["row"] == name])]
         offsets = np.linspace(-0.25, 0.25, len(there)) if len(there) > 1 else np.zeros(1)
