@@ -12,6 +12,7 @@ EXAMPLES = [
     "pgd:eps=1/255,4/255,steps=3",
     "pgd:norm=l2,eps=0.5,steps=3",
     "resnet-cifar:num_classes=4",
+    "rise:samples=20",
     "smoothgrad:samples=7",
     "stimuli:images=56,size=32",
 ]
