@@ -72,7 +72,8 @@ def test_a_metric_with_parameters(cli, run_file, truth):
 def test_a_metric_for_people_has_rounded_numbers_and_no_empty_columns(cli, run_file, truth):
     heading, *lines = cli("results", run_file, "shape-bias").stdout.splitlines()
     assert f"{truth['shape_bias']:.4g}" in lines[0].split()
-    assert not any(len(word) > 6 and word.startswith("0.") for line in lines for word in line.split())
+    shares = [word for line in lines for word in line.split() if word.startswith("0.")]
+    assert max(len(share.lstrip("0.")) for share in shares) == 4  # significant digits
     assert "eps" in heading.split()
 
 
@@ -96,3 +97,17 @@ def test_a_metric_without_rows_says_why_on_stderr(cli, run_file):
     assert result.exit_code == 0
     assert result.stdout == ""
     assert result.stderr.strip()
+
+
+def test_the_short_forms_are_the_formats(cli, run_file):
+    for form in ("csv", "json"):
+        short = cli("results", run_file, "accuracy", f"--{form}").stdout
+        assert short == cli("results", run_file, "accuracy", "--format", form).stdout
+
+
+def test_markdown_and_latex_have_a_line_for_each_row(cli, run_file):
+    rows = json.loads(cli("results", run_file, "accuracy", "--json").stdout)
+    markdown = cli("results", run_file, "accuracy", "--format", "markdown").stdout.splitlines()
+    latex = cli("results", run_file, "accuracy", "--format", "latex").stdout
+    assert len(markdown) == len(rows) + 2
+    assert latex.count(r"\\") == len(rows) + 1

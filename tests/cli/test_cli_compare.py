@@ -1,0 +1,36 @@
+from __future__ import annotations
+
+import csv
+import io
+
+import pytest
+
+import shapebias
+
+
+def test_what_changed_is_shown_for_people_and_for_programs(cli, run_file):
+    heading, *lines = cli("compare", run_file, run_file).stdout.splitlines()
+    assert heading.split()[:5] == ["dataset", "model", "condition", "eps", "of"]
+    assert heading.split()[5:] == ["before", "after", "difference", "n", "p", "lost", "gained"]
+    assert all("+0.000 [" in line for line in lines)
+    rows = list(csv.DictReader(io.StringIO(cli("compare", run_file, run_file, "--format", "csv").stdout)))
+    assert len(rows) == len(lines)
+    with shapebias.open(run_file) as results:
+        table = shapebias.compare(results, results)
+    assert list(rows[0]) == list(table.columns)
+    assert [float(row["before"]) for row in rows] == table["before"].tolist()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["nothing.h5"], "there is no store"),
+        ([], "Missing argument"),
+        (["run.h5", "--format", "html"], "'html' is not one"),
+    ],
+)
+def test_errors_are_status_2_and_say_why(cli, run_file, tmp_path, arguments, message):
+    (tmp_path / "run.h5").write_bytes(run_file.read_bytes())
+    result = cli("compare", run_file, *arguments)
+    assert result.exit_code == 2
+    assert message in result.stderr
