@@ -42,3 +42,8 @@ def shapebias_models() -> Iterator[ModelSpec]:
         summary="the residual networks for small images: depth 20, 32, 44, 56, ...",
         references="He et al. 2016, Deep residual learning for image recognition, section 4.2",
     )
+    yield ModelSpec(
+        "planted",
+        "shapebias.models.planted:Planted",
+        summary="a classifier of stimuli that uses shape on a known share of the pictures, to calibrate measures with",
+    )
