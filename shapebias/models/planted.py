@@ -26,7 +26,7 @@ from torch.nn import functional
 
 from shapebias.classifier import Classifier
 from shapebias.params import param
-from shapebias.weights import load_weights
+from shapebias.weights import load_weights, seeded
 
 __all__ = ["Planted", "PlantedNetwork", "ShapeStream", "TextureStream"]
 
@@ -59,7 +59,8 @@ class Planted:
 
     def load(self, device: torch.device) -> Classifier:
         """Make the network."""
-        network = PlantedNetwork(self.reliance)
+        with seeded(0):  # the weights are replaced, and nobody else's random numbers move
+            network = PlantedNetwork(self.reliance)
         with resources.as_file(resources.files("shapebias") / "resources" / "planted.safetensors") as weights:
             load_weights(network, Path(weights))
         return Classifier(network.eval().to(device), (0.0,) * 3, (1.0,) * 3, input_size=(_SIDE, _SIDE))
