@@ -10,6 +10,8 @@ help:  ## list the targets
 
 # Small networks gain nothing from a second thread: the same time for 40 % less of the processor, measured.
 test test-all: export OMP_NUM_THREADS := 1
+# Tests start many processes, and without a cache each of them compiles torch's source anew, for seven seconds.
+test test-all: export PYTHONDONTWRITEBYTECODE :=
 
 test: lint $(VENV)/.plugins  ## check the style, the types and the import layers, and run the quick tests
 	$(RUN)/python -m pytest -q -m "not slow"
