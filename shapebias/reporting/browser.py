@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import cache
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import attrs
@@ -10,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
+from shapebias.labels import imagenet_names, imagenet_wnids
 from shapebias.reporting.pictures import Block, block_title, common_ids, data_uri, maps_of, rows_of, spread, stimuli
 from shapebias.store.answers import StoredAnswers, StoredMaps
 
@@ -103,7 +105,7 @@ def _chosen(answers: list[StoredAnswers], maps: list[StoredMaps], most: int) -> 
 def _image(view: StoredAnswers, identity: str, blocks: int) -> _Json:
     place = view.ids.index(identity)
     names = {"class": view.labels, "shape": view.shape_labels, "texture": view.texture_labels}
-    truth = {what: view.classes[labels[place]] for what, labels in names.items() if labels[place] >= 0}
+    truth = {what: _readable(view.classes[labels[place]]) for what, labels in names.items() if labels[place] >= 0}
     return {"id": identity, "truth": truth, "seen": [None] * blocks, "answers": [{} for _ in range(blocks)]}
 
 
@@ -136,12 +138,28 @@ def _said(view: StoredAnswers, ids: Sequence[str]) -> list[_Json]:
         prediction = int(view.prediction[place])
         answer: _Json = {"kind": _kind(view, place)}
         if prediction >= 0:
-            answer["class"] = view.classes[prediction]
+            answer["class"] = _readable(view.classes[prediction])
         if probabilities is not None:
             order = np.argsort(-probabilities, kind="stable")[:_BEST]
-            answer["best"] = [[view.classes[index], round(float(probabilities[index]), 3)] for index in order]
+            answer["best"] = [
+                [_readable(view.classes[index]), round(float(probabilities[index]), 3)] for index in order
+            ]
         said.append(answer)
     return said
+
+
+def _readable(name: str) -> str:
+    """Name an ImageNet class in words where a data set gives its WordNet id.
+
+    >>> _readable("n02172182"), _readable("cat")
+    ('dung beetle', 'cat')
+    """
+    return _wordnet().get(name, name)
+
+
+@cache
+def _wordnet() -> dict[str, str]:
+    return dict(zip(imagenet_wnids(), imagenet_names(), strict=True))
 
 
 def _kind(view: StoredAnswers, place: int) -> str:
