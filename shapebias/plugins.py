@@ -14,8 +14,9 @@ import sys
 import traceback
 from collections.abc import Callable, Iterable, Iterator
 from importlib import metadata
+from importlib.machinery import SourceFileLoader
 from pathlib import Path
-from types import ModuleType
+from types import CodeType, ModuleType
 from typing import Any, Literal, TypeAlias
 
 import attrs
@@ -126,12 +127,21 @@ def _files(folder: Path) -> Iterator[tuple[PluginInfo, Callable[[], ModuleType]]
         yield PluginInfo(path.stem, path.stem, "", str(path)), functools.partial(_import_file, path)
 
 
+class _Fresh(SourceFileLoader):
+    """Compile the file that is there: the cache of bytecode tells edits apart by their second and size only."""
+
+    def get_code(self, fullname: str) -> CodeType:  # noqa: ARG002 - the loader's call
+        """Return the compiled source."""
+        code: CodeType = self.source_to_code(self.get_data(self.path), self.path)
+        return code
+
+
 def _import_file(path: Path) -> ModuleType:
     """Import a file once under a name of its own, by which pickling and attrs find it; an edited file is another."""
     name = f"shapebias_file_plugin_{path.stem}_{hashlib.sha256(bytes(path) + path.read_bytes()).hexdigest()[:8]}"
     if name in sys.modules:
         return sys.modules[name]
-    found = importlib.util.spec_from_file_location(name, path)
+    found = importlib.util.spec_from_file_location(name, path, loader=_Fresh(name, str(path)))
     if found is None or found.loader is None:
         raise ImportError(f"{path} is no Python module")
     module = sys.modules[name] = importlib.util.module_from_spec(found)

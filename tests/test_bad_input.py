@@ -170,7 +170,7 @@ def test_one_bad_image_fails_its_data_set_and_no_other(said, dataset):
         ("checkpoint:keys.safetensors", 1, ["does not say what network it is", "timm:ARCHITECTURE,checkpoint=FILE"]),
         ("checkpoint:pickle.safetensors", 1, ["is no readable safetensors file", "timm:ARCHITECTURE,checkpoint=FILE"]),
         ("checkpoint:cut.safetensors", 1, ["'cut.safetensors' is no readable safetensors file"]),
-        ("cnn:width=0", 2, ["models[0]: cnn: 1 bad parameter", "width: must be >= 1, got 0", "default 32"]),
+        ("cnn:width=0", 2, ["models[0]: cnn: 1 bad parameter", "width: must be >= 1, got 0", "default 16"]),
         ("cnn:depth=40", 2, ["depth: must be <= 8, got 40"]),
         ("cnnn", 2, ["no model is called 'cnnn'; did you mean 'cnn'?"]),
         (
