@@ -25,6 +25,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from shapebias.classifier import Classifier
+from shapebias.contracts import Features
 from shapebias.params import param
 from shapebias.weights import load_weights, seeded
 
@@ -63,7 +64,15 @@ class Planted:
             network = PlantedNetwork(self.reliance)
         with resources.as_file(resources.files("shapebias") / "resources" / "planted.safetensors") as weights:
             load_weights(network, Path(weights))
-        return Classifier(network.eval().to(device), (0.0,) * 3, (1.0,) * 3, input_size=(_SIDE, _SIDE))
+        network.eval().to(device)
+        features = self._features(network)
+        return Classifier(network, (0.0,) * 3, (1.0,) * 3, input_size=(_SIDE, _SIDE), features=features)
+
+    def _features(self, network: PlantedNetwork) -> Features | None:
+        """Return the last layer with places of the only stream; two streams have none in common."""
+        layers = {0.0: network.texture.network[3], 1.0: network.shape.network[3]}
+        layer = layers.get(self.reliance)
+        return None if layer is None else Features(layer)
 
 
 class PlantedNetwork(nn.Module):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 import torch
@@ -31,6 +33,15 @@ def calibrated(tmp_path_factory):
     methods = ["gradient", "input-x-gradient", "guided-backprop", "random", "edge-detector"]
     maps = sb.run(sb.Study(datasets[0], models, "clean", methods, limit=28), folder / "maps.h5")
     return answers, maps
+
+
+@pytest.fixture(scope="module")
+def probed(tmp_path_factory):
+    """The models of one cue on stimuli with both: areas under curves, and maps of randomised networks."""
+    models = {"texture": Planted(0), "shape": Planted(1)}
+    probes = ["insertion:steps=8", "deletion:steps=8", "randomization:stages=1"]
+    study = sb.Study("stimuli:images=14", models, "clean", ["gradient", "random"], probes)
+    return sb.run(study, tmp_path_factory.mktemp("planted") / "probed.h5")
 
 
 def by_level(table):
@@ -108,6 +119,75 @@ def test_saliency_goes_from_the_inside_to_the_contour(calibrated, method):
     assert inside[0] > 0.95
     assert inside[0] > inside[1] > inside[2]
     assert contour[0] < contour[1] < contour[2]
+
+
+@pytest.mark.parametrize("method", ["grad-cam:target=prediction", "occlusion:window=16,stride=16,baseline=blur"])
+def test_coarse_saliency_tells_models_of_one_cue_apart(method, tmp_path):
+    models = {"texture": Planted(0), "shape": Planted(1)}
+    study = sb.Study("stimuli:cue=conflict,images=14", models, "clean", method)
+    share = sb.run(study, tmp_path / "run.h5").metric("saliency-share").set_index(["region", "model"])["value"]
+    assert share["inside", "texture"] > share["inside", "shape"] + 0.1
+
+
+@pytest.mark.parametrize("level", [0, 0.5, 1])
+def test_only_a_model_of_one_stream_has_a_feature_layer(level):
+    network = Planted(level).load(CPU)
+    assert (network.features is None) == (level == 0.5)
+
+
+@pytest.mark.parametrize(("condition", "cue"), [("low-pass:8", "shape"), ("patch-shuffle:k=4", "texture")])
+def test_conditional_accuracy_follows_the_cue_that_the_condition_leaves(condition, cue, tmp_path):
+    models = {f"{level:g}": Planted(level) for level in LEVELS}
+    study = sb.Study("stimuli:images=56", models, ["clean", condition])
+    low, middle, high = by_level(sb.run(study, tmp_path / "run.h5").metric("conditional-accuracy"))[
+        :: 1 if cue == "shape" else -1
+    ]
+    assert low + 0.1 < middle < high - 0.1
+
+
+def test_error_consistency_falls_with_the_distance_of_what_was_planted(tmp_path):
+    levels = (0.25, 0.5, 0.75)
+    models = {str(level): Planted(level) for level in levels}
+    results = sb.run(sb.Study("stimuli:cue=conflict,images=168", models), tmp_path / "run.h5")
+    kappa = results.metric("error-consistency").set_index(["model", "other"])["value"]
+    # Of two models that answer by shape a share a < b of the pictures, all of the first among those of the second,
+    # 1 - (b - a) agree, where ab + (1 - a)(1 - b) would by chance.
+    for one, other in itertools.combinations(levels, 2):
+        chance = one * other + (1 - one) * (1 - other)
+        assert kappa[str(one), str(other)] == pytest.approx((1 - (other - one) - chance) / (1 - chance), abs=0.15)
+
+
+def test_agreement_of_maps_falls_with_the_distance_of_what_was_planted(calibrated):
+    agreement = calibrated[1].metric("saliency-agreement")
+    agreement = agreement[agreement["saliency"].str.startswith("gradient")]
+    agreement = agreement.set_index(["measure", "model", "other"])["value"]
+    for measure in ("spearman", "ssim", "top-overlap"):
+        far = agreement[measure, "0", "1"]
+        assert far < agreement[measure, "0", "0.5"]
+        assert far < agreement[measure, "0.5", "1"]
+
+
+def test_maps_are_less_sparse_the_more_the_shape_answers(calibrated):
+    sparseness = calibrated[1].metric("saliency-sparseness")
+    low, middle, high = by_level(sparseness[sparseness["saliency"].str.startswith("gradient")])
+    assert low > middle > high
+
+
+def test_the_gradient_is_more_faithful_than_noise_whichever_cue_answers(probed):
+    area = probed.metric("faithfulness")
+    area["method"] = area["saliency"].str.split(":").str[0]
+    area["probe"] = area["probe"].str.split(":").str[0]
+    area = area.set_index(["model", "probe", "method"])["value"]
+    for cue in ("texture", "shape"):
+        assert area[cue, "insertion", "gradient"] > area[cue, "insertion", "random"]
+    assert area["shape", "deletion", "gradient"] < area["shape", "deletion", "random"]
+
+
+def test_a_place_that_was_planted_survives_the_randomisation_of_the_weights(probed):
+    sanity = probed.metric("sanity")
+    sanity = sanity[sanity["saliency"].str.startswith("gradient")].set_index("model")["value"]
+    # Where the texture stream looks is no weight, so shuffling them leaves its gradient inside the object.
+    assert sanity["texture"] > 0.9 > sanity["shape"]
 
 
 def test_controls_do_not_follow(calibrated):
