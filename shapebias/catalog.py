@@ -14,7 +14,7 @@ from shapebias.errors import UnknownNameError, suggestion
 from shapebias.grammar import parse, split_label
 from shapebias.params import build, files_named, spell
 from shapebias.plugins import PluginInfo, discover
-from shapebias.specs import Kind, Spec
+from shapebias.specs import KINDS, Kind, Spec
 
 __all__ = ["Catalog", "Component", "Entry", "default_catalog"]
 
@@ -126,8 +126,9 @@ class Catalog:
             known = self.names(*kinds)
             elsewhere = [each for each, known_name in self._entries if known_name == bare and each not in kinds]
             other = "".join(f"; {bare!r} is of the kind {each}" for each in elsewhere if bare not in known)
+            nobody = "nothing" if len(kinds) == len(KINDS) else f"no {what}"
             raise UnknownNameError(
-                f"no {what} is called {name!r}{other or suggestion(bare, known)}\n"
+                f"{nobody} is called {name!r}{other or suggestion(bare, known)}\n"
                 f"known: {', '.join(known)} (see 'shapebias list', and 'shapebias plugins' for what failed to load)"
             )
         providers = ", ".join(f"{entry.plugin.distribution}/{bare} ({entry.plugin.source})" for entry in found)

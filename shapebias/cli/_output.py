@@ -20,7 +20,8 @@ class _Kind(click.Choice[str]):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
         """Read ``transform`` or ``transforms``."""
-        return super().convert(str(value).removesuffix("s"), param, ctx)
+        singular = str(value).removesuffix("s")
+        return super().convert(singular if singular in self.choices else value, param, ctx)
 
 
 KIND = _Kind(tuple(KINDS))

@@ -17,6 +17,7 @@ __all__ = ["command"]
 
 @click.command(
     "compare",
+    short_help="Show what changed between two results files.",
     epilog=examples(
         "shapebias compare a.h5 b.h5",
         "shapebias compare a.h5 b.h5 --format latex > changes.tex",

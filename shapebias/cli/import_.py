@@ -20,7 +20,7 @@ def command() -> None:
     """Make a results file of answers that others have published."""
 
 
-@command.command("decisions", epilog=_EXAMPLES)
+@command.command("decisions", short_help="Read tables of human or model decisions.", epilog=_EXAMPLES)
 @click.argument("tables", metavar="CSV|DIR...", nargs=-1, required=True, type=click.Path(exists=True))
 @click.option("-o", "--output", metavar="HUMANS.h5", required=True, help="The results file, which does not exist yet.")
 @click.option("--beside", metavar="RUN.h5", help="Take the images and labels of this file's data set.")

@@ -78,7 +78,8 @@ def test_a_name_alone_shows_everything_of_that_name(cli):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["satruate"], "did you mean 'saturate'?"),
+        (["satruate"], "nothing is called 'satruate'; did you mean 'saturate'?"),
+        (["transfroms", "saturate"], "'transfroms' is not one of 'model'"),
         (["transfrom", "saturate"], "'transfrom' is not one of 'model'"),
         (["attack", "saturate"], "'saturate' is of the kind transform"),
         (["transform", "saturate", "grayscale"], "give one NAME"),
