@@ -77,7 +77,7 @@ def studies(folder: Path, seed: int, images: int) -> list[sb.Study]:
     match, conflict = ({cue: cues[cue]} for cue in ("match", "conflict"))
     return [
         sb.Study(cues, models, seed=seed),
-        sb.Study(match | conflict, models, CONDITIONS, seed=seed),
+        sb.Study(match, models, CONDITIONS, seed=seed),
         sb.Study(match, models, f"pgd:eps={','.join(EPS)},steps=5", seed=seed),
         sb.Study(conflict, models, "clean", "smoothgrad:samples=20", saliency_limit=16, seed=seed),
     ]
