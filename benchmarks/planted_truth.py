@@ -17,6 +17,7 @@ import pandas as pd
 import shapebias as sb
 
 LEVELS = ("0", "0.25", "0.5", "0.75", "1")
+CONTRASTS = ("0.04", "0.12", "0.24")
 CONDITIONS = ("clean", "low-pass:8", "silhouette", "patch-shuffle:k=4", "texture-only")
 METHODS = (
     "gradient",
@@ -55,6 +56,10 @@ def of_answers(folder: Path, images: int) -> Iterator[tuple[str, list[str]]]:
         headline, kappa = map(results.metric, ("headline", "error-consistency"))
     yield from rows(headline, "metric", "dataset")
     yield from pairs(kappa[kappa["dataset"] == "conflict"], "metric")
+    contrasts = {text: f"stimuli:cue=conflict,images={images},contrast={text}" for text in CONTRASTS}
+    with sb.run(sb.Study(contrasts, models()), folder / "contrasts.h5") as results:
+        strength = results.metric("cue-strength")
+    yield from rows(strength[strength["metric"] == "cue-strength"], "metric", "dataset")
     with sb.run(sb.Study(f"match=stimuli:images={images}", models(), CONDITIONS), folder / "match.h5") as results:
         headline, conditional = map(results.metric, ("headline", "conditional-accuracy"))
     yield from rows(headline, "metric", "condition")

@@ -190,6 +190,16 @@ def test_a_place_that_was_planted_survives_the_randomisation_of_the_weights(prob
     assert sanity["texture"] > 0.9 > sanity["shape"]
 
 
+def test_cue_strength_is_flat_at_the_reliance_where_no_cue_is_made_to_win(tmp_path):
+    """Which stream answers does not depend on how strong the texture is."""
+    contrasts = {text: f"stimuli:cue=conflict,images=56,contrast={text}" for text in ("0.06", "0.24")}
+    models = {f"{level:g}": Planted(level) for level in LEVELS}
+    table = sb.run(sb.Study(contrasts, models), tmp_path / "run.h5").metric("cue-strength")
+    points = table[table["metric"] == "cue-strength"]
+    for (_, level), value in points.set_index(["dataset", "model"])["value"].items():
+        assert abs(value - float(level)) < 0.15, level
+
+
 def test_controls_do_not_follow(calibrated):
     share = calibrated[1].metric("saliency-share")
     for method in ("random", "edge-detector"):
