@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, TypeVar
@@ -63,6 +64,7 @@ class Ranks:
                 "training in several processes needs Accelerate; pip install 'shapebias[distributed]'"
             ) from error
         accelerator = Accelerator(cpu=choose_device(device).type == "cpu", mixed_precision="no")
+        atexit.register(_leave)
         return cls(accelerator.device, accelerator.process_index, accelerator.num_processes, accelerator)
 
     @staticmethod
@@ -103,3 +105,9 @@ class Ranks:
         """Wait until all are here."""
         if self._accelerator is not None:
             self._accelerator.wait_for_everyone()
+
+
+def _leave() -> None:
+    """Leave the group before the interpreter ends: threads that still run then may abort the process."""
+    if torch.distributed.is_initialized():
+        torch.distributed.destroy_process_group()

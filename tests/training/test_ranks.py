@@ -57,6 +57,7 @@ batch_size = 40
 """
 
 
+@pytest.mark.slow
 def test_two_processes_give_the_weights_of_one(tmp_path):
     """150 images are four batches of 38 and 37, so that the shares of the processes differ in size."""
     (tmp_path / "plugins").mkdir()
