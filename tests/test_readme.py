@@ -29,7 +29,7 @@ def commands():
 def elsewhere(tmp_path, monkeypatch):
     """Run in an empty folder, with the plugins of this environment only afterwards."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("SHAPEBIAS_PLUGINS_DIR", raising=False)
+    monkeypatch.setenv("SHAPEBIAS_PLUGINS_DIR", "")  # taken back afterwards, whatever a command adds
     default_catalog.cache_clear()
     yield tmp_path
     default_catalog.cache_clear()
