@@ -19,7 +19,7 @@ from shapebias.contracts import Dataset, Sample, Transformed
 from shapebias.errors import DataError, PluginError
 from shapebias.rng import ImageRandom
 
-__all__ = ["Batch", "Pictures", "Stimuli", "apply_transform", "batched", "check_images"]
+__all__ = ["Batch", "Pictures", "Stimuli", "apply_transform", "batched", "check_images", "threads"]
 
 _THUMBNAIL = 64
 
@@ -66,7 +66,7 @@ class Pictures:
         self._classes = len(dataset.classes)
         first = _checked(dataset[0], self._classes)
         self._pixels = np.empty((len(rows), *first.shape), first.dtype)
-        self._pool = ThreadPoolExecutor(workers or min(8, os.cpu_count() or 1), "decode")
+        self._pool = ThreadPoolExecutor(threads(workers), "decode")
         self._samples: list[Future[Sample]] = [
             self._pool.submit(self._decode, position, row) for position, row in enumerate(rows)
         ]
@@ -154,6 +154,11 @@ class Pictures:
             for some in batched(positions, _THUMBNAIL)
         ]
         return (torch.cat(small) * 255).round().byte().permute(0, 2, 3, 1).contiguous().numpy()
+
+
+def threads(workers: int | None) -> int:
+    """Return how many threads decode or encode: so many as were asked for, or one a core, at most 8."""
+    return workers or min(8, os.cpu_count() or 1)
 
 
 def batched(positions: Sequence[int], size: int) -> list[list[int]]:

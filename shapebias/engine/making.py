@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,11 +14,11 @@ from shapebias.catalog import Component
 from shapebias.engine.copying import Copy, open_copy
 from shapebias.engine.device import choose_device
 from shapebias.engine.identity import fingerprints
-from shapebias.engine.images import Batch, Pictures, Stimuli, batched
+from shapebias.engine.images import Batch, Pictures, Stimuli, batched, threads
 from shapebias.engine.plan import check_needs, pixels, spread
-from shapebias.engine.runner import Interrupted, Progress, images_of, versions
-from shapebias.engine.session import Memory, load
-from shapebias.errors import DataError, PluginError, ShapebiasError, StudyError
+from shapebias.engine.runner import Interrupted, Progress, check_counts, images_of, versions
+from shapebias.engine.session import Memory, load, naming
+from shapebias.errors import DataError, ShapebiasError, StudyError
 from shapebias.manifest import Manifest
 from shapebias.study import Condition, as_conditions, as_datasets
 
@@ -87,10 +86,8 @@ def make(
     >>> made.new, made.manifest.images[0].file
     (8, 'disc-dots/000000.png')
     """
-    least = {"seed": 0, "limit": 1, "batch_size": 1, "workers": 1}
-    for name, value in {"seed": seed, "limit": limit, "batch_size": batch_size, "workers": workers}.items():
-        if value is not None and value < least[name]:
-            raise StudyError(f"{name} is {value}; give at least {least[name]}, or leave it out")
+    check_counts(0, seed=seed)
+    check_counts(limit=limit, batch_size=batch_size, workers=workers)
     (source,), (chain,) = as_datasets(dataset), as_conditions(condition)
     if chain.attack is not None:
         raise StudyError(f"{chain.title} attacks a model; what is made for all models has transforms only")
@@ -107,20 +104,17 @@ def make(
         source.settings.classes,
         versions(),
     )
-    threads = workers or min(8, os.cpu_count() or 1)
     memory = Memory(batch_size or images_of(pixels(source), place), 1)
-    with open_copy(Path(output), facts, threads) as copy:
+    with open_copy(Path(output), facts, threads(workers)) as copy:
         rows = [row for row in spread(len(source.settings), limit) if row not in copy.images]
         if not rows and copy.finished is not None:
             return Made(Path(output), copy.finished, 0)
-        maker = _Maker(source, chain, seed, place, memory, threads, copy, progress)
+        maker = _Maker(source, chain, seed, place, memory, workers, copy, progress)
         try:
             maker.make(rows)
         except KeyboardInterrupt:
             copy.settle()
-            raise Interrupted(
-                f"interrupted; what is finished is in {output}: run the same command again to continue"
-            ) from None
+            raise Interrupted.with_results_in(output) from None
         return Made(Path(output), copy.finish(), sum(row in copy.images for row in rows))
 
 
@@ -133,7 +127,7 @@ class _Maker:
     seed: int
     device: torch.device
     memory: Memory
-    workers: int
+    workers: int | None
     copy: Copy
     progress: Callable[[Progress], None] | None
 
@@ -169,12 +163,8 @@ class _Maker:
             good = [position for position in positions[:size] if self._is_readable(stimuli.pictures, position)]
             return size, stimuli.take(good) if good else None
 
-        try:
+        with naming(self.condition):
             size, batch = self.memory.fit("batch", some)
-        except ShapebiasError:
-            raise
-        except Exception as error:  # a plugin raises what it likes
-            raise PluginError(f"{self.condition.title} fails: {type(error).__name__}: {error}") from error
         return min(size, len(positions)), batch
 
     def _is_readable(self, pictures: Pictures, position: int) -> bool:

@@ -16,9 +16,9 @@ from shapebias.engine.compute import Computer
 from shapebias.engine.device import choose_device
 from shapebias.engine.images import Batch, Pictures, Stimuli, batched
 from shapebias.engine.plan import check_needs, spread
-from shapebias.engine.session import Memory, Session, load
+from shapebias.engine.session import Memory, Session, load, naming
 from shapebias.engine.sheet import contact_sheet
-from shapebias.errors import DataError, PluginError, ShapebiasError, StudyError
+from shapebias.errors import DataError, StudyError
 from shapebias.files import new_file
 from shapebias.grammar import spell_scalar
 from shapebias.labels import imagenet_names, imagenet_wnids
@@ -152,16 +152,12 @@ def _columns(
     Raises:
         PluginError: a transform or an attack fails.
     """
-    try:
+    with naming(condition):
         stimuli = Stimuli(pictures, [(step, load(step, device)) for step in condition.before], seed, device, keep=False)
         views = [
             ask(condition, stimuli, some) if ask and condition.attack else [stimuli.take(some)]
             for some in batched(range(len(pictures.rows)), _AT_ONCE)
         ]
-    except ShapebiasError:
-        raise
-    except Exception as error:  # a plugin raises what it likes
-        raise PluginError(f"{condition.title} fails: {type(error).__name__}: {error}") from error
     eps = budgets(condition)
     titles = [f"{condition.title} at {spell_scalar(one)}" for one in eps] if len(eps) > 1 else [condition.title]
     for title, batches in zip(titles, zip(*views, strict=True), strict=True):

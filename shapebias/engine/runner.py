@@ -38,6 +38,11 @@ _MOST_IMAGES = 1024
 class Interrupted(ShapebiasError):  # noqa: N818 - the user's wish, not an error
     """The run was interrupted; everything finished is in the store."""
 
+    @classmethod
+    def with_results_in(cls, output: str | Path) -> Interrupted:
+        """Say where what is finished is, and how to go on."""
+        return cls(f"interrupted; what is finished is in {output}: run the same command again to continue")
+
 
 @attrs.frozen
 class Progress:
@@ -90,9 +95,7 @@ def run(
         DeviceError: the device is not there.
         Interrupted: Ctrl-C; everything finished is in the file.
     """
-    for name, value in {"batch_size": batch_size, "chunk": chunk, "workers": workers}.items():
-        if value is not None and value < 1:
-            raise StudyError(f"{name} is {value}; give at least 1, or leave it out")
+    check_counts(batch_size=batch_size, chunk=chunk, workers=workers)
     place = choose_device(device)
     autocast(place, precision)  # refused here, not in the middle of the run
     for dataset in study.datasets:
@@ -111,11 +114,20 @@ def run(
                 _compute(plan(study, recorder, stored), session, writer, progress)
         except KeyboardInterrupt:
             writer.pack()
-            raise Interrupted(
-                f"interrupted; what is finished is in {output}: run the same command again to continue"
-            ) from None
+            raise Interrupted.with_results_in(output) from None
         writer.pack()
     return Results(Path(output))
+
+
+def check_counts(least: int = 1, **counts: int | None) -> None:
+    """Refuse numbers that are too small.
+
+    Raises:
+        StudyError: one is less than ``least``.
+    """
+    for name, value in counts.items():
+        if value is not None and value < least:
+            raise StudyError(f"{name} is {value}; give at least {least}, or leave it out")
 
 
 def images_at_once(study: Study, device: torch.device) -> int:

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import attrs
 import torch
 
 from shapebias.engine.device import Precision, is_out_of_memory
+from shapebias.errors import PluginError, ShapebiasError
 
 if TYPE_CHECKING:
     from shapebias.catalog import Component
-    from shapebias.study import Study
+    from shapebias.study import Condition, Study
 
-__all__ = ["Memory", "Session", "load"]
+__all__ = ["Memory", "Session", "load", "naming"]
 
 _Result = TypeVar("_Result")
 
@@ -81,6 +83,21 @@ class Session:
         if key not in self._loaded:
             self._loaded[key] = load(component, place)
         return self._loaded[key]
+
+
+@contextlib.contextmanager
+def naming(condition: Condition) -> Iterator[None]:
+    """Say which condition it is whose plugin fails.
+
+    Raises:
+        PluginError: a plugin raises what it likes; errors of shapebias pass as they are.
+    """
+    try:
+        yield
+    except ShapebiasError:
+        raise
+    except Exception as error:
+        raise PluginError(f"{condition.title} fails: {type(error).__name__}: {error}") from error
 
 
 def load(component: Component, device: torch.device) -> Any:
