@@ -8,14 +8,12 @@ import click
 
 from shapebias.cli._output import echo_table
 from shapebias.grammar import spell_scalar
+from shapebias.reporting.export import FORMATS, records, write
 
 if TYPE_CHECKING:
     import pandas as pd
 
 __all__ = ["echo_frame", "format_option"]
-
-# Those of shapebias.reporting.export, which imports pandas; a test holds the two together.
-FORMATS = ("csv", "json", "latex", "markdown")
 
 
 def format_option(command: Any) -> Any:
@@ -26,7 +24,7 @@ def format_option(command: Any) -> Any:
         click.option(
             "--format",
             "form",
-            type=click.Choice(FORMATS),
+            type=click.Choice(tuple(FORMATS)),
             help="csv and json have every column, unrounded; latex and markdown are for a paper.",
         ),
     ):
@@ -36,8 +34,6 @@ def format_option(command: Any) -> Any:
 
 def echo_frame(table: pd.DataFrame, form: str | None = None) -> None:
     """Write a table: for people, eps as a fraction and no columns without any value, or in a format."""
-    from shapebias.reporting.export import records, write
-
     if form is not None:
         click.echo(write(table, form), nl=False)
         return

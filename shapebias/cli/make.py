@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from shapebias.cli._options import device_option, seed_option
 from shapebias.cli._output import examples, working_catalog
 from shapebias.cli._progress import progress_bar
 from shapebias.grammar import spell_scalar
@@ -30,16 +31,9 @@ _COUNT = click.IntRange(min=1)
 @click.option("-t", "--transform", "transforms", metavar="TRANSFORM", multiple=True, help="The transform.")
 @click.option("-c", "--condition", "chains", metavar="CONDITION", multiple=True, help="Transforms joined by '+'.")
 @click.option("-o", "--output", metavar="FOLDER", required=True, help="Where images go; made, or continued.")
-@click.option(
-    "--seed",
-    type=click.IntRange(min=0),
-    metavar="N",
-    default=0,
-    show_default=True,
-    help="Belongs to every random number, as in run.",
-)
+@seed_option
 @click.option("--limit", type=_COUNT, metavar="N", help="The most images, evenly spread.  [default: all]")
-@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:1.")
+@device_option
 @click.option("--batch-size", type=_COUNT, metavar="N", help="Images transformed at once.  [default: by the device]")
 @click.option("--workers", type=_COUNT, metavar="N", help="Threads that decode or encode.  [default: one a core]")
 @click.option("-q", "--quiet", is_flag=True, help="No progress bar, and no words at the end.")

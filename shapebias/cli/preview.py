@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from shapebias.cli._options import device_option, seed_option
 from shapebias.cli._output import examples, working_catalog
 
 __all__ = ["command"]
@@ -28,15 +29,8 @@ __all__ = ["command"]
 @click.option(
     "--images", type=click.IntRange(min=1), metavar="N", default=6, show_default=True, help="The most images."
 )
-@click.option(
-    "--seed",
-    type=click.IntRange(min=0),
-    metavar="N",
-    default=0,
-    show_default=True,
-    help="Belongs to every random number, as in run.",
-)
-@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:1.")
+@seed_option
+@device_option
 @click.option("-o", "--output", metavar="FILE", default="preview.png", show_default=True, help="A .png or .jpg file.")
 def command(
     dataset: str,

@@ -10,6 +10,7 @@ import attrs
 import click
 
 from shapebias.cli._failures import echo_failures
+from shapebias.cli._options import device_option
 from shapebias.cli._output import examples, working_catalog
 from shapebias.cli._progress import progress_bar
 from shapebias.study import Study, read_toml
@@ -57,7 +58,7 @@ def _several(short: str, name: str, dest: str, help: str) -> Callable[[Any], Any
 @click.option(
     "--replace", is_flag=True, help="Compute anew what RUN.h5 has with another seed, other files or settings."
 )
-@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:1.")
+@device_option
 @click.option("--batch-size", type=_COUNT, metavar="N", help="Images in a forward pass.  [default: by the device]")
 @click.option("--chunk", type=_COUNT, metavar="N", help="Images in a backward pass.  [default: by the device]")
 @click.option(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, get_args
 
 import click
 
+from shapebias.cli._options import device_option
 from shapebias.cli._output import examples, working_catalog
 from shapebias.cli._progress import progress_bar
 from shapebias.params import describe, field_types
@@ -70,7 +71,7 @@ def _of_recipe(command: Callable[..., Any]) -> Callable[..., Any]:
 )
 @click.option("-o", "--output", metavar="FILE", help="The checkpoint.  [default: the recipe's name, .safetensors]")
 @click.option("--replace", is_flag=True, help="Train anew what is there of another recipe.")
-@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:1.")
+@device_option
 @click.option(
     "--workers", type=click.IntRange(min=1), metavar="N", help="Threads that decode images.  [default: one a core]"
 )
