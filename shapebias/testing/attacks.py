@@ -10,8 +10,9 @@ from torch import Tensor
 from torch.nn import functional
 
 from shapebias.errors import ShapebiasError
+from shapebias.testing.methods import add_rules_of_methods
 from shapebias.testing.rules import NotApplicable, Rules, require
-from shapebias.testing.subjects import Subject, nothing_left_behind, same_alone, same_twice
+from shapebias.testing.subjects import Subject
 
 __all__ = ["RULES"]
 
@@ -92,7 +93,7 @@ def _identity_at_zero(subject: Subject) -> None:
         nothing = attrs.evolve(settings, eps=(0.0,) if isinstance(settings.eps, tuple) else 0.0)
     except ShapebiasError as error:
         raise NotApplicable(f"eps=0 is refused: {error}") from error
-    run = nothing.load(torch.device(subject.device)) if hasattr(nothing, "load") else nothing
+    run = attrs.evolve(subject, component=attrs.evolve(subject.component, settings=nothing)).loaded
     moved = float((attack(subject, loaded=run) - subject.images).abs().max())
     require(moved <= 1e-6, f"a pixel moved by {moved:.3g}")
 
@@ -106,18 +107,4 @@ def _loss_does_not_fall(subject: Subject) -> None:
     require(after >= before - 1e-4, f"the mean loss of the labels falls from {before:.4g} to {after:.4g}")
 
 
-@RULES("leaves its arguments, the model and global random state alone", "other cells use the same model and images")
-def _leaves_alone(subject: Subject) -> None:
-    arguments = subject.images, subject.labels
-    with subject.model.evaluating(), torch.no_grad(), nothing_left_behind(subject, *arguments):
-        call(subject)
-
-
-@RULES("gives the same for the same random numbers", "a study is repeated by its seed")
-def _repeats(subject: Subject) -> None:
-    same_twice(lambda: attack(subject))
-
-
-@RULES("treats an image alone as in a batch", "results must not depend on batch size, order or workers")
-def _independent_of_batch(subject: Subject) -> None:
-    same_alone(lambda rows: attack(subject, rows), int(several(subject)))
+add_rules_of_methods(RULES, call, lambda subject: int(several(subject)))

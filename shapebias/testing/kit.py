@@ -189,25 +189,35 @@ def outcomes(listed: Iterable[Check], expected_failures: Mapping[str, str] | Non
         listed: the checks.
         expected_failures: by the name of a check, why it cannot pass.
 
-    Yields:
-        How each ended.  A check that passes although its failure was expected has failed.
+    Returns:
+        How each ended, one by one as it is asked for.  A check that passes although its failure was expected has
+        failed.
+
+    Raises:
+        PluginError: a failure is expected of a check that is not there.
     """
-    expected = dict(expected_failures or {})
-    for check in listed:
-        reason = expected.pop(check.name, None)
-        try:
-            check()
-        except NotApplicable as error:
-            yield Outcome(check, "not applicable", str(error))
-        except BrokenRuleError as error:
-            yield Outcome(check, "failed", str(error)) if reason is None else Outcome(check, "expected", reason)
-        else:
-            if reason is None:
-                yield Outcome(check, "passed")
-            else:
-                yield Outcome(check, "failed", f"{check.name}: passes, though its failure is expected: {reason}")
-    if expected:
-        raise PluginError(f"failures are expected of checks that do not exist: {', '.join(sorted(expected))}")
+    listed, expected = list(listed), dict(expected_failures or {})
+    _refuse_unknown(expected, listed)
+    return (_outcome(check, expected.get(check.name)) for check in listed)
+
+
+def _refuse_unknown(expected: Mapping[str, str], listed: Iterable[Check]) -> None:
+    unknown = sorted(expected.keys() - {check.name for check in listed})
+    if unknown:
+        raise PluginError(f"failures are expected of checks that do not exist: {', '.join(unknown)}")
+
+
+def _outcome(check: Check, reason: str | None) -> Outcome:
+    """Run one check; ``reason`` is why its failure is expected, if it is."""
+    try:
+        check()
+    except NotApplicable as error:
+        return Outcome(check, "not applicable", str(error))
+    except BrokenRuleError as error:
+        return Outcome(check, "failed", str(error)) if reason is None else Outcome(check, "expected", reason)
+    if reason is None:
+        return Outcome(check, "passed")
+    return Outcome(check, "failed", f"{check.name}: passes, though its failure is expected: {reason}")
 
 
 def conformance(
@@ -233,14 +243,13 @@ def conformance(
     """
     import pytest
 
-    listed, expected = checks(plugin, examples, without=without, device=device), dict(expected_failures or {})
-    unknown = sorted(expected.keys() - {check.name for check in listed})
-    if unknown:
-        raise PluginError(f"failures are expected of checks that do not exist: {', '.join(unknown)}")
+    expected = dict(expected_failures or {})
+    listed = checks(plugin, examples, without=without, device=device)
+    _refuse_unknown(expected, listed)
 
     @pytest.mark.parametrize("check", [pytest.param(check, id=check.name) for check in listed])
     def test_conformance(check: Check) -> None:
-        (outcome,) = outcomes([check], {name: why for name, why in expected.items() if name == check.name})
+        outcome = _outcome(check, expected.get(check.name))
         if outcome.status == "not applicable":
             pytest.skip(outcome.message)
         elif outcome.status == "expected":

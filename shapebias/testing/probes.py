@@ -7,8 +7,9 @@ from typing import Any
 
 import torch
 
+from shapebias.testing.methods import add_rules_of_methods
 from shapebias.testing.rules import Rules, require
-from shapebias.testing.subjects import IDS, Subject, nothing_left_behind, same_alone, same_twice
+from shapebias.testing.subjects import IDS, Subject
 
 __all__ = ["RULES"]
 
@@ -46,18 +47,4 @@ def _gives_rows(subject: Subject) -> None:
         require(not array.requires_grad, f"{name} requires gradients")
 
 
-@RULES("leaves its arguments, the model and global random state alone", "other cells use the same model and images")
-def _leaves_alone(subject: Subject) -> None:
-    arguments = subject.images, subject.labels
-    with subject.model.evaluating(), torch.no_grad(), nothing_left_behind(subject, *arguments):
-        call(subject)
-
-
-@RULES("gives the same for the same random numbers", "a study is repeated by its seed")
-def _repeats(subject: Subject) -> None:
-    same_twice(lambda: measure(subject))
-
-
-@RULES("treats an image alone as in a batch", "results must not depend on batch size, order or workers")
-def _independent_of_batch(subject: Subject) -> None:
-    same_alone(lambda rows: measure(subject, rows))
+add_rules_of_methods(RULES, call)

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from shapebias.classifier import Classifier
 from shapebias.contracts import Attributed
+from shapebias.testing.methods import add_rules_of_methods
 from shapebias.testing.rules import BrokenRuleError, Rules, require
 from shapebias.testing.subjects import (
     CLASSES,
@@ -17,9 +18,6 @@ from shapebias.testing.subjects import (
     Subject,
     arrays,
     close,
-    nothing_left_behind,
-    same_alone,
-    same_twice,
     sample_model,
 )
 
@@ -109,18 +107,4 @@ def _independent_of_chunk(subject: Subject) -> None:
         require(difference is None, f"chunk={chunk}: {difference}")
 
 
-@RULES("leaves its arguments, the model and global random state alone", "other cells use the same model and images")
-def _leaves_alone(subject: Subject) -> None:
-    arguments = subject.images, subject.labels
-    with subject.model.evaluating(), torch.no_grad(), nothing_left_behind(subject, *arguments):
-        call(subject, subject.model, subject.labels)
-
-
-@RULES("gives the same for the same random numbers", "a study is repeated by its seed")
-def _repeats(subject: Subject) -> None:
-    same_twice(lambda: explain(subject))
-
-
-@RULES("treats an image alone as in a batch", "results must not depend on batch size, order or workers")
-def _independent_of_batch(subject: Subject) -> None:
-    same_alone(lambda rows: explain(subject, rows))
+add_rules_of_methods(RULES, lambda subject, rows: call(subject, subject.model, subject.labels, rows))

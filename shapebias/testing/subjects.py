@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from shapebias.catalog import Component
 from shapebias.classifier import Classifier
 from shapebias.contracts import Attributed, Features, Transformed
+from shapebias.engine.session import load
 from shapebias.rng import ImageRandom
 from shapebias.testing.rules import BrokenRuleError, require
 
@@ -97,8 +98,7 @@ class Subject:
     @cached_property
     def loaded(self) -> Any:
         """The callable: the settings, or what they load."""
-        settings = self.component.settings
-        return settings.load(torch.device(self.device)) if hasattr(settings, "load") else settings
+        return load(self.component, torch.device(self.device))
 
     def random(self, ids: tuple[str, ...] = IDS, seed: int = 0) -> ImageRandom:
         """Return random numbers as the engine makes them."""
