@@ -44,19 +44,20 @@ clean:  ## remove what these targets make
 	rm -rf $(VENV) demo build dist docs/_build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
+# uv where it can be had, for it is many times faster than pip.
+install = $(RUN)/uv pip install --python $(RUN)/python -e $(1) || $(RUN)/python -m pip install -e $(1)
+
 # Made anew only where pyproject.toml changes, so that a second call installs nothing.
 $(VENV)/.installed: pyproject.toml
 	test -x $(RUN)/python || $(PYTHON) -m venv $(VENV)
-	$(RUN)/python -m pip install --quiet uv && $(RUN)/uv pip install --python $(RUN)/python -e '.[test]' \
-		|| $(RUN)/python -m pip install -e '.[test]'
+	-$(RUN)/python -m pip install --quiet uv
+	$(call install,'.[test]')
 	touch $@
 
 $(VENV)/.docs: $(VENV)/.installed
-	$(RUN)/uv pip install --python $(RUN)/python -e '.[docs]' || $(RUN)/python -m pip install -e '.[docs]'
+	$(call install,'.[docs]')
 	touch $@
 
 $(VENV)/.plugins: $(VENV)/.installed $(wildcard plugins/*/pyproject.toml)
-	for package in plugins/*/; do \
-		{ $(RUN)/uv pip install --python $(RUN)/python -e "$$package[test]" || $(RUN)/python -m pip install -e "$$package[test]"; } || exit 1; \
-	done
+	for package in plugins/*/; do { $(call install,"$$package[test]"); } || exit 1; done
 	touch $@

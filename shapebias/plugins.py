@@ -26,11 +26,11 @@ from shapebias import hookspecs
 from shapebias.errors import PluginError, listed, suggestion
 from shapebias.specs import KINDS, Spec
 
-__all__ = ["GROUP", "PluginInfo", "Problem", "Stage", "discover"]
+__all__ = ["GROUP", "HOOKS", "PluginInfo", "Problem", "Stage", "discover"]
 
 GROUP = "shapebias"
 Stage: TypeAlias = Literal["import", "register", "hook", "spec", "target"]
-_HOOKS = {
+HOOKS = {
     hook: next(spec for kind, spec in KINDS.items() if hook.startswith(f"shapebias_{kind}"))
     for hook in vars(hookspecs)
     if hook.startswith("shapebias_")
@@ -166,7 +166,7 @@ def _load(info: PluginInfo, load: Callable[[], Any]) -> PluginInfo:
         manager.register(module, name=info.title)
     except Exception as error:  # noqa: BLE001
         return attrs.evolve(info, problems=(_problem("register", error),))
-    hooks = tuple(hook for hook in _HOOKS if getattr(manager.hook, hook).get_hookimpls())
+    hooks = tuple(hook for hook in HOOKS if getattr(manager.hook, hook).get_hookimpls())
     if not hooks and not problems:
         text = "implements no hook; mark a function such as shapebias_transforms with @shapebias.hookimpl"
         problems.append(Problem("register", text))
@@ -185,16 +185,16 @@ def _misspelled_hooks(module: object) -> Iterator[str]:
         mark = getattr(function, f"{GROUP}_impl", None)
         options = mark if isinstance(mark, dict) else {}
         hook = options.get("specname") or name
-        if hook in _HOOKS and not options:
+        if hook in HOOKS and not options:
             yield f"{name} is not marked with @shapebias.hookimpl"
         meant = callable(function) and (options or name.startswith("shapebias_"))
-        if meant and hook not in _HOOKS and not options.get("optionalhook"):
-            yield f"{hook} is no hook{suggestion(hook, _HOOKS)}"
+        if meant and hook not in HOOKS and not options.get("optionalhook"):
+            yield f"{hook} is no hook{suggestion(hook, HOOKS)}"
 
 
 def _call(manager: pluggy.PluginManager, hook: str) -> tuple[list[Spec], list[Problem]]:
     """Take the specs of one hook one by one: what came before an error is good."""
-    wanted = _HOOKS[hook]
+    wanted = HOOKS[hook]
     specs: dict[str, Spec] = {}
     problems: list[Problem] = []
     try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import attrs
 from torch import Tensor
 
+from shapebias.attacks._noise import add_noise
 from shapebias.attacks.balls import BALLS, Norm
 from shapebias.attacks.escalation import Keep, Search, ascending
 from shapebias.attacks.goal import Goal
@@ -49,9 +50,4 @@ class GaussianNoise:
     def __call__(self, model: Classifier, images: Tensor, labels: Tensor, rng: ImageRandom) -> Tensor:
         """Return (N, 3, H, W) images in the ball and in [0, 1]; (E, N, 3, H, W) for several eps."""
         search = Search(Goal(model, labels), images, self.keep)
-
-        def attempt(rows: Tensor, eps: float, sample: int) -> None:
-            noise = BALLS[self.norm].gaussian(rng[rows], sample, images.shape[1:])
-            search.end(rows, (images[rows] + eps * noise).clamp(0, 1))
-
-        return search.over(self.eps, attempt, self.samples)
+        return add_noise(search, BALLS[self.norm].gaussian, rng, self.eps, self.samples)

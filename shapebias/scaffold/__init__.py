@@ -10,20 +10,12 @@ from pathlib import Path
 from string import Template
 
 from shapebias.errors import PluginError
+from shapebias.plugins import HOOKS
 from shapebias.specs import KINDS, Kind
 
 __all__ = ["new_plugin"]
 
 _NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
-_HOOKS: dict[Kind, str] = {
-    "model": "shapebias_models",
-    "dataset": "shapebias_datasets",
-    "transform": "shapebias_transforms",
-    "attack": "shapebias_attacks",
-    "saliency": "shapebias_saliency",
-    "probe": "shapebias_probes",
-    "metric": "shapebias_metrics",
-}
 
 
 def new_plugin(name: str, kind: Kind, folder: str | Path = ".") -> Path:
@@ -52,7 +44,7 @@ def new_plugin(name: str, kind: Kind, folder: str | Path = ".") -> Path:
         "module": module,
         "class_name": "".join(part.capitalize() for part in name.split("-")),
         "spec": KINDS[kind].__name__,
-        "hook": _HOOKS[kind],
+        "hook": next(hook for hook, spec in HOOKS.items() if spec.kind == kind),
         "version": ".".join(metadata.version("shapebias").split(".")[:2]),
     }
     inside = package / f"shapebias_{module}"

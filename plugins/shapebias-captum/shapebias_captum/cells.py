@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Literal
 
@@ -93,11 +94,7 @@ class ShapleySampling:
     def __call__(self, model: Classifier, images: Tensor, targets: Tensor, rng: ImageRandom) -> Tensor:
         """Return maps (N, H, W)."""
         method = captum.attr.ShapleyValueSampling(Asked(model, self.objective))
-
-        def attribute(image: Tensor, **options: object) -> Tensor:
-            found: Tensor = method.attribute(image, n_samples=self.samples, **options)  # type: ignore[arg-type]
-            return found
-
+        attribute = functools.partial(method.attribute, n_samples=self.samples)
         return ask(model, images, targets, rng, self.baseline, self.cells, attribute)
 
 
@@ -119,11 +116,7 @@ class KernelShap:
     def __call__(self, model: Classifier, images: Tensor, targets: Tensor, rng: ImageRandom) -> Tensor:
         """Return maps (N, H, W)."""
         method = captum.attr.KernelShap(Asked(model, self.objective))
-
-        def attribute(image: Tensor, **options: object) -> Tensor:
-            found: Tensor = method.attribute(image, n_samples=self.samples, **options)  # type: ignore[arg-type]
-            return found
-
+        attribute = functools.partial(method.attribute, n_samples=self.samples)
         return ask(model, images, targets, rng, self.baseline, self.cells, attribute)
 
 
@@ -146,9 +139,5 @@ class Lime:
     def __call__(self, model: Classifier, images: Tensor, targets: Tensor, rng: ImageRandom) -> Tensor:
         """Return maps (N, H, W)."""
         method = captum.attr.Lime(Asked(model, self.objective), SkLearnLasso(alpha=self.alpha))
-
-        def attribute(image: Tensor, **options: object) -> Tensor:
-            found: Tensor = method.attribute(image, n_samples=self.samples, **options)  # type: ignore[arg-type]
-            return found
-
+        attribute = functools.partial(method.attribute, n_samples=self.samples)
         return ask(model, images, targets, rng, self.baseline, self.cells, attribute)
