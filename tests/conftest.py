@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
 import attrs
@@ -23,6 +24,19 @@ def data_dir() -> Path:
     if not folder.is_dir():
         pytest.skip(f"no real test data at {folder}: set SHAPEBIAS_TEST_DATA to the folder that has them")
     return folder
+
+
+@pytest.fixture(scope="session")
+def section_of():
+    """Return a function from the text of a page and a name to the section of that title."""
+
+    def find(text: str, name: str) -> str:
+        titles_and_texts = re.split(r"^## (.+)\n", text, flags=re.MULTILINE)[1:]
+        sections = dict(zip(titles_and_texts[::2], titles_and_texts[1::2], strict=True))
+        assert name in sections
+        return sections[name]
+
+    return find
 
 
 @pytest.fixture(autouse=True)

@@ -19,11 +19,8 @@ SPECS = [*shapebias_metrics(), *shapebias_probes()]
 
 
 @pytest.mark.parametrize("spec", SPECS, ids=lambda spec: spec.name)
-def test_each_metric_and_probe_has_a_section_with_reference_interval_and_example(spec):
-    titles_and_texts = re.split(r"^## (.+)\n", PAGE.read_text(encoding="utf-8"), flags=re.MULTILINE)[1:]
-    sections = dict(zip(titles_and_texts[::2], titles_and_texts[1::2], strict=True))
-    assert spec.name in sections
-    section = sections[spec.name]
+def test_each_metric_and_probe_has_a_section_with_reference_interval_and_example(spec, section_of):
+    section = section_of(PAGE.read_text(encoding="utf-8"), spec.name)
     assert spec.references
     for reference in spec.references:
         authors_and_year = re.match(r".+? \d{4}", reference)[0]

@@ -21,11 +21,8 @@ SPECS = list(shapebias_saliency())
 
 
 @pytest.mark.parametrize("spec", SPECS, ids=lambda spec: spec.name)
-def test_each_method_has_a_section_with_formula_and_reference(spec):
-    titles_and_texts = re.split(r"^## (.+)\n", PAGE.read_text(encoding="utf-8"), flags=re.MULTILINE)[1:]
-    sections = dict(zip(titles_and_texts[::2], titles_and_texts[1::2], strict=True))
-    assert spec.name in sections
-    section = sections[spec.name]
+def test_each_method_has_a_section_with_formula_and_reference(spec, section_of):
+    section = section_of(PAGE.read_text(encoding="utf-8"), spec.name)
     assert re.search(r"^```text\n.+?^```", section, re.MULTILINE | re.DOTALL), "no formula"
     assert spec.references
     for reference in spec.references:

@@ -19,11 +19,8 @@ SPECS = list(shapebias_transforms())
 
 
 @pytest.mark.parametrize("spec", SPECS, ids=lambda spec: spec.name)
-def test_each_transform_has_a_section_with_formula_reference_and_example(spec):
-    titles_and_texts = re.split(r"^## (.+)\n", TEXT, flags=re.MULTILINE)[1:]
-    sections = dict(zip(titles_and_texts[::2], titles_and_texts[1::2], strict=True))
-    assert spec.name in sections
-    section = sections[spec.name]
+def test_each_transform_has_a_section_with_formula_reference_and_example(spec, section_of):
+    section = section_of(TEXT, spec.name)
     assert re.search(r"^```text\n.+?^```", section, re.MULTILINE | re.DOTALL), "no formula"
     assert spec.references
     for reference in spec.references:
