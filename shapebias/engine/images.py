@@ -145,12 +145,12 @@ class Pictures:
         return [position for position, sample in enumerate(self._samples) if sample.exception() is None]
 
     def thumbnails(self, positions: Sequence[int]) -> NDArray[np.uint8]:
-        """Return (n, h, w, 3) uint8 thumbnails, at most 64 pixels on the long side."""
+        """Return (n, h, w, 3) uint8 thumbnails, at most 64 pixels on the long side; waits for their decoding."""
         height, width = self.size
         scale = min(1.0, _THUMBNAIL / max(height, width))
         size = (max(1, round(height * scale)), max(1, round(width * scale)))
         small = [
-            functional.interpolate(_to_device(self._pixels[some], torch.device("cpu")), size, mode="area")
+            functional.interpolate(self.take(some, torch.device("cpu")).images, size, mode="area")
             for some in batched(positions, _THUMBNAIL)
         ]
         return (torch.cat(small) * 255).round().byte().permute(0, 2, 3, 1).contiguous().numpy()

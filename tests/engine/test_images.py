@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 
 import attrs
 import numpy as np
@@ -50,6 +51,14 @@ class Noise:
         if isinstance(change, Exception):
             raise change
         return Sample(**{**usual, **change})
+
+
+class Slow(Noise):
+    """Ten images, none of which is there at once."""
+
+    def __getitem__(self, index):
+        time.sleep(0.02)
+        return super().__getitem__(index)
 
 
 def test_pixels_are_divided_by_255_and_each_image_is_decoded_once():
@@ -117,9 +126,9 @@ def test_a_partner_is_another_image_of_the_whole_data_set_by_the_image_s_own_ran
     assert torch.equal(part[0], whole[7])
 
 
-def test_thumbnails_keep_the_proportions_and_the_mean():
+def test_thumbnails_wait_for_their_images_and_keep_the_proportions_and_the_mean():
     large = {row: {"image": image(row, 128, 256), "mask": None} for row in range(10)}
-    small = Pictures(Noise(large), [0, 1]).thumbnails([0, 1])
+    small = Pictures(Slow(large), [0, 1]).thumbnails([0, 1])
     assert (small.shape, small.dtype) == ((2, 32, 64, 3), np.uint8)
     blocks = image(1, 128, 256).reshape(32, 4, 64, 4, 3).mean(axis=(1, 3))
     assert np.abs(small[1] - blocks).max() <= 0.51
