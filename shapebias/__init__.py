@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from shapebias.reporting.comparison import compare
     from shapebias.reporting.drawing import figure
     from shapebias.reporting.page import report
-    from shapebias.rng import ImageRandom
+    from shapebias.rng import ImageRandom, seeded
     from shapebias.specs import (
         AttackSpec,
         DatasetSpec,
@@ -61,7 +61,7 @@ _NAMES = {
     "reporting.comparison": "compare",
     "reporting.drawing": "figure",
     "reporting.page": "report",
-    "rng": "ImageRandom",
+    "rng": "ImageRandom seeded",
     "specs": "AttackSpec DatasetSpec MetricSpec ModelSpec ProbeSpec SaliencySpec TransformSpec",
     "store": "Results merge open pack verify",
     "study": "Cell Condition Study",
@@ -118,6 +118,7 @@ __all__ = [
     "reduce_channels",
     "report",
     "run",
+    "seeded",
     "train",
     "verify",
 ]

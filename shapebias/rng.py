@@ -26,18 +26,21 @@ cloud CPU, torch 2.15, `benchmarks/rng.py`).
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import hashlib
 import json
 import math
+import random
 from collections.abc import Callable, Iterator, Sequence
 from typing import TypeAlias
 
 import attrs
+import numpy as np
 import torch
 from torch import Tensor
 
-__all__ = ["ImageRandom"]
+__all__ = ["ImageRandom", "seeded"]
 
 Index: TypeAlias = int | Sequence[int]
 
@@ -177,6 +180,45 @@ class ImageRandom:
             block = out[rows, columns.start * 32 // bits : columns.stop * 32 // bits]
             block.copy_(values(words).view(len(block), -1)[:, : block.shape[1]])
         return out.view(len(self), *indices.shape, *shape)
+
+
+@contextlib.contextmanager
+def seeded(rng: ImageRandom) -> Iterator[None]:
+    """Let another library draw what belongs to one image: the global generators begin at its own seed.
+
+    Those of torch (CPU and the images' device), numpy and Python are put back afterwards.  A library that draws from
+    them is called with one image at a time, for in a batch the draws of an image depend on those before it.
+
+    Args:
+        rng: the random numbers of one image.
+
+    Raises:
+        ValueError: ``rng`` is of several images.
+
+    >>> rng = ImageRandom.for_images(seed=0, plugin="theirs", place=0, ids=["cat.png", "dog.png"])
+    >>> with seeded(rng[1]):
+    ...     first = torch.rand(3)
+    >>> with seeded(rng[1]):
+    ...     torch.equal(torch.rand(3), first)
+    True
+    """
+    if len(rng) != 1:
+        raise ValueError(f"seeded() takes the random numbers of one image, rng[row], not of {len(rng)}")
+    seed, kind = int(rng.integers("seed", 0, (), high=2**31)), rng.device.type
+    pythons, numpys = random.getstate(), np.random.get_state()  # noqa: NPY002 - what others draw from
+    try:
+        with torch.random.fork_rng(
+            [] if kind == "cpu" else [rng.device], device_type="cuda" if kind == "cpu" else kind
+        ):
+            torch.default_generator.manual_seed(seed)  # torch.manual_seed would seed devices that are not put back
+            if kind != "cpu":
+                torch.get_device_module(rng.device).manual_seed(seed)
+            np.random.seed(seed)  # noqa: NPY002
+            random.seed(seed)
+            yield
+    finally:
+        random.setstate(pythons)
+        np.random.set_state(numpys)  # noqa: NPY002
 
 
 def _digest(*parts: int | str) -> int:

@@ -5,11 +5,13 @@ The statistical tests draw from fixed seeds, so they are deterministic.  They fa
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import itertools
 import json
 import math
 import pickle
+import random
 import statistics
 
 import numpy as np
@@ -20,7 +22,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from shapebias import rng as rng_module
-from shapebias.rng import ImageRandom
+from shapebias.rng import ImageRandom, seeded
 
 P_VALUE = 1e-4
 
@@ -417,3 +419,38 @@ def test_large_bounds_are_unbiased(high):
     assert drawn.max() < high
     counts = torch.bincount(drawn * 96 // high, minlength=96)
     assert chi_square(counts, drawn.numel() / 96) > P_VALUE
+
+
+# --- Other libraries draw from global generators -------------------------------------------------------------
+
+
+def from_global_generators():
+    return torch.rand(2).tolist(), np.random.rand(2).tolist(), random.random()  # noqa: NPY002, S311
+
+
+def test_other_libraries_draw_what_belongs_to_an_image_and_leave_no_trace():
+    torch.manual_seed(1)
+    np.random.seed(1)  # noqa: NPY002
+    random.seed(1)
+    expected = from_global_generators()
+    torch.manual_seed(1)
+    np.random.seed(1)  # noqa: NPY002
+    random.seed(1)
+    images = ImageRandom.for_images(0, "theirs", 0, ["a", "b"])
+    drawn = []
+    for rng in (images[0], images[1], ImageRandom.for_images(0, "theirs", 0, ["b"])):
+        with seeded(rng):
+            drawn.append(from_global_generators())
+    assert drawn[1] == drawn[2] != drawn[0]
+    with contextlib.suppress(RuntimeError), seeded(images[0]):
+        from_global_generators()
+        raise RuntimeError("theirs breaks")
+    assert from_global_generators() == expected
+
+
+def test_random_numbers_of_several_images_seed_nothing():
+    with (
+        pytest.raises(ValueError, match=r"of one image, rng\[row\], not of 2"),
+        seeded(ImageRandom.for_images(0, "theirs", 0, ["a", "b"])),
+    ):
+        pass

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
 import copy
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import attrs
-import numpy as np
 import torch
 from torch import Tensor, nn
 
-from shapebias import Classifier, ImageRandom, Objective, objective_values
+from shapebias import Classifier, ImageRandom, Objective, objective_values, seeded
 
 __all__ = ["Asked", "image_by_image", "in_chunks", "with_own_network"]
 
@@ -56,22 +54,9 @@ def image_by_image(
     images: Tensor, targets: Tensor, rng: ImageRandom, explain: Callable[[Tensor, Tensor], Tensor]
 ) -> Tensor:
     """Explain each image alone, with global generators that begin at the image's own seed and are put back."""
-    seeds = rng.integers("seed", 0, (), high=2**31).tolist()
     found = []
     with torch.enable_grad():
-        for row, seed in enumerate(seeds):
-            with _seeded(seed, images.device):
+        for row in range(len(images)):
+            with seeded(rng[row]):
                 found.append(explain(images[row : row + 1].detach().requires_grad_(), targets[row : row + 1]).detach())
     return torch.cat(found)
-
-
-@contextlib.contextmanager
-def _seeded(seed: int, device: torch.device) -> Iterator[None]:
-    state = np.random.get_state()  # noqa: NPY002 - Captum draws from it
-    try:
-        with torch.random.fork_rng([device] if device.type == "cuda" else []):
-            torch.manual_seed(seed)
-            np.random.seed(seed)  # noqa: NPY002
-            yield
-    finally:
-        np.random.set_state(state)  # noqa: NPY002
