@@ -80,7 +80,6 @@ def test_it_takes_part_in_a_run(shapebias):
     assert 0 <= row["low"] <= row["value"] <= row["high"] <= 1
 
 
-@pytest.mark.slow
 def test_its_own_tests_pass(python, tmp_path):
     done = run(python, "-m", "pytest", "-q", "-p", "no:cacheprovider", PACKAGE / "tests", cwd=tmp_path)
     assert " passed" in done.stdout

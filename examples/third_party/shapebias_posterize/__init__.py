@@ -14,6 +14,7 @@ def shapebias_transforms() -> Iterator[TransformSpec]:
         "posterize",
         "shapebias_posterize.posterize:Posterize",
         summary="keep a few levels of each colour: fine texture goes",
+        references="Cubuk et al. 2019, AutoAugment: Learning augmentation strategies from data, appendix",
         destroys="texture",
     )
 

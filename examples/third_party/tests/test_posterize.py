@@ -27,10 +27,12 @@ def test_one_level_is_refused():
 
 
 def test_the_metric_counts_answers_that_stay(tmp_path):
-    study = shapebias.Study("stimuli:images=24,size=32", "cnn:8,width=4", ["clean", "posterize:levels=2"])
+    conditions = ["clean", "posterize:levels=2", "posterize:levels=256"]
+    study = shapebias.Study("stimuli:images=24,size=32", "cnn:8,width=4", conditions)
     results = shapebias.run(study, tmp_path / "run.h5")
-    clean, posterized = results.answers()
+    clean, posterized, _same = results.answers()
     count = sum(a == b for a, b in zip(clean.prediction, posterized.prediction, strict=True))
-    (row,) = results.metric("same-answer").to_dict("records")
-    assert (row["condition"], row["n"], row["value"]) == ("posterize:levels=2", 24, count / 24)
-    assert row["low"] < row["value"] <= row["high"]
+    few, all_ = results.metric("same-answer").to_dict("records")
+    assert (few["condition"], few["n"], few["value"]) == ("posterize:levels=2", 24, count / 24)
+    assert few["low"] <= few["value"] <= few["high"] != few["low"]
+    assert (all_["condition"], all_["value"]) == ("posterize:levels=256", 1)  # pixels have 8 bits
