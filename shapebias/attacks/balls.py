@@ -8,9 +8,11 @@ from typing import Literal, Protocol, TypeAlias
 import torch
 from torch import Tensor
 
+from shapebias.errors import SpellingError
+from shapebias.grammar import spell_scalar
 from shapebias.rng import ImageRandom
 
-__all__ = ["BALLS", "Ball", "Norm"]
+__all__ = ["BALLS", "Ball", "Norm", "check_radii"]
 
 Norm: TypeAlias = Literal["linf", "l2"]
 
@@ -79,3 +81,20 @@ def _tiny(tensor: Tensor) -> float:
 
 
 BALLS: dict[Norm, Ball] = {"linf": Linf(), "l2": L2()}
+
+
+def check_radii(attack: str, eps: Sequence[float], norm: Norm) -> None:
+    """Refuse a radius that is meant in steps of 255, as other tools count.
+
+    Raises:
+        SpellingError: in linf, a radius above 1, which is more than the whole range of a pixel value.
+
+    >>> check_radii("pgd", [8], "linf")
+    Traceback (most recent call last):
+    shapebias.errors.SpellingError: pgd: eps=8 lets every pixel be anything, as pixels are in [0, 1]; write eps=8/255
+    """
+    largest = spell_scalar(max(eps))
+    if norm == "linf" and max(eps) > 1:
+        raise SpellingError(
+            f"{attack}: eps={largest} lets every pixel be anything, as pixels are in [0, 1]; write eps={largest}/255"
+        )

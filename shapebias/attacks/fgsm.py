@@ -5,7 +5,7 @@ from __future__ import annotations
 import attrs
 from torch import Tensor
 
-from shapebias.attacks.balls import BALLS, Norm
+from shapebias.attacks.balls import BALLS, Norm, check_radii
 from shapebias.attacks.escalation import Keep, Search, ascending
 from shapebias.attacks.goal import Goal, Target
 from shapebias.classifier import Classifier
@@ -49,6 +49,9 @@ class Fgsm:
         "last: the step of every image, as training does",
         default="first",
     )
+
+    def __attrs_post_init__(self) -> None:
+        check_radii("fgsm", self.eps, self.norm)
 
     def __call__(self, model: Classifier, images: Tensor, labels: Tensor, rng: ImageRandom) -> Tensor:
         """Return (N, 3, H, W) images in the ball and in [0, 1]; (E, N, 3, H, W) for several eps."""

@@ -33,7 +33,7 @@ class NFgsm:
     True
     """
 
-    eps: float = param("radius that training is to make robust", default=8 / 255, ge=0, unit="pixel value")
+    eps: float = param("radius that training is to make robust", default=8 / 255, ge=0, le=1, unit="pixel value")
     noise: float = param("radius of the noise as a multiple of eps", default=2.0, ge=0)
 
     @property

@@ -5,7 +5,7 @@ from __future__ import annotations
 import attrs
 from torch import Tensor
 
-from shapebias.attacks.balls import BALLS, Norm
+from shapebias.attacks.balls import BALLS, Norm, check_radii
 from shapebias.attacks.escalation import Keep, Search, ascending
 from shapebias.attacks.goal import Goal, Raised, Target
 from shapebias.classifier import Classifier
@@ -65,6 +65,7 @@ class Pgd:
     )
 
     def __attrs_post_init__(self) -> None:
+        check_radii("pgd", self.eps, self.norm)
         if self.restarts > 1 and not self.random_start:
             raise SpellingError(f"pgd: {self.restarts} restarts without random_start are all the same; leave one out")
 

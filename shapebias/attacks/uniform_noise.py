@@ -6,7 +6,7 @@ import attrs
 from torch import Tensor
 
 from shapebias.attacks._noise import add_noise
-from shapebias.attacks.balls import BALLS, Norm
+from shapebias.attacks.balls import BALLS, Norm, check_radii
 from shapebias.attacks.escalation import Keep, Search, ascending
 from shapebias.attacks.goal import Goal
 from shapebias.classifier import Classifier
@@ -46,6 +46,9 @@ class UniformNoise:
         "one with the highest loss; last: a draw for every image",
         default="first",
     )
+
+    def __attrs_post_init__(self) -> None:
+        check_radii("uniform-noise", self.eps, self.norm)
 
     def __call__(self, model: Classifier, images: Tensor, labels: Tensor, rng: ImageRandom) -> Tensor:
         """Return (N, 3, H, W) images in the ball and in [0, 1]; (E, N, 3, H, W) for several eps."""

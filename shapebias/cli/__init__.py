@@ -12,7 +12,7 @@ from typing import Any
 import click
 
 from shapebias.cli._output import examples
-from shapebias.errors import ShapebiasError
+from shapebias.errors import ShapebiasError, suggestion
 
 __all__ = ["COMMANDS", "main"]
 
@@ -56,6 +56,14 @@ class _Commands(click.Group):
         module = f"{cmd_name}_" if keyword.iskeyword(cmd_name) else cmd_name.replace("-", "_")
         command: click.Command = importlib.import_module(f"shapebias.cli.{module}").command
         return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command, and say which one is close where there is none of that name."""
+        if args[0] not in COMMANDS and not ctx.resilient_parsing:
+            ctx.fail(f"no command {args[0]!r}{suggestion(args[0], COMMANDS)}")
+        return super().resolve_command(ctx, args)
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command."""

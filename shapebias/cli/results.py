@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import ExitStack
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -14,6 +16,7 @@ from shapebias.cli._tables import echo_frame, format_option
 if TYPE_CHECKING:
     import pandas as pd
 
+    from shapebias.reporting.joined import Joined
     from shapebias.store import Results
 
 __all__ = ["command", "echo_overview", "overview"]
@@ -34,21 +37,28 @@ _SHAPE_BIAS = {
     epilog=examples(
         "shapebias results run.h5",
         "shapebias results run.h5 accuracy:top=1",
+        "shapebias results a.h5 b.h5 error-consistency",
         "shapebias results run.h5 shape-bias --format csv > shape-bias.csv",
     ),
 )
-@click.argument("file", metavar="RUN.h5")
-@click.argument("metric", metavar="[METRIC]", required=False)
+@click.argument("words", metavar="RUN.h5... [METRIC]", nargs=-1, required=True)
 @format_option
-def command(file: str, metric: str | None, form: str | None) -> None:
-    """Show the numbers of a results file: a METRIC, or an overview.
+def command(words: tuple[str, ...], form: str | None) -> None:
+    """Show the numbers of results files: a METRIC, or an overview.
 
-    The overview has accuracy, shape bias where cues conflict, and what failed.
+    The overview has accuracy, shape bias where cues conflict, and what failed.  The models of several files stand side
+    by side.
     """
+    from shapebias.reporting.joined import Joined
     from shapebias.store import open_store
 
+    files, metric = (words, None) if _is_file(words[-1]) else (words[:-1], words[-1])
+    if not files:
+        raise click.UsageError(f"{words[-1]!r} is no results file; name one, such as run.h5")
     working_catalog()
-    with open_store(file) as results:
+    with ExitStack() as opened:
+        several = [opened.enter_context(open_store(file)) for file in files]
+        results = several[0] if len(several) == 1 else Joined(several)
         if form is None and metric is None:
             echo_overview(results)
             echo_failures(results.failures)
@@ -57,7 +67,12 @@ def command(file: str, metric: str | None, form: str | None) -> None:
     echo_frame(table, form)
 
 
-def overview(results: Results) -> pd.DataFrame:
+def _is_file(word: str) -> bool:
+    """Tell a file, also one that is missing, from a metric."""
+    return Path(word).suffix == ".h5" or Path(word).is_file()
+
+
+def overview(results: Results | Joined) -> pd.DataFrame:
     """Collect one row for each prediction and eps: accuracy, and shape bias over all images with a conflict."""
     import pandas as pd
 
@@ -72,7 +87,7 @@ def overview(results: Results) -> pd.DataFrame:
     return table.astype({"n": "Int64", **dict.fromkeys(_HITS, "Int64")})  # whole numbers, of which some are missing
 
 
-def echo_overview(results: Results) -> None:
+def echo_overview(results: Results | Joined) -> None:
     """Write the overview in few columns, each number with its interval and counts; then the cells that it lacks."""
     import pandas as pd
 

@@ -66,6 +66,15 @@ class Joined:
         """List the values of the probes of every file, under the models' joined names."""
         return self._values
 
+    def cells(self) -> pd.DataFrame:
+        """Return the overview of every file's cells, under the models' joined names."""
+        import pandas as pd
+
+        tables = [results.cells() for results in self.files]
+        for place, table in enumerate(tables):
+            table["model"] = [self.name(place, model) for model in table["model"]]
+        return pd.concat(tables, ignore_index=True)
+
     def metric(self, text: str) -> pd.DataFrame:
         """Compute a metric over all files, once; see :meth:`shapebias.Results.metric`."""
         if text not in self._tables:

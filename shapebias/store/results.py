@@ -49,6 +49,11 @@ class Results:
         self.store = store if isinstance(store, Store) else Store(store)
         self._kept_alive: list[object] = []
 
+    def __repr__(self) -> str:
+        records = [cell.record for cell in self.store.cells()]
+        counts = (len({getattr(record, role).key for record in records}) for role in ("dataset", "model", "condition"))
+        return "<Results of {}: {} data sets, {} models, {} conditions>".format(self.store.path, *counts)
+
     @property
     def seed(self) -> int:
         """The study's seed."""

@@ -76,7 +76,7 @@ def eps(name, *shares):
 
 
 @every_way
-@pytest.mark.parametrize("radius", ["1/255", "8/255", "0.5", "3"])
+@pytest.mark.parametrize("radius", ["1/255", "8/255", "0.5", "1"])
 def test_the_result_is_in_the_ball_and_in_the_range_of_pixels(model, batch, name, options, radius):
     images, labels = batch
     for view in (images, images.round(), images * 0, images * 0 + 1):
@@ -88,6 +88,13 @@ def test_the_result_is_in_the_ball_and_in_the_range_of_pixels(model, batch, name
         bound = getattr(attack, "radius", np.max(attack.eps))
         if norm is not None:  # the ball of displacements has a test of its own
             assert (found - view).flatten(1).norm(dim=1, p=norm).max() <= bound * (1 + 1e-6) + 1e-9
+
+
+@pytest.mark.parametrize("name", [name for name in SPECS if "norm" in PARAMETERS[name]])
+def test_a_radius_in_steps_of_255_is_refused(name):
+    with pytest.raises(SpellingError, match=rf"{name}: eps=8 lets every pixel be anything.* write eps=8/255"):
+        settings(name, "eps=1/255,8")
+    assert settings(name, "eps=8", "norm=l2").eps == (8,)
 
 
 @every_way

@@ -112,6 +112,10 @@ def test_an_unknown_command_is_status_2(cli):
     assert cli("evaluate").exit_code == 2
 
 
+def test_an_unknown_command_is_told_the_close_one(cli):
+    assert "no command 'reslts'; did you mean 'results'?" in cli("reslts", "run.h5").stderr
+
+
 def test_plugins_dir_adds_a_folder_to_those_of_the_environment(cli, plugins_dir, tmp_path, monkeypatch):
     (plugins_dir / "negate.py").write_text(ONE_TRANSFORM)
     other = tmp_path / "other"

@@ -7,6 +7,7 @@ import json
 import numpy as np
 import pytest
 
+import shapebias
 from shapebias.store import open_store
 
 
@@ -111,3 +112,26 @@ def test_markdown_and_latex_have_a_line_for_each_row(cli, run_file):
     latex = cli("results", run_file, "accuracy", "--format", "latex").stdout
     assert len(markdown) == len(rows) + 2
     assert latex.count(r"\\") == len(rows) + 1
+
+
+def test_models_of_several_files_stand_side_by_side(cli, run_file, tmp_path):
+    other = tmp_path / "other.h5"
+    shapebias.run(
+        shapebias.Study("stimuli:cue=conflict,images=56,size=32", {"other": "cnn:num_classes=8,width=2"}, ["clean"]),
+        other,
+    )
+    both = json.loads(cli("results", run_file, other, "accuracy:top=1", "--json").stdout)
+    alone = [json.loads(cli("results", file, "accuracy:top=1", "--json").stdout) for file in (run_file, other)]
+    assert both == [*alone[0], *alone[1]]
+    overview = cli("results", run_file, other).stdout
+    assert overview.index("small") < overview.index("other")
+
+
+def test_a_metric_without_a_file_is_refused(cli):
+    result = cli("results", "accuracy")
+    assert result.exit_code == 2
+    assert "'accuracy' is no results file; name one, such as run.h5" in result.stderr
+
+
+def test_a_missing_file_is_not_taken_for_a_metric(cli, run_file):
+    assert "missing.h5: there is no store" in cli("results", run_file, "missing.h5").stderr

@@ -98,6 +98,12 @@ def test_without_scores_the_kept_classes_are_ranked(tmp_path):
         results.logits()
 
 
+def test_printed_they_say_what_they_are(results):
+    counts = [len(set(results.cells()[role])) for role in ("dataset", "model", "condition")]
+    written = "{} data sets, {} models, {} conditions".format(*counts)
+    assert repr(results) == f"<Results of {results.store.path}: {written}>"
+
+
 def test_an_overview_has_one_row_a_cell(results):
     cells = results.cells()
     assert len(cells) == 4
