@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from shapebias.engine import Interrupted, Made, Preview, Progress, evaluate, make, preview, run
     from shapebias.errors import ShapebiasError
     from shapebias.hookspecs import hookimpl
+    from shapebias.labels import imagenet_wnids
     from shapebias.objectives import Objective, Reduction, objective_values, pixel_gradient, reduce_channels
     from shapebias.params import Options, numbers, param
     from shapebias.reporting.comparison import compare
@@ -56,6 +57,7 @@ _NAMES = {
     "engine": "Interrupted Made Preview Progress evaluate make preview run",
     "errors": "ShapebiasError",
     "hookspecs": "hookimpl",
+    "labels": "imagenet_wnids",
     "objectives": "Objective Reduction objective_values pixel_gradient reduce_channels",
     "params": "Options numbers param",
     "reporting.comparison": "compare",
@@ -106,6 +108,7 @@ __all__ = [
     "evaluate",
     "figure",
     "hookimpl",
+    "imagenet_wnids",
     "make",
     "merge",
     "numbers",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Literal, TypeAlias
+from typing import BinaryIO, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,14 +12,19 @@ from PIL import Image
 from torchvision.transforms import InterpolationMode
 from torchvision.transforms import functional as transforms
 
-from shapebias.errors import DataError
+from shapebias.errors import DataError, SpellingError
 
-__all__ = ["SUFFIXES", "Interpolation", "fit", "images_below", "read_image"]
+__all__ = ["GIVE_SIZE", "SUFFIXES", "Interpolation", "check_crop", "fit", "fit_mask", "images_below", "read_image"]
 
 Interpolation: TypeAlias = Literal["bilinear", "bicubic", "nearest", "lanczos"]
 
 SUFFIXES = (".bmp", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")
 """What the names of image files end in, in lower case."""
+
+GIVE_SIZE = "give size=, for example size=224,crop=0.875"
+"""What to do where images have several sizes."""
+
+_LIGHT = 127
 
 
 def images_below(folder: Path) -> list[str]:
@@ -37,26 +42,41 @@ def images_below(folder: Path) -> list[str]:
     return [path.as_posix() for path in found if not any(part.startswith(".") for part in path.parts)]
 
 
-def read_image(path: Path) -> Image.Image:
+def read_image(file: Path | BinaryIO, name: object = None) -> Image.Image:
     """Decode an image file to RGB.
 
     Grey and palette images and CMYK are converted; transparency is dropped and the EXIF orientation is ignored, as
     torchvision does, so that published accuracies can be met.
 
+    Args:
+        file: its path, or an open file such as ``io.BytesIO(content)``.
+        name: what messages call it; None takes the path.
+
     Raises:
         DataError: the file is missing, damaged, no image, or has more than 8 bits a channel.
     """
+    name = file if name is None else name
     try:
-        with Image.open(path) as image:
+        with Image.open(file) as image:
             if image.mode.startswith(("I", "F")):
                 raise DataError(
-                    f"{path} has pixels of type {image.mode}, not of 8 bits; convert it to 8 bits a channel"
+                    f"{name} has pixels of type {image.mode}, not of 8 bits; convert it to 8 bits a channel"
                 )
             return image.convert("RGB")
     except FileNotFoundError as error:
-        raise DataError(f"{path} does not exist; restore it, or take it off the list") from error
+        raise DataError(f"{name} does not exist; restore it, or take it off the list") from error
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise DataError(f"{path} cannot be decoded as an image: {error}; delete or repair it") from error
+        raise DataError(f"{name} cannot be decoded as an image: {error}; delete or repair it") from error
+
+
+def check_crop(size: int | None, crop: float) -> None:
+    """Refuse a crop that :func:`fit` would not make.
+
+    Raises:
+        SpellingError: there is a crop and no size.
+    """
+    if size is None and crop != 1:
+        raise SpellingError(f"crop={crop} does nothing without a size; {GIVE_SIZE}")
 
 
 def fit(
@@ -77,3 +97,33 @@ def fit(
         image = transforms.resize(image, int(size / crop), InterpolationMode(interpolation))
         image = transforms.center_crop(image, [size, size])
     return np.array(image)
+
+
+def fit_mask(
+    mask: Image.Image,
+    image: Image.Image,
+    name: object,
+    size: int | None = None,
+    crop: float = 1,
+    interpolation: Interpolation = "bilinear",
+) -> NDArray[np.bool_]:
+    """Make the mask of an image from a picture that is light, 128 to 255, on the object; fit it as the image is.
+
+    Args:
+        mask: the picture.
+        image: the image, as it was before :func:`fit`.
+        name: what messages call the mask.
+        size, crop, interpolation: as of :func:`fit`.
+
+    Returns:
+        (H, W), true on the object.
+
+    Raises:
+        DataError: the mask has another size than the image, or is dark everywhere.
+    """
+    mask = mask.convert("L")
+    if mask.size != image.size:
+        raise DataError(f"{name} has {mask.size} pixels and its image {image.size} (width, height); give it the same")
+    if np.asarray(mask).max() <= _LIGHT:
+        raise DataError(f"{name} is dark everywhere; a mask is light, 128 to 255, on the object")
+    return fit(mask, size, crop, interpolation) > _LIGHT

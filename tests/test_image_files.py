@@ -103,3 +103,11 @@ def test_missing_and_foreign_files_are_named(tmp_path):
         read_image(tmp_path / "note.jpg")
     with pytest.raises(DataError, match=r"gone\.jpg does not exist"):
         read_image(tmp_path / "gone.jpg")
+
+
+def test_an_open_file_is_decoded_and_called_by_its_name():
+    buffer = io.BytesIO()
+    Image.fromarray(noise(8, 8)).save(buffer, "PNG")
+    assert np.array_equal(read_image(buffer), noise(8, 8))
+    with pytest.raises(DataError, match=r"a\.tar: note\.jpg cannot be decoded as an image"):
+        read_image(io.BytesIO(b"not an image"), "a.tar: note.jpg")

@@ -10,19 +10,10 @@ from typing import Any
 import attrs
 from numpy.typing import NDArray
 
-from shapebias.errors import DataError, SpellingError
+from shapebias.errors import DataError
 from shapebias.image_files import SUFFIXES, images_below
 
-__all__ = [
-    "GIVE_SIZE",
-    "Entry",
-    "check_crop",
-    "class_folders",
-    "listing_fingerprint",
-    "same_size",
-]
-
-GIVE_SIZE = "give size=, for example size=224,crop=0.875"
+__all__ = ["Entry", "class_folders", "listing_fingerprint", "same_size"]
 
 
 @attrs.frozen
@@ -83,16 +74,6 @@ def listing_fingerprint(folder: Path, entries: Iterable[Entry], classes: Sequenc
         if entry.shape is not None or entry.id is not None:
             digest.update(f" {entry.shape} {entry.id}".encode())
     return digest.hexdigest()
-
-
-def check_crop(size: int | None, crop: float) -> None:
-    """Refuse a crop that :func:`shapebias.image_files.fit` would not make.
-
-    Raises:
-        SpellingError: there is a crop and no size.
-    """
-    if size is None and crop != 1:
-        raise SpellingError(f"crop={crop} does nothing without a size; {GIVE_SIZE}")
 
 
 def same_size(image: NDArray[Any], first: NDArray[Any], name: object, advice: str) -> NDArray[Any]:

@@ -15,9 +15,9 @@ from PIL import Image
 
 from shapebias import files
 from shapebias.contracts import Sample
-from shapebias.datasets._images import GIVE_SIZE, Entry, check_crop, class_folders, listing_fingerprint, same_size
+from shapebias.datasets._images import Entry, class_folders, listing_fingerprint, same_size
 from shapebias.errors import DataError, listed, suggestion
-from shapebias.image_files import Interpolation, fit, read_image
+from shapebias.image_files import GIVE_SIZE, Interpolation, check_crop, fit, fit_mask, read_image
 from shapebias.labels import imagenet_wnids
 from shapebias.manifest import MANIFEST, read_manifest
 from shapebias.params import param
@@ -25,7 +25,6 @@ from shapebias.params import param
 __all__ = ["Folder"]
 
 _PROBLEMS_SHOWN = 10
-_LIGHT = 127
 
 
 @attrs.frozen
@@ -104,7 +103,7 @@ class Folder:
         image = self._fit(whole)
         if self.size is None:
             same_size(image, self._first, self.path / entry.file, GIVE_SIZE)
-        mask = self._mask(entry, whole.size)
+        mask = self._mask(entry, whole)
         return Sample(image, entry.id or entry.file, entry.label, entry.shape, entry.texture, mask)
 
     def _fit(self, image: Image.Image) -> NDArray[np.uint8]:
@@ -114,21 +113,11 @@ class Folder:
     def _first(self) -> NDArray[np.uint8]:
         return self._fit(read_image(self.path / self._listing[1][0].file))
 
-    def _mask(self, entry: Entry, size: tuple[int, int]) -> NDArray[np.bool_] | None:
-        """Read the mask of an image whose file has (width, height) pixels.
-
-        Raises:
-            DataError: the mask is missing, of another size, or dark everywhere.
-        """
+    def _mask(self, entry: Entry, image: Image.Image) -> NDArray[np.bool_] | None:
         if self.masks is None:
             return None
         path = (self.masks / entry.file).with_suffix(".png")
-        mask = read_image(path).convert("L")
-        if mask.size != size:
-            raise DataError(f"{path} has {mask.size} pixels and its image {size} (width, height); give it the same")
-        if np.asarray(mask).max() <= _LIGHT:
-            raise DataError(f"{path} is dark everywhere; a mask is light, 128 to 255, on the object")
-        return self._fit(mask) > _LIGHT
+        return fit_mask(read_image(path), image, path, self.size, self.crop, self.interpolation)
 
     @cached_property
     def _listing(self) -> tuple[tuple[str, ...], tuple[Entry, ...]]:

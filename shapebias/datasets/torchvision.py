@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from shapebias.contracts import Sample
-from shapebias.datasets._images import GIVE_SIZE, check_crop, same_size
+from shapebias.datasets._images import same_size
 from shapebias.errors import DataError, SpellingError, UnknownNameError, suggestion
-from shapebias.image_files import Interpolation, fit
+from shapebias.image_files import GIVE_SIZE, Interpolation, check_crop, fit
 from shapebias.params import Options, param
 
 __all__ = ["Torchvision"]
