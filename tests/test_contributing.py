@@ -9,27 +9,41 @@ from pathlib import Path
 
 import pytest
 
+import shapebias
+from shapebias.specs import KINDS
+
 PROJECT = Path(__file__).parents[1]
 PAGE = (PROJECT / "CONTRIBUTING.md").read_text(encoding="utf-8")
-TO_BE_WRITTEN = {"shapebias/transforms/posterize.py"}
 
 
 def test_the_plugin_of_the_recipe_runs(tmp_path):
     (code,) = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
     (tmp_path / "my_plugins").mkdir()
     (tmp_path / "my_plugins" / "posterize.py").write_text(code)
-    show, run = re.findall(r"^\$ shapebias (.*)$", PAGE, re.MULTILINE)
+    show, run, check = re.findall(r"^\$ shapebias (.*)$", PAGE, re.MULTILINE)
     run = run.replace("stimuli:cue=conflict", "stimuli:images=8,size=32").replace("cnn:num_classes=8", "cnn:8,width=4")
-    for arguments in (show, run):
+    for arguments, said in ((show, "posterize:levels="), (run, "posterize:levels=3"), (check, " passed")):
         command = [sys.executable, "-m", "shapebias", *arguments.split()]
         done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
         assert (done.returncode, done.stderr) == (0, "")
-        assert "posterize:levels=" in done.stdout
+        assert said in done.stdout
 
 
-@pytest.mark.parametrize("path", sorted(set(re.findall(r"`((?:shapebias|docs)/[\w/.]*)`", PAGE)) - TO_BE_WRITTEN))
+@pytest.mark.parametrize(
+    "path",
+    sorted(set(re.findall(r"`((?!\S*NAME)(?:shapebias|docs|tests|examples|benchmarks|plugins)/[\w/.]*)`", PAGE))),
+)
 def test_every_path_that_is_named_exists(path):
     assert (PROJECT / path).exists()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_each_kind_has_its_recipe(kind):
+    (row,) = re.findall(rf"^\| {kind} \|.*$", PAGE, re.MULTILINE)
+    file, spec, tests = re.search(r"`(\S+)/NAME.py` \| `(\w+)`.*?\| `(\S+)/` \|", row).groups()
+    assert (PROJECT / file).is_dir()
+    assert (PROJECT / tests).is_dir()
+    assert getattr(shapebias, spec).kind == kind
 
 
 def test_every_make_target_that_is_named_exists():
