@@ -17,10 +17,11 @@ _IMAGES, _CONDITIONS = 4, 4
 
 @attrs.frozen
 class Picture:
-    """One picture as a ``data:`` address, None where there is none, and what it shows."""
+    """One picture as a ``data:`` address, None where there is none; what it shows; the first of a condition or not."""
 
     picture: str | None
     alt: str
+    first: bool
 
 
 @attrs.frozen
@@ -29,14 +30,16 @@ class Panel:
 
     Args:
         dataset, method: what tables call them.
-        models, conditions: those that have maps; of the conditions at most four, of different kinds.
-        rows: one an image: for each condition the image, then the map of each model.
+        models: those that have maps.
+        conditions: the conditions that have maps, at most four of different kinds, and whether the image under the
+            condition is there too.
+        rows: one an image: for each condition the image, if it is there, and the map of each model.
     """
 
     dataset: str
     method: str
     models: list[str]
-    conditions: list[str]
+    conditions: list[tuple[str, bool]]
     rows: list[list[Picture]]
 
 
@@ -50,21 +53,29 @@ def panels(browsed: Browsed) -> Iterator[Panel]:
             if any(_map(image, place, model, method) for image in browsed.images)
         ]
         titles = one_of_each([(browsed.conditions[place], None) for place, _ in mapped], _CONDITIONS)
-        conditions = [title for title, _ in titles]
         models = [model for model in browsed.models if any(model == other for _, other in mapped)]
-        places = [browsed.conditions.index(title) for title in conditions]
+        images = browsed.images[:_IMAGES]
+        seen = {
+            place: any(image["seen"][place] for image in images)
+            for place in (browsed.conditions.index(title) for title, _ in titles)
+        }
         rows = [
-            [cell for place in places for cell in _cells(browsed, image, place, models, method)]
-            for image in browsed.images[:_IMAGES]
+            [cell for place in seen for cell in _cells(browsed, image, place, models, method, seen=seen[place])]
+            for image in images
         ]
+        conditions = [(browsed.conditions[place], there) for place, there in seen.items()]
         yield Panel(browsed.dataset, method, models, conditions, rows)
 
 
-def _cells(browsed: Browsed, image: dict[str, Any], place: int, models: list[str], method: str) -> Iterator[Picture]:
+def _cells(
+    browsed: Browsed, image: dict[str, Any], place: int, models: list[str], method: str, *, seen: bool
+) -> Iterator[Picture]:
     condition = browsed.conditions[place]
-    yield Picture(image["seen"][place], f"{image['id']}, {condition}")
+    if seen:
+        yield Picture(image["seen"][place], f"{image['id']}, {condition}", first=True)
     for model in models:
-        yield Picture(_map(image, place, model, method), f"{method} map of {model}, {condition}")
+        first = not seen and model == models[0]
+        yield Picture(_map(image, place, model, method), f"{method} map of {model}, {condition}", first)
 
 
 def _map(image: dict[str, Any], place: int, model: str, method: str) -> str | None:

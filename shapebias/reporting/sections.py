@@ -63,7 +63,7 @@ def chart_sections(results: Joined) -> list[Section]:
             "What speaks for shape, what for texture",
             "Of each kind a large value speaks for that cue: the share of decisions by shape where cues conflict, "
             "accuracy where only one cue is left or where the other one is destroyed, and the share of saliency on the "
-            "object's contour or inside it.",
+            "object's contour or inside it, in rows that name a saliency method.",
             [(HeadlineFigure(), ", ".join(datasets))],
         ),
         _section(
@@ -72,7 +72,8 @@ def chart_sections(results: Joined) -> list[Section]:
             "Shape bias",
             "Shape or texture, by class",
             "Images whose shape and texture are of different classes: of the answers that follow one of the two, the "
-            "share that follows the shape. A row is a class of shape, the last row the mean over the classes.",
+            "share that follows the shape. A row is a class of shape, the last row the mean over the classes. The "
+            "finding counts the answers of all classes together, which differs where classes differ in counts.",
             ((ShapeBiasFigure(dataset), f"{dataset}, clean") for dataset in datasets),
         ),
         _section(

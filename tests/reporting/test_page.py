@@ -150,3 +150,17 @@ def test_a_page_that_cannot_be_written_is_an_error_in_words(run_file, tmp_path):
 
 def test_the_page_is_small(page):
     assert len(page) < 2_000_000
+
+
+def test_maps_have_a_column_of_images_only_where_the_images_were_kept(tmp_path):
+    def columns(*, keep_images):
+        study = shapebias.Study(
+            "stimuli:images=8,size=32", "cnn:8,width=4", ["clean", "grayscale"], "gradient", keep_images=keep_images
+        )
+        text = report(shapebias.run(study, tmp_path / f"{keep_images}.h5"), tmp_path / "page.html").read_text()
+        heading, *rows = re.findall(r"<tr>(.*?)</tr>", text[text.index('<table class="maps">') :], re.DOTALL)[1:6]
+        assert all(len(re.findall("<td", row)) == len(re.findall("<th", heading)) for row in rows)
+        return re.findall(r"</span>cnn|image(?=</th>)", heading)
+
+    assert columns(keep_images=True) == ["image", "</span>cnn", "image", "</span>cnn"]
+    assert columns(keep_images=False) == ["image", "</span>cnn", "</span>cnn"]

@@ -107,6 +107,8 @@ def test_a_picked_image_shows_each_condition_and_each_model_with_its_map(page):
     ]
     for row in rows.all():
         assert row.locator("img").count() == 3
+        assert all(text.startswith("gradient") for text in row.locator("figcaption").all_inner_texts())
+        assert row.locator("figcaption").count() == 2
         assert re.search(r"shape|texture|neither", row.inner_text())
     assert page.evaluate("[...document.images].every(image => image.complete && image.naturalWidth > 0)")
 

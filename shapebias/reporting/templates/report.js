@@ -73,10 +73,12 @@ function bar([name, share]) {
 
 const MARKS = { right: "✓ right", wrong: "✗ wrong", shape: "● shape", texture: "▦ texture", neither: "– neither", "no answer": "– no answer" };
 
-function answerCell(answer, model, condition) {
+function answerCell(answer, model, condition, methods) {
   if (answer === undefined) return make("td", {});
-  const maps = Object.entries(answer.maps ?? {}).map(([method, picture]) =>
-    make("img", { src: picture, alt: `${method} map of ${model}, ${condition}`, title: method }));
+  const maps = methods.filter((method) => answer.maps?.[method]).map((method) =>
+    make("figure", { title: method },
+      make("img", { src: answer.maps[method], alt: `${method} map of ${model}, ${condition}` }),
+      make("figcaption", {}, method)));
   const said = make("div", { class: "said" });
   if (answer.class !== undefined) said.append(make("strong", {}, answer.class));
   if (answer.kind) said.append(make("div", { class: `kind-${answer.kind.replace(" ", "-")}` }, MARKS[answer.kind]));
@@ -110,7 +112,7 @@ function pick(place) {
   for (const model of data.models) heading.append(make("th", { scope: "col" }, chip(model), model));
   const body = make("tbody", {});
   data.conditions.forEach((condition, index) => {
-    const answers = data.models.map((model) => answerCell(image.answers[index][model], model, condition));
+    const answers = data.models.map((model) => answerCell(image.answers[index][model], model, condition, data.methods));
     body.append(make("tr", {}, conditionCell(data, image, index), ...answers));
   });
   const table = make("table", { class: "picked" }, make("thead", {}, heading), body);
