@@ -155,8 +155,10 @@ class Saliency(Protocol):
 class Probe(Protocol):
     """Measures one value or vector an image; ``maps`` is (N, H, W) for a probe of saliency methods, else None.
 
-    A probe whose spec says ``needs_method`` also gets the keyword argument ``explain``: a function that takes another
-    classifier and returns the maps that the same method draws of it.
+    A probe whose spec says ``needs_method`` also gets the keyword argument ``explain``: a function that takes a
+    classifier and returns the maps that the same method draws of it, with the same random numbers.  ``explain(model)``
+    asks about the images and targets of the call, ``explain(model, images=..., targets=...)`` about others in their
+    place: changed pixels, another class.
     """
 
     def __call__(

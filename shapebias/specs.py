@@ -163,7 +163,8 @@ class ProbeSpec(Spec):
 
     Args:
         needs_maps: measures a saliency method, so it runs once for each of the study's.
-        needs_method: also explains other models by that method; gets ``explain`` as a keyword argument.
+        needs_method: also explains other models, changed images or other targets by that method; gets ``explain`` as a
+            keyword argument.
     """
 
     kind: ClassVar[Kind] = "probe"

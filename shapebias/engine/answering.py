@@ -204,7 +204,11 @@ class Asked:
         def measured(view: Batch, targets: Tensor, maps: Tensor | None) -> Mapping[str, Tensor]:
             needs: dict[str, Any] = {}
             if method is not None and getattr(probe.spec, "needs_method", False):
-                needs["explain"] = lambda network: self._explain(method, network, view, targets).maps
+
+                def explain(network: Classifier, *, images: Tensor = view.images, targets: Tensor = targets) -> Tensor:
+                    return self._explain(method, network, attrs.evolve(view, images=images), targets).maps
+
+                needs["explain"] = explain
             return self._with_chunks(lambda network: measure(network, view.images, targets, maps, rng, **needs))
 
         maps = [one.maps for one in self._explained(method)] if method else [None] * len(self.views)

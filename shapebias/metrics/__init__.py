@@ -130,6 +130,12 @@ def _saliency_and_frequency() -> Iterator[MetricSpec]:
         references="Hendrycks & Dietterich 2019, Benchmarking neural network robustness, section 4",
     )
     yield MetricSpec(
+        "probe-mean",
+        "shapebias.metrics.probe_mean:ProbeMean",
+        summary="mean over images of every number that a probe has stored",
+        references="Efron & Tibshirani 1993, An introduction to the bootstrap, chapter 13",
+    )
+    yield MetricSpec(
         "cue-strength",
         "shapebias.metrics.cue_strength:CueStrength",
         summary="choices of shape against texture as a parameter varies, and the point of equal reliance",

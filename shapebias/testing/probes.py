@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from typing import Any
 
 import torch
+from torch import Tensor
 
+from shapebias.classifier import Classifier
 from shapebias.testing.methods import add_rules_of_methods
 from shapebias.testing.rules import Rules, require
 from shapebias.testing.subjects import IDS, Subject
@@ -25,13 +28,17 @@ def measure(subject: Subject, rows: Any = slice(None)) -> object:
 def call(subject: Subject, rows: Any = slice(None)) -> object:
     """Measure with a model that is in eval mode already."""
     images, labels = subject.images[rows], subject.labels[rows]
-    spec = subject.component.spec
-    maps = images.mean(dim=1) if getattr(spec, "needs_maps", False) else None
-    # The maps of another model: something that depends on it.
-    method = {"explain": lambda model: images.mean(dim=1) * model(images).mean(dim=1).view(-1, 1, 1)}
-    needs = method if getattr(spec, "needs_method", False) else {}
+    spec, explain = subject.component.spec, functools.partial(_explain, images=images, targets=labels)
+    maps = explain(subject.model) if getattr(spec, "needs_maps", False) else None
+    needs = {"explain": explain} if getattr(spec, "needs_method", False) else {}
     result: object = subject.loaded(subject.model, images, labels, maps, subject.random()[rows], **needs)
     return result
+
+
+def _explain(model: Classifier, *, images: Tensor, targets: Tensor) -> Tensor:
+    """Draw maps that depend on everything that may be another: the model, the pixels, the classes."""
+    scores = torch.cat([model(some) for some in images.split(model.chunk)])
+    return images.mean(dim=1) * scores.gather(1, targets[:, None])[:, :, None]
 
 
 @RULES("gives named arrays, one row an image", "values are stored by image, so that metrics can pair and resample them")
@@ -41,7 +48,7 @@ def _gives_rows(subject: Subject) -> None:
         isinstance(found, Mapping) and found, f"returned {type(found).__name__}, not a mapping from names to arrays"
     )
     for name, array in dict(found).items():  # type: ignore[call-overload]
-        require(isinstance(array, torch.Tensor), f"{name} is a {type(array).__name__}, not a tensor")
+        require(isinstance(array, Tensor), f"{name} is a {type(array).__name__}, not a tensor")
         require(len(array) == len(IDS), f"{name} has {len(array)} rows for {len(IDS)} images")
         require(array.isfinite().all(), f"{name} has NaN or infinite values")
         require(not array.requires_grad, f"{name} requires gradients")

@@ -83,9 +83,31 @@ class TargetMaps:
 
 
 @attrs.frozen
+class LitMaps:
+    """Maps that are the picture's brightness, plus the target class, plus noise."""
+
+    def __call__(self, model, images, targets, rng):
+        noise = rng.normal("noise", 0, images.shape[-2:])
+        return images.mean(dim=1) + targets.view(-1, 1, 1) + 0.1 * noise
+
+
+@attrs.frozen
 class MapMean:
     def __call__(self, model, images, targets, maps, rng):
         return {"mean": maps.mean(dim=(1, 2))}
+
+
+@attrs.frozen
+class Elsewhere:
+    """What the method says of other pixels, and of another class."""
+
+    def __call__(self, model, images, targets, maps, rng, *, explain):
+        asked = {
+            "same": explain(model),
+            "dark": explain(model, images=images / 2),
+            "next": explain(model, targets=targets + 1),
+        }
+        return {name: (found - maps).mean(dim=(1, 2)) for name, found in asked.items()}
 
 
 @attrs.frozen
@@ -128,6 +150,7 @@ def shapebias_models():
 def shapebias_saliency():
     yield sb.SaliencySpec("flat-maps", FlatMaps)
     yield sb.SaliencySpec("target-maps", TargetMaps)
+    yield sb.SaliencySpec("lit-maps", LitMaps)
     yield sb.SaliencySpec("feature-maps", TargetMaps, needs_features=True)
 
 
@@ -135,6 +158,7 @@ def shapebias_saliency():
 def shapebias_probes():
     yield sb.ProbeSpec("map-mean", MapMean, needs_maps=True)
     yield sb.ProbeSpec("image-brightness", Brightness)
+    yield sb.ProbeSpec("elsewhere", Elsewhere, needs_maps=True, needs_method=True)
 '''
 
 

@@ -226,6 +226,16 @@ def test_saliency_explains_the_asked_target_and_probes_see_the_maps(plugins, net
     np.testing.assert_allclose(extras, bright, atol=1e-3)
 
 
+def test_a_probe_can_ask_the_method_about_other_pixels_and_classes(plugins, network, tmp_path):
+    study = sb.Study(STIMULI, {"net": network}, saliency="lit-maps", probes=["elsewhere", "image-brightness"], limit=8)
+    results = sb.run(study, tmp_path / "run.h5")
+    values, bright = results.probe("elsewhere"), results.probe("image-brightness")["mean"]
+    # The method's noise is gone from all differences: its random numbers are those of the stored map.
+    np.testing.assert_allclose(values["same"], 0, atol=1e-6)
+    np.testing.assert_allclose(values["dark"], -bright / 2, atol=1e-6)
+    np.testing.assert_allclose(values["next"], 1, atol=1e-6)
+
+
 def test_maps_of_a_wrong_shape_are_a_failure_of_that_cell(plugins, network, tmp_path):
     results = sb.run(sb.Study(STIMULI, {"net": network}, saliency="flat-maps", limit=8), tmp_path / "run.h5")
     (failure,) = results.failures

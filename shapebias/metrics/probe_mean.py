@@ -1,0 +1,39 @@
+"""Probe mean: the mean over images of every number that a probe has stored."""
+
+from __future__ import annotations
+
+import attrs
+import pandas as pd
+
+from shapebias.contracts import Results
+from shapebias.metrics._intervals import mean
+from shapebias.metrics._tables import record, table
+
+__all__ = ["ProbeMean"]
+
+
+@attrs.frozen
+class ProbeMean:
+    """Mean over images of each quantity of which a probe has stored one number an image.
+
+    So the numbers of a probe have error bars without a metric of its own.  Curves and grids, which have more numbers an
+    image, are left out; ``n`` counts the images whose number is defined, that is not NaN.
+    """
+
+    def __call__(self, results: Results) -> pd.DataFrame:
+        """Return one row for each quantity of each cell of a probe, with a bootstrap interval over images."""
+        rows = [
+            record(
+                cell,
+                "probe-mean",
+                mean(numbers, results.seed),
+                saliency=cell.saliency,
+                probe=cell.probe,
+                quantity=quantity,
+            )
+            for cell in results.values()
+            for quantity, numbers in cell.values.items()  # noqa: PD011 - a mapping, no data frame
+            if numbers.ndim == 1
+        ]
+        note = "" if rows else "no finished probe has stored one number an image"
+        return table(rows, "saliency", "probe", "quantity", note=note)
