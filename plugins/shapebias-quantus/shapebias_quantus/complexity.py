@@ -1,0 +1,89 @@
+"""How few pixels a map needs: the model is not asked."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import attrs
+import quantus
+import torch
+from torch import Tensor
+
+from shapebias import Classifier, ImageRandom, param
+from shapebias_quantus.asking import as_array, evaluated, relative
+
+__all__ = ["Complexity", "EffectiveComplexity", "Sparseness"]
+
+
+def of_magnitudes(metric: Any, maps: Tensor) -> Tensor:
+    """Measure the magnitudes of maps, each relative to its largest one, (N,)."""
+    magnitudes = as_array(relative(maps).abs())
+    return torch.from_numpy(evaluated(metric, x_batch=magnitudes, a_batch=magnitudes)).to(maps)
+
+
+@attrs.frozen
+class Sparseness:
+    """Gini index of a map's magnitudes: 0 where all pixels are equal, nearly 1 where a single one has everything.
+
+    Higher is sparser.  A map that is 0 everywhere has 0.
+
+    Source: Chalasani et al. 2020, section 4; ``quantus.Sparseness``.
+    """
+
+    def __call__(
+        self,
+        model: Classifier,  # noqa: ARG002 - part of the call of every probe
+        images: Tensor,  # noqa: ARG002
+        targets: Tensor,  # noqa: ARG002
+        maps: Tensor,
+        rng: ImageRandom,  # noqa: ARG002
+    ) -> dict[str, Tensor]:
+        """Return ``gini``, (N,)."""
+        return {"gini": of_magnitudes(quantus.Sparseness(disable_warnings=True), maps)}
+
+
+@attrs.frozen
+class Complexity:
+    """Entropy, in nats, of each pixel's share of a map's magnitude.
+
+    Lower is simpler: 0 where a single pixel has everything, log(H W) where all are equal.  NaN for a map that is 0
+    everywhere.
+
+    Source: Bhatt, Weller & Moura 2020, section 3.4; ``quantus.Complexity``.
+    """
+
+    def __call__(
+        self,
+        model: Classifier,  # noqa: ARG002 - part of the call of every probe
+        images: Tensor,  # noqa: ARG002
+        targets: Tensor,  # noqa: ARG002
+        maps: Tensor,
+        rng: ImageRandom,  # noqa: ARG002
+    ) -> dict[str, Tensor]:
+        """Return ``entropy``, (N,)."""
+        return {"entropy": of_magnitudes(quantus.Complexity(disable_warnings=True), maps)}
+
+
+@attrs.frozen
+class EffectiveComplexity:
+    """Number of pixels whose magnitude is above a threshold.
+
+    Lower is simpler.
+
+    Source: Nguyen & Rodriguez Martinez 2020, section 3.3; ``quantus.EffectiveComplexity``.
+    """
+
+    threshold: float = param(
+        "share of the map's largest magnitude that is too little to count", default=0.05, ge=0, lt=1
+    )
+
+    def __call__(
+        self,
+        model: Classifier,  # noqa: ARG002 - part of the call of every probe
+        images: Tensor,  # noqa: ARG002
+        targets: Tensor,  # noqa: ARG002
+        maps: Tensor,
+        rng: ImageRandom,  # noqa: ARG002
+    ) -> dict[str, Tensor]:
+        """Return ``pixels``, (N,)."""
+        return {"pixels": of_magnitudes(quantus.EffectiveComplexity(eps=self.threshold, disable_warnings=True), maps)}

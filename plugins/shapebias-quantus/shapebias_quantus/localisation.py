@@ -1,0 +1,71 @@
+"""Localisation: does a map point at the object?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import attrs
+import numpy as np
+import pandas as pd
+import quantus
+from scipy import stats
+
+from shapebias import param
+from shapebias_quantus.asking import Numbers, evaluated
+
+__all__ = ["Localisation"]
+
+_PLACE = ["dataset", "model", "condition", "eps"]
+_NUMBER = {"metric": str, "value": float, "low": float, "high": float, "n": int, "method": str}
+
+
+@attrs.frozen
+class Localisation:
+    """Quantus's measures of where a map's magnitudes lie, against the mask of the object; higher is better for all.
+
+    Rows by ``measure``: ``pointing-game``, share of the images whose largest pixel is on the object (Zhang et al.
+    2018); ``rank-accuracy``, share of the object among as many of the largest pixels as the object has; and
+    ``mass-accuracy``, share of the map on the object (both Arras et al. 2022); ``top-k``, share of the object among the
+    ``k`` largest pixels; ``auc``, the area under the ROC curve of the map as a score of being on the object, 0.5 by
+    chance (Fawcett 2006).
+
+    Images without an object are left out, and so are conditions that move pixels.
+    """
+
+    k: int = param("pixels of top-k", default=100, ge=1)
+
+    def __call__(self, results: Any) -> pd.DataFrame:
+        """Return one row for each measure of each saliency cell, with a bootstrap interval over images."""
+        cells = [cell for cell in results.maps() if cell.masks is not None and not cell.moves_pixels]
+        rows = [row for cell in cells for row in self._rows(cell, results.seed)]
+        table = pd.DataFrame(rows, columns=[*_PLACE, *_NUMBER, "saliency", "measure"]).astype(_NUMBER)
+        if not rows:
+            table.attrs["note"] = "no maps of images with masks, under a condition that leaves objects where they are"
+        return table
+
+    def _rows(self, cell: Any, seed: int) -> Iterator[dict[str, Any]]:
+        place = {name: getattr(cell, name) for name in _PLACE}
+        there = cell.masks.any(axis=(1, 2))
+        maps, masks = np.abs(cell.maps[there]).astype(np.float64), cell.masks[there]
+        measures = {
+            "pointing-game": quantus.PointingGame(disable_warnings=True),
+            "rank-accuracy": quantus.RelevanceRankAccuracy(disable_warnings=True),
+            "mass-accuracy": quantus.RelevanceMassAccuracy(disable_warnings=True),
+            "top-k": quantus.TopKIntersection(k=self.k, disable_warnings=True),
+            "auc": quantus.AUC(disable_warnings=True),
+        }
+        for measure, metric in measures.items():
+            # One image at a time, for rank-accuracy keeps a list of numbers for every pixel.
+            found = [evaluated(metric, a_batch=maps[[row]], s_batch=masks[[row]])[0] for row in range(len(maps))]
+            number = {"metric": "quantus-localisation", **_mean(np.array(found), seed)}
+            yield {**place, **number, "saliency": cell.saliency, "measure": measure}
+
+
+def _mean(values: Numbers, seed: int) -> dict[str, Any]:
+    values = np.sort(values[~np.isnan(values)])  # sorted: the same resamples whatever the order of the images
+    low = high = np.nan
+    if len(values) > 1:  # one image says nothing about the spread
+        low, high = stats.bootstrap((values,), np.mean, method="percentile", rng=seed).confidence_interval
+    value = values.mean() if len(values) else np.nan
+    return {"value": value, "low": low, "high": high, "n": len(values), "method": "bootstrap percentile 95 %"}

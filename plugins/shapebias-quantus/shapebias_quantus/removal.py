@@ -1,0 +1,126 @@
+"""The output while pixels or patches are taken away, in the order of a map."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import attrs
+import quantus
+import torch
+from torch import Tensor
+
+from shapebias import Baseline, Classifier, ImageRandom, ShapebiasError, param
+from shapebias_quantus.asking import ABSENT, Output, in_step, with_absent_pixels
+
+__all__ = ["Infidelity", "PixelFlipping", "RegionPerturbation"]
+
+
+@attrs.frozen
+class PixelFlipping:
+    """Follow the output while the map's most important pixels are taken out of the picture.
+
+    Lower is better: a faithful map brings the output down early.
+
+    Source: Bach et al. 2015, pixel flipping; ``quantus.PixelFlipping``.
+    """
+
+    steps: int = param("equal steps to the empty picture", default=32, ge=2)
+    baseline: Baseline = param("what stands for absent pixels", default="mean")
+    output: Output = param("what is measured of the target class", default="probability")
+
+    def __call__(
+        self,
+        model: Classifier,
+        images: Tensor,
+        targets: Tensor,
+        maps: Tensor,
+        rng: ImageRandom,  # noqa: ARG002 - part of the call of every probe
+    ) -> dict[str, Tensor]:
+        """Return ``curve``, (N, steps), the output after each step, and ``auc``, (N,), the area under it.
+
+        The area is that of the trapezoidal rule over the steps, scaled to 1 for an output that stays at 1.
+        """
+        metric = quantus.PixelFlipping(
+            features_in_step=in_step(maps, self.steps), perturb_baseline=ABSENT, disable_warnings=True
+        )
+        curve = with_absent_pixels(metric, model, images, targets, maps, baseline=self.baseline, output=self.output)
+        return {"curve": curve, "auc": torch.trapezoid(curve, dim=1) / (curve.shape[1] - 1)}
+
+
+@attrs.frozen
+class RegionPerturbation:
+    """Follow how far the output falls while patches are taken out of the picture in the order of their sum in the map.
+
+    With ``order=morf`` (most relevant first) a faithful map makes it fall early: higher is better; with ``order=lerf``
+    (least relevant first) lower is better.
+
+    Source: Samek et al. 2017, equation 12; ``quantus.RegionPerturbation``.
+    """
+
+    patch: int = param("side of a patch; patches at the border may be smaller", default=8, ge=1, unit="pixels")
+    patches: int = param("how many are taken away, all where there are fewer", default=100, ge=1)
+    order: Literal["morf", "lerf"] = param("most or least relevant first", default="morf")
+    baseline: Baseline = param("what stands for absent pixels", default="mean")
+    output: Output = param("what is measured of the target class", default="probability")
+
+    def __call__(
+        self,
+        model: Classifier,
+        images: Tensor,
+        targets: Tensor,
+        maps: Tensor,
+        rng: ImageRandom,  # noqa: ARG002 - part of the call of every probe
+    ) -> dict[str, Tensor]:
+        """Return ``curve``, (N, patches), the fall after each patch, and ``aopc``, (N,), the area over the curve.
+
+        The area is the mean of the falls, with the whole picture's fall of 0 as one of them.
+        """
+        metric = quantus.RegionPerturbation(
+            patch_size=self.patch,
+            regions_evaluation=self.patches,
+            order=self.order,
+            perturb_baseline=ABSENT,
+            disable_warnings=True,
+        )
+        curve = with_absent_pixels(metric, model, images, targets, maps, baseline=self.baseline, output=self.output)
+        return {"curve": curve, "aopc": curve.sum(dim=1) / (curve.shape[1] + 1)}
+
+
+@attrs.frozen
+class Infidelity:
+    """Mean squared difference between what the output loses without some pixels and what their map adds up to.
+
+    The sets of pixels are the first patch in row-major order, the first two, and so on.  Lower is better, 0 where the
+    map shares out the output.  It is in squared units of the output, so it suits only methods that share an output out:
+    integrated-gradients and the like, with ``reduce=signed-sum`` and the same objective and baseline as here.
+
+    Raises:
+        ShapebiasError: the patches do not fill the picture.
+
+    Source: Yeh et al. 2019, definition 2.1; ``quantus.Infidelity``.
+    """
+
+    patch: int = param("side of a patch; it divides both sides of the picture", default=4, ge=1, unit="pixels")
+    baseline: Baseline = param("what stands for absent pixels", default="zero")
+    output: Output = param("what is measured of the target class", default="log-prob")
+
+    def __call__(
+        self,
+        model: Classifier,
+        images: Tensor,
+        targets: Tensor,
+        maps: Tensor,
+        rng: ImageRandom,  # noqa: ARG002 - part of the call of every probe
+    ) -> dict[str, Tensor]:
+        """Return ``infidelity``, (N,)."""
+        height, width = maps.shape[1:]
+        if height % self.patch or width % self.patch:
+            raise ShapebiasError(
+                f"quantus-infidelity: patches of {self.patch} pixels do not fill a picture of {height} x {width}; "
+                "give patch a number that divides both sides"
+            )
+        metric = quantus.Infidelity(
+            perturb_patch_sizes=[self.patch], n_perturb_samples=1, perturb_baseline=ABSENT, disable_warnings=True
+        )
+        found = with_absent_pixels(metric, model, images, targets, maps, baseline=self.baseline, output=self.output)
+        return {"infidelity": found}
