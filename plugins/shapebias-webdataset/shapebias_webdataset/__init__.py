@@ -1,0 +1,20 @@
+"""Data sets in tar shards, the WebDataset format."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from shapebias import DatasetSpec, hookimpl
+
+__all__ = ["shapebias_datasets"]
+
+
+@hookimpl
+def shapebias_datasets() -> Iterator[DatasetSpec]:
+    """Yield the data set."""
+    yield DatasetSpec(
+        "webdataset",
+        "shapebias_webdataset.dataset:WebDataset",
+        summary="images in tar shards, here or on a server, larger than the disk",
+        references="Aizman et al. 2019, High performance I/O for large scale deep learning",
+    )
