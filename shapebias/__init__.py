@@ -24,7 +24,9 @@ if TYPE_CHECKING:
     from shapebias.contracts import Attributed, Features, Sample, Transformed
     from shapebias.engine import Interrupted, Made, Preview, Progress, evaluate, make, preview, run
     from shapebias.errors import ShapebiasError
+    from shapebias.files import download
     from shapebias.hookspecs import hookimpl
+    from shapebias.image_files import images_below, read_image
     from shapebias.labels import imagenet_wnids
     from shapebias.objectives import Objective, Reduction, objective_values, pixel_gradient, reduce_channels
     from shapebias.params import Options, numbers, param
@@ -56,7 +58,9 @@ _NAMES = {
     "contracts": "Attributed Features Sample Transformed",
     "engine": "Interrupted Made Preview Progress evaluate make preview run",
     "errors": "ShapebiasError",
+    "files": "download",
     "hookspecs": "hookimpl",
+    "image_files": "images_below read_image",
     "labels": "imagenet_wnids",
     "objectives": "Objective Reduction objective_values pixel_gradient reduce_channels",
     "params": "Options numbers param",
@@ -105,10 +109,12 @@ __all__ = [
     "blank",
     "compare",
     "default_catalog",
+    "download",
     "evaluate",
     "figure",
     "hookimpl",
     "imagenet_wnids",
+    "images_below",
     "make",
     "merge",
     "numbers",
@@ -118,6 +124,7 @@ __all__ = [
     "param",
     "pixel_gradient",
     "preview",
+    "read_image",
     "reduce_channels",
     "report",
     "run",

@@ -1,0 +1,111 @@
+"""What the corruptions share: borders, Gaussian smoothing, enlarging, smearing, and pixels from between the pixels."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Literal, TypeAlias
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+__all__ = ["Border", "bordered", "sampled", "smeared", "smooth", "zoomed"]
+
+Border: TypeAlias = Literal["nearest", "mirror", "reflect"]
+"""What lies beyond the border, in scipy's words: ``nearest`` aa|abc|cc, ``mirror`` cb|abc|ba, ``reflect`` ba|abc|cb."""
+
+
+def _inside(places: Tensor, side: int, border: Border) -> Tensor:
+    """Return the pixels of a row of ``side`` pixels that stand at integer places inside or outside of it."""
+    if border == "nearest":
+        return places.clamp(0, side - 1)
+    twice = border == "reflect"  # the outermost pixel stands twice
+    period = 2 * side if twice else max(2 * (side - 1), 1)
+    places = places % period
+    return torch.minimum(places, period - twice - places)
+
+
+def bordered(images: Tensor, width: int, border: Border) -> Tensor:
+    """Add a border of ``width`` pixels around (..., H, W), which may be wider than the image."""
+    rows, columns = (
+        _inside(torch.arange(-width, side + width, device=images.device), side, border) for side in images.shape[-2:]
+    )
+    return images[..., rows[:, None], columns]
+
+
+def smooth(images: Tensor, sigma: float, border: Border = "nearest", reach: float = 4) -> Tensor:
+    """Smooth (..., H, W) with a Gaussian that ends after ``reach`` standard deviations.
+
+    >>> smooth(torch.tensor([[0.0, 0.0, 1.0, 0.0, 0.0]]), sigma=1)
+    tensor([[0.0540, 0.2420, 0.3989, 0.2420, 0.0540]])
+    """
+    rows, columns = (_gaussian(side, sigma, border, reach).to(images) for side in images.shape[-2:])
+    return rows @ images @ columns.T
+
+
+def _gaussian(side: int, sigma: float, border: Border, reach: float) -> Tensor:
+    """Return (side, side): row i has the weights with which the pixels make pixel i."""
+    radius = int(reach * sigma + 0.5)
+    offsets = torch.arange(-radius, radius + 1)
+    weights = torch.exp(-0.5 * (offsets.double() / sigma) ** 2)
+    weights /= weights.sum()
+    places = _inside(torch.arange(side)[:, None] + offsets, side, border)
+    return torch.zeros(side, side, dtype=torch.float64).scatter_add_(1, places, weights.expand(side, -1))
+
+
+def zoomed(images: Tensor, factor: float) -> Tensor:
+    """Enlarge the middle of (N, C, H, W) and keep the size; corner pixels stay corner pixels, bilinear between."""
+    size = images.shape[-2:]
+    window = [math.ceil(side / factor) for side in size]
+    enlarged = [round(side * factor) for side in window]
+    middle = _middle(images, window)
+    return _middle(functional.interpolate(middle, enlarged, mode="bilinear", align_corners=True), size)
+
+
+def _middle(images: Tensor, size: Sequence[int]) -> Tensor:
+    top, left = ((have - want) // 2 for have, want in zip(images.shape[-2:], size, strict=True))
+    return images[..., top : top + size[0], left : left + size[1]]
+
+
+def smeared(images: Tensor, radius: int, sigma: float, angles: Tensor) -> Tensor:
+    """Smear each image along its own direction with one half of a Gaussian, as ImageMagick's ``-motion-blur`` does.
+
+    Pixels are taken from whole steps away, so that nothing is interpolated; beyond its border an image goes on with
+    its outermost pixels.
+
+    Args:
+        images: (N, C, H, W).
+        radius: the half Gaussian ends after 2 radius pixels.
+        sigma: its standard deviation in pixels.
+        angles: (N,) in degrees; 0 takes pixels from the right, 90 from below.
+    """
+    steps = torch.arange(2 * radius + 1, dtype=torch.float64)
+    weights = torch.exp(-0.5 * (steps / sigma) ** 2)
+    weights /= weights.sum()
+    directions = torch.deg2rad(angles.cpu().double())[:, None]
+    down, across = ((steps * part - 0.5).ceil().long() + 2 * radius for part in (directions.sin(), directions.cos()))
+    height, width = images.shape[-2:]
+    wide = bordered(images, 2 * radius, "nearest")
+    result = torch.zeros_like(images)
+    # Image by image: slices cost a small part of what indices of every pixel would.
+    for into, source, tops, lefts in zip(result, wide, down.tolist(), across.tolist(), strict=True):
+        for weight, top, left in zip(weights.tolist(), tops, lefts, strict=True):
+            into.add_(source[:, top : top + height, left : left + width], alpha=weight)
+    return result
+
+
+def sampled(images: Tensor, y: Tensor, x: Tensor, border: Border) -> Tensor:
+    """Take the pixels of (N, C, H, W) at the places ``y``, ``x``, (N, H, W), bilinear between four neighbours."""
+    height, width = images.shape[-2:]
+    top, left = y.floor(), x.floor()
+    rows = [_inside(top.long() + step, height, border) for step in (0, 1)]
+    columns = [_inside(left.long() + step, width, border) for step in (0, 1)]
+
+    def at(row: Tensor, column: Tensor) -> Tensor:
+        index = (row * width + column).flatten(1)[:, None].expand(-1, images.shape[1], -1)
+        return images.flatten(2).gather(2, index).view(images.shape)
+
+    across, down = ((place - whole).to(images)[:, None] for place, whole in ((x, left), (y, top)))
+    upper, lower = (torch.lerp(at(row, columns[0]), at(row, columns[1]), across) for row in rows)
+    return torch.lerp(upper, lower, down)

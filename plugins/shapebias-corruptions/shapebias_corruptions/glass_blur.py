@@ -1,0 +1,62 @@
+"""``c-glass-blur``: pixels moved about a little, between two light blurs."""
+
+from __future__ import annotations
+
+import attrs
+import torch
+from torch import Tensor
+
+from shapebias import ImageRandom
+from shapebias_corruptions.filters import smooth
+from shapebias_corruptions.settings import CONSTANTS, SEVERITY, Constants, Published
+
+__all__ = ["GlassBlur"]
+
+_GLASS = Published(  # standard deviation of the blurs, how far a pixel comes from, rounds
+    imagenet=((0.7, 1, 2), (0.9, 2, 1), (1.0, 2, 3), (1.1, 3, 2), (1.5, 4, 2)),
+    cifar=((0.05, 1, 1), (0.25, 1, 1), (0.4, 1, 1), (0.25, 1, 2), (0.4, 1, 2)),
+)
+
+
+@attrs.frozen
+class GlassBlur:
+    """Blur, let every pixel take the place of a near one, blur again.
+
+    Pixel by pixel, from the last to the first, the released code sets out to swap a pixel with one at most so far away.
+    In numpy that exchange of rows of a 3-d array copies one way only: the pixel becomes its partner, which may have
+    been replaced before, and the partner stays.  The published images are made so, and these are too.
+    """
+
+    severity: int = SEVERITY
+    constants: Constants = CONSTANTS
+
+    def __call__(self, images: Tensor, rng: ImageRandom) -> Tensor:
+        """Corrupt (N, 3, H, W) images in [0, 1]."""
+        sigma, reach, rounds = _GLASS.of(self)
+        moved = smooth(images, sigma).flatten(2)
+        for index in range(rounds):
+            offsets = rng.integers("offsets", index, (2, *images.shape[2:]), high=2 * reach) - reach
+            moved = moved.gather(2, _sources(offsets, reach)[:, None].expand(-1, moved.shape[1], -1))
+        return smooth(moved.view(images.shape), sigma).clamp(0, 1)
+
+
+def _sources(offsets: Tensor, reach: int) -> Tensor:
+    """Return where each pixel comes from, (N, H W), when they are replaced one after the other.
+
+    A pixel whose partner was replaced before is what the partner has become; so the way is followed from partner to
+    partner, up to one that still was what it had been.  All pixels go at once, each time twice as far.
+
+    Args:
+        offsets: (N, 2, H, W), from each pixel to its partner, down and across.
+        reach: how near to the border pixels stay what they are.
+    """
+    height, width = offsets.shape[2:]
+    own = torch.arange(height * width, device=offsets.device)
+    row, column = own // width, own % width
+    replaced = (row > reach) & (row <= height - reach) & (column > reach) & (column <= width - reach)
+    down, across = offsets.flatten(2).unbind(1)
+    partner = torch.where(replaced, own + down * width + across, own)
+    way = torch.where(replaced[partner] & (partner > own), partner, own)
+    while not torch.equal(further := way.gather(1, way), way):
+        way = further
+    return partner.gather(1, way)

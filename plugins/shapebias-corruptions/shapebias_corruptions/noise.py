@@ -1,0 +1,81 @@
+"""``c-gaussian-noise``, ``c-shot-noise``, ``c-impulse-noise``, ``c-speckle-noise``: every pixel and channel its own."""
+
+from __future__ import annotations
+
+import attrs
+import torch
+from torch import Tensor
+
+from shapebias import ImageRandom
+from shapebias_corruptions.settings import CONSTANTS, SEVERITY, Constants, Published
+
+__all__ = ["GaussianNoise", "ImpulseNoise", "ShotNoise", "SpeckleNoise"]
+
+_GAUSSIAN = Published(imagenet=(0.08, 0.12, 0.18, 0.26, 0.38), cifar=(0.04, 0.06, 0.08, 0.09, 0.10))
+_PHOTONS = Published(imagenet=(60, 25, 12, 5, 3), cifar=(500, 250, 100, 75, 50))
+_AMOUNT = Published(imagenet=(0.03, 0.06, 0.09, 0.17, 0.27), cifar=(0.01, 0.02, 0.03, 0.05, 0.07))
+_SPECKLE = Published(imagenet=(0.15, 0.2, 0.35, 0.45, 0.6), cifar=(0.06, 0.1, 0.12, 0.16, 0.2))
+
+
+@attrs.frozen
+class GaussianNoise:
+    """Add normal noise of a standard deviation, and clip to [0, 1]."""
+
+    severity: int = SEVERITY
+    constants: Constants = CONSTANTS
+
+    def __call__(self, images: Tensor, rng: ImageRandom) -> Tensor:
+        """Corrupt (N, 3, H, W) images in [0, 1]."""
+        return (images + _GAUSSIAN.of(self) * rng.normal("noise", 0, images.shape[1:])).clamp(0, 1)
+
+
+@attrs.frozen
+class ShotNoise:
+    """Count photons: a pixel v becomes Poisson(c v) / c, clipped to 1, where white has c photons on average."""
+
+    severity: int = SEVERITY
+    constants: Constants = CONSTANTS
+
+    def __call__(self, images: Tensor, rng: ImageRandom) -> Tensor:
+        """Corrupt (N, 3, H, W) images in [0, 1]."""
+        white = _PHOTONS.of(self)
+        # A draw stands for a slice of 2^-24 of the distribution; its middle keeps the lowest slice from being 0.
+        drawn = rng.uniform("photons", 0, images.shape[1:]).double() + 2.0**-25
+        return (_poisson(images.double() * white, drawn, white) / white).to(images)
+
+
+def _poisson(mean: Tensor, drawn: Tensor, most: int) -> Tensor:
+    """Return min(k, most) where k is the smallest count with P(count <= k) > drawn; above ``most`` all is white."""
+    probability = (-mean).exp()
+    cumulated, count = probability.clone(), torch.zeros_like(mean)
+    for k in range(most):
+        count += drawn >= cumulated
+        probability *= mean
+        probability /= k + 1
+        cumulated += probability
+    return count
+
+
+@attrs.frozen
+class ImpulseNoise:
+    """Set a share of all values to 0 or 1, as likely the one as the other."""
+
+    severity: int = SEVERITY
+    constants: Constants = CONSTANTS
+
+    def __call__(self, images: Tensor, rng: ImageRandom) -> Tensor:
+        """Corrupt (N, 3, H, W) images in [0, 1]."""
+        amount, drawn = _AMOUNT.of(self), rng.uniform("impulses", 0, images.shape[1:])
+        return images.masked_fill(drawn < amount, 0).masked_fill(drawn < amount / 2, 1)
+
+
+@attrs.frozen
+class SpeckleNoise:
+    """Add normal noise whose standard deviation is in proportion to the pixel, and clip to [0, 1]."""
+
+    severity: int = SEVERITY
+    constants: Constants = CONSTANTS
+
+    def __call__(self, images: Tensor, rng: ImageRandom) -> Tensor:
+        """Corrupt (N, 3, H, W) images in [0, 1]."""
+        return (images + images * _SPECKLE.of(self) * rng.normal("noise", 0, images.shape[1:])).clamp(0, 1)

@@ -1,0 +1,44 @@
+"""``c-pixelate``: fewer pixels on the same area."""
+
+from __future__ import annotations
+
+import attrs
+import torch
+from torch import Tensor
+
+from shapebias import ImageRandom
+from shapebias_corruptions.settings import CONSTANTS, SEVERITY, Constants, Published
+
+__all__ = ["Pixelate"]
+
+_SCALE = Published(imagenet=(0.6, 0.5, 0.4, 0.3, 0.25), cifar=(0.95, 0.9, 0.85, 0.75, 0.65))
+
+
+@attrs.frozen
+class Pixelate:
+    """Make the image smaller, each new pixel the mean of the whole pixels that it covers, and enlarge it again."""
+
+    severity: int = SEVERITY
+    constants: Constants = CONSTANTS
+
+    def __call__(self, images: Tensor, rng: ImageRandom) -> Tensor:  # noqa: ARG002 - nothing here is random
+        """Corrupt (N, 3, H, W) images in [0, 1]."""
+        rows, columns = (_matrix(side, max(1, int(side * _SCALE.of(self)))).to(images) for side in images.shape[2:])
+        return (rows @ images @ columns.T).clamp(0, 1)
+
+
+def _matrix(side: int, fewer: int) -> Tensor:
+    """Return (side, side): the weights of the pixels in each pixel of the result, by the box filter of Pillow.
+
+    >>> _matrix(4, 2)
+    tensor([[0.5000, 0.5000, 0.0000, 0.0000],
+            [0.5000, 0.5000, 0.0000, 0.0000],
+            [0.0000, 0.0000, 0.5000, 0.5000],
+            [0.0000, 0.0000, 0.5000, 0.5000]], dtype=torch.float64)
+    """
+    # In whole numbers, 2 x side x fewer to the image: a pixel whose centre lies on a rim belongs to what is before it.
+    rims = 2 * side * torch.arange(fewer + 1)[:, None]
+    centres = fewer * (2 * torch.arange(side) + 1)
+    covered = ((rims[:-1] < centres) & (centres <= rims[1:])).double()
+    nearest = centres // (2 * side)
+    return (covered / covered.sum(dim=1, keepdim=True))[nearest]

@@ -1,0 +1,47 @@
+"""What all corruptions share: how strong they are, and whose constants that means."""
+
+from __future__ import annotations
+
+from typing import Generic, Literal, Protocol, TypeAlias, TypeVar, cast
+
+import attrs
+
+from shapebias import param
+
+__all__ = ["CONSTANTS", "SEVERITY", "Constants", "Corruption", "Published"]
+
+Constants: TypeAlias = Literal["imagenet", "cifar"]
+ValueT = TypeVar("ValueT")
+
+SEVERITY = param("how strong, from 1 to 5 as published", default=3, ge=1, le=5)
+CONSTANTS = param("strengths of ImageNet-C, for 224 pixels, or of CIFAR-10-C, for 32", default="imagenet")
+
+
+class Corruption(Protocol):
+    """Settings that choose among the published constants."""
+
+    @property
+    def severity(self) -> int:
+        """From 1 to 5."""
+
+    @property
+    def constants(self) -> Constants:
+        """Of which benchmark."""
+
+
+@attrs.frozen
+class Published(Generic[ValueT]):
+    """A constant of a corruption at the severities 1 to 5, in the code that made either benchmark.
+
+    >>> from types import SimpleNamespace
+    >>> sigma = Published(imagenet=(1, 2, 3, 4, 6), cifar=(0.4, 0.6, 0.7, 0.8, 1))
+    >>> sigma.of(SimpleNamespace(severity=5, constants="imagenet"))
+    6
+    """
+
+    imagenet: tuple[ValueT, ...]
+    cifar: tuple[ValueT, ...]
+
+    def of(self, corruption: Corruption) -> ValueT:
+        """Return the constant that a corruption's settings choose."""
+        return cast(ValueT, getattr(self, corruption.constants)[corruption.severity - 1])
