@@ -32,8 +32,9 @@ class Folder:
     """Image files with labels, brought to one size.
 
     Without ``labels`` the folder has one folder for each class, as ``torchvision.datasets.ImageFolder`` wants it, and
-    classes, order and labels are the same.  With ``labels`` a CSV file inside the folder says which class each file
-    has; images keep its order.  Integers are sorted as numbers, so that labels 0 to 9 are the places of their classes.
+    classes, order and labels are the same.  With ``labels`` a CSV file, in the folder or elsewhere, says which class
+    each file has; images keep its order.  Integers are sorted as numbers, so that labels 0 to 9 are the places of their
+    classes.
 
     With ``labels=manifest.json`` the folder is one that :func:`shapebias.make` made: ids, classes and labels, of shape
     and texture too, are those of the data set that it is a copy of.
@@ -53,7 +54,7 @@ class Folder:
         size: side of the images.
         crop: share of the short side that stays.
         interpolation: filter of the resizing.
-        labels: name of the CSV file in the folder, or of its manifest.
+        labels: the CSV file, by its name in the folder or by its path, or the folder's manifest.
         file_column: its column of paths below the folder, with ``/``.
         label_column: its column of labels, texts or integers.
         label_space: what the labels mean.
@@ -72,7 +73,9 @@ class Folder:
     size: int | None = param("side of the images; none takes the files' own", default=None, ge=1, unit="pixels")
     crop: float = param("share of the short side that stays, 0.875 for photos", default=1.0, gt=0, le=1)
     interpolation: Interpolation = param("filter of the resizing", default="bilinear")
-    labels: str | None = param("CSV file in the folder, or manifest.json; none takes class folders", default=None)
+    labels: str | None = param(
+        "CSV file in the folder or elsewhere, or manifest.json; none takes class folders", default=None
+    )
     file_column: str = param("column of the CSV file with paths below the folder", default="file")
     label_column: str = param("column of the CSV file with labels", default="label")
     label_space: Literal["own", "imagenet-1k"] = param(
@@ -173,12 +176,16 @@ def _read_labels(folder: Path, name: str, file_column: str, label_column: str) -
         DataError: the file is missing or no such table, has not these columns, or names no, missing or repeated files.
     """
     path = folder / name
+    if not path.exists() and Path(name).is_file():
+        path = Path(name)
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             table = csv.DictReader(file, skipinitialspace=True)
             columns, rows = list(table.fieldnames or ()), list(table)
     except (OSError, ValueError, csv.Error) as error:
-        raise DataError(f"{path} cannot be read as a CSV file: {error}; labels= names a file in {folder}") from error
+        raise DataError(
+            f"{path} cannot be read as a CSV file: {error}; labels= names a file in {folder}, or is its path"
+        ) from error
     for role, column in (("file_column", file_column), ("label_column", label_column)):
         if column not in columns:
             known = f"it has {', '.join(columns)}" if columns else "it is empty"

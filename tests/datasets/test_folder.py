@@ -86,6 +86,15 @@ def test_columns_have_names_and_integers_their_order(listed):
     assert [sample.label for sample in folder] == [2, 1, 0]
 
 
+def test_the_table_may_lie_elsewhere_and_that_in_the_folder_comes_first(listed, tmp_path_factory, monkeypatch):
+    monkeypatch.chdir(tmp_path_factory.mktemp("elsewhere"))
+    write_table(Path("mine.csv"), [("images/1.png", "bird")])
+    write_table(Path("labels.csv"), [("images/1.png", "fish")])
+    assert Folder(listed, labels="mine.csv").classes == ("bird",)
+    assert Folder(listed, labels=str(Path("mine.csv").resolve())).classes == ("bird",)
+    assert Folder(listed, labels="labels.csv").classes == ("cat", "dog")
+
+
 def test_imagenet_labels_are_indices_or_wordnet_ids(listed, tmp_path):
     write_table(listed / "imagenet.csv", [("images/0.png", 1), ("images/1.png", "n01440764"), ("images/2.png", 999)])
     folder = Folder(listed, labels="imagenet.csv", label_space="imagenet-1k")
