@@ -28,7 +28,7 @@ __all__ = ["WebDataset"]
 
 @attrs.frozen
 class WebDataset:
-    """Images in tar shards: files in it with the same path up to the first dot are one sample.
+    """Images in tar shards: files there with the same path up to the first dot of the name are one sample.
 
     Shards are files here or on a server (``http``, ``https``): a pattern with braces (``val-{000..006}.tar``) or stars,
     a folder of ``.tar`` files, or a list in the form of ``wids`` (``val.json``), which also says how many samples each
@@ -57,8 +57,8 @@ class WebDataset:
 
     Source: Aizman et al. 2019, "High performance I/O for large scale deep learning".
 
-    >>> WebDataset("val-{000..006}.tar", label="json:label", label_space="imagenet-1k").label
-    'json:label'
+    >>> len(WebDataset("val-{000..006}.tar", label="json:label", label_space="imagenet-1k").classes)
+    1000
     """
 
     shards: str = param("pattern with braces or stars, folder of .tar files, or .json list; here or at http(s)")
@@ -80,6 +80,8 @@ class WebDataset:
 
     def __attrs_post_init__(self) -> None:
         check_crop(self.size, self.crop)
+        if not self.images:
+            raise ShapebiasError("images= is empty; give the extensions of images, for example images=jpg,png")
 
     @cached_property
     def classes(self) -> tuple[str, ...]:

@@ -6,6 +6,7 @@ import http.client
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -101,8 +102,17 @@ def _go_on(url: str, stamp: Stamp, path: Path) -> None:
         partial = response.status == http.HTTPStatus.PARTIAL_CONTENT
         # Without buffers: what has come is on the disk when the process is killed.
         with path.open("ab" if partial else "wb", buffering=0) as file:
-            while block := response.read1(_BLOCK):
+            for block in _blocks(response):
                 file.write(block)
+
+
+def _blocks(response: Any) -> Iterator[bytes]:
+    """Yield what comes, as it comes; whatever the network or TLS says is a broken connection, and not the disk."""
+    try:
+        while block := response.read1(_BLOCK):
+            yield block
+    except OSError as error:
+        raise ConnectionError(str(error)) from error
 
 
 def _open(url: str, headers: dict[str, str]) -> Any:

@@ -113,6 +113,11 @@ def test_crop_needs_a_size(shards):
         WebDataset(str(shards), crop=0.875)
 
 
+def test_images_need_an_extension(shards):
+    with pytest.raises(ShapebiasError, match=r"images= is empty; .* images=jpg,png"):
+        WebDataset(str(shards), images=())
+
+
 def test_what_is_no_image_is_named(tmp_path, pack):
     path = one(tmp_path / "a.tar", [("0.cls", b"0"), ("0.png", b"not an image")], pack)
     with pytest.raises(ShapebiasError, match=r"a\.tar: 0\.png cannot be decoded as an image"):

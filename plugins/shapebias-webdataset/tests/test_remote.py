@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import http.client
 import json
+import ssl
 import subprocess
 import sys
 import threading
@@ -94,6 +96,19 @@ def test_a_broken_connection_is_taken_up_again(server, remote, shards):
     assert samples(WebDataset(remote)) == samples(WebDataset(str(shards)))
     assert server.asked[:3] == [("val-000.tar", 0), ("val-000.tar", 3000), ("val-000.tar", 3000)]
     assert server.sent == sum(path.stat().st_size for path in shards.iterdir())
+
+
+def test_trouble_with_tls_is_a_broken_connection(server, remote, shards, monkeypatch):
+    read1, trouble = http.client.HTTPResponse.read1, [ssl.SSLError("bad record")]
+
+    def read_with_trouble(response, count):
+        if trouble:
+            raise trouble.pop()
+        return read1(response, count)
+
+    monkeypatch.setattr(http.client.HTTPResponse, "read1", read_with_trouble)
+    assert samples(WebDataset(remote)) == samples(WebDataset(str(shards)))
+    assert fetched(server)[:3] == ["val-000.tar", "val-000.tar", "val-001.tar"]
 
 
 def test_what_came_is_kept_for_the_next_run(server, remote, shards):
