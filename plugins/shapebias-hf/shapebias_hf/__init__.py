@@ -1,0 +1,31 @@
+"""Hugging Face's image classifiers and data sets for shapebias: only the hook implementations, nothing heavy imported."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from shapebias import DatasetSpec, ModelSpec, hookimpl
+
+__all__ = ["shapebias_datasets", "shapebias_models"]
+
+
+@hookimpl
+def shapebias_models() -> Iterator[ModelSpec]:
+    """Yield the image classifiers of transformers."""
+    yield ModelSpec(
+        "hf",
+        "shapebias_hf.model:HuggingFaceModel",
+        summary="any image classifier of transformers, from a folder or the Hugging Face hub",
+        references="Wolf et al. 2020, Transformers: state-of-the-art natural language processing",
+    )
+
+
+@hookimpl
+def shapebias_datasets() -> Iterator[DatasetSpec]:
+    """Yield the image data sets of the library datasets."""
+    yield DatasetSpec(
+        "hf",
+        "shapebias_hf.dataset:HuggingFaceDataset",
+        summary="images and labels that the library datasets reads: parquet, save_to_disk, image folders, the hub",
+        references="Lhoest et al. 2021, Datasets: a community library for natural language processing",
+    )

@@ -1,0 +1,48 @@
+"""Where the files of a model are: in a folder, or in a commit of a repository on the hub."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import huggingface_hub
+
+from shapebias import ShapebiasError
+
+__all__ = ["commit_of", "folder_of", "model_files"]
+
+# What is read of a model; neither pickles nor code are among it, so neither is fetched.
+_FILES = ("config.json", "*processor_config.json", "model*.safetensors", "model.safetensors.index.json")
+
+
+def folder_of(source: str, revision: str | None = None) -> Path:
+    """Return the folder that has a model's files; those of the hub are downloaded unless they are there already.
+
+    Args:
+        source: a folder, or ``owner/name`` on the hub.
+        revision: commit, tag or branch on the hub.
+
+    Raises:
+        ShapebiasError: there is no such folder, and the hub has no such repository or cannot be reached.
+    """
+    if Path(source).is_dir():
+        if revision is not None:
+            raise ShapebiasError(f"{source} is a folder and has no revisions; leave revision={revision} out")
+        return Path(source)
+    try:
+        return Path(huggingface_hub.snapshot_download(source, revision=revision, allow_patterns=list(_FILES)))
+    except Exception as error:  # wrong names, wrong revisions, no permission, no network: each has a type of its own
+        raise ShapebiasError(
+            f"hf:{source} is no folder here, and cannot be fetched from the Hugging Face hub: {error}\n"
+            "correct the name; without a network, fetch it elsewhere ('hf download NAME --local-dir FOLDER') and name "
+            "that folder"
+        ) from error
+
+
+def commit_of(source: str, revision: str | None = None) -> str | None:
+    """Return the commit that a model on the hub is taken from; None for a folder, which is what its files are."""
+    return None if Path(source).is_dir() else folder_of(source, revision).name
+
+
+def model_files(folder: Path) -> list[Path]:
+    """List the files of a folder that make a model what it is."""
+    return sorted({file for pattern in _FILES for file in folder.glob(pattern)})
