@@ -10,7 +10,7 @@ or, in the plugin's own tests, one line:
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal, TypeAlias, TypeVar
 
@@ -107,8 +107,9 @@ def checks(
 
     Args:
         plugin: name of a distribution or of an entry point, or path of a one-file plugin.
-        examples: texts of what is tried, such as ``"posterize:levels=2"``; each name that is left out is tried with its
-            defaults, if it has some for every parameter.
+        examples: texts of what is tried, such as ``"posterize:levels=2"``, or ``"dataset mine:FILE"`` where several
+            kinds have the name; each name that is left out is tried with its defaults, if it has some for every
+            parameter.
         without: names that are not tried, for example because they would download weights; what they say about
             themselves is checked all the same.
         device: where plugins are tried.
@@ -162,16 +163,29 @@ def _normal(name: str) -> str:
 
 def _texts(own: Catalog, examples: list[str], without: set[str]) -> Iterator[tuple[Kind, str]]:
     """Yield what is tried: the examples, and the bare name of everything else that needs no parameter."""
-    named = {text: text.partition(":")[0] for text in [*examples, *without]}
-    known = {entry.spec.name for entry in own}
-    for text, name in named.items():
-        if name not in known:
-            raise PluginError(f"{text!r}: the plugin provides no {name!r}{suggestion(name, sorted(known))}")
+    tried = [_meant(own, example) for example in examples]
+    left_out = [_meant(own, name) for name in without]
     for entry in own:
         kind, name = entry.spec.kind, entry.spec.name
-        yield from ((kind, text) for text in examples if named[text] == name)
-        if name not in named.values() and not _required(entry.spec):
+        given = [text for kinds, text in tried if kind in kinds and _name(text) == name]
+        yield from ((kind, text) for text in given)
+        spoken_of = given or any(kind in kinds and _name(text) == name for kinds, text in left_out)
+        if not spoken_of and not _required(entry.spec):
             yield kind, name
+
+
+def _meant(own: Catalog, example: str) -> tuple[Collection[str], str]:
+    """Return the kinds that an example is of, all where it begins with none, and its text without the kind."""
+    kind, _, text = example.partition(" ")
+    kinds, text = ([kind], text) if kind in _RULES else ([*_RULES], example)
+    if not any(entry.spec.kind in kinds and entry.spec.name == _name(text) for entry in own):
+        known = sorted({entry.spec.name for entry in own})
+        raise PluginError(f"{example!r}: the plugin provides no {_name(text)!r}{suggestion(_name(text), known)}")
+    return kinds, text
+
+
+def _name(text: str) -> str:
+    return text.partition(":")[0]
 
 
 def _required(spec: Spec) -> bool:

@@ -62,6 +62,15 @@ def test_everything_with_defaults_is_tried_and_an_example_takes_its_place():
     assert not {"transform saturate", "transform grayscale"} & tried
 
 
+def test_an_example_of_a_name_of_two_kinds_can_say_which_it_is_of():
+    told = ["model torchvision:resnet18,weights=none", "dataset torchvision:CIFAR10"]
+    subjects = {check.subject for check in checks("shapebias", told)}
+    assert {*told} <= subjects
+    assert not {"dataset torchvision:resnet18,weights=none", "model torchvision:CIFAR10"} & subjects
+    with pytest.raises(PluginError, match="'attack torchvision:x': the plugin provides no 'torchvision'"):
+        checks("shapebias", ["attack torchvision:x"])
+
+
 PLUGIN = '''
 import attrs
 from shapebias import TransformSpec, hookimpl

@@ -1,4 +1,4 @@
-"""Hugging Face's image classifiers and data sets for shapebias: only the hook implementations, nothing heavy imported."""
+"""Hugging Face's image classifiers and data sets: only the hook implementations, nothing heavy imported."""
 
 from __future__ import annotations
 

@@ -54,8 +54,8 @@ def last_grid(network: nn.Module, size: tuple[int, int] | None) -> Features | No
             logits: Tensor = network(pixels)
     except (AttributeError, RuntimeError, TypeError, ValueError) as error:
         raise ShapebiasError(
-            f"{type(network).__name__} does not take images of {height} x {width} pixels: {error}; leave input_size out, "
-            "or give one that it takes"
+            f"{type(network).__name__} does not take images of {height} x {width} pixels: {error}; leave input_size "
+            "out, or give one that it takes"
         ) from error
     finally:
         for hook in hooks:

@@ -53,39 +53,45 @@ def read_preprocessing(folder: Path) -> Preprocessing:
         ShapebiasError: there is no image processor, or it does something else to colours than to shift and scale them.
     """
     try:
-        processor = AutoImageProcessor.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+        processor = AutoImageProcessor.from_pretrained(  # type: ignore[no-untyped-call]
+            folder, local_files_only=True, trust_remote_code=False
+        )
     except Exception as error:
         raise ShapebiasError(
-            f"hf: {folder} has no image processor that can be read: {error}\nsave the one that the network was "
-            "trained with beside it (processor.save_pretrained), or name another folder or model that has it: processor="
+            f"hf: {folder} has no image processor that can be read: {error}\nsave the one that the network was trained "
+            "with beside it (processor.save_pretrained), or name a folder or model that has it with processor="
         ) from error
-    black, *primaries = (_centre(processor, colour, folder) for colour in (_BLACK, *_PRIMARIES))
+    black, *primaries = (_centre(_show(processor, colour, folder)) for colour in (_BLACK, *_PRIMARIES))
     gains = torch.stack([colour - black for colour in primaries])  # (channel in, channel out)
     blue_first = bool(gains[2, 0] != 0)
-    gain, offset = (gains.fliplr(), black.flip(0)) if blue_first else (gains, black)
-    if (gain - gain.diag().diag()).any() or not (gain.diag() > 0).all():
+    if blue_first:
+        gains, black = gains.fliplr(), black.flip(0)
+    if (gains - gains.diag().diag()).any() or not (gains.diag() > 0).all():
         raise ShapebiasError(f"hf: the image processor of {folder} mixes colours, which no normalisation does")
-    small, large = (_show(processor, _BLACK, side, folder).shape[-2:] for side in _SIDES)
+    (height, width), again = (_show(processor, _BLACK, folder, side).shape[1:] for side in _SIDES)
     return Preprocessing(
-        # Seven digits are what float32 has.
-        mean=tuple(round(value, 7) for value in (-offset / gain.diag()).tolist()),
-        std=tuple(round(value, 7) for value in (1 / gain.diag()).tolist()),
+        mean=_digits(-black / gains.diag()),
+        std=_digits(1 / gains.diag()),
         blue_first=blue_first,
-        size=tuple(small) if small == large else None,
+        size=(height, width) if (height, width) == tuple(again) else None,
         interpolation=_INTERPOLATIONS.get(getattr(processor, "resample", None), "bicubic"),
     )
 
 
-def _show(processor: Any, colour: tuple[int, int, int], side: int, folder: Path) -> Tensor:
+def _show(processor: Any, colour: tuple[int, int, int], folder: Path, side: int = _SIDES[0]) -> Tensor:
     """Return what a processor makes of an image of one colour, (3, H, W)."""
     image = np.full((side, side, 3), colour, np.uint8)
     made = processor(images=image, return_tensors="pt").get("pixel_values")
-    if made is None or made.ndim != 4 or made.shape[1] != 3:
-        raise ShapebiasError(f"hf: the image processor of {folder} makes no (N, 3, H, W) images, as a Classifier needs")
+    if not isinstance(made, Tensor) or made.ndim != 4 or made.shape[1] != 3:
+        raise ShapebiasError(f"hf: the image processor of {folder} makes no (N, 3, H, W) pixels, and so cannot be used")
     return made[0].double()
 
 
-def _centre(processor: Any, colour: tuple[int, int, int], folder: Path) -> Tensor:
-    """Return the middle pixel, which is no padding, of what a processor makes of an image of one colour, (3,)."""
-    made = _show(processor, colour, _SIDES[0], folder)
-    return made[:, made.shape[1] // 2, made.shape[2] // 2]
+def _centre(image: Tensor) -> Tensor:
+    """Return the middle pixel, which is no padding, of a (3, H, W) image."""
+    return image[:, image.shape[1] // 2, image.shape[2] // 2]
+
+
+def _digits(values: Tensor) -> tuple[float, ...]:
+    """Round to the seven digits that processors, which compute in float32, have."""
+    return tuple(round(value, 7) for value in values.tolist())

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 
 import huggingface_hub
 
 from shapebias import ShapebiasError
 
-__all__ = ["commit_of", "folder_of", "model_files"]
+__all__ = ["folder_of", "identity"]
 
 # What is read of a model; neither pickles nor code are among it, so neither is fetched.
 _FILES = ("config.json", "*processor_config.json", "model*.safetensors", "model.safetensors.index.json")
@@ -38,11 +39,13 @@ def folder_of(source: str, revision: str | None = None) -> Path:
         ) from error
 
 
-def commit_of(source: str, revision: str | None = None) -> str | None:
-    """Return the commit that a model on the hub is taken from; None for a folder, which is what its files are."""
-    return None if Path(source).is_dir() else folder_of(source, revision).name
-
-
-def model_files(folder: Path) -> list[Path]:
-    """List the files of a folder that make a model what it is."""
-    return sorted({file for pattern in _FILES for file in folder.glob(pattern)})
+def identity(source: str, revision: str | None = None) -> str:
+    """Say what a model's files are: a hash of their content in a folder, the commit on the hub."""
+    folder = folder_of(source, revision)
+    if not Path(source).is_dir():
+        return f"commit {folder.name}"
+    digest = hashlib.sha256()
+    for path in sorted({path for pattern in _FILES for path in folder.glob(pattern)}):
+        with path.open("rb") as file:
+            digest.update(f"{path.name} {hashlib.file_digest(file, 'sha256').hexdigest()}\n".encode())
+    return digest.hexdigest()

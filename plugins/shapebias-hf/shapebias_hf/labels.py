@@ -1,0 +1,74 @@
+"""Columns of labels, and the classes that they name."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping, Sequence
+
+import attrs
+import datasets
+
+from shapebias import ShapebiasError
+
+__all__ = ["Labels", "read_labels"]
+
+_SHOWN = 10
+
+
+@attrs.frozen
+class Labels:
+    """The classes, and what each value of each column means.
+
+    Args:
+        classes: their names.
+        indices: by column and stored value, the place in ``classes``.
+    """
+
+    classes: tuple[str, ...]
+    indices: Mapping[str, Mapping[Hashable, int]]
+
+    def index(self, row: Mapping[str, Hashable], column: str | None) -> int | None:
+        """Return the class that a row has in a column; None where it is unknown, or there is no such column."""
+        return None if column is None else self.indices[column].get(row[column])
+
+
+def read_labels(table: datasets.Dataset, columns: Sequence[str], source: str) -> Labels:
+    """Read the classes of a table.
+
+    Args:
+        table: the table.
+        columns: its columns of labels; the first one says which classes there are, where it has their names.
+        source: what messages call the table.
+
+    Raises:
+        ShapebiasError: a column has no labels, or names a class that the first one has not.
+    """
+    names = {column: _names(table, column, source) for column in columns}
+    first = table.features[columns[0]]
+    if isinstance(first, datasets.ClassLabel):
+        classes = tuple(first.names)
+    else:
+        found = {name for by_value in names.values() for name in by_value.values()}
+        classes = tuple(sorted(found, key=int) if all(name.isdecimal() for name in found) else sorted(found))
+    if not classes:
+        raise ShapebiasError(f"hf:{source} column {columns[0]!r} has no labels; name another one with label=")
+    places = {name: place for place, name in enumerate(classes)}
+    for column, by_value in names.items():
+        if strangers := sorted(set(by_value.values()) - places.keys()):
+            raise ShapebiasError(
+                f"hf:{source} column {column!r} has {', '.join(strangers[:_SHOWN])}, no classes of {columns[0]!r}, "
+                f"which are {', '.join(classes[:_SHOWN])}, ...; correct the table, or name other columns"
+            )
+    return Labels(classes, {column: {value: places[name] for value, name in names[column].items()} for column in names})
+
+
+def _names(table: datasets.Dataset, column: str, source: str) -> dict[Hashable, str]:
+    """Name the class of each value that occurs in a column; those that stand for an unknown one are left out."""
+    feature = table.features[column]
+    values = [value for value in table.unique(column) if value is not None]
+    if isinstance(feature, datasets.ClassLabel):
+        return {value: feature.names[value] for value in values if value >= 0}
+    if not all(isinstance(value, str | int) for value in values):
+        raise ShapebiasError(
+            f"hf:{source} column {column!r} is {feature}; labels are ClassLabel, texts or integers: name another column"
+        )
+    return {value: str(value) for value in values}

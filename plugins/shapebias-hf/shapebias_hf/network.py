@@ -1,0 +1,91 @@
+"""Networks of transformers, read without running anything in their files."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from transformers import AutoModelForImageClassification
+from transformers.utils import logging
+
+from shapebias import ShapebiasError
+
+__all__ = ["Logits", "class_names", "read_network"]
+
+_SHOWN = 3
+
+
+class Logits(nn.Module):
+    """Normalised pixels in, logits out.
+
+    Args:
+        network: an image classifier of transformers.
+        blue_first: whether it takes blue, green, red.
+    """
+
+    def __init__(self, network: nn.Module, *, blue_first: bool = False) -> None:
+        super().__init__()
+        self.network, self.blue_first = network, blue_first
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        """Return (N, outputs) logits of (N, 3, H, W) pixels, red first."""
+        logits: Tensor = self.network(pixel_values=pixels.flip(1) if self.blue_first else pixels).logits
+        return logits
+
+
+def read_network(folder: Path) -> Any:
+    """Read a network whose every weight is in the file.
+
+    Raises:
+        ShapebiasError: there are no safetensors, no image classifier, or weights are missing.
+    """
+    if not any(folder.glob("model*.safetensors")):
+        raise ShapebiasError(
+            f"hf: {folder} has no model.safetensors, and pickles are not read, since they can run code; convert it "
+            "where you trust it: AutoModelForImageClassification.from_pretrained(NAME).save_pretrained(FOLDER)"
+        )
+    try:
+        with _without_progress_bar():
+            network, loaded = AutoModelForImageClassification.from_pretrained(
+                folder,
+                dtype=torch.float32,
+                use_safetensors=True,
+                local_files_only=True,
+                trust_remote_code=False,
+                output_loading_info=True,
+            )
+    except Exception as error:
+        raise ShapebiasError(f"hf: {folder} is no image classifier that transformers can make: {error}") from error
+    if missing := sorted(loaded["missing_keys"]):
+        shown = ", ".join(missing[:_SHOWN]) + (", ..." if len(missing) > _SHOWN else "")
+        raise ShapebiasError(
+            f"hf: {folder} has no weights for {shown}, so its answers would be random: it is a backbone without a "
+            "trained classifier; name a model that was trained to classify images"
+        )
+    return network
+
+
+def class_names(id2label: Mapping[int, str] | None) -> tuple[str, ...] | None:
+    """Return the names of the outputs; None where there are none but those that transformers makes up.
+
+    >>> class_names({1: "dog", 0: "cat"}), class_names({0: "LABEL_0", 1: "LABEL_1"})
+    (('cat', 'dog'), None)
+    """
+    names = tuple(name for _, name in sorted((id2label or {}).items()))
+    return None if all(name == f"LABEL_{index}" for index, name in enumerate(names)) else names
+
+
+@contextlib.contextmanager
+def _without_progress_bar() -> Iterator[None]:
+    """Keep transformers from drawing a bar for each network that it reads from the disk."""
+    shown = logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    try:
+        yield
+    finally:
+        if shown:
+            logging.enable_progress_bar()  # type: ignore[no-untyped-call]

@@ -1,0 +1,83 @@
+"""Opening tables of the library datasets: on this disk in any of its forms, or on the hub."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import attrs
+import datasets
+
+from shapebias import ShapebiasError
+
+__all__ = ["Opened", "open_table", "table_files"]
+
+_SAVED = ("dataset_dict.json", "state.json")  # what save_to_disk leaves, of several splits and of one
+_TABLES = ("*.parquet", "*.arrow", "*.csv", "*.json", "*.jsonl")  # also what lies beside image files and labels them
+
+
+@attrs.frozen
+class Opened:
+    """A table with its origin.
+
+    Args:
+        table: the rows of one split.
+        commit: the commit on the hub that it is from; None for what is on this disk.
+    """
+
+    table: datasets.Dataset
+    commit: str | None = None
+
+
+def open_table(source: str, config: str | None, split: str | None, revision: str | None) -> Opened:
+    """Open one split of a data set; nothing is decoded, and no code of a data set runs.
+
+    Args:
+        source: a parquet file, a folder, or a name on the hub.
+        config: one of the data set's configurations.
+        split: one of its splits; None takes the only one.
+        revision: commit, tag or branch on the hub.
+
+    Raises:
+        ShapebiasError: there is no such data set, configuration or split, or the hub cannot be reached.
+    """
+    path = Path(source)
+    if path.exists() and revision is not None:
+        raise ShapebiasError(f"{source} is on this disk and has no revisions; leave revision={revision} out")
+    try:
+        if any((path / name).is_file() for name in _SAVED):
+            loaded = datasets.load_from_disk(source)
+            tables = loaded if isinstance(loaded, Mapping) else {str(loaded.split or "all"): loaded}
+            return Opened(_choose(source, tables, split))
+        if path.is_file():
+            builder = datasets.load_dataset_builder("parquet", data_files=source)
+        else:
+            builder = datasets.load_dataset_builder(source, config, revision=revision)
+        builder.download_and_prepare()
+        tables = builder.as_dataset()
+    except ShapebiasError:
+        raise
+    except Exception as error:  # wrong names, damaged files, no permission, no network: each has a type of its own
+        raise ShapebiasError(
+            f"hf:{source} cannot be read as a data set, from this disk or from the Hugging Face hub: {error}\n"
+            "correct the name or config=; without a network, fetch it elsewhere "
+            "('hf download NAME --repo-type dataset --local-dir FOLDER') and name that folder"
+        ) from error
+    return Opened(_choose(source, tables, split), None if path.exists() else builder.hash)
+
+
+def _choose(source: str, tables: Mapping[str, Any], split: str | None) -> datasets.Dataset:
+    names = ", ".join(tables)
+    if split is None and len(tables) > 1:
+        raise ShapebiasError(f"hf:{source} has several splits; say which with split=: {names}")
+    if split is not None and split not in tables:
+        raise ShapebiasError(f"hf:{source} has no split {split!r}; it has {names}")
+    return tables[next(iter(tables)) if split is None else split]
+
+
+def table_files(path: Path) -> list[Path]:
+    """List what a data set on this disk is made of: the file, or the folder, hashed by its listing, and its tables."""
+    if not path.is_dir():
+        return [path] if path.exists() else []
+    return [path, *sorted(file for pattern in _TABLES for file in path.rglob(pattern))]
