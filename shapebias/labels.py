@@ -136,9 +136,12 @@ def entry_level_classes() -> Mapping[str, tuple[int, ...]]:
 
 @cache
 def _imagenet_spellings() -> tuple[frozenset[str], ...]:
-    """The ways to write each ImageNet-1k class: WordNet id, index, name, first word or all words of the synset."""
+    """The ways to write each ImageNet-1k class: WordNet id, index, name, first word or all words of the synset.
+
+    The second ``crane`` (517) is ``crane2`` on the Hugging Face hub, whose names must differ.
+    """
     return tuple(
-        frozenset({wnid, str(index), name, words, words.split(", ")[0]})
+        frozenset({wnid, str(index), name, words, words.split(", ")[0], *(["crane2"] if index == 517 else ())})
         for index, (wnid, name, words) in enumerate(_imagenet())
     )
 

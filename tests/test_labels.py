@@ -129,6 +129,7 @@ SPELLINGS = {
     "torchvision's names": CATEGORIES,
     "first words, two of them repeated": FIRST_WORDS,
     "timm's descriptions, one of them repeated": DESCRIPTIONS,
+    "those of the Hugging Face hub": [*DESCRIPTIONS[:517], "crane2", *DESCRIPTIONS[518:]],
     "indices": [str(index) for index in range(1000)],
 }
 

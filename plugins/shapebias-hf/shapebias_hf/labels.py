@@ -12,6 +12,7 @@ from shapebias import ShapebiasError
 __all__ = ["Labels", "read_labels"]
 
 _SHOWN = 10
+_DTYPES = {"string", "large_string", *(f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64))}
 
 
 @attrs.frozen
@@ -64,11 +65,11 @@ def read_labels(table: datasets.Dataset, columns: Sequence[str], source: str) ->
 def _names(table: datasets.Dataset, column: str, source: str) -> dict[Hashable, str]:
     """Name the class of each value that occurs in a column; those that stand for an unknown one are left out."""
     feature = table.features[column]
-    values = [value for value in table.unique(column) if value is not None]
-    if isinstance(feature, datasets.ClassLabel):
-        return {value: feature.names[value] for value in values if value >= 0}
-    if not all(isinstance(value, str | int) for value in values):
+    if not isinstance(feature, datasets.ClassLabel) and getattr(feature, "dtype", "") not in _DTYPES:
         raise ShapebiasError(
             f"hf:{source} column {column!r} is {feature}; labels are ClassLabel, texts or integers: name another column"
         )
+    values = [value for value in table.unique(column) if value is not None]
+    if isinstance(feature, datasets.ClassLabel):
+        return {value: feature.names[value] for value in values if value >= 0}
     return {value: str(value) for value in values}
