@@ -73,7 +73,7 @@ def test_the_commands_on_the_networks_of_others_work(do, real, capsys):
     conditions = dict.fromkeys((one.condition, one.eps) for one in answers)
     assert len(answers) == len(models) * len(conditions)
     assert first_columns(capsys.readouterr().out) == first_columns(section("CIFAR-10"))
-    with Image.open("cifar10.png") as image:
+    with Image.open("cifar10.jpg") as image:
         assert image.size == (9 * 120, 2.25 * 120)
 
 
