@@ -26,7 +26,7 @@ __all__ = [
     "evaluated",
     "in_step",
     "relative",
-    "with_absent_pixels",
+    "without_pixels",
 ]
 
 Numbers: TypeAlias = NDArray[Any]
@@ -46,30 +46,32 @@ class Present:
         images: (N, 3, H, W), all pixels there.
         absent: (N, 3, H, W), no pixel there.
         targets: (N,) class indices.
-        output: what is measured of the target class.
+        objective: what is measured of the target class.
     """
 
     model: Classifier
     images: Tensor
     absent: Tensor
     targets: Tensor
-    output: Output
+    objective: Output
 
     def shape_input(self, x: Numbers, shape: tuple[int, ...], **_: object) -> Numbers:
         """Return (N, 1, H, W)."""
         return x.reshape(shape)
 
     def predict(self, x: Numbers) -> Numbers:
-        """Return the output, (N, 1): as if there were one class."""
+        """Return the objective, (N, 1): as if there were one class."""
         present = torch.from_numpy(x).to(self.images)
         with torch.no_grad():
             scores = self.model(torch.lerp(self.absent, self.images, present))
-            objective = "log-prob" if self.output == "probability" else self.output
-            values = objective_values(self.model, scores, self.targets, objective)
-        return as_array(values.exp() if self.output == "probability" else values)[:, None]
+            if self.objective == "probability":
+                values = objective_values(self.model, scores, self.targets, "log-prob").exp()
+            else:
+                values = objective_values(self.model, scores, self.targets, self.objective)
+        return as_array(values)[:, None]
 
 
-def with_absent_pixels(
+def without_pixels(
     metric: Any,
     model: Classifier,
     images: Tensor,
@@ -77,7 +79,7 @@ def with_absent_pixels(
     maps: Tensor,
     *,
     baseline: Baseline,
-    output: Output,
+    objective: Output,
     rng: ImageRandom | None = None,
 ) -> Tensor:
     """Measure with a metric of Quantus that takes pixels away.
@@ -89,7 +91,7 @@ def with_absent_pixels(
         targets: (N,) class indices.
         maps: (N, H, W).
         baseline: what stands for absent pixels.
-        output: what is measured of the target class.
+        objective: what is measured of the target class.
         rng: for a metric that draws from numpy's generator: then each image is measured alone, from its own seed.
 
     Returns:
@@ -97,7 +99,7 @@ def with_absent_pixels(
     """
     absent, found = blank(model, images, baseline), []
     for rows in torch.arange(len(images), device=images.device).split(1 if rng else model.chunk):
-        asked = Present(model, images[rows], absent[rows], targets[rows], output)
+        asked = Present(model, images[rows], absent[rows], targets[rows], objective)
         arguments = {
             "model": asked,
             "x_batch": np.ones((len(rows), 1, *maps.shape[1:]), dtype=np.float32),

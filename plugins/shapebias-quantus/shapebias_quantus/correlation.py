@@ -8,7 +8,7 @@ import quantus
 from torch import Tensor
 
 from shapebias import Baseline, Classifier, ImageRandom, param
-from shapebias_quantus.asking import ABSENT, Numbers, Output, in_step, with_absent_pixels
+from shapebias_quantus.asking import ABSENT, Numbers, Output, in_step, without_pixels
 
 __all__ = ["FaithfulnessCorrelation", "FaithfulnessEstimate", "MonotonicityCorrelation"]
 
@@ -26,7 +26,7 @@ class FaithfulnessCorrelation:
     runs: int = param("random sets of each image", default=100, ge=2)
     share: float = param("share of the pixels that are taken away together", default=0.1, gt=0, lt=1)
     baseline: Baseline = param("what stands for absent pixels", default="mean")
-    output: Output = param("what is measured of the target class", default="log-prob")
+    objective: Output = param("what is measured of the target class", default="log-prob")
 
     def __call__(
         self, model: Classifier, images: Tensor, targets: Tensor, maps: Tensor, rng: ImageRandom
@@ -36,8 +36,8 @@ class FaithfulnessCorrelation:
         metric = quantus.FaithfulnessCorrelation(
             nr_runs=self.runs, subset_size=subset, perturb_baseline=ABSENT, disable_warnings=True
         )
-        found = with_absent_pixels(
-            metric, model, images, targets, maps, baseline=self.baseline, output=self.output, rng=rng
+        found = without_pixels(
+            metric, model, images, targets, maps, baseline=self.baseline, objective=self.objective, rng=rng
         )
         return {"correlation": found}
 
@@ -53,7 +53,7 @@ class FaithfulnessEstimate:
 
     steps: int = param("groups of equally many pixels, the most important first", default=32, ge=2)
     baseline: Baseline = param("what stands for absent pixels", default="mean")
-    output: Output = param("what is measured of the target class", default="log-prob")
+    objective: Output = param("what is measured of the target class", default="log-prob")
 
     def __call__(
         self,
@@ -67,7 +67,7 @@ class FaithfulnessEstimate:
         metric = quantus.FaithfulnessEstimate(
             features_in_step=in_step(maps, self.steps), perturb_baseline=ABSENT, disable_warnings=True
         )
-        found = with_absent_pixels(metric, model, images, targets, maps, baseline=self.baseline, output=self.output)
+        found = without_pixels(metric, model, images, targets, maps, baseline=self.baseline, objective=self.objective)
         return {"correlation": found}
 
 
@@ -84,7 +84,7 @@ class MonotonicityCorrelation:
 
     steps: int = param("groups of equally many pixels, the least important first", default=32, ge=2)
     baseline: Baseline = param("what stands for absent pixels", default="mean")
-    output: Output = param("what is measured of the target class", default="log-prob")
+    objective: Output = param("what is measured of the target class", default="log-prob")
 
     def __call__(
         self,
@@ -102,8 +102,8 @@ class MonotonicityCorrelation:
             perturb_baseline=ABSENT,
             disable_warnings=True,
         )
-        found = with_absent_pixels(
-            metric, model, images, targets, maps.abs(), baseline=self.baseline, output=self.output
+        found = without_pixels(
+            metric, model, images, targets, maps.abs(), baseline=self.baseline, objective=self.objective
         )
         return {"correlation": found}
 

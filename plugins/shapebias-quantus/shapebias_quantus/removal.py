@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from shapebias import Baseline, Classifier, ImageRandom, ShapebiasError, param
-from shapebias_quantus.asking import ABSENT, Output, in_step, with_absent_pixels
+from shapebias_quantus.asking import ABSENT, Output, in_step, without_pixels
 
 __all__ = ["Infidelity", "PixelFlipping", "RegionPerturbation"]
 
@@ -26,7 +26,7 @@ class PixelFlipping:
 
     steps: int = param("equal steps to the empty picture", default=32, ge=2)
     baseline: Baseline = param("what stands for absent pixels", default="mean")
-    output: Output = param("what is measured of the target class", default="probability")
+    objective: Output = param("what is measured of the target class", default="probability")
 
     def __call__(
         self,
@@ -43,7 +43,7 @@ class PixelFlipping:
         metric = quantus.PixelFlipping(
             features_in_step=in_step(maps, self.steps), perturb_baseline=ABSENT, disable_warnings=True
         )
-        curve = with_absent_pixels(metric, model, images, targets, maps, baseline=self.baseline, output=self.output)
+        curve = without_pixels(metric, model, images, targets, maps, baseline=self.baseline, objective=self.objective)
         return {"curve": curve, "auc": torch.trapezoid(curve, dim=1) / (curve.shape[1] - 1)}
 
 
@@ -61,7 +61,7 @@ class RegionPerturbation:
     patches: int = param("how many are taken away, all where there are fewer", default=100, ge=1)
     order: Literal["morf", "lerf"] = param("most or least relevant first", default="morf")
     baseline: Baseline = param("what stands for absent pixels", default="mean")
-    output: Output = param("what is measured of the target class", default="probability")
+    objective: Output = param("what is measured of the target class", default="probability")
 
     def __call__(
         self,
@@ -82,7 +82,7 @@ class RegionPerturbation:
             perturb_baseline=ABSENT,
             disable_warnings=True,
         )
-        curve = with_absent_pixels(metric, model, images, targets, maps, baseline=self.baseline, output=self.output)
+        curve = without_pixels(metric, model, images, targets, maps, baseline=self.baseline, objective=self.objective)
         return {"curve": curve, "aopc": curve.sum(dim=1) / (curve.shape[1] + 1)}
 
 
@@ -102,7 +102,7 @@ class Infidelity:
 
     patch: int = param("side of a patch; it divides both sides of the picture", default=4, ge=1, unit="pixels")
     baseline: Baseline = param("what stands for absent pixels", default="zero")
-    output: Output = param("what is measured of the target class", default="log-prob")
+    objective: Output = param("what is measured of the target class", default="log-prob")
 
     def __call__(
         self,
@@ -122,5 +122,5 @@ class Infidelity:
         metric = quantus.Infidelity(
             perturb_patch_sizes=[self.patch], n_perturb_samples=1, perturb_baseline=ABSENT, disable_warnings=True
         )
-        found = with_absent_pixels(metric, model, images, targets, maps, baseline=self.baseline, output=self.output)
+        found = without_pixels(metric, model, images, targets, maps, baseline=self.baseline, objective=self.objective)
         return {"infidelity": found}

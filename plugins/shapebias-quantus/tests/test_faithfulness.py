@@ -67,8 +67,8 @@ def logits(model, images):
 @pytest.mark.parametrize(
     "probe",
     [
-        FaithfulnessCorrelation(runs=30, baseline="zero", output="logit"),
-        FaithfulnessEstimate(steps=12, baseline="zero", output="logit"),
+        FaithfulnessCorrelation(runs=30, baseline="zero", objective="logit"),
+        FaithfulnessEstimate(steps=12, baseline="zero", objective="logit"),
     ],
 )
 def test_exact_shares_of_a_linear_network_correlate_perfectly(linear, images, shares, probe):
@@ -80,7 +80,7 @@ def test_exact_shares_of_a_linear_network_correlate_perfectly(linear, images, sh
 
 
 def test_exact_shares_have_no_infidelity(linear, images, shares):
-    probe = Infidelity(patch=2, output="logit")
+    probe = Infidelity(patch=2, objective="logit")
     assert probe(linear, images, TARGETS, shares, rng())["infidelity"].max() < 1e-9
     black = torch.zeros_like(images)
     kept = images.clone()
@@ -96,7 +96,7 @@ def test_exact_shares_have_no_infidelity(linear, images, shares):
 
 
 def test_the_monotonicity_correlation_is_a_loop_over_groups(curved, images, maps):
-    found = MonotonicityCorrelation(steps=12, baseline="zero", output="logit")(curved, images, TARGETS, maps, rng())
+    found = MonotonicityCorrelation(steps=12, baseline="zero", objective="logit")(curved, images, TARGETS, maps, rng())
     for row in range(3):
         order = maps[row].abs().flatten().argsort().view(12, 8)
         whole, changes = logits(curved, images)[row], []
@@ -120,7 +120,7 @@ def test_pixel_flipping_is_the_built_in_deletion(curved, images, maps, baseline)
 
 
 def test_steps_that_do_not_divide_the_pixels_still_empty_the_picture(curved, images, maps):
-    curve = PixelFlipping(steps=7, baseline="zero", output="logit")(curved, images, TARGETS, maps, rng())["curve"]
+    curve = PixelFlipping(steps=7, baseline="zero", objective="logit")(curved, images, TARGETS, maps, rng())["curve"]
     assert curve.shape == (3, 7)
     torch.testing.assert_close(curve[:, -1], logits(curved, torch.zeros_like(images)))
 
@@ -142,7 +142,8 @@ def test_region_perturbation_is_a_loop_over_patches(curved, images, maps, order)
 
 
 def test_patches_at_the_border_may_be_smaller_but_for_infidelity(curved, images, maps):
-    curve = RegionPerturbation(patch=5, baseline="zero", output="logit")(curved, images, TARGETS, maps, rng())["curve"]
+    probe = RegionPerturbation(patch=5, baseline="zero", objective="logit")
+    curve = probe(curved, images, TARGETS, maps, rng())["curve"]
     fall = logits(curved, images) - logits(curved, torch.zeros_like(images))
     torch.testing.assert_close(curve[:, -1], fall)
     with pytest.raises(ShapebiasError, match=r"patches of 5 pixels do not fill a picture of 8 x 12; give patch"):
@@ -165,7 +166,7 @@ def test_quantus_called_by_hand_on_grey_pictures_gives_the_same(images, maps):
         torch.manual_seed(0)
         network = OfOneChannel().eval()
     metrics = {
-        FaithfulnessEstimate(steps=12, baseline="zero", output="probability"): quantus.FaithfulnessEstimate,
+        FaithfulnessEstimate(steps=12, baseline="zero", objective="probability"): quantus.FaithfulnessEstimate,
         PixelFlipping(steps=12, baseline="zero"): quantus.PixelFlipping,
     }
     for probe, metric in metrics.items():
