@@ -6,6 +6,7 @@ has seen in a cache for ever.  So its ``evaluate_batch`` is called here, which d
 
 from __future__ import annotations
 
+import contextlib
 import warnings
 from typing import Any, Literal, TypeAlias
 
@@ -98,19 +99,18 @@ def without_pixels(
         What Quantus returns, float (N,) or (N, K).
     """
     absent, found = blank(model, images, baseline), []
-    for rows in torch.arange(len(images), device=images.device).split(1 if rng else model.chunk):
+    size = model.chunk if rng is None else 1
+    for rows in torch.arange(len(images), device=images.device).split(size):
         asked = Present(model, images[rows], absent[rows], targets[rows], objective)
-        arguments = {
-            "model": asked,
-            "x_batch": np.ones((len(rows), 1, *maps.shape[1:]), dtype=np.float32),
-            "y_batch": np.zeros(len(rows), dtype=np.int64),
-            "a_batch": as_array(maps[rows])[:, None],
-        }
-        if rng is None:
-            found.append(evaluated(metric, **arguments))
-        else:
-            with seeded(rng[rows]):
-                found.append(evaluated(metric, **arguments))
+        with contextlib.nullcontext() if rng is None else seeded(rng[rows]):
+            values = evaluated(
+                metric,
+                model=asked,
+                x_batch=np.ones((len(rows), 1, *maps.shape[1:]), dtype=np.float32),
+                y_batch=np.zeros(len(rows), dtype=np.int64),
+                a_batch=as_array(maps[rows])[:, None],
+            )
+        found.append(values)
     return torch.from_numpy(np.concatenate(found)).to(images)
 
 

@@ -42,6 +42,7 @@ def numbers(results, probe):
     return table[table["probe"].str.startswith(probe)].set_index("saliency")
 
 
+@pytest.mark.slow
 def test_what_the_network_needs_beats_noise(results):
     found = numbers(results, "quantus-faithfulness-estimate")
     assert found["low"]["occlusion"] > found["high"]["noise"]
@@ -49,12 +50,14 @@ def test_what_the_network_needs_beats_noise(results):
     assert found["high"]["noise"] > -0.1
 
 
+@pytest.mark.slow
 def test_attributions_that_add_up_have_the_least_infidelity(results):
     found = numbers(results, "quantus-infidelity")["value"]
     assert found["shares"] == found.min()
     assert found["shares"] < 0.1 * found["noise"]
 
 
+@pytest.mark.slow
 def test_controls_are_steady_and_the_same_for_every_class(results):
     sensitivity, similarity = (
         numbers(results, f"quantus-{name}")["value"] for name in ("max-sensitivity", "random-logit")
@@ -65,6 +68,7 @@ def test_controls_are_steady_and_the_same_for_every_class(results):
     assert similarity[["occlusion", "shares"]].max() < 0.9
 
 
+@pytest.mark.slow
 def test_localisation_knows_noise_from_edges(results):
     table = results.metric("quantus-localisation").set_index(["measure", "saliency"])
     assert table.loc[("auc", "edges"), "low"] > table.loc[("auc", "noise"), "high"]
