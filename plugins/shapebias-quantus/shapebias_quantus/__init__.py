@@ -13,7 +13,7 @@ _PROBES = {
     "quantus-faithfulness-correlation": (
         "correlation:FaithfulnessCorrelation",
         "do random sets of pixels matter as much as their map adds up to",
-        "Bhatt, Weller & Moura 2020, Evaluating and aggregating feature-based model explanations, section 3.3",
+        "Bhatt, Weller & Moura 2020, Evaluating and aggregating feature-based model explanations, faithfulness",
     ),
     "quantus-faithfulness-estimate": (
         "correlation:FaithfulnessEstimate",
@@ -23,7 +23,7 @@ _PROBES = {
     "quantus-monotonicity-correlation": (
         "correlation:MonotonicityCorrelation",
         "does the output change more, up or down, where the map is larger",
-        "Nguyen & Rodriguez Martinez 2020, On quantitative aspects of model interpretability, section 3.2",
+        "Nguyen & Rodriguez Martinez 2020, On quantitative aspects of model interpretability, monotonicity",
     ),
     "quantus-pixel-flipping": (
         "removal:PixelFlipping",
@@ -48,12 +48,12 @@ _PROBES = {
     "quantus-complexity": (
         "complexity:Complexity",
         "entropy of a map's shares",
-        "Bhatt, Weller & Moura 2020, Evaluating and aggregating feature-based model explanations, section 3.4",
+        "Bhatt, Weller & Moura 2020, Evaluating and aggregating feature-based model explanations, complexity",
     ),
     "quantus-effective-complexity": (
         "complexity:EffectiveComplexity",
         "number of pixels that matter at all",
-        "Nguyen & Rodriguez Martinez 2020, On quantitative aspects of model interpretability, section 3.3",
+        "Nguyen & Rodriguez Martinez 2020, On quantitative aspects of model interpretability, effective complexity",
     ),
 }
 _PROBES_THAT_EXPLAIN = {
@@ -65,17 +65,17 @@ _PROBES_THAT_EXPLAIN = {
     "quantus-avg-sensitivity": (
         "stability:AvgSensitivity",
         "how far a map changes on average under a little noise",
-        f"{_YEH}, section 3",
+        _YEH,
     ),
     "quantus-local-lipschitz": (
         "stability:LocalLipschitz",
         "how fast a map changes with the picture",
-        "Alvarez-Melis & Jaakkola 2018, On the robustness of interpretability methods, equation 2",
+        "Alvarez-Melis & Jaakkola 2018, On the robustness of interpretability methods",
     ),
     "quantus-random-logit": (
         "randomization:RandomLogit",
         "is the map of another class the same",
-        "Sixt, Granz & Landgraf 2020, When explanations lie: why many modified BP attributions fail, section 4",
+        "Sixt, Granz & Landgraf 2020, When explanations lie: why many modified BP attributions fail",
     ),
 }
 
@@ -103,7 +103,7 @@ def shapebias_metrics() -> Iterator[MetricSpec]:
         "shapebias_quantus.localisation:Localisation",
         summary="does a map point at the object: pointing game, rank, mass, area under the ROC curve",
         references=(
-            "Zhang et al. 2018, Top-down neural attention by excitation backprop, section 4.1",
+            "Zhang et al. 2018, Top-down neural attention by excitation backprop, pointing game",
             "Arras, Osman & Samek 2022, CLEVR-XAI: a benchmark dataset for the ground truth evaluation",
             "Fawcett 2006, An introduction to ROC analysis",
         ),

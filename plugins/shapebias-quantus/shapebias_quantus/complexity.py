@@ -49,7 +49,7 @@ class Complexity:
     Lower is simpler: 0 where a single pixel has everything, log(H W) where all are equal.  NaN for a map that is 0
     everywhere.
 
-    Source: Bhatt, Weller & Moura 2020, section 3.4; ``quantus.Complexity``.
+    Source: Bhatt, Weller & Moura 2020, complexity; ``quantus.Complexity``.
     """
 
     def __call__(
@@ -70,7 +70,7 @@ class EffectiveComplexity:
 
     Lower is simpler.
 
-    Source: Nguyen & Rodriguez Martinez 2020, section 3.3; ``quantus.EffectiveComplexity``.
+    Source: Nguyen & Rodriguez Martinez 2020, effective complexity; ``quantus.EffectiveComplexity``.
     """
 
     threshold: float = param(

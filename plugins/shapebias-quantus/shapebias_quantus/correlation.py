@@ -20,7 +20,7 @@ class FaithfulnessCorrelation:
     Higher is better: 1 where the map shares out the output, about 0 where it knows nothing.  NaN where all sets have
     the same sum, or the same loss.
 
-    Source: Bhatt, Weller & Moura 2020, section 3.3; ``quantus.FaithfulnessCorrelation``.
+    Source: Bhatt, Weller & Moura 2020, faithfulness; ``quantus.FaithfulnessCorrelation``.
     """
 
     runs: int = param("random sets of each image", default=100, ge=2)
@@ -48,7 +48,7 @@ class FaithfulnessEstimate:
 
     Each group is taken away alone.  Higher is better.  NaN where all groups have the same sum, or the same loss.
 
-    Source: Alvarez-Melis & Jaakkola 2018, Towards robust interpretability, section 5; ``quantus.FaithfulnessEstimate``.
+    Source: Alvarez-Melis & Jaakkola 2018, Towards robust interpretability, faithfulness; ``quantus.FaithfulnessEstimate``.
     """
 
     steps: int = param("groups of equally many pixels, the most important first", default=32, ge=2)
@@ -79,7 +79,7 @@ class MonotonicityCorrelation:
     matter, so this suits maps of magnitudes.  The paper's expectation over what may stand for a pixel is the baseline.
     NaN where all groups have the same magnitude, or the same change.
 
-    Source: Nguyen & Rodriguez Martinez 2020, section 3.2; ``quantus.MonotonicityCorrelation``.
+    Source: Nguyen & Rodriguez Martinez 2020, monotonicity; ``quantus.MonotonicityCorrelation``.
     """
 
     steps: int = param("groups of equally many pixels, the least important first", default=32, ge=2)

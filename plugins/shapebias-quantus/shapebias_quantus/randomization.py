@@ -35,7 +35,7 @@ class RandomLogit:
     Raises:
         ShapebiasError: the model has a single class.
 
-    Source: Sixt, Granz & Landgraf 2020, section 4; ``quantus.RandomLogit``.
+    Source: Sixt, Granz & Landgraf 2020; ``quantus.RandomLogit``.
     """
 
     similarity: Similarity = param("structural similarity, or a correlation of the pixels", default="ssim")

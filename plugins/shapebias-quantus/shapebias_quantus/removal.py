@@ -51,8 +51,8 @@ class PixelFlipping:
 class RegionPerturbation:
     """Follow how far the output falls while patches are taken out of the picture in the order of their sum in the map.
 
-    With ``order=morf`` (most relevant first) a faithful map makes it fall early: higher is better, though Quantus's list
-    says lower; with ``order=lerf`` (least relevant first) lower is better.
+    With ``order=morf`` (most relevant first) a faithful map makes it fall early: higher is better, though Quantus says
+    lower; with ``order=lerf`` (least relevant first) lower is better.
 
     Source: Samek et al. 2017, equation 12; ``quantus.RegionPerturbation``.
     """

@@ -101,7 +101,7 @@ class AvgSensitivity:
     Lower is steadier.  A map that does not look at the picture, like the control ``random``, has 0.  NaN where the map
     is 0 everywhere.  It costs ``samples`` more maps of every image.
 
-    Source: Yeh et al. 2019, section 3; ``quantus.AvgSensitivity``.
+    Source: Yeh et al. 2019; Bhatt, Weller & Moura 2020; ``quantus.AvgSensitivity``.
     """
 
     samples: int = param("noisy copies of each image", default=10, ge=1)
@@ -130,7 +130,7 @@ class LocalLipschitz:
     Each map is divided by its largest magnitude first, so that methods compare.  Lower is steadier.  It costs
     ``samples`` more maps of every image.
 
-    Source: Alvarez-Melis & Jaakkola 2018, On the robustness of interpretability methods, equation 2;
+    Source: Alvarez-Melis & Jaakkola 2018, On the robustness of interpretability methods;
     ``quantus.LocalLipschitzEstimate``.
     """
 
