@@ -48,7 +48,7 @@ class FaithfulnessEstimate:
 
     Each group is taken away alone.  Higher is better.  NaN where all groups have the same sum, or the same loss.
 
-    Source: Alvarez-Melis & Jaakkola 2018, Towards robust interpretability, faithfulness; ``quantus.FaithfulnessEstimate``.
+    Source: Alvarez-Melis & Jaakkola 2018, Towards robust interpretability; ``quantus.FaithfulnessEstimate``.
     """
 
     steps: int = param("groups of equally many pixels, the most important first", default=32, ge=2)
