@@ -66,7 +66,10 @@ def objective_values(model: Classifier, scores: Tensor, targets: Tensor, objecti
 
 
 def pixel_gradient(
-    model: Classifier, images: Tensor, targets: Tensor, objective: Objective = "loss"
+    model: Classifier,
+    images: Tensor,
+    targets: Tensor,
+    objective: Objective | Callable[[Tensor, Tensor], Tensor] = "loss",
 ) -> tuple[Tensor, Tensor]:
     """Differentiate the objective of each image by its own pixels, ``model.chunk`` images at a time.
 
@@ -74,7 +77,8 @@ def pixel_gradient(
         model: the classifier.
         images: (N, 3, H, W) in [0, 1].
         targets: (N,) class indices.
-        objective: see :func:`objective_values`.
+        objective: see :func:`objective_values`; or a function of your own, of scores (N, C) and ``targets``, which may
+            then be several classes an image, (N, K).
 
     Returns:
         The gradient (N, 3, H, W) and the scores (N, C), both detached.
@@ -88,13 +92,16 @@ def pixel_gradient(
 
 
 def _gradient_of_chunk(
-    model: Classifier, images: Tensor, targets: Tensor, objective: Objective
+    model: Classifier, images: Tensor, targets: Tensor, objective: Objective | Callable[[Tensor, Tensor], Tensor]
 ) -> tuple[Tensor, Tensor]:
     with torch.enable_grad():
         pixels = images.detach().requires_grad_()
         scores = model(pixels)
-        total = objective_values(model, scores, targets, objective).sum()
-        (gradient,) = torch.autograd.grad(total, pixels)
+        if callable(objective):
+            values = objective(scores, targets)
+        else:
+            values = objective_values(model, scores, targets, objective)
+        (gradient,) = torch.autograd.grad(values.sum(), pixels)
     return gradient, scores.detach()
 
 

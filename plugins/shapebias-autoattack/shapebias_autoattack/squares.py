@@ -1,0 +1,144 @@
+"""What Square tries in each ball: where it starts, and how one square changes."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from shapebias import ImageRandom
+from shapebias.attacks.balls import BALLS, Norm
+
+__all__ = ["SQUARES", "Squares", "bump_and_dent"]
+
+
+class Squares(Protocol):
+    """Random changes of N images, (N, 3, H, W), that stay in the ball and in [0, 1]."""
+
+    smallest: int
+
+    def start(self, images: Tensor, eps: float, rng: ImageRandom, index: int) -> Tensor:
+        """Return the first points, at the edge of the ball."""
+
+    def change(self, images: Tensor, found: Tensor, eps: float, side: int, rng: ImageRandom, index: int) -> Tensor:
+        """Return the points that are found, with other pixels in a square."""
+
+
+class Linf:
+    """Squares of one value in each channel, at an end of the range."""
+
+    smallest = 1
+
+    def start(self, images: Tensor, eps: float, rng: ImageRandom, index: int) -> Tensor:
+        """Draw vertical stripes."""
+        channels, _, width = images.shape[1:]
+        return (images + eps * _signs(rng, "stripes", index, (channels, 1, width))).clamp(0, 1)
+
+    def change(self, images: Tensor, found: Tensor, eps: float, side: int, rng: ImageRandom, index: int) -> Tensor:
+        """Follow algorithm 2: whatever is there, 2 eps more or less and back into the ball is one of its two ends."""
+        ends = (images + eps * _signs(rng, "sign", index, (images.shape[1], 1, 1))).clamp(0, 1)
+        corners = _corners(rng, "corner", index, side, images)
+        return torch.where(_inside(corners, side, images), ends, found)
+
+
+class L2:
+    """Squares with a bump and a dent, whose length comes from another square."""
+
+    smallest = 3
+
+    def start(self, images: Tensor, eps: float, rng: ImageRandom, index: int) -> Tensor:
+        """Tile the image, five tiles along its shorter side, and scale the whole to the sphere."""
+        channels, height, width = images.shape[1:]
+        side = max(min(height, width) // 5, 1)
+        down, across = height // side, width // side
+        signs = _signs(rng, "stripes", index, (channels, down, across))
+        turned = rng.integers("turn", index, (1, down, across), high=2).bool()
+        tile = bump_and_dent(side, images)
+        signs, turned = (each.repeat_interleave(side, 2).repeat_interleave(side, 3) for each in (signs, turned))
+        pattern = signs * torch.where(turned, tile.T.repeat(down, across), tile.repeat(down, across))
+        top, left = (height - down * side) // 2, (width - across * side) // 2
+        border = (left, width - across * side - left, top, height - down * side - top)
+        return (images + eps * BALLS["l2"].steepest(functional.pad(pattern, border))).clamp(0, 1)
+
+    def change(self, images: Tensor, found: Tensor, eps: float, side: int, rng: ImageRandom, index: int) -> Tensor:
+        """Follow algorithm 3."""
+        perturbation = found - images
+        corners = _corners(rng, "corner", index, side, images)
+        here = _inside(corners, side, images)
+        there = _inside(_corners(rng, "other corner", index, side, images), side, images)
+        turned = rng.integers("turn", index, (1, 1, 1), high=2).bool()
+        tile = bump_and_dent(side, images)
+        bump = torch.where(turned, _placed(tile.T, corners, images), _placed(tile, corners, images))
+        signs = _signs(rng, "sign", index, (images.shape[1], 1, 1))
+
+        unused = (eps**2 - perturbation.square().sum(dim=(1, 2, 3), keepdim=True)).clamp_min(0)
+        available = ((perturbation * (here | there)).square().sum(dim=(2, 3), keepdim=True) + unused / 3).sqrt()
+        direction = torch.where(here, signs * bump + _unit(perturbation * here), 0)
+        changed = torch.where(here, available * _unit(direction), torch.where(there, 0, perturbation))
+        return (images + BALLS["l2"].project(changed, eps)).clamp(0, 1)
+
+
+SQUARES: dict[Norm, Squares] = {"linf": Linf(), "l2": L2()}
+
+
+def bump_and_dent(side: int, like: Tensor) -> Tensor:
+    """Return a square of length 1: its upper half rises to its middle in steps, its lower half falls.
+
+    Source: Andriushchenko et al. 2020, equation 2.
+
+    >>> bump_and_dent(2, torch.zeros(1)).round(decimals=3)
+    tensor([[ 0.1390,  0.6930],
+            [-0.1390, -0.6930]])
+    """
+    upper = side // 2
+    square = torch.cat([_bump(upper, side, like), -_bump(side - upper, side, like)])
+    length: Tensor = torch.linalg.vector_norm(square)
+    return square / length
+
+
+def _bump(height: int, width: int, like: Tensor) -> Tensor:
+    """At a distance d of the middle the sum of 1 / (j + 1)^2 over j = d ... n, n being that of the far edge."""
+    steps = torch.arange(1, max(height, width) // 2 + 2, dtype=like.dtype, device=like.device) ** -2.0
+    heights = steps.flip(0).cumsum(0).flip(0)
+    rows, columns = (torch.arange(count, device=like.device) for count in (height, width))
+    return heights[torch.maximum((rows - height // 2).abs()[:, None], (columns - width // 2).abs())]
+
+
+def _signs(rng: ImageRandom, stream: str, index: int, shape: tuple[int, ...]) -> Tensor:
+    return 2 * rng.integers(stream, index, shape, high=2) - 1
+
+
+def _corners(rng: ImageRandom, stream: str, index: int, side: int, images: Tensor) -> Tensor:
+    """Draw where the squares begin, (N, 2): row and column."""
+    height, width = images.shape[2:]
+    row = rng.integers(f"{stream}: row", index, (), high=height - side + 1)
+    return torch.stack([row, rng.integers(f"{stream}: column", index, (), high=width - side + 1)], dim=1)
+
+
+def _steps_from(corners: Tensor, images: Tensor) -> tuple[Tensor, Tensor]:
+    """Return how far rows are below the corners (N, 1, H, 1), and columns to the right of them (N, 1, 1, W)."""
+    height, width = images.shape[2:]
+    top, left = corners.view(-1, 2, 1, 1, 1).unbind(1)
+    return (
+        torch.arange(height, device=images.device)[:, None] - top,
+        torch.arange(width, device=images.device) - left,
+    )
+
+
+def _inside(corners: Tensor, side: int, images: Tensor) -> Tensor:
+    down, right = _steps_from(corners, images)
+    return (down >= 0) & (down < side) & (right >= 0) & (right < side)
+
+
+def _placed(square: Tensor, corners: Tensor, images: Tensor) -> Tensor:
+    """Put a square with its upper left at each corner; outside of it the values mean nothing."""
+    down, right = (steps.clamp(0, len(square) - 1) for steps in _steps_from(corners, images))
+    return square[down, right]
+
+
+def _unit(channels: Tensor) -> Tensor:
+    """Scale each channel to length 1; zeros stay zeros."""
+    length = channels.square().sum(dim=(2, 3), keepdim=True).sqrt()
+    return channels / length.clamp_min(torch.finfo(channels.dtype).tiny)
