@@ -64,6 +64,18 @@ def test_pixel_gradients_are_those_of_each_image_alone(objective):
         assert torch.allclose(pixels.grad[0], gradient[row], rtol=1e-6, atol=1e-9)
 
 
+def test_a_function_of_one_s_own_is_differentiated_with_the_classes_of_its_image():
+    model = Classifier(network(), chunk=3)
+    images, pairs = torch.rand(7, 3, 6, 6, dtype=torch.float64), torch.randint(5, (7, 2))
+
+    def difference(scores, pairs):
+        return scores.gather(1, pairs).diff()[:, 0]
+
+    gradient, _scores = pixel_gradient(model, images, pairs, difference)
+    first, second = (pixel_gradient(model, images, classes, "logit")[0] for classes in pairs.unbind(1))
+    assert torch.allclose(gradient, second - first, atol=1e-9)
+
+
 def test_no_pass_is_larger_than_the_chunk_and_nothing_stays_behind():
     module, sizes = network(), []
     module[0].register_forward_hook(lambda _module, inputs, _output: sizes.append(len(inputs[0])))
