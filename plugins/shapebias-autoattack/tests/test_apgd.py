@@ -34,7 +34,7 @@ def test_ratios_follow_their_formulas_whatever_the_scale(values, label, offset, 
     first, _, third, fourth, _ = sorted(values, reverse=True)
     if first - third < 1e-3:
         return
-    scores, pair = torch.tensor([values]).double() * scale + shift, torch.tensor([[label, target]])
+    scores, pair = torch.tensor([values], dtype=torch.float64) * scale + shift, torch.tensor([[label, target]])
     wanted = -(values[label] - max(np.delete(values, label))) / (first - third)
     assert float(dlr(scores, pair[:, 0])) == pytest.approx(wanted, abs=1e-6)
     wanted = -(values[label] - values[target]) / (first - (third + fourth) / 2)
