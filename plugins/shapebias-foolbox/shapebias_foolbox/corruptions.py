@@ -1,0 +1,95 @@
+"""Attacks that make an image worse, more and more, until it fools the model; they ask for decisions alone."""
+
+from __future__ import annotations
+
+import attrs
+from torch import Tensor
+
+from shapebias import Classifier, ImageRandom, param
+from shapebias.attacks.balls import Norm
+from shapebias.attacks.escalation import ascending
+from shapebias_foolbox.budget import within
+from shapebias_foolbox.library import attacks, in_chunks, one_by_one
+
+__all__ = ["Blur", "ContrastReduction", "SaltAndPepper"]
+
+
+@attrs.frozen
+class ContrastReduction:
+    """Fade the image to grey until it fools the model, by halving the interval.
+
+    With the default eps any change counts.  Of several eps one search gives all; an image whose smallest change found
+    is larger than eps stays as it was.
+
+    Source: :class:`foolbox.attacks.BinarySearchContrastReductionAttack`.
+    """
+
+    eps: tuple[float, ...] = param(
+        "largest change that counts, one or several", default=1, ge=0, unit="pixel value", converter=ascending
+    )
+    norm: Norm = param("size of a change: its largest pixel value, or its length", default="linf")
+    steps: int = param("how often the interval is halved", default=15, ge=1)
+    grey: float = param("what the image fades to", default=0.5, ge=0, le=1, unit="pixel value")
+
+    def __call__(self, model: Classifier, images: Tensor, labels: Tensor, rng: ImageRandom) -> Tensor:  # noqa: ARG002
+        """Return (N, 3, H, W) images; (E, N, 3, H, W) for several eps."""
+        method = attacks.BinarySearchContrastReductionAttack(binary_search_steps=self.steps, target=self.grey)
+
+        def find(rows: Tensor) -> Tensor:
+            return in_chunks(method, model, images[rows], labels[rows])
+
+        return within(self.eps, self.norm, model, images, labels, find)
+
+
+@attrs.frozen
+class Blur:
+    """Blur the image with wider and wider Gaussians until it fools the model.
+
+    SciPy does it, on the processor.  With the default eps any change counts.  Of several eps one search gives all; an
+    image whose smallest change found is larger than eps stays as it was.
+
+    Source: :class:`foolbox.attacks.GaussianBlurAttack`.
+    """
+
+    eps: tuple[float, ...] = param(
+        "largest change that counts, one or several", default=1, ge=0, unit="pixel value", converter=ascending
+    )
+    norm: Norm = param("size of a change: its largest pixel value, or its length", default="linf")
+    steps: int = param("widths that are tried", default=1000, ge=1)
+    sigma: float | None = param(
+        "largest width; none is the longer side of the image", default=None, gt=0, unit="pixels"
+    )
+
+    def __call__(self, model: Classifier, images: Tensor, labels: Tensor, rng: ImageRandom) -> Tensor:  # noqa: ARG002
+        """Return (N, 3, H, W) images; (E, N, 3, H, W) for several eps."""
+        method = attacks.GaussianBlurAttack(steps=self.steps, max_sigma=self.sigma)
+
+        def find(rows: Tensor) -> Tensor:
+            return in_chunks(method, model, images[rows], labels[rows])
+
+        return within(self.eps, self.norm, model, images, labels, find)
+
+
+@attrs.frozen
+class SaltAndPepper:
+    """Make more and more pixels black or white until that fools the model, then look for fewer that do.
+
+    Of several eps one search gives all; an image whose smallest change found is larger than eps stays as it was.
+
+    Source: :class:`foolbox.attacks.SaltAndPepperNoiseAttack`.
+    """
+
+    eps: tuple[float, ...] = param(
+        "longest change that counts, one or several", default=10, ge=0, unit="pixel values", converter=ascending
+    )
+    steps: int = param("draws of noise", default=1000, ge=1)
+    per_channel: bool = param("change the channels of a pixel independently of each other", default=False)
+
+    def __call__(self, model: Classifier, images: Tensor, labels: Tensor, rng: ImageRandom) -> Tensor:
+        """Return (N, 3, H, W) images; (E, N, 3, H, W) for several eps."""
+        method = attacks.SaltAndPepperNoiseAttack(steps=self.steps, across_channels=not self.per_channel)
+
+        def find(rows: Tensor) -> Tensor:
+            return one_by_one(method, model, images[rows], labels[rows], rng[rows])
+
+        return within(self.eps, "l2", model, images, labels, find)

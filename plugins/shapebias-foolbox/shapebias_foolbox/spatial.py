@@ -1,0 +1,54 @@
+"""Rotate and shift the image until that fools the model."""
+
+from __future__ import annotations
+
+import warnings
+
+import attrs
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from shapebias import Classifier, ImageRandom, param
+from shapebias_foolbox.library import attacks, run
+
+__all__ = ["Spatial"]
+
+
+@attrs.frozen
+class Spatial:
+    """Try a grid of rotations and shifts, the largest first, and keep the first of them that fools the model.
+
+    What comes in at the border is black.  There is no eps: the strength is that of the largest rotation and shift.
+
+    Source: Engstrom et al. 2019, Exploring the landscape of spatial robustness, section 3;
+    :class:`foolbox.attacks.SpatialAttack`.
+    """
+
+    rotation: float = param("largest rotation", default=30, ge=0, lt=180, unit="degrees")
+    shift: float = param("largest shift in each direction", default=3, ge=0, unit="pixels")
+    rotations: int = param("rotations of the grid", default=5, ge=1)
+    shifts: int = param("shifts of the grid along a side", default=5, ge=1)
+
+    def __call__(self, model: Classifier, images: Tensor, labels: Tensor, rng: ImageRandom) -> Tensor:  # noqa: ARG002
+        """Return (N, 3, H, W) images in [0, 1]."""
+        method = attacks.SpatialAttack(
+            max_rotation=self.rotation,
+            max_translation=self.shift,
+            num_rotations=self.rotations,
+            num_translations=self.shifts,
+        )
+        height, width = images.shape[2:]
+        side = max(height, width)
+        top, left = (side - height) // 2, (side - width) // 2
+        # Foolbox turns coordinates that run from -1 to 1 on both axes, which shears an image that is not square.
+        square = functional.pad(images, (left, side - width - left, top, side - height - top))
+
+        def crop(pixels: Tensor) -> Tensor:
+            return pixels[..., top : top + height, left : left + width]
+
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # how Foolbox calls torch.meshgrid
+            pairs = zip(square.split(model.chunk), labels.split(model.chunk), strict=True)
+            found = [run(method, lambda pixels: model(crop(pixels)), some, their) for some, their in pairs]
+        return crop(torch.cat(found))
