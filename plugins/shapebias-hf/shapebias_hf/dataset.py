@@ -167,8 +167,8 @@ class HuggingFaceDataset:
 
     @cached_property
     def _ids(self) -> Sequence[str]:
-        stored = self._rows.flatten()[f"{self._image}.path"]
-        paths = [_below(Path(self.source), path) for path in stored]
+        stored = self._rows.flatten().select_columns(f"{self._image}.path").with_format("arrow")[:].column(0)
+        paths = [_below(Path(self.source), path) for path in stored.to_pylist()]
         ids = [path for path in paths if path is not None]
         return ids if len(set(ids)) == len(paths) else [f"{place:06d}" for place in range(len(paths))]
 

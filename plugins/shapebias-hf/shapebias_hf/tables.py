@@ -14,7 +14,7 @@ from shapebias import ShapebiasError
 __all__ = ["Opened", "open_table", "table_files"]
 
 _SAVED = ("dataset_dict.json", "state.json")  # what save_to_disk leaves, of several splits and of one
-_TABLES = ("*.parquet", "*.arrow", "*.csv", "*.json", "*.jsonl")  # also what lies beside image files and labels them
+_TABLES = {".parquet", ".arrow", ".csv", ".json", ".jsonl"}  # also what lies beside image files and labels them
 
 
 @attrs.frozen
@@ -54,6 +54,8 @@ def open_table(source: str, config: str | None, split: str | None, revision: str
             builder = datasets.load_dataset_builder("parquet", data_files=source)
         else:
             builder = datasets.load_dataset_builder(source, config, revision=revision)
+        if path.is_dir():
+            _refuse_leftovers(path, builder)
         builder.download_and_prepare()
         tables = builder.as_dataset()
     except ShapebiasError:
@@ -65,6 +67,34 @@ def open_table(source: str, config: str | None, split: str | None, revision: str
             "('hf download NAME --repo-type dataset --local-dir FOLDER') and name that folder"
         ) from error
     return Opened(_choose(source, tables, split), None if path.exists() else builder.hash)
+
+
+def _refuse_leftovers(folder: Path, builder: Any) -> None:
+    """Refuse to leave files out without a word: where names of some sound like a split, datasets takes these alone.
+
+    A folder with a README.md is laid out as on the hub, where that can say which files are meant.
+
+    Raises:
+        ShapebiasError: files of the same kind are not taken.
+    """
+    taken = {Path(file) for files in (builder.config.data_files or {}).values() for file in files}
+    suffixes = {file.suffix for file in taken if file.stem != "metadata"}
+    if (folder / "README.md").exists():
+        return
+    folder = folder.resolve()
+    left = [
+        file
+        for file in folder.rglob("*")
+        if file.suffix in suffixes
+        and file not in taken
+        and not any(part.startswith((".", "__")) for part in file.relative_to(folder).parts)
+    ]
+    if left:
+        raise ShapebiasError(
+            f"hf:{folder} has {len(taken)} files whose names sound like splits (train, test, val, ...), and "
+            f"{len(left)} others that would be left out, such as {min(left).relative_to(folder)}; move the images of each "
+            "split into a folder of that name, or use folder:PATH"
+        )
 
 
 def _choose(source: str, tables: Mapping[str, Any], split: str | None) -> datasets.Dataset:
@@ -80,4 +110,4 @@ def table_files(path: Path) -> list[Path]:
     """List what a data set on this disk is made of: the file, or the folder, hashed by its listing, and its tables."""
     if not path.is_dir():
         return [path] if path.exists() else []
-    return [path, *sorted(file for pattern in _TABLES for file in path.rglob(pattern))]
+    return [path, *sorted(file for file in path.rglob("*") if file.suffix in _TABLES and file.is_file())]

@@ -124,6 +124,25 @@ def test_one_of_several_splits_is_chosen(tmp_path, table):
         len(HuggingFaceDataset(folder, split="val"))
 
 
+def test_files_are_not_left_out_without_a_word(photos):
+    # The names of a few of ImageNet's photos have the word that datasets takes for a split.
+    (photos / "cat" / "a.png").rename(photos / "cat" / "ILSVRC2012_val_00000001.png")
+    assert datasets.load_dataset(str(photos), split="validation").num_rows == 1
+    message = r"has 1 files whose names sound like splits .* 2 others that would be left out, such as dog/c\.png"
+    with pytest.raises(sb.ShapebiasError, match=message):
+        len(HuggingFaceDataset(str(photos)))
+
+
+def test_folders_of_splits_are_splits(photos):
+    for name in ("train/cat/b.jpg", "train/dog/d.png", "test/cat/a.png", "test/dog/c.png"):
+        (photos / name).parent.mkdir(parents=True, exist_ok=True)
+        (photos / name.partition("/")[2]).rename(photos / name)
+    (photos / "dog" / "a.jpg").unlink()
+    test = HuggingFaceDataset(str(photos), split="test", size=32)
+    assert [test[place].id for place in range(len(test))] == ["test/cat/a.png", "test/dog/c.png"]
+    assert test.classes == ("cat", "dog")
+
+
 def test_nothing_is_decoded_before_it_is_asked_for(tmp_path, pixels):
     rows = {"picture": [encoded(pixels[0]), b"damaged"], "label": ["cat", "dog"]}
     pd.DataFrame(rows).to_parquet(tmp_path / "bytes.parquet")
