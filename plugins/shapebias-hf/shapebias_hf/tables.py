@@ -92,8 +92,8 @@ def _refuse_leftovers(folder: Path, builder: Any) -> None:
     if left:
         raise ShapebiasError(
             f"hf:{folder} has {len(taken)} files whose names sound like splits (train, test, val, ...), and "
-            f"{len(left)} others that would be left out, such as {min(left).relative_to(folder)}; move the images of each "
-            "split into a folder of that name, or use folder:PATH"
+            f"{len(left)} others that would be left out, such as {min(left).relative_to(folder)}; move the images of "
+            "each split into a folder of that name, or use folder:PATH"
         )
 
 
