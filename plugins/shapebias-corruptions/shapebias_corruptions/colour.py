@@ -1,4 +1,7 @@
-"""``c-brightness``, ``c-contrast``, ``c-saturate``: every pixel for itself."""
+"""``c-brightness``, ``c-contrast``, ``c-saturate``: every pixel for itself.
+
+Source: Hendrycks & Dietterich 2019, section 4, and the code released with it.
+"""
 
 from __future__ import annotations
 

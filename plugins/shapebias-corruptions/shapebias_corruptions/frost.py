@@ -1,4 +1,7 @@
-"""``c-frost``: photographs of ice crystals laid over."""
+"""``c-frost``: photographs of ice crystals laid over.
+
+Source: Hendrycks & Dietterich 2019, section 4, and the code released with it.
+"""
 
 from __future__ import annotations
 

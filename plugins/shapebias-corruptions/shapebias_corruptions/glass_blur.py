@@ -1,4 +1,7 @@
-"""``c-glass-blur``: pixels moved about a little, between two light blurs."""
+"""``c-glass-blur``: pixels moved about a little, between two light blurs.
+
+Source: Hendrycks & Dietterich 2019, section 4, and the code released with it.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""``c-jpeg-compression``: written as JPEG and read again."""
+"""``c-jpeg-compression``: written as JPEG and read again.
+
+Source: Hendrycks & Dietterich 2019, section 4, and the code released with it.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""``c-gaussian-noise``, ``c-shot-noise``, ``c-impulse-noise``, ``c-speckle-noise``: every pixel and channel its own."""
+"""``c-gaussian-noise``, ``c-shot-noise``, ``c-impulse-noise``, ``c-speckle-noise``: every pixel and channel its own.
+
+Source: Hendrycks & Dietterich 2019, section 4, and the code released with it.
+"""
 
 from __future__ import annotations
 

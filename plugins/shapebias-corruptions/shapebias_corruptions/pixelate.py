@@ -1,4 +1,7 @@
-"""``c-pixelate``: fewer pixels on the same area."""
+"""``c-pixelate``: fewer pixels on the same area.
+
+Source: Hendrycks & Dietterich 2019, section 4, and the code released with it.
+"""
 
 from __future__ import annotations
 

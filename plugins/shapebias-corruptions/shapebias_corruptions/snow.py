@@ -1,4 +1,7 @@
-"""``c-snow``: whitened, with flakes that fall in streaks."""
+"""``c-snow``: whitened, with flakes that fall in streaks.
+
+Source: Hendrycks & Dietterich 2019, section 4, and the code released with it.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""``c-spatter``: splashed with drops of water or with mud."""
+"""``c-spatter``: splashed with drops of water or with mud.
+
+Source: Hendrycks & Dietterich 2019, section 4, and the code released with it.
+"""
 
 from __future__ import annotations
 

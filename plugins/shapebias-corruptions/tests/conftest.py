@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 import torch
+from scipy import ndimage
 
 from shapebias import ImageRandom
 
@@ -42,3 +45,36 @@ def close():
         assert (found.double() - expected).abs().max() <= atol
 
     return assert_close
+
+
+@pytest.fixture(scope="session")
+def enlarged_middle():
+    """Enlarge the middle of (H, W, C) and keep its size, as scipy does."""
+
+    def enlarge_middle(array, factor):
+        windows = [math.ceil(side / factor) for side in array.shape[:2]]
+        starts = [(side - window) // 2 for side, window in zip(array.shape[:2], windows, strict=True)]
+        rows, columns = (slice(start, start + window) for start, window in zip(starts, windows, strict=True))
+        large = ndimage.zoom(array[rows, columns], (factor, factor, 1), order=1, mode="nearest")
+        top, left = ((have - want) // 2 for have, want in zip(large.shape[:2], array.shape[:2], strict=True))
+        return large[top : top + array.shape[0], left : left + array.shape[1]]
+
+    return enlarge_middle
+
+
+@pytest.fixture(scope="session")
+def smear():
+    """Smear (H, W, C) along an angle in degrees with half a Gaussian, step by step."""
+
+    def smeared(array, radius, sigma, degrees):
+        height, width = array.shape[:2]
+        total, weights = np.zeros_like(array), 0
+        for step in range(2 * radius + 1):
+            weight = math.exp(-(step**2) / (2 * sigma**2))
+            rows = np.arange(height) + math.ceil(step * math.sin(math.radians(degrees)) - 0.5)
+            columns = np.arange(width) + math.ceil(step * math.cos(math.radians(degrees)) - 0.5)
+            total += weight * array[rows.clip(0, height - 1)][:, columns.clip(0, width - 1)]
+            weights += weight
+        return total / weights
+
+    return smeared

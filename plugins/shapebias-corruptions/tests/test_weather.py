@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import math
-
 import cv2
 import numpy as np
 import pytest
 import torch
 from PIL import Image
-from scipy import ndimage
 from shapebias_corruptions.drops import relief
 from shapebias_corruptions.fog import Fog
 from shapebias_corruptions.frost import Frost
@@ -40,36 +37,16 @@ SNOW = {
 }
 
 
-def smeared(layer, radius, sigma, degrees):
-    steps = np.arange(2 * radius + 1)
-    weights = np.exp(-(steps**2) / (2 * sigma**2))
-    height, width = layer.shape
-    total = np.zeros_like(layer)
-    for step, weight in zip(steps, weights / weights.sum(), strict=True):
-        rows = np.arange(height) + math.ceil(step * math.sin(math.radians(degrees)) - 0.5)
-        columns = np.arange(width) + math.ceil(step * math.cos(math.radians(degrees)) - 0.5)
-        total += weight * layer[rows.clip(0, height - 1)][:, columns.clip(0, width - 1)]
-    return total
-
-
-def enlarged_middle(layer, factor):
-    windows = [math.ceil(side / factor) for side in layer.shape]
-    top, left = ((side - window) // 2 for side, window in zip(layer.shape, windows, strict=True))
-    large = ndimage.zoom(layer[top : top + windows[0], left : left + windows[1]], factor, order=1, mode="nearest")
-    top, left = ((have - want) // 2 for have, want in zip(large.shape, layer.shape, strict=True))
-    return large[top : top + layer.shape[0], left : left + layer.shape[1]]
-
-
 @BOTH
 @ALL
-def test_snow_whitens_and_falls_in_streaks(images, arrays, rng, close, severity, constants):
+def test_snow_whitens_and_falls_in_streaks(images, arrays, rng, close, enlarged_middle, smear, severity, constants):
     mean, deviation, size, threshold, radius, sigma, kept = SNOW[constants][severity - 1]
     noise = rng.normal("flakes", 0, (1, *images.shape[2:]))[:, 0].double().numpy()
     angles = 90 * rng.uniform("angle", 0, ()).numpy() - 135
     expected = []
     for array, each, angle in zip(arrays, noise, angles, strict=True):
-        layer = enlarged_middle(mean + deviation * each, size)
-        layer = smeared(np.where(layer < threshold, 0, layer.clip(0, 1)), radius, sigma, angle)[..., None]
+        layer = enlarged_middle(mean + deviation * each[..., None], size)
+        layer = smear(np.where(layer < threshold, 0, layer.clip(0, 1)), radius, sigma, angle)
         luma = cv2.cvtColor(array.astype(np.float32), cv2.COLOR_RGB2GRAY)[..., None]
         white = kept * array + (1 - kept) * np.maximum(array, 1.5 * luma + 0.5)
         expected.append((white + layer + np.rot90(layer, 2)).clip(0, 1))
@@ -149,13 +126,20 @@ def test_frost_is_a_part_of_a_photograph(images, photos):
     assert len(corners) > 12  # of sixteen
 
 
-def test_frost_keeps_the_published_share_of_the_image(images, photos):
-    rng = ImageRandom.for_images(0, "c-frost", 0, ["a.png", "b.png"])
-    for severity, kept in enumerate([1, 0.8, 0.7, 0.65, 0.6], start=1):
-        frost = Frost(severity, photos=photos).load(torch.device("cpu"))
-        rise = frost(0.2 * images, rng) - frost(torch.zeros_like(images), rng)
-        unclipped = frost(0.2 * images, rng) < 1
-        assert torch.allclose(rise[unclipped], (kept * 0.2 * images)[unclipped], atol=1e-6)
+@pytest.mark.parametrize(
+    ("constants", "published"),
+    [
+        ("imagenet", [(1, 0.4), (0.8, 0.6), (0.7, 0.7), (0.65, 0.7), (0.6, 0.75)]),
+        ("cifar", [(1, 0.2), (1, 0.3), (0.9, 0.4), (0.85, 0.4), (0.75, 0.45)]),
+    ],
+)
+def test_frost_has_the_published_weights(constants, published, tmp_path):
+    Image.fromarray(np.full((400, 400, 3), 102, np.uint8)).save(tmp_path / "even.png")
+    rng = ImageRandom.for_images(0, "c-frost", 0, ["a.png"])
+    for severity, (kept, added) in enumerate(published, start=1):
+        frosted = Frost(severity, constants, tmp_path).load(torch.device("cpu"))
+        found = frosted(torch.full((1, 3, 8, 8), 0.5), rng)
+        assert torch.allclose(found, torch.tensor(0.5 * kept + 0.4 * added))
 
 
 def test_small_photographs_are_enlarged_over_the_image(photos):
@@ -238,3 +222,16 @@ def test_relief_is_opencv_s_on_many_drops():
 
 def test_no_drop_leaves_the_image(images):
     assert not relief(torch.zeros(2, 9, 9, dtype=torch.int32)).any()
+
+
+def test_the_published_photographs_are_downloaded_by_name_and_checksum(monkeypatch, photos):
+    asked = []
+
+    def download(url, path, sha256):
+        asked.append((url.rpartition("/")[2], path.name, len(bytes.fromhex(sha256))))
+        return photos / "high.png"
+
+    monkeypatch.setattr("shapebias_corruptions.frost.download", download)
+    assert len(Frost().load(torch.device("cpu")).photographs) == 5
+    names = ["frost1.png", "frost2.png", "frost3.png", "frost4.jpg", "frost5.jpg"]  # the sixth is never drawn
+    assert asked == [(name, name, 32) for name in names]
