@@ -14,8 +14,9 @@ def to_hyperplane(points: Tensor, normals: Tensor, heights: Tensor, norm: Norm) 
     """Find the smallest d with <normal, d> = -height for which point + d stays in [0, 1].
 
     Every pixel moves towards the plane until it meets the end of its range: with linf all at one speed, with l2 at a
-    speed proportional to its part of the normal.  How far along the plane is reached is a piecewise linear function of
-    time, whose corners are the times at which pixels stop; the right piece is found by sorting them.
+    speed proportional to its part of the normal.  How far they get together is a piecewise linear function of time that
+    slows down with every pixel that stops.  On such a function Newton's method goes from piece to piece, never too far,
+    and ends at the very time; the paper sorts the pixels by when they stop instead.
 
     Where the plane misses the box, d leads to the box's corner nearest to it.
 
@@ -40,15 +41,14 @@ def to_hyperplane(points: Tensor, normals: Tensor, heights: Tensor, norm: Norm) 
     speed = torch.ones_like(gain) if norm == "linf" else gain
     limits = torch.finfo(flat.dtype)
 
-    stops, order = (room / speed.clamp_min(limits.tiny)).sort(dim=1)
-    done = (gain * room).gather(1, order).cumsum(dim=1)  # by the pixels that have stopped
-    rates = (gain * speed).gather(1, order)
-    moving = rates.flip(1).cumsum(dim=1).flip(1)  # of this pixel and of all that stop later
-    reached = done + stops * (moving - rates)
-    piece = (reached < wanted).sum(dim=1, keepdim=True)
-
-    last = flat.shape[1] - 1
-    before = torch.where(piece > 0, done.gather(1, (piece - 1).clamp_min(0)), 0)
-    time = (wanted - before) / moving.gather(1, piece.clamp_max(last))
-    time = torch.where(piece > last, torch.inf, time).nan_to_num(0).clamp(0, limits.max)
+    stops = room / speed.clamp_min(limits.tiny)
+    time = torch.zeros_like(wanted)
+    while True:
+        stopped = stops <= time
+        done = torch.where(stopped, gain * room, 0).sum(dim=1, keepdim=True)
+        rate = torch.where(stopped, 0, gain * speed).sum(dim=1, keepdim=True)
+        later = ((wanted - done) / rate).clamp_max(limits.max)  # at once to the end where nothing moves any more
+        if not (later > time).any():
+            break
+        time = torch.where(later > time, later, time)
     return (direction * torch.minimum(time * speed, room)).view_as(points)

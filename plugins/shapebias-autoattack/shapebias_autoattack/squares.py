@@ -39,7 +39,7 @@ class Linf:
     def change(self, images: Tensor, found: Tensor, eps: float, side: int, rng: ImageRandom, index: int) -> Tensor:
         """Follow algorithm 2: whatever is there, 2 eps more or less and back into the ball is one of its two ends."""
         ends = (images + eps * _signs(rng, "sign", index, (images.shape[1], 1, 1))).clamp(0, 1)
-        corners = _corners(rng, "corner", index, side, images)
+        (corners,) = _corners(rng, index, 1, side, images)
         return torch.where(_inside(corners, side, images), ends, found)
 
 
@@ -53,7 +53,7 @@ class L2:
         channels, height, width = images.shape[1:]
         side = max(min(height, width) // 5, 1)
         down, across = height // side, width // side
-        signs = _signs(rng, "stripes", index, (channels, down, across))
+        signs = _signs(rng, "tiles", index, (channels, down, across))
         turned = rng.integers("turn", index, (1, down, across), high=2).bool()
         tile = bump_and_dent(side, images)
         signs, turned = (each.repeat_interleave(side, 2).repeat_interleave(side, 3) for each in (signs, turned))
@@ -65,9 +65,8 @@ class L2:
     def change(self, images: Tensor, found: Tensor, eps: float, side: int, rng: ImageRandom, index: int) -> Tensor:
         """Follow algorithm 3."""
         perturbation = found - images
-        corners = _corners(rng, "corner", index, side, images)
-        here = _inside(corners, side, images)
-        there = _inside(_corners(rng, "other corner", index, side, images), side, images)
+        corners, others = _corners(rng, index, 2, side, images)
+        here, there = _inside(corners, side, images), _inside(others, side, images)
         turned = rng.integers("turn", index, (1, 1, 1), high=2).bool()
         tile = bump_and_dent(side, images)
         bump = torch.where(turned, _placed(tile.T, corners, images), _placed(tile, corners, images))
@@ -110,29 +109,27 @@ def _signs(rng: ImageRandom, stream: str, index: int, shape: tuple[int, ...]) ->
     return 2 * rng.integers(stream, index, shape, high=2) - 1
 
 
-def _corners(rng: ImageRandom, stream: str, index: int, side: int, images: Tensor) -> Tensor:
-    """Draw where the squares begin, (N, 2): row and column."""
-    height, width = images.shape[2:]
-    row = rng.integers(f"{stream}: row", index, (), high=height - side + 1)
-    return torch.stack([row, rng.integers(f"{stream}: column", index, (), high=width - side + 1)], dim=1)
+def _corners(rng: ImageRandom, index: int, squares: int, side: int, images: Tensor) -> list[tuple[Tensor, Tensor]]:
+    """Draw the first row and the first column, each (N,), of some squares of every image."""
+    rows, columns = (length - side + 1 for length in images.shape[2:])
+    places = rng.integers("corners", index, (squares,), high=rows * columns)
+    return [(place // columns, place % columns) for place in places.unbind(1)]
 
 
-def _steps_from(corners: Tensor, images: Tensor) -> tuple[Tensor, Tensor]:
+def _steps_from(corners: tuple[Tensor, Tensor], images: Tensor) -> tuple[Tensor, Tensor]:
     """Return how far rows are below the corners (N, 1, H, 1), and columns to the right of them (N, 1, 1, W)."""
     height, width = images.shape[2:]
-    top, left = corners.view(-1, 2, 1, 1, 1).unbind(1)
-    return (
-        torch.arange(height, device=images.device)[:, None] - top,
-        torch.arange(width, device=images.device) - left,
-    )
+    top, left = (corner.view(-1, 1, 1, 1) for corner in corners)
+    down = torch.arange(height, device=images.device)[:, None] - top
+    return down, torch.arange(width, device=images.device) - left
 
 
-def _inside(corners: Tensor, side: int, images: Tensor) -> Tensor:
+def _inside(corners: tuple[Tensor, Tensor], side: int, images: Tensor) -> Tensor:
     down, right = _steps_from(corners, images)
     return (down >= 0) & (down < side) & (right >= 0) & (right < side)
 
 
-def _placed(square: Tensor, corners: Tensor, images: Tensor) -> Tensor:
+def _placed(square: Tensor, corners: tuple[Tensor, Tensor], images: Tensor) -> Tensor:
     """Put a square with its upper left at each corner; outside of it the values mean nothing."""
     down, right = (steps.clamp(0, len(square) - 1) for steps in _steps_from(corners, images))
     return square[down, right]
