@@ -8,7 +8,7 @@ from shapebias import AttackSpec, hookimpl
 
 __all__ = ["shapebias_attacks"]
 
-_CROCE_HEIN = "Croce & Hein 2020, Reliable evaluation of adversarial robustness with an ensemble of diverse attacks"
+_CROCE_HEIN = "Croce & Hein 2020, Reliable evaluation of adversarial robustness"
 
 
 @hookimpl

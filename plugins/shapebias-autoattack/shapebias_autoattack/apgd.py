@@ -8,13 +8,13 @@ from collections.abc import Callable
 from typing import Literal
 
 import attrs
-import torch
 from torch import Tensor
 from torch.nn import functional
 
 from shapebias import Classifier, ImageRandom, ShapebiasError, param, pixel_gradient
-from shapebias.attacks.balls import BALLS, Ball, Norm
+from shapebias.attacks.balls import BALLS, Norm
 from shapebias.attacks.escalation import Search, ascending
+from shapebias_autoattack.climb import Climb
 from shapebias_autoattack.losses import contenders, difference, dlr, paired, targeted_dlr
 from shapebias_autoattack.parts import Part, begin, in_order
 
@@ -71,7 +71,11 @@ class Apgd:
         "radius of the ball, one or several", default=8 / 255, ge=0, unit="pixel value", converter=ascending
     )
     norm: Norm = param("ball: every pixel value alone, or the whole perturbation's length", default="linf")
-    objective: Raised = param("what is raised, see above", default="ce")
+    objective: Raised = param(
+        "what is raised: the cross-entropy; the difference-of-logits ratio; the same towards one class after the other "
+        "(APGD-T); or that without the ratio",
+        default="ce",
+    )
     steps: int = param("number of steps", default=100, ge=1)
     restarts: int = param("random starts, each of what still stands", default=1, ge=1)
     targets: int = param("classes that a targeted objective tries, best first", default=9, ge=1)
@@ -101,7 +105,7 @@ class Apgd:
         stretches = {0: 0} | {after: after - before for before, after in itertools.pairwise(judged)}
         images = search.images[rows]
         point = (images + eps * ball.random(rng[rows], start, images.shape[1:])).clamp(0, 1)
-        climb = _Climb.at(rows, classes[rows], images, point, step=2 * eps)
+        climb = Climb.at(rows, classes[rows], images, point, step=2 * eps)
         for step in range(self.steps + 1):
             if step > 0:
                 climb.move(ball, eps, alpha=1 if step == 1 else self.alpha)
@@ -114,86 +118,3 @@ class Apgd:
                     return
             if step in stretches:
                 climb.judge(self.rho * stretches[step])
-
-
-@attrs.define(eq=False)
-class _Climb:
-    """Where M images are on their way: every field has a row for each."""
-
-    rows: Tensor
-    classes: Tensor
-    images: Tensor
-    point: Tensor
-    previous: Tensor
-    gradient: Tensor
-    value: Tensor
-    best: Tensor
-    best_gradient: Tensor
-    best_value: Tensor
-    judged_value: Tensor  # the best one at the last checkpoint
-    rises: Tensor  # steps since then that went up
-    halved: Tensor  # whether the step was, there
-    step: Tensor
-
-    @classmethod
-    def at(cls, rows: Tensor, classes: Tensor, images: Tensor, point: Tensor, step: float) -> _Climb:
-        """Begin at a point that nobody has looked at."""
-        unknown = images.new_full((len(images),), torch.inf)
-        return cls(
-            rows=rows,
-            classes=classes,
-            images=images,
-            point=point,
-            previous=point,
-            gradient=torch.zeros_like(point),
-            value=unknown,
-            best=point,
-            best_gradient=torch.zeros_like(point),
-            best_value=-unknown,
-            judged_value=-unknown,
-            rises=torch.zeros_like(rows),
-            halved=torch.zeros_like(rows, dtype=torch.bool),
-            step=images.new_full((len(images), 1, 1, 1), step),
-        )
-
-    def go_on_with(self, left: Tensor) -> None:
-        """Drop the images that have fallen."""
-        for field in attrs.fields(_Climb):
-            setattr(self, field.name, getattr(self, field.name)[left])
-
-    def move(self, ball: Ball, eps: float, alpha: float) -> None:
-        """Take a step up, and a part of the last one once more (algorithm 1, lines 7 and 8)."""
-
-        def project(points: Tensor) -> Tensor:
-            return (self.images + ball.project(points - self.images, eps)).clamp(0, 1)
-
-        point, previous = self.point, self.previous
-        uphill = project(point + self.step * ball.steepest(self.gradient))
-        self.point = project(point + alpha * (uphill - point) + (1 - alpha) * (point - previous))
-        self.previous = point
-
-    def arrive(self, gradient: Tensor, value: Tensor) -> None:
-        """Take note of what is found at the new point (lines 10 to 12)."""
-        self.rises = self.rises + (value > self.value)
-        self.gradient, self.value = gradient, value
-        better = value > self.best_value
-        self.best_value = torch.where(better, value, self.best_value)
-        self.best = torch.where(_wide(better), self.point, self.best)
-        self.best_gradient = torch.where(_wide(better), gradient, self.best_gradient)
-
-    def judge(self, enough: float) -> None:
-        """Halve the steps that make no way, and go back to the best point (lines 13 to 16)."""
-        too_few_rises = self.rises < enough
-        stuck = ~self.halved & (self.best_value == self.judged_value)
-        halve = too_few_rises | stuck
-        wide = _wide(halve)
-        self.step = torch.where(wide, self.step / 2, self.step)
-        self.previous = torch.where(wide, self.point, self.previous)
-        self.point = torch.where(wide, self.best, self.point)
-        self.gradient = torch.where(wide, self.best_gradient, self.gradient)
-        self.value = torch.where(halve, self.best_value, self.value)
-        self.judged_value, self.halved, self.rises = self.best_value, halve, torch.zeros_like(self.rises)
-
-
-def _wide(flags: Tensor) -> Tensor:
-    return flags.view(-1, 1, 1, 1)
