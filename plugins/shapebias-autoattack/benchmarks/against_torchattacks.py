@@ -23,7 +23,6 @@ from pathlib import Path
 import attrs
 import numpy as np
 import torch
-import torchattacks
 from PIL import Image
 from shapebias_autoattack.apgd import Apgd
 from shapebias_autoattack.autoattack import AutoAttack
@@ -62,6 +61,8 @@ def photos(count: int) -> tuple[Tensor, Tensor, list[str]]:
 
 def pairs(options: argparse.Namespace, network: nn.Module) -> dict[str, tuple[object, Callable[..., Tensor]]]:
     """Make each attack twice, ours first."""
+    import torchattacks  # in the environment of this comparison alone, while tests collect this file in others
+
     eps, norm, steps, queries = options.eps, options.norm, options.steps, options.queries
     settings = {"eps": eps, "norm": {"linf": "Linf", "l2": "L2"}[norm]}
     theirs = [
