@@ -15,7 +15,6 @@ __all__ = ["AnyNorm", "within"]
 
 AnyNorm: TypeAlias = Literal["linf", "l2", "l1"]
 _ORDERS: dict[AnyNorm, float] = {"linf": float("inf"), "l2": 2, "l1": 1}
-
 _BEYOND = 1.001
 
 

@@ -138,7 +138,7 @@ class Ead:
     searches: int = param("multiples of the margin that are tried", default=9, ge=1)
     step: float = param("size of the first step; later ones are smaller", default=0.01, gt=0)
     shrinkage: float = param("weight of the sum of the changes", default=0.01, ge=0)
-    rule: Literal["EN", "L1"] = param("which image found is best: by elastic net, or by the sum alone", default="L1")
+    rule: Literal["l1", "elastic-net"] = param("what is smallest: the sum of the changes, or the net", default="l1")
     confidence: float = param("margin in scores that the other class must have", default=0, ge=0)
     weight: float = param("multiple of the margin that is tried first", default=1e-3, gt=0)
     abort: bool = param(
@@ -155,7 +155,7 @@ class Ead:
             confidence=self.confidence,
             initial_const=self.weight,
             regularization=self.shrinkage,
-            decision_rule=self.rule,
+            decision_rule={"l1": "L1", "elastic-net": "EN"}[self.rule],
             abort_early=self.abort,
         )
 

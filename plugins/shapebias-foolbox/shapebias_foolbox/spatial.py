@@ -48,7 +48,7 @@ class Spatial:
             return pixels[..., top : top + height, left : left + width]
 
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", UserWarning)  # how Foolbox calls torch.meshgrid
+            warnings.filterwarnings("ignore", "torch.meshgrid")  # Foolbox calls it in an old way
             pairs = zip(square.split(model.chunk), labels.split(model.chunk), strict=True)
             found = [run(method, lambda pixels: model(crop(pixels)), some, their) for some, their in pairs]
         return crop(torch.cat(found))

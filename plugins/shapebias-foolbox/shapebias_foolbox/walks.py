@@ -28,7 +28,7 @@ def walk(method: Any, model: Classifier, images: Tensor, labels: Tensor, rng: Im
     for row in range(len(images)):
         image, label = images[row : row + 1], labels[row : row + 1]
         with seeded(rng[row]), warnings.catch_warnings():
-            warnings.simplefilter("ignore", UserWarning)  # that no noise fools the model is seen in the next line
+            warnings.filterwarnings("ignore", ".* failed to draw")  # seen below
             start = run(noise, model, image, label)
             goal = Goal(model, label)
             if goal.fooled(goal.scores(start)).all():
@@ -69,6 +69,8 @@ class Boundary:
 @attrs.frozen
 class HopSkipJump:
     """Walk along the boundary by its normal, which is estimated from random neighbours; asks for decisions alone.
+
+    All neighbours of an image are in memory at once, at the last step sqrt(steps) times as many as at the first.
 
     Of several eps one search gives all; an image whose smallest change found is larger than eps stays as it was.
 
@@ -141,7 +143,7 @@ class BrendelBethge:
         }
         try:
             with warnings.catch_warnings():
-                warnings.simplefilter("ignore", UserWarning)  # says that compiling takes a while
+                warnings.filterwarnings("ignore", "At the first initialisation")  # compiling takes a while
                 return kinds[self.norm](
                     steps=self.steps,
                     lr=self.region,

@@ -15,7 +15,7 @@ EXAMPLES = [
     "foolbox-contrast-reduction:norm=l2,eps=1,20",
     "foolbox-ddn:eps=0.1,1,steps=10",
     "foolbox-deep-fool:norm=l2,eps=0.1,1",
-    "foolbox-ead:steps=10,searches=3",
+    "foolbox-ead:steps=10,searches=3,rule=elastic-net",
     "foolbox-fmn:eps=2/255,8/255,steps=10",
     "foolbox-fmn:norm=l2,eps=0.5,steps=10",
     "foolbox-fmn:norm=l1,eps=10,steps=10",
