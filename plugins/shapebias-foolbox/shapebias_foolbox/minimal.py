@@ -60,7 +60,7 @@ class CarliniWagner:
     eps: tuple[float, ...] = param(
         "longest change that counts, one or several", default=0.5, ge=0, unit="pixel values", converter=ascending
     )
-    steps: int = param("steps for each multiple of the margin", default=10_000, ge=1)
+    steps: int = param("steps for each multiple of the margin", default=1000, ge=1)
     searches: int = param("multiples of the margin that are tried", default=9, ge=1)
     step: float = param("size of a step of Adam, in the hyperbolic arc tangent of the pixels", default=0.01, gt=0)
     confidence: float = param("margin in scores that the other class must have", default=0, ge=0)
@@ -134,7 +134,7 @@ class Ead:
         unit="pixel values",
         converter=ascending,
     )
-    steps: int = param("steps for each multiple of the margin", default=10_000, ge=1)
+    steps: int = param("steps for each multiple of the margin", default=1000, ge=1)
     searches: int = param("multiples of the margin that are tried", default=9, ge=1)
     step: float = param("size of the first step; later ones are smaller", default=0.01, gt=0)
     shrinkage: float = param("weight of the sum of the changes", default=0.01, ge=0)

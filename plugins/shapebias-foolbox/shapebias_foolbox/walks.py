@@ -49,7 +49,7 @@ class Boundary:
     eps: tuple[float, ...] = param(
         "longest change that counts, one or several", default=0.5, ge=0, unit="pixel values", converter=ascending
     )
-    steps: int = param("most steps; each asks the model once or twice", default=25_000, ge=1)
+    steps: int = param("most steps; each asks the model once or twice", default=5000, ge=1)
     around: float = param(
         "first step along the sphere around the image, as a fraction of its radius", default=0.01, gt=0
     )
@@ -81,7 +81,7 @@ class HopSkipJump:
         "largest change that counts, one or several", default=8 / 255, ge=0, unit="pixel value", converter=ascending
     )
     norm: Norm = param("size of a change: its largest pixel value, or its length", default="linf")
-    steps: int = param("number of steps", default=64, ge=1)
+    steps: int = param("number of steps", default=20, ge=1)
     samples: int = param(
         "neighbours at the first step; at step t their number is that times sqrt(t)", default=100, ge=1
     )
