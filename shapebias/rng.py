@@ -204,15 +204,16 @@ def seeded(rng: ImageRandom) -> Iterator[None]:
     """
     if len(rng) != 1:
         raise ValueError(f"seeded() takes the random numbers of one image, rng[row], not of {len(rng)}")
-    seed, kind = int(rng.integers("seed", 0, (), high=2**31)), rng.device.type
+    seed, device = int(rng.integers("seed", 0, (), high=2**31)), rng.device
+    places, kind = ([], "cuda") if device.type == "cpu" else ([device], device.type)
     pythons, numpys = random.getstate(), np.random.get_state()  # noqa: NPY002 - what others draw from
     try:
-        with torch.random.fork_rng(
-            [] if kind == "cpu" else [rng.device], device_type="cuda" if kind == "cpu" else kind
-        ):
+        with torch.random.fork_rng(places, device_type=kind):
             torch.default_generator.manual_seed(seed)  # torch.manual_seed would seed devices that are not put back
-            if kind != "cpu":
-                torch.get_device_module(rng.device).manual_seed(seed)
+            for place in places:
+                module = torch.get_device_module(place)
+                with module.device(place):  # which need not be the current one, as with --device cuda:1
+                    module.manual_seed(seed)
             np.random.seed(seed)  # noqa: NPY002
             random.seed(seed)
             yield
