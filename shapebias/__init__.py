@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from shapebias.files import download
     from shapebias.hookspecs import hookimpl
     from shapebias.image_files import images_below, read_image
-    from shapebias.labels import imagenet_wnids
+    from shapebias.labels import class_order, imagenet_wnids
     from shapebias.objectives import Objective, Reduction, objective_values, pixel_gradient, reduce_channels
     from shapebias.params import Options, numbers, param
     from shapebias.reporting.comparison import compare
@@ -61,7 +61,7 @@ _NAMES = {
     "files": "download",
     "hookspecs": "hookimpl",
     "image_files": "images_below read_image",
-    "labels": "imagenet_wnids",
+    "labels": "class_order imagenet_wnids",
     "objectives": "Objective Reduction objective_values pixel_gradient reduce_channels",
     "params": "Options numbers param",
     "reporting.comparison": "compare",
@@ -107,6 +107,7 @@ __all__ = [
     "Transformed",
     "__version__",
     "blank",
+    "class_order",
     "compare",
     "default_catalog",
     "download",

@@ -18,7 +18,14 @@ import attrs
 
 from shapebias.errors import LabelError, listed, suggestion
 
-__all__ = ["LabelMapping", "entry_level_classes", "imagenet_names", "imagenet_wnids", "match_labels"]
+__all__ = [
+    "LabelMapping",
+    "class_order",
+    "entry_level_classes",
+    "imagenet_names",
+    "imagenet_wnids",
+    "match_labels",
+]
 
 Groups = tuple[tuple[int, ...], ...]
 Entries = Sequence[tuple[str, object]]
@@ -90,6 +97,17 @@ class LabelMapping:
             return cls(**json.loads(text))
         except (TypeError, ValueError) as error:
             raise LabelError(f"not a label mapping as shapebias stores it ({error}): {text[:80]}") from error
+
+
+def class_order(labels: Iterable[str]) -> tuple[str, ...]:
+    """Sort the different ones of some labels: by number where all are integers, else as text.
+
+    >>> class_order(["10", "-1", "9", "10"]), class_order(["b", "a", "10", "9"])
+    (('-1', '9', '10'), ('10', '9', 'a', 'b'))
+    """
+    different = set(labels)
+    integers = all(label.removeprefix("-").isdecimal() for label in different)
+    return tuple(sorted(different, key=int) if integers else sorted(different))
 
 
 @cache

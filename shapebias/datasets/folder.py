@@ -18,7 +18,7 @@ from shapebias.contracts import Sample
 from shapebias.datasets._images import Entry, class_folders, listing_fingerprint, same_size
 from shapebias.errors import DataError, listed, suggestion
 from shapebias.image_files import GIVE_SIZE, Interpolation, check_crop, fit, fit_mask, read_image
-from shapebias.labels import imagenet_wnids
+from shapebias.labels import class_order, imagenet_wnids
 from shapebias.manifest import MANIFEST, read_manifest
 from shapebias.params import param
 
@@ -130,10 +130,10 @@ class Folder:
         if self.labels is None:
             folders = class_folders(self.path)
             labels = [(file, name) for name, files in folders.items() for file in files]
-            names = list(folders)
+            names = tuple(folders)
         else:
             labels = _read_labels(self.path, self.labels, self.file_column, self.label_column)
-            names = _in_order({label for _, label in labels})
+            names = class_order(label for _, label in labels)
         if self.label_space == "own":
             index = {name: place for place, name in enumerate(names)}
         else:
@@ -143,7 +143,7 @@ class Folder:
                     f"{self.path / (self.labels or '')} has labels that are no index from 0 to 999 and no WordNet id "
                     f"of ImageNet-1k: {', '.join(strangers[:_PROBLEMS_SHOWN])}; correct them, or give label_space=own"
                 )
-        classes = tuple(names) if self.label_space == "own" else imagenet_wnids()
+        classes = names if self.label_space == "own" else imagenet_wnids()
         return classes, tuple(Entry(file, index[name]) for file, name in labels)
 
 
@@ -162,11 +162,6 @@ def _read_manifest(folder: Path) -> tuple[tuple[str, ...], tuple[Entry, ...]]:
     return made.classes, tuple(
         Entry(image.file, image.label, image.texture, image.shape, image.id) for image in made.images
     )
-
-
-def _in_order(labels: set[str]) -> list[str]:
-    """Sort labels by number where all are integers, else as text."""
-    return sorted(labels, key=int) if all(label.isdecimal() for label in labels) else sorted(labels)
 
 
 def _read_labels(folder: Path, name: str, file_column: str, label_column: str) -> list[tuple[str, str]]:

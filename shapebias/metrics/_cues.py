@@ -9,7 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from shapebias.contracts import Answers
-from shapebias.metrics._intervals import Estimate, wilson
+from shapebias.metrics.intervals import Estimate, wilson
 
 __all__ = ["NEITHER", "SHAPE", "TEXTURE", "conflict", "cues_of", "followed", "shape_bias"]
 

@@ -12,8 +12,8 @@ from scipy import stats
 
 from shapebias.contracts import Answers
 from shapebias.metrics._cues import SHAPE, TEXTURE, followed
-from shapebias.metrics._intervals import Estimate, bootstrap, mean, wilson
-from shapebias.metrics._tables import correctness
+from shapebias.metrics.intervals import Estimate, bootstrap, mean, wilson
+from shapebias.metrics.tables import correctness
 
 __all__ = [
     "NEWCOMBE",

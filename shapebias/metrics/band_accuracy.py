@@ -9,9 +9,9 @@ import pandas as pd
 
 from shapebias.contracts import Answers, Results
 from shapebias.grammar import parse_number
-from shapebias.metrics._intervals import wilson
-from shapebias.metrics._tables import correctness, record, table
 from shapebias.metrics._texts import steps
+from shapebias.metrics.intervals import wilson
+from shapebias.metrics.tables import correctness, record, table
 
 __all__ = ["BandAccuracy"]
 

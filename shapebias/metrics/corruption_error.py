@@ -11,10 +11,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from shapebias.contracts import Answers, Results
-from shapebias.metrics._intervals import bootstrap
-from shapebias.metrics._tables import correctness, record, table
 from shapebias.metrics._texts import number_in
+from shapebias.metrics.intervals import bootstrap
 from shapebias.metrics.paired_difference import reference_model
+from shapebias.metrics.tables import correctness, record, table
 from shapebias.params import param
 
 __all__ = ["CorruptionError"]

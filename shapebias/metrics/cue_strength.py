@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from shapebias.contracts import Answers, Results
 from shapebias.metrics._cues import SHAPE, TEXTURE, cues_of, followed, shape_bias
-from shapebias.metrics._intervals import BOOTSTRAP, Estimate, bootstrap
-from shapebias.metrics._tables import record, table
 from shapebias.metrics._texts import number_in
+from shapebias.metrics.intervals import BOOTSTRAP, Estimate, bootstrap
+from shapebias.metrics.tables import record, table
 from shapebias.params import param
 
 __all__ = ["CueStrength", "equal_reliance"]

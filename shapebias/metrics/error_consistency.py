@@ -10,8 +10,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from shapebias.contracts import Answers, Results
-from shapebias.metrics._intervals import bootstrap
-from shapebias.metrics._tables import correctness, record, table
+from shapebias.metrics.intervals import bootstrap
+from shapebias.metrics.tables import correctness, record, table
 
 __all__ = ["ErrorConsistency", "agreement", "cohens_kappa"]
 

@@ -10,7 +10,6 @@ import pandas as pd
 
 from shapebias.contracts import Answers, Results
 from shapebias.metrics._cues import cues_of, shape_bias
-from shapebias.metrics._intervals import Estimate, mean, wilson
 from shapebias.metrics._paired import (
     Correction,
     Difference,
@@ -20,8 +19,9 @@ from shapebias.metrics._paired import (
     value_difference,
 )
 from shapebias.metrics._regions import CONTOUR_WIDTH, REGIONS, Cutter
-from shapebias.metrics._tables import Cell, correctness, record, table
+from shapebias.metrics.intervals import Estimate, mean, wilson
 from shapebias.metrics.paired_difference import reference_model
+from shapebias.metrics.tables import Cell, correctness, record, table
 from shapebias.params import param
 
 __all__ = ["Headline"]

@@ -11,7 +11,7 @@ import pandas as pd
 from shapebias.contracts import Answers, Results
 from shapebias.errors import DataError
 from shapebias.metrics._paired import Correction, Difference, accuracy_difference, adjusted, shape_bias_difference
-from shapebias.metrics._tables import record, table
+from shapebias.metrics.tables import record, table
 from shapebias.params import param
 
 __all__ = ["PairedDifference", "reference_model"]

@@ -6,8 +6,8 @@ import attrs
 import pandas as pd
 
 from shapebias.contracts import Answers, Results
-from shapebias.metrics._intervals import wilson
-from shapebias.metrics._tables import correctness, record, table
+from shapebias.metrics.intervals import wilson
+from shapebias.metrics.tables import correctness, record, table
 
 __all__ = ["RobustAccuracy"]
 

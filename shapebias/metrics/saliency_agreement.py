@@ -11,9 +11,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from shapebias.contracts import Maps, Results
-from shapebias.metrics._intervals import mean
 from shapebias.metrics._similarity import overlap, spearman, ssim
-from shapebias.metrics._tables import record, table
+from shapebias.metrics.intervals import mean
+from shapebias.metrics.tables import record, table
 from shapebias.params import param
 
 __all__ = ["SaliencyAgreement"]

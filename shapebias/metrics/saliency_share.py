@@ -6,9 +6,9 @@ import attrs
 import pandas as pd
 
 from shapebias.contracts import Results
-from shapebias.metrics._intervals import mean
 from shapebias.metrics._regions import CONTOUR_WIDTH, REGIONS, Cutter
-from shapebias.metrics._tables import record, table
+from shapebias.metrics.intervals import mean
+from shapebias.metrics.tables import record, table
 from shapebias.params import param
 
 __all__ = ["SaliencyShare"]

@@ -10,8 +10,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from shapebias.contracts import Results
-from shapebias.metrics._intervals import mean
-from shapebias.metrics._tables import record, table
+from shapebias.metrics.intervals import mean
+from shapebias.metrics.tables import record, table
 
 __all__ = ["SaliencySparseness", "gini"]
 

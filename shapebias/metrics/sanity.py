@@ -6,8 +6,8 @@ import attrs
 import pandas as pd
 
 from shapebias.contracts import Results
-from shapebias.metrics._intervals import mean
-from shapebias.metrics._tables import record, table
+from shapebias.metrics.intervals import mean
+from shapebias.metrics.tables import record, table
 
 __all__ = ["Sanity"]
 

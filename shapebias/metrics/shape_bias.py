@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from shapebias.contracts import Answers, Results
 from shapebias.metrics._cues import conflict, followed
-from shapebias.metrics._intervals import Estimate, bootstrap, wilson
-from shapebias.metrics._tables import record, table
+from shapebias.metrics.intervals import Estimate, bootstrap, wilson
+from shapebias.metrics.tables import record, table
 
 __all__ = ["ShapeBias"]
 

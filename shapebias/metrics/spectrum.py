@@ -11,8 +11,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from shapebias.contracts import Results
-from shapebias.metrics._intervals import mean
-from shapebias.metrics._tables import Cell, record, table
+from shapebias.metrics.intervals import mean
+from shapebias.metrics.tables import Cell, record, table
 
 __all__ = ["Spectrum", "radial_power"]
 

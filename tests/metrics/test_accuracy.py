@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from metric_fakes import FakeAnswers, FakeResults
 
 from shapebias.errors import SpellingError
-from shapebias.metrics._tables import COLUMNS
 from shapebias.metrics.accuracy import Accuracy
+from shapebias.metrics.tables import COLUMNS
 
 
 def seven_classes(seed, n=50):

@@ -9,8 +9,8 @@ import pytest
 from metric_fakes import FakeAnswers, FakeResults
 
 from shapebias.catalog import default_catalog
-from shapebias.metrics._intervals import wilson
 from shapebias.metrics.band_accuracy import BandAccuracy
+from shapebias.metrics.intervals import wilson
 
 
 def under(text, hits, n=10):

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from metric_fakes import FakeAnswers, FakeResults
 
-from shapebias.metrics._tables import COLUMNS
 from shapebias.metrics.conditional_accuracy import ConditionalAccuracy
+from shapebias.metrics.tables import COLUMNS
 
 
 def cells(seed, n=40):

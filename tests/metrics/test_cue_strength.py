@@ -72,7 +72,7 @@ def test_the_point_is_where_the_choices_were_made_to_cross(point):
 
 
 def test_the_interval_covers_the_point_as_often_as_it_says(monkeypatch):
-    monkeypatch.setattr("shapebias.metrics._intervals._RESAMPLES", 199)
+    monkeypatch.setattr("shapebias.metrics.intervals._RESAMPLES", 199)
     rows = [point_of(CueStrength()(study(0.3, n=80, seed=seed, strengths=(0.1, 0.3, 0.5)))) for seed in range(100)]
     # 100 trials at 95 %: standard deviation 2.2, and half a choice at each strength draws a little to the middle.
     assert 88 <= sum(row["low"] <= 0.3 <= row["high"] for row in rows) <= 100

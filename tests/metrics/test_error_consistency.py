@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from metric_fakes import FakeAnswers, FakeResults, published
 from scipy import stats
 
-from shapebias.metrics._tables import COLUMNS
 from shapebias.metrics.error_consistency import ErrorConsistency, cohens_kappa
+from shapebias.metrics.tables import COLUMNS
 
 
 def pair(first, second, **cell):

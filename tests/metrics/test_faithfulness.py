@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 from metric_fakes import FakeResults, FakeValues
 
-from shapebias.metrics._tables import COLUMNS
 from shapebias.metrics.faithfulness import Faithfulness
+from shapebias.metrics.tables import COLUMNS
 
 
 def random_areas(seed, n=80):

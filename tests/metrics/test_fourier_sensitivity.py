@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from metric_fakes import FakeResults, FakeValues
 
-from shapebias.metrics._intervals import wilson
 from shapebias.metrics.fourier_sensitivity import FourierSensitivity
+from shapebias.metrics.intervals import wilson
 
 
 def test_each_wave_is_counted_once():

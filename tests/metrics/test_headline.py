@@ -9,12 +9,12 @@ import pytest
 from metric_fakes import FakeAnswers, FakeMaps, FakeResults, published
 
 from shapebias.metrics._regions import REGIONS, regions
-from shapebias.metrics._tables import COLUMNS
 from shapebias.metrics.accuracy import Accuracy
 from shapebias.metrics.headline import Headline
 from shapebias.metrics.paired_difference import PairedDifference
 from shapebias.metrics.saliency_share import SaliencyShare
 from shapebias.metrics.shape_bias import ShapeBias
+from shapebias.metrics.tables import COLUMNS
 
 UNKNOWN = np.full(60, -1)
 KINDS = {"conflict": (True, True), "shape": (True, False), "texture": (False, True), "match": (True, True)}

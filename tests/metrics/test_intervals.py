@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from shapebias.metrics import _intervals
-from shapebias.metrics._intervals import bootstrap, mean, wilson
+from shapebias.metrics import intervals
+from shapebias.metrics.intervals import bootstrap, mean, wilson
 
 
 def first_share(counts):
@@ -66,7 +66,7 @@ def test_bootstrap_of_counts_is_the_bootstrap_of_images():
 
 
 def test_bootstrap_covers_the_truth_as_often_as_it_says(monkeypatch):
-    monkeypatch.setattr(_intervals, "_RESAMPLES", 999)
+    monkeypatch.setattr(intervals, "_RESAMPLES", 999)
     rng = np.random.default_rng(0)
     hits = rng.binomial(100, 0.3, size=400)
     estimates = [bootstrap(np.array([k, 100 - k]), first_share, seed=1) for k in hits]
@@ -80,7 +80,7 @@ def test_bootstrap_is_a_function_of_counts_and_seed(monkeypatch):
     once = bootstrap(counts, first_share, seed=3)
     assert once == bootstrap(counts, first_share, seed=3)
     assert once != bootstrap(counts * 2, first_share, seed=3)
-    monkeypatch.setattr(_intervals, "_BLOCK", 500)
+    monkeypatch.setattr(intervals, "_BLOCK", 500)
     assert once == bootstrap(counts, first_share, seed=3)
 
 

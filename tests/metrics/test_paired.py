@@ -114,7 +114,7 @@ def test_where_every_image_is_decided_the_permutation_test_is_mcnemars():
 
 def test_a_true_null_is_rejected_as_often_as_the_level_says(monkeypatch):
     monkeypatch.setattr(_paired, "_PERMUTATIONS", 199)
-    monkeypatch.setattr("shapebias.metrics._intervals._RESAMPLES", 9)
+    monkeypatch.setattr("shapebias.metrics.intervals._RESAMPLES", 9)
     p = [shape_bias_difference(conflicts(seed), conflicts(1000 + seed), seed=seed).p for seed in range(300)]
     # 300 tests at 10 %: standard deviation 5.2.
     assert 15 <= sum(np.array(p) <= 0.1) <= 45

@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from metric_fakes import FakeAnswers, FakeResults
 
-from shapebias.metrics._tables import COLUMNS
 from shapebias.metrics.accuracy import Accuracy
 from shapebias.metrics.robust_accuracy import RobustAccuracy
+from shapebias.metrics.tables import COLUMNS
 
 EPS = (0.01, 0.02, 0.04)
 

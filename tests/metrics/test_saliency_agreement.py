@@ -9,8 +9,8 @@ import pytest
 from metric_fakes import FakeMaps, FakeResults
 from scipy import stats
 
-from shapebias.metrics._tables import COLUMNS
 from shapebias.metrics.saliency_agreement import SaliencyAgreement
+from shapebias.metrics.tables import COLUMNS
 
 
 def maps(seed, **cell):

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from metric_fakes import FakeMaps, FakeResults
 
 from shapebias.metrics._regions import REGIONS, regions, shares
-from shapebias.metrics._tables import COLUMNS
 from shapebias.metrics.saliency_share import SaliencyShare
+from shapebias.metrics.tables import COLUMNS
 
 BACKGROUND, INSIDE, CONTOUR = range(3)
 

@@ -7,7 +7,7 @@ from collections.abc import Hashable, Mapping, Sequence
 import attrs
 import datasets
 
-from shapebias import ShapebiasError
+from shapebias import ShapebiasError, class_order
 
 __all__ = ["Labels", "read_labels"]
 
@@ -41,15 +41,14 @@ def read_labels(table: datasets.Dataset, columns: Sequence[str], source: str) ->
         source: what messages call the table.
 
     Raises:
-        ShapebiasError: a column has no labels, or names a class that the first one has not.
+        ShapebiasError: a column has no labels, a number without a name, or a class that the first one has not.
     """
     names = {column: _names(table, column, source) for column in columns}
     first = table.features[columns[0]]
     if isinstance(first, datasets.ClassLabel):
         classes = tuple(first.names)
     else:
-        found = {name for by_value in names.values() for name in by_value.values()}
-        classes = tuple(sorted(found, key=int) if all(name.isdecimal() for name in found) else sorted(found))
+        classes = class_order(name for by_value in names.values() for name in by_value.values())
     if not classes:
         raise ShapebiasError(f"hf:{source} column {columns[0]!r} has no labels; name another one with label=")
     places = {name: place for place, name in enumerate(classes)}
@@ -71,5 +70,10 @@ def _names(table: datasets.Dataset, column: str, source: str) -> dict[Hashable, 
         )
     values = [value for value in table.unique(column) if value is not None]
     if isinstance(feature, datasets.ClassLabel):
+        if (largest := max(values, default=-1)) >= len(feature.names):
+            raise ShapebiasError(
+                f"hf:{source} column {column!r} has {largest}, and names {len(feature.names)} classes, from 0 on; "
+                "correct the table"
+            )
         return {value: feature.names[value] for value in values if value >= 0}
     return {value: str(value) for value in values}

@@ -10,8 +10,10 @@ from pathlib import Path
 import datasets
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 from PIL import Image
+from pyarrow import parquet as pq
 from shapebias_hf.dataset import HuggingFaceDataset
 
 import shapebias as sb
@@ -176,6 +178,7 @@ def test_several_threads_get_the_same(tmp_path, table, pixels):
     ("values", "classes", "labels"),
     [
         ([10, 9, 2, 10, 2], ("2", "9", "10"), [2, 1, 0, 2, 0]),
+        ([10, 9, -1, 10, 9], ("-1", "9", "10"), [2, 1, 0, 2, 1]),
         (["b", "a", "c", "a", "b"], ("a", "b", "c"), [1, 0, 2, 0, 1]),
         (["b", None, "c", "a", "b"], ("a", "b", "c"), [1, -1, 2, 0, 1]),
     ],
@@ -191,6 +194,14 @@ def test_an_unknown_label_is_minus_one(tmp_path, pixels):
     rows = {"image": [Image.fromarray(pixels[0])] * 2, "label": [-1, 1]}
     found = HuggingFaceDataset(to_folder(datasets.Dataset.from_dict(rows, features=features), tmp_path / "t"))
     assert [found[place].label for place in range(2)] == [-1, 1]
+
+
+def test_a_label_beyond_the_names_is_refused(tmp_path, table):
+    # Nothing checks what stands in a parquet file against the names beside it.
+    numbers = table.data.table.set_column(1, "label", pa.array([0, 1, 2, 7, 3], pa.int64()))
+    pq.write_table(numbers.replace_schema_metadata(table.data.schema.metadata), tmp_path / "t.parquet")
+    with pytest.raises(sb.ShapebiasError, match="column 'label' has 7, and names 3 classes, from 0 on; correct the"):
+        len(HuggingFaceDataset(str(tmp_path / "t.parquet")))
 
 
 def test_shape_and_texture_are_classes_of_one_list(tmp_path, pixels):

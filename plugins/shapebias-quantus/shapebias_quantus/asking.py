@@ -132,5 +132,5 @@ def relative(maps: Tensor) -> Tensor:
 
 
 def in_step(maps: Tensor, steps: int) -> int:
-    """Return how many pixels go in one of so many steps; the last may have fewer."""
+    """Return how many pixels go in one step, so that there are at most so many; the last may have fewer."""
     return -(-maps[0].numel() // steps)

@@ -9,16 +9,15 @@ import attrs
 import numpy as np
 import pandas as pd
 import quantus
-from scipy import stats
 
 from shapebias import param
-from shapebias_quantus.asking import Numbers, evaluated
+from shapebias.metrics.intervals import mean
+from shapebias.metrics.tables import record, table
+from shapebias_quantus.asking import evaluated
 
 __all__ = ["Localisation"]
 
 _BLOCK = 64  # images at a time, for rank-accuracy keeps a list of every pixel
-_PLACE = ["dataset", "model", "condition", "eps"]
-_NUMBER = {"metric": str, "value": float, "low": float, "high": float, "n": int, "method": str}
 
 
 @attrs.frozen
@@ -40,13 +39,10 @@ class Localisation:
         """Return one row for each measure of each saliency cell, with a bootstrap interval over images."""
         cells = [cell for cell in results.maps() if cell.masks is not None and not cell.moves_pixels]
         rows = [row for cell in cells for row in self._rows(cell, results.seed)]
-        table = pd.DataFrame(rows, columns=[*_PLACE, *_NUMBER, "saliency", "measure"]).astype(_NUMBER)
-        if not rows:
-            table.attrs["note"] = "no maps of images with masks, under a condition that leaves objects where they are"
-        return table
+        note = "no maps of images with masks, under a condition that leaves objects where they are"
+        return table(rows, "saliency", "measure", note="" if rows else note)
 
     def _rows(self, cell: Any, seed: int) -> Iterator[dict[str, Any]]:
-        place = {name: getattr(cell, name) for name in _PLACE}
         there = cell.masks.any(axis=(1, 2))
         maps, masks = np.abs(cell.maps[there]).astype(np.float64), cell.masks[there]
         measures = {
@@ -61,14 +57,5 @@ class Localisation:
                 evaluated(metric, a_batch=maps[first : first + _BLOCK], s_batch=masks[first : first + _BLOCK])
                 for first in range(0, len(maps), _BLOCK)
             ]
-            number = {"metric": "quantus-localisation", **_mean(np.concatenate([*found, []]), seed)}
-            yield {**place, **number, "saliency": cell.saliency, "measure": measure}
-
-
-def _mean(values: Numbers, seed: int) -> dict[str, Any]:
-    values = np.sort(values[~np.isnan(values)])  # sorted: the same resamples whatever the order of the images
-    low = high = np.nan
-    if len(values) > 1:  # one image says nothing about the spread
-        low, high = stats.bootstrap((values,), np.mean, method="percentile", rng=seed).confidence_interval
-    value = values.mean() if len(values) else np.nan
-    return {"value": value, "low": low, "high": high, "n": len(values), "method": "bootstrap percentile 95 %"}
+            estimate = mean(np.concatenate([*found, []]), seed)
+            yield record(cell, "quantus-localisation", estimate, saliency=cell.saliency, measure=measure)

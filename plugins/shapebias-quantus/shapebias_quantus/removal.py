@@ -24,7 +24,7 @@ class PixelFlipping:
     Source: Bach et al. 2015, pixel flipping; ``quantus.PixelFlipping``.
     """
 
-    steps: int = param("equal steps to the empty picture", default=32, ge=2)
+    steps: int = param("equal steps to the empty picture, fewer where pixels do not share out", default=32, ge=2)
     baseline: Baseline = param("what stands for absent pixels", default="mean")
     objective: Output = param("what is measured of the target class", default="probability")
 
@@ -36,7 +36,7 @@ class PixelFlipping:
         maps: Tensor,
         rng: ImageRandom,  # noqa: ARG002 - part of the call of every probe
     ) -> dict[str, Tensor]:
-        """Return ``curve``, (N, steps), the output after each step, and ``auc``, (N,), the area under it.
+        """Return ``curve``, (N, steps) or fewer, the output after each step, and ``auc``, (N,), the area under it.
 
         The area is that of the trapezoidal rule over the steps, scaled to 1 for an output that stays at 1.
         """
@@ -71,7 +71,7 @@ class RegionPerturbation:
         maps: Tensor,
         rng: ImageRandom,  # noqa: ARG002 - part of the call of every probe
     ) -> dict[str, Tensor]:
-        """Return ``curve``, (N, patches), the fall after each patch, and ``aopc``, (N,), the area over the curve.
+        """Return ``curve``, (N, patches) or fewer, the fall after each patch, and ``aopc``, (N,), the area over it.
 
         The area is the mean of the falls, with the whole picture's fall of 0 as one of them.
         """

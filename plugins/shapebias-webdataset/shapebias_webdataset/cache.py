@@ -77,9 +77,9 @@ class Cache:
             ShapebiasError: it cannot be fetched, or is larger than the whole cache; the folder cannot be written.
         """
         path = self.folder / "shards" / f"{_short(url, stamp)}-{name}.tar"
-        with contextlib.suppress(FileNotFoundError):
-            return _use(path)
         with self._explained():
+            with contextlib.suppress(FileNotFoundError):
+                return _use(path)
             path.parent.mkdir(parents=True, exist_ok=True)
             with FileLock(self.folder / "lock"):
                 if not path.exists():  # another thread may have fetched it meanwhile

@@ -233,3 +233,15 @@ def test_a_cache_that_cannot_be_written_is_explained(shards, monkeypatch, tmp_pa
     monkeypatch.setenv("SHAPEBIAS_WEBDATASET_CACHE", str(tmp_path / "file"))
     with pytest.raises(ShapebiasError, match=r"file cannot be written: .*; make room there, or let SHAPEBIAS_WEBDATAS"):
         len(WebDataset(str(shards)))
+
+
+def test_a_cache_of_somebody_else_is_explained(server, remote, monkeypatch):
+    def refuse(path):
+        raise PermissionError(13, "Permission denied", str(path))
+
+    assert len(WebDataset(remote)) == 20
+    monkeypatch.setattr("shapebias_webdataset.cache.os.utime", refuse)
+    with pytest.raises(
+        ShapebiasError, match=r"cache cannot be written: .*Permission denied.*; make room there, or let"
+    ):
+        WebDataset(remote)[0]

@@ -9,7 +9,7 @@ import attrs
 import pandas as pd
 
 from shapebias.contracts import Answers
-from shapebias.metrics._intervals import Estimate
+from shapebias.metrics.intervals import Estimate
 
 __all__ = ["COLUMNS", "Cell", "correctness", "record", "table"]
 
