@@ -49,7 +49,7 @@ def climb(
 class Pgd:
     """Projected gradient descent of Foolbox: steps along the sign of the gradient, or with l2 along its direction.
 
-    With the same steps as the built-in ``pgd`` it goes the same way; that one leaves an image at the first step that
+    With its default steps it goes the same way as the built-in ``pgd``; that one leaves an image at the first step that
     fools the model, while Foolbox looks at the last alone.  ``random_start=false`` is the basic iterative method.
 
     Several eps give one more leading axis, in ascending order; an image that fell at one stays fallen at the next.
@@ -63,8 +63,8 @@ class Pgd:
         "radius of the ball, one or several", default=8 / 255, ge=0, unit="pixel value", converter=ascending
     )
     norm: Norm = param("ball: every pixel value alone, or the whole perturbation's length", default="linf")
-    steps: int = param("number of steps", default=40, ge=1)
-    step: float = param("size of a step as a fraction of eps", default=1 / 30, gt=0)
+    steps: int = param("number of steps", default=20, ge=1)
+    step: float = param("size of a step as a fraction of eps", default=1 / 4, gt=0)
     random_start: bool = param("start at a random point of the ball instead of the image", default=True)
 
     def __call__(self, model: Classifier, images: Tensor, labels: Tensor, rng: ImageRandom) -> Tensor:
