@@ -115,9 +115,9 @@ def without_pixels(
 
 
 def evaluated(metric: Any, **arguments: Any) -> Numbers:
-    """Call Quantus's computation of a batch; it warns of each 0 / 0, which is NaN and documented."""
+    """Call Quantus's computation of a batch; it warns of each number that is not defined, which is NaN."""
     with warnings.catch_warnings(), np.errstate(all="ignore"):
-        warnings.filterwarnings("ignore", module=r"(quantus|scipy)\.")
+        warnings.filterwarnings("ignore", module=r"(quantus|scipy|sklearn)\.")
         return np.asarray(metric.evaluate_batch(**arguments), dtype=np.float64)
 
 

@@ -24,13 +24,13 @@ _BLOCK = 64  # images at a time, for rank-accuracy keeps a list of every pixel
 class Localisation:
     """Quantus's measures of where a map's magnitudes lie, against the mask of the object; higher is better for all.
 
-    Rows by ``measure``: ``pointing-game``, share of the images whose largest pixel is on the object (Zhang et al.
-    2018); ``rank-accuracy``, share of the object among as many of the largest pixels as the object has; and
+    Rows by ``measure``: ``pointing-game``, share of the images of whose largest pixels one is on the object (Zhang
+    et al. 2018); ``rank-accuracy``, share of the object among as many of the largest pixels as the object has; and
     ``mass-accuracy``, share of the map on the object (both Arras et al. 2022); ``top-k``, share of the object among the
     ``k`` largest pixels; ``auc``, the area under the ROC curve of the map as a score of being on the object, 0.5 by
     chance (Fawcett 2006).
 
-    Images without an object are left out, and so are conditions that move pixels.
+    Images without an object are left out, maps that are 0 everywhere, and conditions that move pixels.
     """
 
     k: int = param("pixels of top-k", default=100, ge=1)
@@ -43,8 +43,10 @@ class Localisation:
         return table(rows, "saliency", "measure", note="" if rows else note)
 
     def _rows(self, cell: Any, seed: int) -> Iterator[dict[str, Any]]:
-        there = cell.masks.any(axis=(1, 2))
-        maps, masks = np.abs(cell.maps[there]).astype(np.float64), cell.masks[there]
+        maps, masks = cell.maps, cell.masks
+        there = masks.any(axis=(1, 2)) & maps.any(axis=(1, 2))  # in a map of zeros all pixels are the largest
+        maps, masks = maps[there], masks[there]
+        blocks = [slice(first, first + _BLOCK) for first in range(0, len(maps), _BLOCK)]
         measures = {
             "pointing-game": quantus.PointingGame(disable_warnings=True),
             "rank-accuracy": quantus.RelevanceRankAccuracy(disable_warnings=True),
@@ -54,8 +56,8 @@ class Localisation:
         }
         for measure, metric in measures.items():
             found = [
-                evaluated(metric, a_batch=maps[first : first + _BLOCK], s_batch=masks[first : first + _BLOCK])
-                for first in range(0, len(maps), _BLOCK)
+                evaluated(metric, a_batch=np.abs(maps[block], dtype=np.float64), s_batch=masks[block])
+                for block in blocks
             ]
             estimate = mean(np.concatenate([*found, []]), seed)
             yield record(cell, "quantus-localisation", estimate, saliency=cell.saliency, measure=measure)

@@ -76,6 +76,21 @@ def test_images_without_an_object_do_not_count(maps, masks):
     assert table["value"].tolist() == rest["value"].tolist()
 
 
+def test_maps_of_nothing_do_not_count(maps, masks):
+    empty = maps.copy()
+    empty[::4] = 0
+    table = measured(Cell(empty, masks))
+    assert table["n"].tolist() == [30] * 5
+    known = np.arange(40) % 4 > 0
+    assert table["value"].tolist() == measured(Cell(maps[known], masks[known]))["value"].tolist()
+
+
+def test_an_object_that_is_everywhere_has_no_roc_curve_and_no_warning(maps, masks, recwarn):
+    table = measured(Cell(maps, np.ones_like(masks))).set_index("measure")
+    assert table["n"].to_dict() == dict.fromkeys(table.index, 40) | {"auc": 0}
+    assert [str(each.message) for each in recwarn] == []
+
+
 def test_cells_without_masks_or_with_moved_objects_are_left_out(maps, masks):
     table = measured(Cell(maps, None), Cell(maps, masks, moves_pixels=True))
     assert table.empty
