@@ -25,6 +25,8 @@ from shapebias_webdataset.shard import RemoteFile, Shard, shard_at
 
 __all__ = ["WebDataset"]
 
+_MOST_CLASSES = 1_000_000
+
 
 @attrs.frozen
 class WebDataset:
@@ -180,6 +182,11 @@ class WebDataset:
                             "the classes: label_space=imagenet-1k, or a file with a name a line"
                         )
                     largest = max(largest, int(text))
+        if largest >= _MOST_CLASSES:
+            raise ShapebiasError(
+                f"the largest label of {self.shards!r} is {largest}, which makes so many classes; name another entry "
+                "with label=, or the classes with label_space="
+            )
         return largest
 
 
