@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import tempfile
 from pathlib import Path
 
@@ -11,8 +10,11 @@ import pytest
 from shapebias.testing import conformance
 
 # Texts are known before fixtures run; the shard is there when the first check reads it.
-FOLDER = Path(tempfile.mkdtemp(prefix="shapebias-webdataset-"))
-EXAMPLES = [f"webdataset:{FOLDER},size=8", f"webdataset:{FOLDER},shape=cls,texture=json:texture,mask=png,label_space=4"]
+FOLDER = tempfile.TemporaryDirectory()
+EXAMPLES = [
+    f"webdataset:{FOLDER.name},size=8",
+    f"webdataset:{FOLDER.name},shape=cls,texture=json:texture,mask=png,label_space=4",
+]
 
 test_conformance = conformance("shapebias-webdataset", EXAMPLES)
 
@@ -29,6 +31,4 @@ def shard(pack, image):
             (f"{n}.json", f'{{"texture": {n // 2}}}'.encode()),
         )
     ]
-    (FOLDER / "a.tar").write_bytes(pack(members))
-    yield
-    shutil.rmtree(FOLDER)
+    Path(FOLDER.name, "a.tar").write_bytes(pack(members))
