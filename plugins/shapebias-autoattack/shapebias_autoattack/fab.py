@@ -29,8 +29,8 @@ class Fab:
     point lies between the two.  A point on the other side is an adversarial image; from there it goes back towards the
     image.  The nearest one found is brought still nearer along the line to the image.
 
-    The radius plays no part in the search, so several eps cost no more than one; they give one more leading axis, in
-    ascending order.  An image whose nearest adversarial image is farther than eps is left as it is.
+    The search is for the nearest image whatever the radius, so several eps cost no more than one; they give one more
+    leading axis, in ascending order.  An image whose nearest adversarial image is farther than eps is left as it is.
 
     Where classes are grouped, scores are log mean probabilities, and the boundary is where two of these are the same.
 
@@ -43,7 +43,11 @@ class Fab:
     )
     norm: Norm = param("what is made small: the largest change of a pixel value, or the whole length", default="linf")
     steps: int = param("number of steps", default=100, ge=1)
-    restarts: int = param("tries; all but the first start at random, half as far as what is known", default=1, ge=1)
+    restarts: int = param(
+        "tries; all but the first start at random, at most half as far as the nearest found, or as the largest eps",
+        default=1,
+        ge=1,
+    )
     targets: int = param("classes whose boundary is tried, best first", default=9, ge=1)
     alpha_max: float = param("largest weight of the image's own projection", default=0.1, ge=0, le=1)
     eta: float = param("length of a step, 1 ending on the plane", default=1.05, ge=1)
