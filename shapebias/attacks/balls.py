@@ -83,8 +83,8 @@ def _tiny(tensor: Tensor) -> float:
 BALLS: dict[Norm, Ball] = {"linf": Linf(), "l2": L2()}
 
 
-def check_radii(attack: str, eps: Sequence[float], norm: Norm) -> None:
-    """Refuse a radius that is meant in steps of 255, as other tools count.
+def check_radii(attack: str, eps: Sequence[float], norm: str) -> None:
+    """Refuse a radius that is meant in steps of 255, as other tools count; other norms than linf have no such bound.
 
     Raises:
         SpellingError: in linf, a radius above 1, which is more than the whole range of a pixel value.

@@ -144,6 +144,8 @@ def _find(plugin: str | Path, catalog: Catalog | None) -> list[PluginInfo]:
     path = Path(plugin)
     if path.suffix == ".py" and path.is_file():
         return [each for each in discover([path.parent]) if Path(each.source) == path.resolve()]
+    if path.suffix == ".py":
+        raise PluginError(f"{plugin}: there is no such file; give the path of a one-file plugin, or a plugin's name")
     known = discover() if catalog is None else catalog.plugins
     wanted = _normal(str(plugin))
     found = [each for each in known if _normal(each.distribution) == wanted]

@@ -133,6 +133,22 @@ def test_a_failure_is_told_with_its_reason_and_traceback(tmp_path):
     assert "Traceback (most recent call last)" in text
 
 
+def test_failures_of_one_reason_are_told_together(tmp_path):
+    study = shapebias.Study(
+        "stimuli:images=8,size=32",
+        {"good": "cnn:num_classes=8,width=4", "bad": "cnn:num_classes=5,width=4"},
+        ["clean", "grayscale"],
+    )
+    with shapebias.run(study, tmp_path / "run.h5") as results:
+        assert len(results.failures) == 2
+        report(results, tmp_path / "report.html")
+    text = (tmp_path / "report.html").read_text(encoding="utf-8")
+    failures = text[text.index('<section id="failures">') : text.index('<section id="study">')]
+    assert failures.count("<details>") == 1
+    assert "bad | clean" in failures
+    assert "bad | grayscale" in failures
+
+
 def test_results_without_an_answer_are_refused_in_words(tmp_path):
     study = shapebias.Study("stimuli:images=8,size=32", {"bad": "cnn:num_classes=5,width=4"})
     with (

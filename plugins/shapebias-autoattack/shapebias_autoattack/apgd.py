@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from shapebias import Classifier, ImageRandom, ShapebiasError, param, pixel_gradient
-from shapebias.attacks.balls import BALLS, Norm
+from shapebias.attacks.balls import BALLS, Norm, check_radii
 from shapebias.attacks.escalation import Search, ascending
 from shapebias_autoattack.climb import Climb
 from shapebias_autoattack.losses import contenders, difference, dlr, paired, targeted_dlr
@@ -81,6 +81,9 @@ class Apgd:
     targets: int = param("classes that a targeted objective tries, best first", default=9, ge=1)
     rho: float = param("share of steps that must go up", default=0.75, ge=0, le=1)
     alpha: float = param("weight of the new step; the rest is the last one's", default=0.75, gt=0, le=1)
+
+    def __attrs_post_init__(self) -> None:
+        check_radii("apgd", self.eps, self.norm)
 
     def __call__(self, model: Classifier, images: Tensor, labels: Tensor, rng: ImageRandom) -> Tensor:
         """Return (N, 3, H, W) images in the ball and in [0, 1]; (E, N, 3, H, W) for several eps."""

@@ -6,7 +6,7 @@ import attrs
 from torch import Tensor
 
 from shapebias import Classifier, ImageRandom, param
-from shapebias.attacks.balls import Norm
+from shapebias.attacks.balls import Norm, check_radii
 from shapebias.attacks.escalation import ascending
 from shapebias_autoattack.apgd import Apgd
 from shapebias_autoattack.fab import Fab
@@ -41,6 +41,9 @@ class AutoAttack:
     steps: int = param("steps of APGD and of FAB, each target", default=100, ge=1)
     targets: int = param("classes that APGD-T and FAB try, best first", default=9, ge=1)
     queries: int = param("images that Square tries of each", default=5000, ge=1)
+
+    def __attrs_post_init__(self) -> None:
+        check_radii("autoattack", self.eps, self.norm)
 
     def __call__(self, model: Classifier, images: Tensor, labels: Tensor, rng: ImageRandom) -> Tensor:
         """Return (N, 3, H, W) images in the ball and in [0, 1]; (E, N, 3, H, W) for several eps."""

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from shapebias import Classifier, ImageRandom, param, pixel_gradient
-from shapebias.attacks.balls import BALLS, Norm
+from shapebias.attacks.balls import BALLS, Norm, check_radii
 from shapebias.attacks.escalation import Search, ascending
 from shapebias_autoattack.hyperplane import to_hyperplane
 from shapebias_autoattack.losses import contenders, difference, paired
@@ -52,6 +52,9 @@ class Fab:
     alpha_max: float = param("largest weight of the image's own projection", default=0.1, ge=0, le=1)
     eta: float = param("length of a step, 1 ending on the plane", default=1.05, ge=1)
     beta: float = param("how much of the way is kept when going back to the image", default=0.9, gt=0, lt=1)
+
+    def __attrs_post_init__(self) -> None:
+        check_radii("fab", self.eps, self.norm)
 
     def __call__(self, model: Classifier, images: Tensor, labels: Tensor, rng: ImageRandom) -> Tensor:
         """Return (N, 3, H, W) images in the ball and in [0, 1]; (E, N, 3, H, W) for several eps."""

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from shapebias import Classifier, ImageRandom, param
-from shapebias.attacks.balls import Norm
+from shapebias.attacks.balls import Norm, check_radii
 from shapebias.attacks.escalation import Search, ascending
 from shapebias_autoattack.parts import Part, begin, in_order
 from shapebias_autoattack.squares import SQUARES
@@ -60,6 +60,9 @@ class Square:
     queries: int = param("images that are tried of each", default=5000, ge=1)
     restarts: int = param("random starts, each of what still stands", default=1, ge=1)
     p_init: float = param("share of the pixels that the first squares change", default=0.8, gt=0, le=1)
+
+    def __attrs_post_init__(self) -> None:
+        check_radii("square", self.eps, self.norm)
 
     def __call__(self, model: Classifier, images: Tensor, labels: Tensor, rng: ImageRandom) -> Tensor:
         """Return (N, 3, H, W) images in the ball and in [0, 1]; (E, N, 3, H, W) for several eps."""

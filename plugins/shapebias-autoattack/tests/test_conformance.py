@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import pytest
+
+import shapebias as sb
 from shapebias.testing import conformance
 
 EXAMPLES = [
@@ -12,3 +15,10 @@ EXAMPLES = [
 ]
 
 test_conformance = conformance("shapebias-autoattack", EXAMPLES)
+
+
+@pytest.mark.parametrize("name", ["apgd", "autoattack", "fab", "square"])
+def test_a_radius_in_steps_of_255_is_refused(name):
+    with pytest.raises(sb.ShapebiasError, match=f"{name}: eps=8 lets every pixel be anything"):
+        sb.Condition.parse(f"{name}:eps=8,norm=linf")
+    sb.Condition.parse(f"{name}:eps=8,norm=l2")

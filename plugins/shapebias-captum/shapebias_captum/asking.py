@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Iterator
 
 import attrs
 import torch
@@ -11,7 +13,7 @@ from torch import Tensor, nn
 
 from shapebias import Classifier, ImageRandom, Objective, objective_values, seeded
 
-__all__ = ["Asked", "image_by_image", "in_chunks", "with_own_network"]
+__all__ = ["Asked", "image_by_image", "in_chunks", "quiet", "with_own_network"]
 
 
 class Asked(nn.Module):
@@ -45,7 +47,7 @@ def in_chunks(
     model: Classifier, images: Tensor, targets: Tensor, explain: Callable[[Tensor, Tensor], Tensor]
 ) -> Tensor:
     """Explain at most a chunk of images at a time."""
-    with torch.enable_grad():
+    with torch.enable_grad(), quiet():
         pairs = zip(images.split(model.chunk), targets.split(model.chunk), strict=True)
         return torch.cat([explain(some.detach().requires_grad_(), wanted).detach() for some, wanted in pairs])
 
@@ -55,8 +57,17 @@ def image_by_image(
 ) -> Tensor:
     """Explain each image alone, with global generators that begin at the image's own seed and are put back."""
     found = []
-    with torch.enable_grad():
+    with torch.enable_grad(), quiet():
         for row in range(len(images)):
             with seeded(rng[row]):
                 found.append(explain(images[row : row + 1].detach().requires_grad_(), targets[row : row + 1]).detach())
     return torch.cat(found)
+
+
+@contextlib.contextmanager
+def quiet() -> Iterator[None]:
+    """Keep to oneself what Captum says at each call: that it sets hooks, and how it cuts a batch."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=r"Setting (forward|backward)", category=UserWarning)
+        warnings.filterwarnings("ignore", message="This method computes finite differences", category=UserWarning)
+        yield

@@ -22,7 +22,7 @@ from shapebias import (
     param,
     reduce_channels,
 )
-from shapebias_captum.asking import Asked, in_chunks, with_own_network
+from shapebias_captum.asking import Asked, in_chunks, quiet, with_own_network
 
 __all__ = ["Deconvolution", "DeepLift", "Lrp"]
 
@@ -78,7 +78,7 @@ class DeepLift:
         asked = Asked(with_own_network(model), self.objective)
         method, baselines = captum.attr.DeepLift(asked), blank(model, images, self.baseline)
         found, difference = [], []
-        with torch.enable_grad():
+        with torch.enable_grad(), quiet():
             half = max(1, model.chunk // 2)  # an image and its baseline go through the network together
             for some, base, wanted in zip(images.split(half), baselines.split(half), targets.split(half), strict=True):
                 pixels = some.detach().requires_grad_()
@@ -95,11 +95,14 @@ class DeepLift:
     def _refuse(self, model: Classifier, error: Tensor, difference: Tensor) -> None:
         share = (error.abs() / difference.abs().clamp(min=1e-6)).median()
         if share > self.tolerance:
+            advice = "use integrated-gradients, or a larger tolerance"
+            if self.objective != "logit" and model.has_logits:
+                advice = f"try objective=logit, since the softmax is such a step too; or {advice}"
             raise ShapebiasError(
                 f"captum-deep-lift: the attributions miss the difference that they share out by {share:.0%} of it "
                 f"(median of {len(error)} images), more than tolerance={self.tolerance:g}: "
-                f"{type(model.module).__name__} has layers that DeepLift has no rule for; use integrated-gradients, "
-                "or a larger tolerance"
+                f"{type(model.module).__name__} has steps whose parts do not add up under DeepLift's rules, such as "
+                f"max-pooling or attention; {advice}"
             )
 
 

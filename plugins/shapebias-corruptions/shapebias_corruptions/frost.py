@@ -64,7 +64,12 @@ class Frost:
 def _photographs(folder: Path | None) -> Sequence[Path]:
     if folder is None:
         cache = platformdirs.user_cache_path("shapebias") / "frost"
-        return [download(f"{_SOURCE}/{name}", cache / name, digest) for name, digest in _SHA256.items()]
+        try:
+            return [download(f"{_SOURCE}/{name}", cache / name, digest) for name, digest in _SHA256.items()]
+        except ShapebiasError as error:
+            raise ShapebiasError(
+                f"c-frost: the photographs of frost cannot be had; give photos=FOLDER with your own, or:\n{error}"
+            ) from error
     if not folder.is_dir() or not (names := images_below(folder)):
         raise ShapebiasError(f"c-frost: photos={folder} has no images; give a folder of photographs of frost")
     return [folder / name for name in names]

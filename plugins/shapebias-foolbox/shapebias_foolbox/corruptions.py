@@ -6,7 +6,7 @@ import attrs
 from torch import Tensor
 
 from shapebias import Classifier, ImageRandom, param
-from shapebias.attacks.balls import Norm
+from shapebias.attacks.balls import Norm, check_radii
 from shapebias.attacks.escalation import ascending
 from shapebias_foolbox.budget import within
 from shapebias_foolbox.library import attacks, in_chunks, one_by_one
@@ -30,6 +30,9 @@ class ContrastReduction:
     norm: Norm = param("size of a change: its largest pixel value, or its length", default="linf")
     steps: int = param("how often the interval is halved", default=15, ge=1)
     grey: float = param("what the image fades to", default=0.5, ge=0, le=1, unit="pixel value")
+
+    def __attrs_post_init__(self) -> None:
+        check_radii("foolbox-contrast-reduction", self.eps, self.norm)
 
     def __call__(self, model: Classifier, images: Tensor, labels: Tensor, rng: ImageRandom) -> Tensor:  # noqa: ARG002
         """Return (N, 3, H, W) images; (E, N, 3, H, W) for several eps."""
@@ -59,6 +62,9 @@ class Blur:
     sigma: float | None = param(
         "largest width; none is the longer side of the image", default=None, gt=0, unit="pixels"
     )
+
+    def __attrs_post_init__(self) -> None:
+        check_radii("foolbox-blur", self.eps, self.norm)
 
     def __call__(self, model: Classifier, images: Tensor, labels: Tensor, rng: ImageRandom) -> Tensor:  # noqa: ARG002
         """Return (N, 3, H, W) images; (E, N, 3, H, W) for several eps."""

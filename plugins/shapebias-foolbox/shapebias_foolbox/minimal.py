@@ -10,7 +10,7 @@ from eagerpy.tensor.tensor import Tensor as Tensors
 from torch import Tensor
 
 from shapebias import Classifier, ImageRandom, param
-from shapebias.attacks.balls import Norm
+from shapebias.attacks.balls import Norm, check_radii
 from shapebias.attacks.escalation import ascending
 from shapebias_foolbox.budget import AnyNorm, within
 from shapebias_foolbox.library import attacks, in_chunks, one_by_one
@@ -35,6 +35,9 @@ class DeepFool:
     steps: int = param("most steps", default=50, ge=1)
     candidates: int = param("most likely classes whose boundaries are looked at", default=10, ge=2)
     overshoot: float = param("how far to go past the boundary, as a fraction of the way", default=0.02, ge=0)
+
+    def __attrs_post_init__(self) -> None:
+        check_radii("foolbox-deep-fool", self.eps, self.norm)
 
     def __call__(self, model: Classifier, images: Tensor, labels: Tensor, rng: ImageRandom) -> Tensor:  # noqa: ARG002
         """Return (N, 3, H, W) images; (E, N, 3, H, W) for several eps."""
@@ -195,6 +198,9 @@ class Fmn:
     steps: int = param("number of steps", default=100, ge=1)
     step: float = param("length of the first step; the last is a hundredth of it", default=1.0, gt=0)
     gamma: float = param("how much the ball first shrinks or grows, as a fraction of it", default=0.05, gt=0, lt=1)
+
+    def __attrs_post_init__(self) -> None:
+        check_radii("foolbox-fmn", self.eps, self.norm)
 
     def __call__(self, model: Classifier, images: Tensor, labels: Tensor, rng: ImageRandom) -> Tensor:  # noqa: ARG002
         """Return (N, 3, H, W) images; (E, N, 3, H, W) for several eps."""

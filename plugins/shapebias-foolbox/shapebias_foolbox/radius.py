@@ -10,7 +10,7 @@ from eagerpy.tensor.pytorch import PyTorchTensor
 from torch import Tensor
 
 from shapebias import Classifier, ImageRandom, param
-from shapebias.attacks.balls import BALLS, Norm
+from shapebias.attacks.balls import BALLS, Norm, check_radii
 from shapebias.attacks.escalation import Search, ascending
 from shapebias.attacks.goal import Goal
 from shapebias_foolbox.library import attacks, one_by_one, run
@@ -67,6 +67,9 @@ class Pgd:
     step: float = param("size of a step as a fraction of eps", default=1 / 4, gt=0)
     random_start: bool = param("start at a random point of the ball instead of the image", default=True)
 
+    def __attrs_post_init__(self) -> None:
+        check_radii("foolbox-pgd", self.eps, self.norm)
+
     def __call__(self, model: Classifier, images: Tensor, labels: Tensor, rng: ImageRandom) -> Tensor:
         """Return (N, 3, H, W) images in the ball and in [0, 1]; (E, N, 3, H, W) for several eps."""
         kinds = {
@@ -99,6 +102,9 @@ class AdamPgd:
     random_start: bool = param("start at a random point of the ball instead of the image", default=True)
     beta1: float = param("decay of the mean of the gradient", default=0.9, ge=0, lt=1)
     beta2: float = param("decay of the mean of its square", default=0.999, ge=0, lt=1)
+
+    def __attrs_post_init__(self) -> None:
+        check_radii("foolbox-adam-pgd", self.eps, self.norm)
 
     def __call__(self, model: Classifier, images: Tensor, labels: Tensor, rng: ImageRandom) -> Tensor:
         """Return (N, 3, H, W) images in the ball and in [0, 1]; (E, N, 3, H, W) for several eps."""
@@ -137,6 +143,9 @@ class MiFgsm:
     step: float = param("size of a step as a fraction of eps", default=0.2, gt=0)
     momentum: float = param("what is left of the sum at each step", default=1.0, ge=0)
     random_start: bool = param("start at a random point of the ball instead of the image", default=False)
+
+    def __attrs_post_init__(self) -> None:
+        check_radii("foolbox-mi-fgsm", self.eps, self.norm)
 
     def __call__(self, model: Classifier, images: Tensor, labels: Tensor, rng: ImageRandom) -> Tensor:
         """Return (N, 3, H, W) images in the ball and in [0, 1]; (E, N, 3, H, W) for several eps."""

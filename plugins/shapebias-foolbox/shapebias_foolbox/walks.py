@@ -9,7 +9,7 @@ import attrs
 from torch import Tensor
 
 from shapebias import Classifier, ImageRandom, ShapebiasError, param, seeded
-from shapebias.attacks.balls import Norm
+from shapebias.attacks.balls import Norm, check_radii
 from shapebias.attacks.escalation import ascending
 from shapebias.attacks.goal import Goal
 from shapebias_foolbox.budget import AnyNorm, within
@@ -87,6 +87,9 @@ class HopSkipJump:
     )
     starts: int = param("draws of noise, until one fools the model and can be the start", default=1000, ge=1)
 
+    def __attrs_post_init__(self) -> None:
+        check_radii("foolbox-hop-skip-jump", self.eps, self.norm)
+
     def __call__(self, model: Classifier, images: Tensor, labels: Tensor, rng: ImageRandom) -> Tensor:
         """Return (N, 3, H, W) images; (E, N, 3, H, W) for several eps."""
         method = attacks.HopSkipJumpAttack(
@@ -125,6 +128,9 @@ class BrendelBethge:
     overshoot: float = param("how far to aim past the boundary: 1 is at it", default=1.1, ge=1)
     momentum: float = param("share of earlier gradients in the one that is followed", default=0.8, ge=0, lt=1)
     starts: int = param("draws of noise, until one fools the model and can be the start", default=1000, ge=1)
+
+    def __attrs_post_init__(self) -> None:
+        check_radii("foolbox-brendel-bethge", self.eps, self.norm)
 
     def __call__(self, model: Classifier, images: Tensor, labels: Tensor, rng: ImageRandom) -> Tensor:
         """Return (N, 3, H, W) images; (E, N, 3, H, W) for several eps."""

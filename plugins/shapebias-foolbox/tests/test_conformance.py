@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+import shapebias as sb
 from shapebias.testing import checks, conformance, outcomes
 
 EXAMPLES = [
@@ -38,3 +39,12 @@ def test_what_is_compiled_conforms_too():
     ended = list(outcomes(check for check in listed if COMPILED in check.name))
     assert sum(outcome.status == "passed" for outcome in ended) > 10
     assert [outcome.message for outcome in ended if outcome.status == "failed"] == []
+
+
+@pytest.mark.parametrize(
+    "name", ["pgd", "adam-pgd", "mi-fgsm", "deep-fool", "fmn", "brendel-bethge", "hop-skip-jump", "blur"]
+)
+def test_a_radius_in_steps_of_255_is_refused(name):
+    with pytest.raises(sb.ShapebiasError, match=f"foolbox-{name}: eps=8 lets every pixel be anything"):
+        sb.Condition.parse(f"foolbox-{name}:eps=8,norm=linf")
+    sb.Condition.parse(f"foolbox-{name}:eps=8,norm=l2")

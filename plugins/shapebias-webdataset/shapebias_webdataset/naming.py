@@ -74,7 +74,7 @@ def find_shards(text: str) -> tuple[Address, ...]:
         more = f" and {len(missing) - _SHOWN} more" if len(missing) > _SHOWN else ""
         raise ShapebiasError(
             f"shards are missing: {', '.join(missing[:_SHOWN])}{more}; {text!r} names {len(shards)}: put them there, "
-            "or correct the range in braces"
+            "or correct the text"
         )
     if twice := [name for name, count in Counter(shard.name for shard in shards).items() if count > 1]:
         raise ShapebiasError(
