@@ -49,7 +49,7 @@ def test_expected_failures_of_checks_that_do_not_exist_are_refused():
 def test_unknown_plugins_and_examples_are_refused():
     with pytest.raises(PluginError, match="no plugin or distribution is called 'shapebais'; did you mean 'shapebias'"):
         checks("shapebais")
-    with pytest.raises(PluginError, match="missing.py: there is no such file"):
+    with pytest.raises(PluginError, match=r"missing\.py: there is no such file"):
         checks("missing.py")
     with pytest.raises(PluginError, match="'satruate:p=2': the plugin provides no 'satruate'; did you mean 'saturate'"):
         checks("shapebias", ["satruate:p=2"])
