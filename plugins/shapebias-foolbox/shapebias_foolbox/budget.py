@@ -8,7 +8,7 @@ from typing import Literal, TypeAlias
 import torch
 from torch import Tensor
 
-from shapebias import Classifier
+from shapebias import Classifier, ImageRandom
 from shapebias.attacks.goal import Goal
 
 __all__ = ["AnyNorm", "within"]
@@ -24,7 +24,8 @@ def within(
     model: Classifier,
     images: Tensor,
     labels: Tensor,
-    find: Callable[[Tensor], Tensor],
+    rng: ImageRandom,
+    find: Callable[[Tensor, Tensor, ImageRandom], Tensor],
 ) -> Tensor:
     """Look once for an image near each that fools the model, and take it at every radius that it lies within.
 
@@ -40,8 +41,9 @@ def within(
         model: the classifier.
         images: (N, 3, H, W), not attacked.
         labels: (N,) class indices.
-        find: takes the indices of M images that are to be attacked; returns what it found for them, (M, 3, H, W),
-            whether it fools the model or not.
+        rng: of the N images.
+        find: takes the M images that are to be attacked, their labels and random numbers; returns what it found for
+            them, (M, 3, H, W), whether it fools the model or not.
 
     Returns:
         (N, 3, H, W), or (E, N, 3, H, W) for several radii.
@@ -49,7 +51,7 @@ def within(
     goal, found = Goal(model, labels), images.clone()
     rows = (~goal.fooled(goal.scores(images))).nonzero().squeeze(1)
     if len(rows):
-        found[rows] = find(rows)
+        found[rows] = find(images[rows], labels[rows], rng[rows])
     beyond = (images + _BEYOND * (found - images)).clamp(0, 1)
     found = torch.where(goal.fooled(goal.scores(beyond))[:, None, None, None], beyond, found)
     size = torch.linalg.vector_norm((found - images).flatten(1), ord=_ORDERS[norm], dim=1)

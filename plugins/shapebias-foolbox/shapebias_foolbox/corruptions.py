@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import functools
+
 import attrs
 from torch import Tensor
 
 from shapebias import Classifier, ImageRandom, param
 from shapebias.attacks.balls import Norm, check_radii
 from shapebias.attacks.escalation import ascending
+from shapebias_foolbox.asking import attacks, in_chunks, one_by_one
 from shapebias_foolbox.budget import within
-from shapebias_foolbox.library import attacks, in_chunks, one_by_one
 
 __all__ = ["Blur", "ContrastReduction", "SaltAndPepper"]
 
@@ -34,14 +36,10 @@ class ContrastReduction:
     def __attrs_post_init__(self) -> None:
         check_radii("foolbox-contrast-reduction", self.eps, self.norm)
 
-    def __call__(self, model: Classifier, images: Tensor, labels: Tensor, rng: ImageRandom) -> Tensor:  # noqa: ARG002
+    def __call__(self, model: Classifier, images: Tensor, labels: Tensor, rng: ImageRandom) -> Tensor:
         """Return (N, 3, H, W) images; (E, N, 3, H, W) for several eps."""
         method = attacks.BinarySearchContrastReductionAttack(binary_search_steps=self.steps, target=self.grey)
-
-        def find(rows: Tensor) -> Tensor:
-            return in_chunks(method, model, images[rows], labels[rows])
-
-        return within(self.eps, self.norm, model, images, labels, find)
+        return within(self.eps, self.norm, model, images, labels, rng, functools.partial(in_chunks, method, model))
 
 
 @attrs.frozen
@@ -66,14 +64,10 @@ class Blur:
     def __attrs_post_init__(self) -> None:
         check_radii("foolbox-blur", self.eps, self.norm)
 
-    def __call__(self, model: Classifier, images: Tensor, labels: Tensor, rng: ImageRandom) -> Tensor:  # noqa: ARG002
+    def __call__(self, model: Classifier, images: Tensor, labels: Tensor, rng: ImageRandom) -> Tensor:
         """Return (N, 3, H, W) images; (E, N, 3, H, W) for several eps."""
         method = attacks.GaussianBlurAttack(steps=self.steps, max_sigma=self.sigma)
-
-        def find(rows: Tensor) -> Tensor:
-            return in_chunks(method, model, images[rows], labels[rows])
-
-        return within(self.eps, self.norm, model, images, labels, find)
+        return within(self.eps, self.norm, model, images, labels, rng, functools.partial(in_chunks, method, model))
 
 
 @attrs.frozen
@@ -94,8 +88,4 @@ class SaltAndPepper:
     def __call__(self, model: Classifier, images: Tensor, labels: Tensor, rng: ImageRandom) -> Tensor:
         """Return (N, 3, H, W) images; (E, N, 3, H, W) for several eps."""
         method = attacks.SaltAndPepperNoiseAttack(steps=self.steps, across_channels=not self.per_channel)
-
-        def find(rows: Tensor) -> Tensor:
-            return one_by_one(method, model, images[rows], labels[rows], rng[rows])
-
-        return within(self.eps, "l2", model, images, labels, find)
+        return within(self.eps, "l2", model, images, labels, rng, functools.partial(one_by_one, method, model))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Literal
 
 import attrs
@@ -12,8 +13,8 @@ from torch import Tensor
 from shapebias import Classifier, ImageRandom, param
 from shapebias.attacks.balls import Norm, check_radii
 from shapebias.attacks.escalation import ascending
+from shapebias_foolbox.asking import attacks, in_chunks, one_by_one
 from shapebias_foolbox.budget import AnyNorm, within
-from shapebias_foolbox.library import attacks, in_chunks, one_by_one
 
 __all__ = ["CarliniWagner", "Ddn", "DeepFool", "Ead", "Fmn"]
 
@@ -39,15 +40,11 @@ class DeepFool:
     def __attrs_post_init__(self) -> None:
         check_radii("foolbox-deep-fool", self.eps, self.norm)
 
-    def __call__(self, model: Classifier, images: Tensor, labels: Tensor, rng: ImageRandom) -> Tensor:  # noqa: ARG002
+    def __call__(self, model: Classifier, images: Tensor, labels: Tensor, rng: ImageRandom) -> Tensor:
         """Return (N, 3, H, W) images; (E, N, 3, H, W) for several eps."""
         kinds = {"linf": attacks.LinfDeepFoolAttack, "l2": attacks.L2DeepFoolAttack}
         method = kinds[self.norm](steps=self.steps, candidates=self.candidates, overshoot=self.overshoot)
-
-        def find(rows: Tensor) -> Tensor:
-            return in_chunks(method, model, images[rows], labels[rows])
-
-        return within(self.eps, self.norm, model, images, labels, find)
+        return within(self.eps, self.norm, model, images, labels, rng, functools.partial(in_chunks, method, model))
 
 
 @attrs.frozen
@@ -83,13 +80,8 @@ class CarliniWagner:
             initial_const=self.weight,
             abort_early=self.abort,
         )
-
-        def find(rows: Tensor) -> Tensor:
-            if self.abort:  # Foolbox looks at the loss of the whole batch
-                return one_by_one(method, model, images[rows], labels[rows], rng[rows])
-            return in_chunks(method, model, images[rows], labels[rows])
-
-        return within(self.eps, "l2", model, images, labels, find)
+        ask = one_by_one if self.abort else in_chunks  # it aborts by the loss of the whole batch
+        return within(self.eps, "l2", model, images, labels, rng, functools.partial(ask, method, model))
 
 
 @attrs.frozen
@@ -112,11 +104,7 @@ class Ddn:
     def __call__(self, model: Classifier, images: Tensor, labels: Tensor, rng: ImageRandom) -> Tensor:
         """Return (N, 3, H, W) images; (E, N, 3, H, W) for several eps."""
         method = attacks.DDNAttack(init_epsilon=self.radius, steps=self.steps, gamma=self.gamma)
-
-        def find(rows: Tensor) -> Tensor:
-            return one_by_one(method, model, images[rows], labels[rows], rng[rows])
-
-        return within(self.eps, "l2", model, images, labels, find)
+        return within(self.eps, "l2", model, images, labels, rng, functools.partial(one_by_one, method, model))
 
 
 @attrs.frozen
@@ -161,13 +149,8 @@ class Ead:
             decision_rule={"l1": "L1", "elastic-net": "EN"}[self.rule],
             abort_early=self.abort,
         )
-
-        def find(rows: Tensor) -> Tensor:
-            if self.abort:  # Foolbox looks at the loss of the whole batch
-                return one_by_one(method, model, images[rows], labels[rows], rng[rows])
-            return in_chunks(method, model, images[rows], labels[rows])
-
-        return within(self.eps, "l1", model, images, labels, find)
+        ask = one_by_one if self.abort else in_chunks  # it aborts by the loss of the whole batch
+        return within(self.eps, "l1", model, images, labels, rng, functools.partial(ask, method, model))
 
 
 class L2Fmn(attacks.L2FMNAttack):  # type: ignore[misc]
@@ -202,12 +185,8 @@ class Fmn:
     def __attrs_post_init__(self) -> None:
         check_radii("foolbox-fmn", self.eps, self.norm)
 
-    def __call__(self, model: Classifier, images: Tensor, labels: Tensor, rng: ImageRandom) -> Tensor:  # noqa: ARG002
+    def __call__(self, model: Classifier, images: Tensor, labels: Tensor, rng: ImageRandom) -> Tensor:
         """Return (N, 3, H, W) images; (E, N, 3, H, W) for several eps."""
         kinds = {"linf": attacks.LInfFMNAttack, "l2": L2Fmn, "l1": attacks.L1FMNAttack}
         method = kinds[self.norm](steps=self.steps, max_stepsize=self.step, gamma=self.gamma)
-
-        def find(rows: Tensor) -> Tensor:
-            return in_chunks(method, model, images[rows], labels[rows])
-
-        return within(self.eps, self.norm, model, images, labels, find)
+        return within(self.eps, self.norm, model, images, labels, rng, functools.partial(in_chunks, method, model))

@@ -13,7 +13,7 @@ from shapebias import Classifier, ImageRandom, param
 from shapebias.attacks.balls import BALLS, Norm, check_radii
 from shapebias.attacks.escalation import Search, ascending
 from shapebias.attacks.goal import Goal
-from shapebias_foolbox.library import attacks, one_by_one, run
+from shapebias_foolbox.asking import attacks, one_by_one, run
 
 __all__ = ["AdamPgd", "MiFgsm", "Pgd", "SparseL1Descent"]
 

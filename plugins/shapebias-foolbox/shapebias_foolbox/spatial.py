@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from shapebias import Classifier, ImageRandom, param
-from shapebias_foolbox.library import attacks, run
+from shapebias_foolbox.asking import attacks, run
 
 __all__ = ["Spatial"]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import warnings
 from typing import Any
 
@@ -12,8 +13,8 @@ from shapebias import Classifier, ImageRandom, ShapebiasError, param, seeded
 from shapebias.attacks.balls import Norm, check_radii
 from shapebias.attacks.escalation import ascending
 from shapebias.attacks.goal import Goal
+from shapebias_foolbox.asking import attacks, run
 from shapebias_foolbox.budget import AnyNorm, within
-from shapebias_foolbox.library import attacks, run
 
 __all__ = ["Boundary", "BrendelBethge", "HopSkipJump"]
 
@@ -59,11 +60,9 @@ class Boundary:
     def __call__(self, model: Classifier, images: Tensor, labels: Tensor, rng: ImageRandom) -> Tensor:
         """Return (N, 3, H, W) images; (E, N, 3, H, W) for several eps."""
         method = attacks.BoundaryAttack(steps=self.steps, spherical_step=self.around, source_step=self.inwards)
-
-        def find(rows: Tensor) -> Tensor:
-            return walk(method, model, images[rows], labels[rows], rng[rows], self.starts)
-
-        return within(self.eps, "l2", model, images, labels, find)
+        return within(
+            self.eps, "l2", model, images, labels, rng, functools.partial(walk, method, model, starts=self.starts)
+        )
 
 
 @attrs.frozen
@@ -95,11 +94,9 @@ class HopSkipJump:
         method = attacks.HopSkipJumpAttack(
             steps=self.steps, initial_gradient_eval_steps=self.samples, constraint=self.norm
         )
-
-        def find(rows: Tensor) -> Tensor:
-            return walk(method, model, images[rows], labels[rows], rng[rows], self.starts)
-
-        return within(self.eps, self.norm, model, images, labels, find)
+        return within(
+            self.eps, self.norm, model, images, labels, rng, functools.partial(walk, method, model, starts=self.starts)
+        )
 
 
 @attrs.frozen
@@ -135,11 +132,9 @@ class BrendelBethge:
     def __call__(self, model: Classifier, images: Tensor, labels: Tensor, rng: ImageRandom) -> Tensor:
         """Return (N, 3, H, W) images; (E, N, 3, H, W) for several eps."""
         method = self._method()
-
-        def find(rows: Tensor) -> Tensor:
-            return walk(method, model, images[rows], labels[rows], rng[rows], self.starts)
-
-        return within(self.eps, self.norm, model, images, labels, find)
+        return within(
+            self.eps, self.norm, model, images, labels, rng, functools.partial(walk, method, model, starts=self.starts)
+        )
 
     def _method(self) -> Any:
         kinds = {

@@ -290,5 +290,5 @@ def test_numba_is_asked_for_where_it_is_missing(monkeypatch, model, images, labe
 @pytest.mark.slow
 def test_foolbox_is_imported_where_there_is_no_git():
     environment = {name: value for name, value in os.environ.items() if name != "GIT_PYTHON_REFRESH"}
-    command = [sys.executable, "-c", "import shapebias_foolbox.library"]
+    command = [sys.executable, "-c", "import shapebias_foolbox.asking"]
     subprocess.run(command, env=environment | {"PATH": ""}, check=True, capture_output=True)  # noqa: S603

@@ -47,7 +47,13 @@ def run(method: Any, model: Callable[[Tensor], Tensor], images: Tensor, labels: 
     return found.detach().clamp(0, 1)
 
 
-def in_chunks(method: Any, model: Classifier, images: Tensor, labels: Tensor) -> Tensor:
+def in_chunks(
+    method: Any,
+    model: Classifier,
+    images: Tensor,
+    labels: Tensor,
+    rng: ImageRandom,  # noqa: ARG001 - called as one_by_one is
+) -> Tensor:
     """Run an attack that draws nothing and keeps images apart, on at most a chunk of them at a time."""
     pairs = zip(images.split(model.chunk), labels.split(model.chunk), strict=True)
     return torch.cat([run(method, model, some, their) for some, their in pairs])
