@@ -60,7 +60,7 @@ class Fgsm:
         direction = BALLS[self.norm].steepest(gradient)
         search = Search(goal, images, self.keep, scores)
 
-        def attempt(rows: Tensor, eps: float, restart: int) -> None:  # noqa: ARG001 - nothing here is random
+        def attempt(rows: Tensor, eps: float, restart: int) -> None:
             search.end(rows, (images[rows] + eps * direction[rows]).clamp(0, 1))
 
         return search.over(self.eps, attempt)

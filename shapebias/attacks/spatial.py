@@ -60,7 +60,7 @@ class Spatial:
         goal = Goal.of(model, images, labels, rng, target=self.target, objective=self.objective)
         search = Search(goal, images, self.keep)
 
-        def attempt(rows: Tensor, eps: float, restart: int) -> None:  # noqa: ARG001 - nothing here is random
+        def attempt(rows: Tensor, eps: float, restart: int) -> None:
             self._bend(search, rows, eps)
 
         return search.over(self.eps, attempt)

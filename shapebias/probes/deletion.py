@@ -42,7 +42,7 @@ class Deletion:
         images: Tensor,
         targets: Tensor,
         maps: Tensor,
-        rng: ImageRandom,  # noqa: ARG002
+        rng: ImageRandom,
     ) -> dict[str, Tensor]:
         """Return ``curve``, (N, steps + 1), and ``auc``, (N,)."""
         return probability_curve(model, images, blank(model, images, self.baseline), targets, maps, self.steps)

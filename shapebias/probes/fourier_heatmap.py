@@ -42,7 +42,7 @@ class FourierHeatmap:
         model: Classifier,
         images: Tensor,
         targets: Tensor,
-        maps: None,  # noqa: ARG002 - part of the call of every probe
+        maps: None,
         rng: ImageRandom,
     ) -> dict[str, Tensor]:
         """Return ``wrong``, (N, 2 radius + 1, 2 radius + 1): 1 where noise of (down, across) cycles makes it wrong.

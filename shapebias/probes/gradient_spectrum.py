@@ -37,8 +37,8 @@ class GradientSpectrum:
         model: Classifier,
         images: Tensor,
         targets: Tensor,
-        maps: None,  # noqa: ARG002 - part of the call of every probe
-        rng: ImageRandom,  # noqa: ARG002
+        maps: None,
+        rng: ImageRandom,
     ) -> dict[str, Tensor]:
         """Return ``power``, (N, R): the share of the frequencies that round to 0, 1, 2, ... cycles an image."""
         gradient, _ = pixel_gradient(model, images, targets, self.objective)

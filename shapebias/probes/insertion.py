@@ -42,7 +42,7 @@ class Insertion:
         images: Tensor,
         targets: Tensor,
         maps: Tensor,
-        rng: ImageRandom,  # noqa: ARG002
+        rng: ImageRandom,
     ) -> dict[str, Tensor]:
         """Return ``curve``, (N, steps + 1), and ``auc``, (N,)."""
         return probability_curve(model, blank(model, images, self.baseline), images, targets, maps, self.steps)

@@ -43,10 +43,10 @@ class Randomization:
     def __call__(
         self,
         model: Classifier,
-        images: Tensor,  # noqa: ARG002 - part of the call of every probe
-        targets: Tensor,  # noqa: ARG002
+        images: Tensor,
+        targets: Tensor,
         maps: Tensor,
-        rng: ImageRandom,  # noqa: ARG002 - what is random belongs to the network
+        rng: ImageRandom,
         *,
         explain: Callable[[Classifier], Tensor],
     ) -> dict[str, Tensor]:

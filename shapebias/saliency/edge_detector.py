@@ -31,7 +31,7 @@ class EdgeDetector:
     tensor([0., 4., 4., 0.])
     """
 
-    def __call__(self, model: Classifier, images: Tensor, targets: Tensor, rng: ImageRandom) -> Tensor:  # noqa: ARG002
+    def __call__(self, model: Classifier, images: Tensor, targets: Tensor, rng: ImageRandom) -> Tensor:
         """Return maps (N, H, W) of (N, 3, H, W) images in [0, 1]."""
         luma = (images * images.new_tensor(_LUMA).view(3, 1, 1)).sum(dim=1, keepdim=True)
         across = torch.outer(images.new_tensor(_SMOOTH), images.new_tensor(_DIFFERENCE))

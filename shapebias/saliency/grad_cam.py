@@ -46,7 +46,7 @@ class GradCam:
         "class that is explained; a number is its index", default="label"
     )
 
-    def __call__(self, model: Classifier, images: Tensor, targets: Tensor, rng: ImageRandom) -> Tensor:  # noqa: ARG002
+    def __call__(self, model: Classifier, images: Tensor, targets: Tensor, rng: ImageRandom) -> Tensor:
         """Return maps (N, H, W) of (N, 3, H, W) images in [0, 1] for (N,) targets."""
         features = model.feature_layer("grad-cam")
         pairs = zip(images.split(model.chunk), targets.split(model.chunk), strict=True)

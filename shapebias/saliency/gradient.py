@@ -38,7 +38,7 @@ class Gradient:
     )
     reduce: Reduction = param("how three channels become one map", default="abs-sum")
 
-    def __call__(self, model: Classifier, images: Tensor, targets: Tensor, rng: ImageRandom) -> Tensor:  # noqa: ARG002
+    def __call__(self, model: Classifier, images: Tensor, targets: Tensor, rng: ImageRandom) -> Tensor:
         """Return maps (N, H, W) of (N, 3, H, W) images in [0, 1] for (N,) targets."""
         gradient, _ = pixel_gradient(model, images, targets, self.objective)
         return reduce_channels(gradient, self.reduce)

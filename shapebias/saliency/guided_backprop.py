@@ -50,7 +50,7 @@ class GuidedBackprop:
     )
     reduce: Reduction = param("how three channels become one map", default="abs-sum")
 
-    def __call__(self, model: Classifier, images: Tensor, targets: Tensor, rng: ImageRandom) -> Tensor:  # noqa: ARG002
+    def __call__(self, model: Classifier, images: Tensor, targets: Tensor, rng: ImageRandom) -> Tensor:
         """Return maps (N, H, W) of (N, 3, H, W) images in [0, 1] for (N,) targets."""
         with _GuidedReLUs() as relus:
             gradient, _ = pixel_gradient(model, images, targets, self.objective)

@@ -52,7 +52,7 @@ class IntegratedGradients:
     )
     reduce: Reduction = param("how three channels become one map", default="abs-sum")
 
-    def __call__(self, model: Classifier, images: Tensor, targets: Tensor, rng: ImageRandom) -> Attributed:  # noqa: ARG002
+    def __call__(self, model: Classifier, images: Tensor, targets: Tensor, rng: ImageRandom) -> Attributed:
         """Return maps (N, H, W) of (N, 3, H, W) images in [0, 1] for (N,) targets, and the completeness error."""
         baseline = blank(model, images, self.baseline)
         # The nodes are those of [-1, 1], an interval of length 2.

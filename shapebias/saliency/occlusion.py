@@ -47,7 +47,7 @@ class Occlusion:
         "class that is explained; a number is its index", default="label"
     )
 
-    def __call__(self, model: Classifier, images: Tensor, targets: Tensor, rng: ImageRandom) -> Tensor:  # noqa: ARG002
+    def __call__(self, model: Classifier, images: Tensor, targets: Tensor, rng: ImageRandom) -> Tensor:
         """Return maps (N, H, W) of (N, 3, H, W) images in [0, 1] for (N,) targets."""
         rows, columns = self._windows(images)
         count = len(rows) * len(columns)

@@ -25,6 +25,6 @@ class Random:
     torch.Size([2, 8, 8])
     """
 
-    def __call__(self, model: Classifier, images: Tensor, targets: Tensor, rng: ImageRandom) -> Tensor:  # noqa: ARG002
+    def __call__(self, model: Classifier, images: Tensor, targets: Tensor, rng: ImageRandom) -> Tensor:
         """Return maps (N, H, W) of (N, 3, H, W) images."""
         return rng.uniform("map", 0, images.shape[2:])

@@ -35,7 +35,7 @@ class AmplitudeSwap:
 
     strength: float = param("share of the partner in the amplitude", default=1, ge=0, le=1)
 
-    def __call__(self, images: Tensor, rng: ImageRandom, *, partner: Tensor) -> Tensor:  # noqa: ARG002
+    def __call__(self, images: Tensor, rng: ImageRandom, *, partner: Tensor) -> Tensor:
         """Change the amplitudes of (N, 3, H, W) images in [0, 1]; ``partner`` has their shape."""
         spectrum = torch.fft.rfft2(images)
         own, other = spectrum.abs(), torch.fft.rfft2(partner).abs()

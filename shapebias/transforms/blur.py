@@ -29,6 +29,6 @@ class Blur:
 
     sigma: float = param("standard deviation of the Gaussian", default=3, gt=0, le=1000, unit="pixels")
 
-    def __call__(self, images: Tensor, rng: ImageRandom) -> Tensor:  # noqa: ARG002 - nothing here is random
+    def __call__(self, images: Tensor, rng: ImageRandom) -> Tensor:
         """Blur (N, 3, H, W) images in [0, 1]."""
         return smooth(images, self.sigma).clamp(0, 1)

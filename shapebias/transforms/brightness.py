@@ -27,7 +27,7 @@ class Brightness:
 
     shift: float = param("added to the brightness; negative makes darker", default=0.3, ge=-1, le=1, unit="pixel value")
 
-    def __call__(self, images: Tensor, rng: ImageRandom) -> Tensor:  # noqa: ARG002 - nothing here is random
+    def __call__(self, images: Tensor, rng: ImageRandom) -> Tensor:
         """Change the brightness of (N, 3, H, W) images in [0, 1]."""
         value = images.amax(dim=1, keepdim=True)
         shifted = (value + self.shift).clamp(0, 1)

@@ -32,6 +32,6 @@ class Contrast:
 
     c: float = param("contrast that is left; 1 is the identity", default=0.3, ge=0)
 
-    def __call__(self, images: Tensor, rng: ImageRandom) -> Tensor:  # noqa: ARG002 - nothing here is random
+    def __call__(self, images: Tensor, rng: ImageRandom) -> Tensor:
         """Change the contrast of (N, 3, H, W) images in [0, 1]."""
         return (self.c * images + (1 - self.c) / 2).clamp(0, 1)

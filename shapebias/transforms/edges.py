@@ -47,7 +47,7 @@ class Edges:
     flat: float = param("share of pixels whose gradient is too small to begin an edge", default=0.7, ge=0, lt=1)
     lines: Literal["dark", "light"] = param("dark lines on white, or light lines on black", default="dark")
 
-    def __call__(self, images: Tensor, rng: ImageRandom) -> Tensor:  # noqa: ARG002 - nothing here is random
+    def __call__(self, images: Tensor, rng: ImageRandom) -> Tensor:
         """Draw the edges of (N, 3, H, W) images in [0, 1]."""
         luma = (images * images.new_tensor(_LUMA).view(3, 1, 1)).sum(dim=1)
         down, across = smooth(luma, self.sigma, down=1), smooth(luma, self.sigma, across=1)

@@ -25,7 +25,7 @@ class Grayscale:
     tensor([0.2990, 0.2990, 0.2990])
     """
 
-    def __call__(self, images: Tensor, rng: ImageRandom) -> Tensor:  # noqa: ARG002 - nothing here is random
+    def __call__(self, images: Tensor, rng: ImageRandom) -> Tensor:
         """Make (N, 3, H, W) images in [0, 1] grey."""
         weights = images.new_tensor([0.299, 0.587, 0.114]).view(3, 1, 1)
         # Weights that sum to 1 only up to rounding could take white above 1.

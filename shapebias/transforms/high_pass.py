@@ -31,7 +31,7 @@ class HighPass:
 
     radius: float = param("highest frequency that goes", default=8, ge=0, unit="cycles per image")
 
-    def __call__(self, images: Tensor, rng: ImageRandom) -> Tensor:  # noqa: ARG002 - nothing here is random
+    def __call__(self, images: Tensor, rng: ImageRandom) -> Tensor:
         """Filter (N, 3, H, W) images in [0, 1]."""
         squared = squared_frequency(images)
         return filtered(images, (squared > self.radius**2) | (squared == 0)).clamp(0, 1)

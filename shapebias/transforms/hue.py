@@ -28,7 +28,7 @@ class Hue:
 
     degrees: float = param("angle; 180 takes every hue to its opposite", default=180, unit="degrees")
 
-    def __call__(self, images: Tensor, rng: ImageRandom) -> Tensor:  # noqa: ARG002 - nothing here is random
+    def __call__(self, images: Tensor, rng: ImageRandom) -> Tensor:
         """Turn the hue of (N, 3, H, W) images in [0, 1]."""
         turns = (self.degrees / 360 + 1 / 2) % 1 - 1 / 2
         turned: Tensor = functional.adjust_hue(images, turns)

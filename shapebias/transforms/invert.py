@@ -27,6 +27,6 @@ class Invert:
     tensor([1.0000, 0.7500, 0.0000])
     """
 
-    def __call__(self, images: Tensor, rng: ImageRandom) -> Tensor:  # noqa: ARG002 - nothing here is random
+    def __call__(self, images: Tensor, rng: ImageRandom) -> Tensor:
         """Invert (N, 3, H, W) images in [0, 1]."""
         return 1 - images

@@ -30,6 +30,6 @@ class LowPass:
 
     radius: float = param("highest frequency that stays", default=8, ge=0, unit="cycles per image")
 
-    def __call__(self, images: Tensor, rng: ImageRandom) -> Tensor:  # noqa: ARG002 - nothing here is random
+    def __call__(self, images: Tensor, rng: ImageRandom) -> Tensor:
         """Filter (N, 3, H, W) images in [0, 1]."""
         return filtered(images, squared_frequency(images) <= self.radius**2).clamp(0, 1)

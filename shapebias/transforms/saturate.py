@@ -32,7 +32,7 @@ class Saturate:
 
     p: float = param("saturation; 2 is the identity", default=8, gt=0)
 
-    def __call__(self, images: Tensor, rng: ImageRandom) -> Tensor:  # noqa: ARG002 - nothing here is random
+    def __call__(self, images: Tensor, rng: ImageRandom) -> Tensor:
         """Saturate (N, 3, H, W) images in [0, 1]."""
         signed = 2 * images - 1
         return (signed.sign() * signed.abs() ** (2 / self.p) / 2 + 0.5).clamp(0, 1)

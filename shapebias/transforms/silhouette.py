@@ -35,7 +35,7 @@ class Silhouette:
 
     fill: Literal["black", "white"] = param("colour of the object; the background has the other", default="black")
 
-    def __call__(self, images: Tensor, rng: ImageRandom, *, mask: Tensor) -> Tensor:  # noqa: ARG002
+    def __call__(self, images: Tensor, rng: ImageRandom, *, mask: Tensor) -> Tensor:
         """Draw (N, 3, H, W) silhouettes of (N, H, W) bool masks."""
         white = mask if self.fill == "white" else ~mask
         return white[:, None].to(images.dtype).repeat(1, 3, 1, 1)

@@ -19,6 +19,6 @@ class Posterize:
 
     levels: int = param("number of values a channel can have", default=4, ge=2)
 
-    def __call__(self, images: Tensor, rng: ImageRandom) -> Tensor:  # noqa: ARG002 - nothing here is random
+    def __call__(self, images: Tensor, rng: ImageRandom) -> Tensor:
         """Posterize (N, 3, H, W) images in [0, 1]."""
         return (images * (self.levels - 1)).round() / (self.levels - 1)

@@ -43,7 +43,7 @@ class Deconvolution:
     )
     reduce: Reduction = param("how three channels become one map", default="abs-sum")
 
-    def __call__(self, model: Classifier, images: Tensor, targets: Tensor, rng: ImageRandom) -> Tensor:  # noqa: ARG002
+    def __call__(self, model: Classifier, images: Tensor, targets: Tensor, rng: ImageRandom) -> Tensor:
         """Return maps (N, H, W)."""
         method = captum.attr.Deconvolution(Asked(with_own_network(model), self.objective))
         found = in_chunks(
@@ -73,7 +73,7 @@ class DeepLift:
     )
     reduce: Reduction = param("how three channels become one map", default="abs-sum")
 
-    def __call__(self, model: Classifier, images: Tensor, targets: Tensor, rng: ImageRandom) -> Attributed:  # noqa: ARG002
+    def __call__(self, model: Classifier, images: Tensor, targets: Tensor, rng: ImageRandom) -> Attributed:
         """Return maps (N, H, W), and how far they are from adding up."""
         asked = Asked(with_own_network(model), self.objective)
         method, baselines = captum.attr.DeepLift(asked), blank(model, images, self.baseline)
@@ -122,7 +122,7 @@ class Lrp:
     )
     reduce: Reduction = param("how three channels become one map", default="signed-sum")
 
-    def __call__(self, model: Classifier, images: Tensor, targets: Tensor, rng: ImageRandom) -> Tensor:  # noqa: ARG002
+    def __call__(self, model: Classifier, images: Tensor, targets: Tensor, rng: ImageRandom) -> Tensor:
         """Return maps (N, H, W)."""
         own = with_own_network(model)
         method = captum.attr.LRP(Asked(own, self.objective))

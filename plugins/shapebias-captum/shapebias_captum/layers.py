@@ -56,7 +56,7 @@ class LayerGradientXActivation:
         "class that is explained; a number is its index", default="label"
     )
 
-    def __call__(self, model: Classifier, images: Tensor, targets: Tensor, rng: ImageRandom) -> Tensor:  # noqa: ARG002
+    def __call__(self, model: Classifier, images: Tensor, targets: Tensor, rng: ImageRandom) -> Tensor:
         """Return maps (N, H, W)."""
         model = with_own_network_and_features(model, "captum-layer-gradient-x-activation")
         features = features_of(model, "captum-layer-gradient-x-activation")
@@ -123,7 +123,7 @@ class LayerConductance:
         "class that is explained; a number is its index", default="label"
     )
 
-    def __call__(self, model: Classifier, images: Tensor, targets: Tensor, rng: ImageRandom) -> Tensor:  # noqa: ARG002
+    def __call__(self, model: Classifier, images: Tensor, targets: Tensor, rng: ImageRandom) -> Tensor:
         """Return maps (N, H, W)."""
         return along_the_way(
             "captum-layer-conductance",
@@ -149,7 +149,7 @@ class InternalInfluence:
         "class that is explained; a number is its index", default="label"
     )
 
-    def __call__(self, model: Classifier, images: Tensor, targets: Tensor, rng: ImageRandom) -> Tensor:  # noqa: ARG002
+    def __call__(self, model: Classifier, images: Tensor, targets: Tensor, rng: ImageRandom) -> Tensor:
         """Return maps (N, H, W)."""
         return along_the_way(
             "captum-internal-influence",
@@ -179,7 +179,7 @@ class GuidedGradCam:
     )
     reduce: Reduction = param("how three channels become one map", default="abs-sum")
 
-    def __call__(self, model: Classifier, images: Tensor, targets: Tensor, rng: ImageRandom) -> Tensor:  # noqa: ARG002
+    def __call__(self, model: Classifier, images: Tensor, targets: Tensor, rng: ImageRandom) -> Tensor:
         """Return maps (N, H, W)."""
         own = with_own_network_and_features(model, "captum-guided-grad-cam")
         features = features_of(own, "captum-guided-grad-cam")

@@ -42,7 +42,7 @@ class GaussianBlur:
     severity: int = SEVERITY
     constants: Constants = CONSTANTS
 
-    def __call__(self, images: Tensor, rng: ImageRandom) -> Tensor:  # noqa: ARG002 - nothing here is random
+    def __call__(self, images: Tensor, rng: ImageRandom) -> Tensor:
         """Corrupt (N, 3, H, W) images in [0, 1]."""
         return smooth(images, _SIGMA.of(self)).clamp(0, 1)
 
@@ -54,7 +54,7 @@ class DefocusBlur:
     severity: int = SEVERITY
     constants: Constants = CONSTANTS
 
-    def __call__(self, images: Tensor, rng: ImageRandom) -> Tensor:  # noqa: ARG002 - nothing here is random
+    def __call__(self, images: Tensor, rng: ImageRandom) -> Tensor:
         """Corrupt (N, 3, H, W) images in [0, 1]."""
         disk = _disk(*_DISK.of(self)).to(images)
         wide = bordered(images, len(disk) // 2, "mirror")
@@ -80,7 +80,7 @@ class ZoomBlur:
     severity: int = SEVERITY
     constants: Constants = CONSTANTS
 
-    def __call__(self, images: Tensor, rng: ImageRandom) -> Tensor:  # noqa: ARG002 - nothing here is random
+    def __call__(self, images: Tensor, rng: ImageRandom) -> Tensor:
         """Corrupt (N, 3, H, W) images in [0, 1]."""
         step, count = _ZOOMS.of(self)
         total = images.clone()  # and once more as the copy that is enlarged by 1

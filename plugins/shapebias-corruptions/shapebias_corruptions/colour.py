@@ -29,7 +29,7 @@ class Brightness:
     severity: int = SEVERITY
     constants: Constants = CONSTANTS
 
-    def __call__(self, images: Tensor, rng: ImageRandom) -> Tensor:  # noqa: ARG002 - nothing here is random
+    def __call__(self, images: Tensor, rng: ImageRandom) -> Tensor:
         """Corrupt (N, 3, H, W) images in [0, 1]."""
         value = images.amax(dim=1, keepdim=True)
         lighter = (value + _SHIFT.of(self)).clamp(max=1)
@@ -43,7 +43,7 @@ class Contrast:
     severity: int = SEVERITY
     constants: Constants = CONSTANTS
 
-    def __call__(self, images: Tensor, rng: ImageRandom) -> Tensor:  # noqa: ARG002 - nothing here is random
+    def __call__(self, images: Tensor, rng: ImageRandom) -> Tensor:
         """Corrupt (N, 3, H, W) images in [0, 1]."""
         return torch.lerp(images.mean(dim=(2, 3), keepdim=True), images, _CONTRAST.of(self)).clamp(0, 1)
 
@@ -58,7 +58,7 @@ class Saturate:
     severity: int = SEVERITY
     constants: Constants = CONSTANTS
 
-    def __call__(self, images: Tensor, rng: ImageRandom) -> Tensor:  # noqa: ARG002 - nothing here is random
+    def __call__(self, images: Tensor, rng: ImageRandom) -> Tensor:
         """Corrupt (N, 3, H, W) images in [0, 1]."""
         factor, summand = _SATURATION.of(self)
         value = images.amax(dim=1, keepdim=True)

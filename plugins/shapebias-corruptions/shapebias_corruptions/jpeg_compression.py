@@ -32,7 +32,7 @@ class JpegCompression:
     severity: int = SEVERITY
     constants: Constants = CONSTANTS
 
-    def __call__(self, images: Tensor, rng: ImageRandom) -> Tensor:  # noqa: ARG002 - nothing here is random
+    def __call__(self, images: Tensor, rng: ImageRandom) -> Tensor:
         """Corrupt (N, 3, H, W) images in [0, 1]."""
         pixels = (255 * images).round().byte().permute(0, 2, 3, 1).cpu().numpy()
         coded = np.stack([_coded(each, _QUALITY.of(self)) for each in pixels])

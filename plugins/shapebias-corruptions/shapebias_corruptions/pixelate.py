@@ -24,7 +24,7 @@ class Pixelate:
     severity: int = SEVERITY
     constants: Constants = CONSTANTS
 
-    def __call__(self, images: Tensor, rng: ImageRandom) -> Tensor:  # noqa: ARG002 - nothing here is random
+    def __call__(self, images: Tensor, rng: ImageRandom) -> Tensor:
         """Corrupt (N, 3, H, W) images in [0, 1]."""
         rows, columns = (_matrix(side, max(1, int(side * _SCALE.of(self)))).to(images) for side in images.shape[2:])
         return (rows @ images @ columns.T).clamp(0, 1)

@@ -52,7 +52,7 @@ def in_chunks(
     model: Classifier,
     images: Tensor,
     labels: Tensor,
-    rng: ImageRandom,  # noqa: ARG001 - called as one_by_one is
+    rng: ImageRandom,
 ) -> Tensor:
     """Run an attack that draws nothing and keeps images apart, on at most a chunk of them at a time."""
     pairs = zip(images.split(model.chunk), labels.split(model.chunk), strict=True)

@@ -188,7 +188,7 @@ class SparseL1Descent:
         method = attacks.SparseL1DescentAttack(quantile=self.quantile, steps=self.steps, rel_stepsize=self.step)
         search = Search(Goal(model, labels), images)
 
-        def attempt(rows: Tensor, radius: float, restart: int) -> None:  # noqa: ARG001 - nothing here is random
+        def attempt(rows: Tensor, radius: float, restart: int) -> None:
             found = one_by_one(method, model, images[rows], labels[rows], rng[rows], epsilon=radius)
             # As a call of the attack does, whose projection ends a little outside.
             search.end(rows, method.distance.clip_perturbation(images[rows], found, radius))

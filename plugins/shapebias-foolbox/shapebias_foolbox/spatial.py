@@ -30,7 +30,7 @@ class Spatial:
     rotations: int = param("rotations of the grid", default=5, ge=1)
     shifts: int = param("shifts of the grid along a side", default=5, ge=1)
 
-    def __call__(self, model: Classifier, images: Tensor, labels: Tensor, rng: ImageRandom) -> Tensor:  # noqa: ARG002
+    def __call__(self, model: Classifier, images: Tensor, labels: Tensor, rng: ImageRandom) -> Tensor:
         """Return (N, 3, H, W) images in [0, 1]."""
         method = attacks.SpatialAttack(
             max_rotation=self.rotation,

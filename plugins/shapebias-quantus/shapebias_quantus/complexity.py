@@ -32,11 +32,11 @@ class Sparseness:
 
     def __call__(
         self,
-        model: Classifier,  # noqa: ARG002 - part of the call of every probe
-        images: Tensor,  # noqa: ARG002
-        targets: Tensor,  # noqa: ARG002
+        model: Classifier,
+        images: Tensor,
+        targets: Tensor,
         maps: Tensor,
-        rng: ImageRandom,  # noqa: ARG002
+        rng: ImageRandom,
     ) -> dict[str, Tensor]:
         """Return ``gini``, (N,)."""
         return {"gini": of_magnitudes(quantus.Sparseness(disable_warnings=True), maps)}
@@ -54,11 +54,11 @@ class Complexity:
 
     def __call__(
         self,
-        model: Classifier,  # noqa: ARG002 - part of the call of every probe
-        images: Tensor,  # noqa: ARG002
-        targets: Tensor,  # noqa: ARG002
+        model: Classifier,
+        images: Tensor,
+        targets: Tensor,
         maps: Tensor,
-        rng: ImageRandom,  # noqa: ARG002
+        rng: ImageRandom,
     ) -> dict[str, Tensor]:
         """Return ``entropy``, (N,)."""
         return {"entropy": of_magnitudes(quantus.Complexity(disable_warnings=True), maps)}
@@ -79,11 +79,11 @@ class EffectiveComplexity:
 
     def __call__(
         self,
-        model: Classifier,  # noqa: ARG002 - part of the call of every probe
-        images: Tensor,  # noqa: ARG002
-        targets: Tensor,  # noqa: ARG002
+        model: Classifier,
+        images: Tensor,
+        targets: Tensor,
         maps: Tensor,
-        rng: ImageRandom,  # noqa: ARG002
+        rng: ImageRandom,
     ) -> dict[str, Tensor]:
         """Return ``pixels``, (N,)."""
         return {"pixels": of_magnitudes(quantus.EffectiveComplexity(eps=self.threshold, disable_warnings=True), maps)}

@@ -61,7 +61,7 @@ class FaithfulnessEstimate:
         images: Tensor,
         targets: Tensor,
         maps: Tensor,
-        rng: ImageRandom,  # noqa: ARG002 - part of the call of every probe
+        rng: ImageRandom,
     ) -> dict[str, Tensor]:
         """Return ``correlation``, (N,)."""
         metric = quantus.FaithfulnessEstimate(
@@ -92,7 +92,7 @@ class MonotonicityCorrelation:
         images: Tensor,
         targets: Tensor,
         maps: Tensor,
-        rng: ImageRandom,  # noqa: ARG002 - part of the call of every probe
+        rng: ImageRandom,
     ) -> dict[str, Tensor]:
         """Return ``correlation``, (N,)."""
         metric = quantus.MonotonicityCorrelation(

@@ -34,7 +34,7 @@ class PixelFlipping:
         images: Tensor,
         targets: Tensor,
         maps: Tensor,
-        rng: ImageRandom,  # noqa: ARG002 - part of the call of every probe
+        rng: ImageRandom,
     ) -> dict[str, Tensor]:
         """Return ``curve``, (N, steps) or fewer, the output after each step, and ``auc``, (N,), the area under it.
 
@@ -69,7 +69,7 @@ class RegionPerturbation:
         images: Tensor,
         targets: Tensor,
         maps: Tensor,
-        rng: ImageRandom,  # noqa: ARG002 - part of the call of every probe
+        rng: ImageRandom,
     ) -> dict[str, Tensor]:
         """Return ``curve``, (N, patches) or fewer, the fall after each patch, and ``aopc``, (N,), the area over it.
 
@@ -110,7 +110,7 @@ class Infidelity:
         images: Tensor,
         targets: Tensor,
         maps: Tensor,
-        rng: ImageRandom,  # noqa: ARG002 - part of the call of every probe
+        rng: ImageRandom,
     ) -> dict[str, Tensor]:
         """Return ``infidelity``, (N,)."""
         height, width = maps.shape[1:]

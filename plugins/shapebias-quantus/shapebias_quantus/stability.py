@@ -82,7 +82,7 @@ class MaxSensitivity:
         self,
         model: Classifier,
         images: Tensor,
-        targets: Tensor,  # noqa: ARG002 - part of the call of every probe
+        targets: Tensor,
         maps: Tensor,
         rng: ImageRandom,
         *,
@@ -111,7 +111,7 @@ class AvgSensitivity:
         self,
         model: Classifier,
         images: Tensor,
-        targets: Tensor,  # noqa: ARG002 - part of the call of every probe
+        targets: Tensor,
         maps: Tensor,
         rng: ImageRandom,
         *,
@@ -141,7 +141,7 @@ class LocalLipschitz:
         self,
         model: Classifier,
         images: Tensor,
-        targets: Tensor,  # noqa: ARG002 - part of the call of every probe
+        targets: Tensor,
         maps: Tensor,
         rng: ImageRandom,
         *,
