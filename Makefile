@@ -3,16 +3,16 @@ PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin
 
-.PHONY: help demo docs test test-all plugins lint bench clean
+.PHONY: help demo docs test test-all test-lowest coverage plugins lint types bench clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 # Small networks gain nothing from a second thread: the same time for 40 % less of the processor, measured,
 # and several times the time where others use the cores too.
-demo test test-all: export OMP_NUM_THREADS := 1
+demo test test-all test-lowest coverage: export OMP_NUM_THREADS := 1
 # Tests start many processes, and without a cache each of them compiles torch's source anew, for seven seconds.
-test test-all: export PYTHONDONTWRITEBYTECODE :=
+test test-all test-lowest coverage: export PYTHONDONTWRITEBYTECODE :=
 
 test: lint $(VENV)/.plugins  ## check the style, the types and the import layers, and run the quick tests
 	$(RUN)/python -m pytest -q -m "not slow"
@@ -22,14 +22,24 @@ test-all: lint $(VENV)/.plugins  ## the same with all tests
 	$(RUN)/python -m pytest -q
 	$(RUN)/python -m pytest -q plugins
 
+coverage: $(VENV)/.installed  ## measure which lines and branches the quick tests reach
+	$(RUN)/python -m pytest -q -m "not slow" --cov --cov-report=term:skip-covered
+
+test-lowest: $(VENV)-lowest/.installed  ## run the quick tests with the lowest versions that pyproject.toml allows
+	$(VENV)-lowest/bin/python -m pytest -q -m "not slow"
+
 plugins: $(VENV)/.plugins  ## install the packages in plugins/ too
 
 lint: $(VENV)/.installed  ## check the style, the types and the import layers
 	$(RUN)/ruff check
 	$(RUN)/ruff format --check
-	$(RUN)/mypy
-	$(RUN)/mypy --strict examples/usage.py  # the types as a user meets them
+	$(MAKE) --no-print-directory types
 	$(RUN)/lint-imports
+
+types: $(VENV)/.plugins  ## check the types of the package, of the packages in plugins/, and of the examples
+	$(RUN)/mypy
+	$(RUN)/mypy $(wildcard plugins/*/shapebias_*)
+	$(RUN)/mypy $(filter-out examples/third_party,$(wildcard examples/*.py examples/plugins examples/paper examples/third_party/shapebias_*))
 
 demo: $(VENV)/.installed  ## train four small networks and compare them, into demo/
 	$(RUN)/python examples/demo.py demo
@@ -41,7 +51,7 @@ bench: $(VENV)/.installed  ## measure the speed against peers and against the ba
 	set -e; for script in benchmarks/*.py; do $(RUN)/python $$script; done
 
 clean:  ## remove what these targets make
-	rm -rf $(VENV) demo build dist docs/_build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(VENV)-lowest .coverage* demo build dist docs/_build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
 # uv where it can be had, for it is many times faster than pip.
@@ -52,6 +62,12 @@ $(VENV)/.installed: pyproject.toml
 	test -x $(RUN)/python || $(PYTHON) -m venv $(VENV)
 	-$(RUN)/python -m pip install --quiet uv
 	$(call install,'.[test]')
+	touch $@
+
+# Only what pyproject.toml names is the lowest; what that needs in turn is as uv finds it.
+$(VENV)-lowest/.installed: pyproject.toml $(VENV)/.installed
+	$(RUN)/uv venv --quiet --clear --python $(RUN)/python $(VENV)-lowest
+	$(RUN)/uv pip install --python $(VENV)-lowest/bin/python --resolution lowest-direct -e '.[test]'
 	touch $@
 
 $(VENV)/.docs: $(VENV)/.installed

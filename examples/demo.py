@@ -62,10 +62,10 @@ def recipes(folder: Path, seed: int, images: int, epochs: int, validating: int) 
         "batch_size": 64,
         "seed": seed,
     }
-    adversarial = {
-        name: sb.Recipe(**shared, attack=attack, eps_warmup=epochs / 2, validation_attack=VALIDATION[name])
-        for name, attack in ATTACKS.items()
-    }
+    adversarial = {}
+    for name, attack in ATTACKS.items():
+        attacks: dict[str, Any] = {"attack": attack, "validation_attack": VALIDATION[name]}
+        adversarial[name] = sb.Recipe(**shared, **attacks, eps_warmup=epochs / 2)
     matched = sb.Recipe(**shared, match=folder / "linf.safetensors")
     return {"standard": sb.Recipe(**shared), **adversarial, "matched": matched}
 
@@ -110,21 +110,22 @@ def measures(results: sb.Results) -> pd.DataFrame:
     )
     bias = results.metric("shape-bias").query("averaging == 'micro' and dataset == 'conflict' and condition == 'clean'")
     robust = results.metric("robust-accuracy").set_index("model")
-    found = {
+    found: dict[str, Any] = {
         "accuracy": accuracy.loc["match", "clean"],
         BIAS: bias.set_index("model"),
         SHAPE: accuracy.loc["shape", "clean"],
         TEXTURE: accuracy.loc["texture", "clean"],
         **{condition: accuracy.loc["match", condition] for condition in CONDITIONS},
-        **{f"pgd, eps {eps}": robust[(robust.eps - Fraction(eps)).abs() < 1e-6] for eps in EPS},
+        **{f"pgd, eps {eps}": robust[(robust.eps - float(Fraction(eps))).abs() < 1e-6] for eps in EPS},
     }
-    return pd.concat(found, names=["measure"])[["value", "low", "high"]]
+    table: pd.DataFrame = pd.concat(found, names=["measure"])
+    return table[["value", "low", "high"]]
 
 
 def differences(results: sb.Results, other: str) -> pd.DataFrame:
     """Return by how much linf exceeds another network in each measure of the finding, on the same pictures."""
     found = results.metric("paired-difference", against=other).query("model == 'linf' and eps.isna()")
-    cells = found.set_index(["metric", "dataset", "condition"]).sort_index()[["value", "low", "high"]]
+    cells: Any = found.set_index(["metric", "dataset", "condition"]).sort_index()[["value", "low", "high"]]
     return pd.DataFrame(
         {
             BIAS: cells.loc["shape-bias-difference", "conflict", "clean"],
@@ -150,8 +151,8 @@ def show(results: sb.Results) -> None:
     against = {other: differences(results, other) for other in ("standard", "matched")}
     found = []
     for measure, (words, sign) in FINDING.items():
-        for other, rows in against.items():
-            row = rows.loc[measure]
+        for other, differing in against.items():
+            row = differing.loc[measure]
             found.append(min(sign * row.low, sign * row.high) > 0)
             interval = f"{row.value:+.2f} [{row.low:+.2f}, {row.high:+.2f}]"
             grid.add_row(words if other == "standard" else "", f"than {other}", interval, "yes" if found[-1] else "no")

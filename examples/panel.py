@@ -37,7 +37,8 @@ def columns(study: sb.Study, results: sb.Results) -> Iterator[tuple[str, NDArray
 
 def brightest(saliency: NDArray[np.float32]) -> NDArray[np.float32]:
     """Scale a map for the eye: its 99th percentile is white."""
-    return np.clip(saliency / max(np.percentile(saliency, 99), 1e-12), 0, 1)
+    white = max(float(np.percentile(saliency, 99)), 1e-12)
+    return (saliency / np.float32(white)).clip(0, 1)
 
 
 def draw(study: sb.Study, results: sb.Results) -> Figure:

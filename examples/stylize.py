@@ -30,7 +30,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=Path("../shared/data"))
     options = parser.parse_args()
     opened = [Image.open(options.data / f"photos-imagenet/images/{photo}.jpg") for photo in PHOTOS]
-    photos = np.stack([photo.convert("RGB").resize((SIDE, SIDE)) for photo in opened])
+    photos = np.stack([np.asarray(photo.convert("RGB").resize((SIDE, SIDE))) for photo in opened])
     images = torch.from_numpy(photos).permute(0, 3, 1, 2) / 255
     numbers = sb.ImageRandom.for_images(seed=0, plugin="stylize", place=0, ids=PHOTOS)
     stylize = Stylize("microast", weights=options.data / "weights/microast").load(images.device)

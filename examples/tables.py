@@ -8,6 +8,7 @@ Differences are those on the same images, in percentage points; bold where their
 from __future__ import annotations
 
 import argparse
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -26,7 +27,7 @@ def pivot(table: pd.DataFrame, cell: Callable[[Any], str]) -> pd.DataFrame:
 
 def place(condition: str, eps: float) -> str:
     """Name a condition and its radius, a small one in the steps of 8-bit pixels."""
-    if pd.isna(eps):
+    if math.isnan(eps):
         return f"`{condition}`"
     return f"`{condition}`, {eps * 255:g}/255" if eps < 0.1 else f"`{condition}`, {eps:g}"
 

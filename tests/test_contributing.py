@@ -3,29 +3,39 @@
 from __future__ import annotations
 
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 import shapebias
+from shapebias.catalog import default_catalog
+from shapebias.cli import main
 from shapebias.specs import KINDS
 
 PROJECT = Path(__file__).parents[1]
 PAGE = (PROJECT / "CONTRIBUTING.md").read_text(encoding="utf-8")
 
 
-def test_the_plugin_of_the_recipe_runs(tmp_path):
+@pytest.fixture
+def elsewhere(tmp_path, monkeypatch):
+    """Run in an empty folder, with the plugins of this environment only afterwards."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("SHAPEBIAS_PLUGINS_DIR", "")  # taken back afterwards, whatever a command adds
+    yield tmp_path
+    default_catalog.cache_clear()
+
+
+def test_the_plugin_of_the_recipe_runs(elsewhere):
     (code,) = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
-    (tmp_path / "my_plugins").mkdir()
-    (tmp_path / "my_plugins" / "posterize.py").write_text(code)
+    (elsewhere / "my_plugins").mkdir()
+    (elsewhere / "my_plugins" / "posterize.py").write_text(code)
     show, run, check = re.findall(r"^\$ shapebias (.*)$", PAGE, re.MULTILINE)
     run = run.replace("stimuli:cue=conflict", "stimuli:images=8,size=32").replace("cnn:num_classes=8", "cnn:8,width=4")
     for arguments, said in ((show, "posterize:levels="), (run, "posterize:levels=3"), (check, " passed")):
-        command = [sys.executable, "-m", "shapebias", *arguments.split()]
-        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
-        assert (done.returncode, done.stderr) == (0, "")
+        default_catalog.cache_clear()  # as in a new process
+        done = CliRunner().invoke(main, arguments.split())
+        assert (done.exit_code, done.stderr) == (0, "")
         assert said in done.stdout
 
 

@@ -16,7 +16,7 @@ from shapebias.testing.subjects import CLASSES, Subject
 __all__ = ["RULES", "MadeUpResults", "made_up_results"]
 
 RULES: Rules[Subject] = Rules()
-_IMAGES = 48
+_IMAGES = 24
 _DESTROYED = {"saturate:p=8": ("texture",), "patch-shuffle:k=4": ("shape",)}
 _COLUMNS = ("dataset", "model", "condition", "metric", "value", "low", "high", "n", "method")
 

@@ -130,7 +130,7 @@ class Lrp:
         def explain(some: Tensor, wanted: Tensor) -> Tensor:
             for module in own.module.modules():  # each time: Captum takes its rules away afterwards
                 if isinstance(module, _SHAPES):
-                    module.rule = EpsilonRule()  # type: ignore[assignment]
+                    module.rule = EpsilonRule()
             found: Tensor = method.attribute(some, additional_forward_args=(wanted,))
             return found
 

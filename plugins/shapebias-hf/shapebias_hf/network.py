@@ -83,9 +83,9 @@ def class_names(id2label: Mapping[int, str] | None) -> tuple[str, ...] | None:
 def _without_progress_bar() -> Iterator[None]:
     """Keep transformers from drawing a bar for each network that it reads from the disk."""
     shown = logging.is_progress_bar_enabled()
-    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    logging.disable_progress_bar()
     try:
         yield
     finally:
         if shown:
-            logging.enable_progress_bar()  # type: ignore[no-untyped-call]
+            logging.enable_progress_bar()

@@ -53,9 +53,7 @@ def read_preprocessing(folder: Path) -> Preprocessing:
         ShapebiasError: there is no image processor, or it does something else to colours than to shift and scale them.
     """
     try:
-        processor = AutoImageProcessor.from_pretrained(  # type: ignore[no-untyped-call]
-            folder, local_files_only=True, trust_remote_code=False
-        )
+        processor = AutoImageProcessor.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
     except Exception as error:
         raise ShapebiasError(
             f"hf: {folder} has no image processor that can be read: {error}\nsave the one that the network was trained "

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import http.client
 import json
+import multiprocessing
+import signal
 import ssl
-import subprocess
-import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -119,15 +119,17 @@ def test_what_came_is_kept_for_the_next_run(server, remote, shards):
     assert server.sent == sum(path.stat().st_size for path in shards.iterdir())
 
 
-def test_a_killed_process_leaves_no_half_shard(server, remote, shards, cache):
+def test_a_killed_process_leaves_no_half_shard(server, remote, shards, cache, monkeypatch):
+    monkeypatch.setenv("no_proxy", "*")  # macOS cannot look for proxies in a fork
     server.cuts = [3000]
     server.hold.clear()
-    code = f"from shapebias_webdataset.dataset import WebDataset; len(WebDataset({remote!r}))"
-    process = subprocess.Popen([sys.executable, "-c", code])  # noqa: S603 - our own words
-    while [path.stat().st_size for path in cached(cache)] != [3000] and process.poll() is None:
+    process = multiprocessing.get_context("fork").Process(target=len, args=(WebDataset(remote),))
+    process.start()
+    while [path.stat().st_size for path in cached(cache)] != [3000] and process.is_alive():
         time.sleep(0.01)
     process.kill()
-    process.wait()
+    process.join()
+    assert process.exitcode == -signal.SIGKILL
     server.hold.set()
     assert [path.suffix for path in cached(cache)] == [".part"]
     assert samples(WebDataset(remote)) == samples(WebDataset(str(shards)))
