@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from shapebias.baselines import Baseline, blank
     from shapebias.catalog import Catalog, default_catalog
     from shapebias.classifier import Classifier
-    from shapebias.contracts import Attributed, Features, Sample, Transformed
+    from shapebias.contracts import Attacked, Attributed, Features, Sample, Transformed
     from shapebias.engine import Interrupted, Made, Preview, Progress, evaluate, make, preview, run
     from shapebias.errors import ShapebiasError
     from shapebias.files import download
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from shapebias.labels import class_order, imagenet_wnids
     from shapebias.objectives import Objective, Reduction, objective_values, pixel_gradient, reduce_channels
     from shapebias.params import Options, numbers, param
+    from shapebias.relus import ChangedReLUs
     from shapebias.reporting.comparison import compare
     from shapebias.reporting.drawing import figure
     from shapebias.reporting.page import report
@@ -55,7 +56,7 @@ _NAMES = {
     "baselines": "Baseline blank",
     "catalog": "Catalog default_catalog",
     "classifier": "Classifier",
-    "contracts": "Attributed Features Sample Transformed",
+    "contracts": "Attacked Attributed Features Sample Transformed",
     "engine": "Interrupted Made Preview Progress evaluate make preview run",
     "errors": "ShapebiasError",
     "files": "download",
@@ -64,6 +65,7 @@ _NAMES = {
     "labels": "class_order imagenet_wnids",
     "objectives": "Objective Reduction objective_values pixel_gradient reduce_channels",
     "params": "Options numbers param",
+    "relus": "ChangedReLUs",
     "reporting.comparison": "compare",
     "reporting.drawing": "figure",
     "reporting.page": "report",
@@ -78,10 +80,12 @@ _HOMES = {name: module for module, names in _NAMES.items() for name in names.spl
 
 __all__ = [
     "AttackSpec",
+    "Attacked",
     "Attributed",
     "Baseline",
     "Catalog",
     "Cell",
+    "ChangedReLUs",
     "Classifier",
     "Condition",
     "DatasetSpec",

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Answers",
     "Attack",
+    "Attacked",
     "Attributed",
     "Dataset",
     "Features",
@@ -121,6 +122,20 @@ class Transform(Protocol):
         """Return (N, 3, H, W) images in [0, 1] on the same device; ``needs`` are those that the spec declares."""
 
 
+@attrs.frozen(eq=False)
+class Attacked:
+    """What an attack returns when it could not search for some images.
+
+    Args:
+        images: in the ball and in [0, 1], (N, 3, H, W) or (E, N, 3, H, W).
+        gradient_failed: bool, (N,) or (E, N): a gradient of the image was NaN or infinite, so that an answer that is
+            still right shows no robustness.
+    """
+
+    images: Tensor
+    gradient_failed: Tensor
+
+
 class Attack(Protocol):
     """Changes images to fool the model.
 
@@ -128,8 +143,11 @@ class Attack(Protocol):
     ``keep`` is set to ``last`` in training, where no image is left alone, not even one that is wrong already.
     """
 
-    def __call__(self, model: Classifier, images: Tensor, labels: Tensor, rng: ImageRandom) -> Tensor:
-        """Return images in the ball and in [0, 1], (N, 3, H, W); several eps give (E, N, 3, H, W)."""
+    def __call__(self, model: Classifier, images: Tensor, labels: Tensor, rng: ImageRandom) -> Tensor | Attacked:
+        """Return images in the ball and in [0, 1], (N, 3, H, W); several eps give (E, N, 3, H, W).
+
+        :class:`Attacked` says besides for which images a gradient was not finite.
+        """
 
 
 @attrs.frozen(eq=False)
@@ -149,7 +167,10 @@ class Saliency(Protocol):
     """Says where the answer comes from; a parameter ``target`` (label, prediction, INDEX) chooses what is explained."""
 
     def __call__(self, model: Classifier, images: Tensor, targets: Tensor, rng: ImageRandom) -> Tensor | Attributed:
-        """Return maps (N, H, W); ``targets`` are (N,) class indices."""
+        """Return maps (N, H, W); ``targets`` are (N,) class indices.
+
+        A map with NaN, infinite or values beyond 1.7e38 is stored as missing, the maps of other images are kept.
+        """
 
 
 class Probe(Protocol):
@@ -172,6 +193,7 @@ class Answers(Protocol):
 
     ``labels`` are the classes asked for, ``shape_labels`` and ``texture_labels`` are -1 where unknown, ``prediction``
     is -1 where no answer was given; ``logits`` are the scores in the data set's classes, or None where not kept.
+    ``gradient_failed`` are the images, (n,) bool, for which the attack had a gradient that was NaN or infinite.
     ``texts`` are the canonical texts of data set, model and condition by these words; ``destroys`` says what the
     condition's transforms destroy, and is empty where there are none, or their plugins are not here.
     """
@@ -187,6 +209,7 @@ class Answers(Protocol):
     texture_labels: NDArray[np.int64]
     prediction: NDArray[np.int64]
     logits: NDArray[np.floating[Any]] | None
+    gradient_failed: NDArray[np.bool_]
     texts: Mapping[str, str]
     destroys: Collection[str]
 
@@ -202,7 +225,7 @@ class Maps(Protocol):
 
     ``texts`` are the canonical texts of the components by their kind.  ``moves_pixels`` says whether the condition puts
     objects elsewhere, or nobody knows; ``masks`` are the objects, (n, H, W) bool, or None where they are unknown or
-    elsewhere.
+    elsewhere.  Images whose map was not finite are in none of the arrays; ``missing`` are their ids.
     """
 
     dataset: str
@@ -211,6 +234,7 @@ class Maps(Protocol):
     eps: float | None
     saliency: str
     ids: Sequence[str]
+    missing: Sequence[str]
     maps: NDArray[np.float32]
     extras: Mapping[str, NDArray[Any]]
     texts: Mapping[str, str]

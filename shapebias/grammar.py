@@ -33,6 +33,7 @@ _KEY = re.compile(r"([A-Za-z_][\w.]*)\s*=\s*")
 _QUOTED = re.compile(r"""(["'])((?:\\.|(?!\1)[^\\])*)\1""", re.DOTALL)
 _SAFE = re.compile(r"[\w./:@~*%#\[\]()-]+")
 _PLAIN_LABEL = re.compile(r"[\w./@~*%#()-]+(?: [\w./@~*%#()-]+)*")
+_PIXEL_STEPS = 255
 _BEFORE_QUOTE = ",=:+"
 
 
@@ -171,20 +172,23 @@ def parse_number(text: str) -> float:
 
 
 def _spell_number(value: float) -> str:
-    """Spell a number as short as is exact: ``8``, ``0.1``, ``8/255``."""
+    """Spell a number as short as is exact: ``8``, ``0.1``, ``8/255``; 3/255 is not reduced, as nobody writes 1/85."""
     if isinstance(value, int) or (value.is_integer() and abs(value) < 1e15):
         return str(int(value))
     decimal = repr(float(value)).replace("e+", "e")
     fraction = Fraction(value).limit_denominator(1024) if abs(value) < 1e6 else Fraction(0)
-    exact = fraction and fraction.numerator / fraction.denominator == value
-    return f"{fraction.numerator}/{fraction.denominator}" if exact and len(decimal) > 8 else decimal
+    numerator, denominator = fraction.numerator, fraction.denominator
+    if _PIXEL_STEPS % denominator == 0 and denominator > 5 and round(value * _PIXEL_STEPS) / _PIXEL_STEPS == value:
+        numerator, denominator = round(value * _PIXEL_STEPS), _PIXEL_STEPS
+    exact = numerator and numerator / denominator == value
+    return f"{numerator}/{denominator}" if exact and len(decimal) > 8 else decimal
 
 
 def spell_scalar(value: object) -> str:
     """Spell one value so that :func:`parse` and the parameter's type give it back.
 
-    >>> spell_scalar(8 / 255), spell_scalar(True), spell_scalar("a,b"), spell_scalar(None)
-    ('8/255', 'true', '"a,b"', 'none')
+    >>> spell_scalar(8 / 255), spell_scalar(3 / 255), spell_scalar(True), spell_scalar("a,b"), spell_scalar(None)
+    ('8/255', '3/255', 'true', '"a,b"', 'none')
     """
     match value:
         case None:

@@ -196,3 +196,14 @@ def test_labels_by_hand(text, label, thing):
 def test_an_empty_label_is_refused(text):
     with pytest.raises(SpellingError, match="label before '=' is empty"):
         split_label(text)
+
+
+@pytest.mark.parametrize("text", [f"{step}/255" for step in range(1, 255) if step % 51 and step % 85])
+def test_steps_of_8_bit_pixels_keep_their_denominator(text):
+    assert spell_scalar(parse_number(text)) == text
+
+
+@pytest.mark.parametrize("text", ["1/3", "2/3", "1/7", "0.2", "1/1000"])
+def test_other_fractions_are_as_short_as_is_exact(text):
+    assert parse_number(spell_scalar(parse_number(text))) == parse_number(text)
+    assert len(spell_scalar(parse_number(text))) <= len(text)

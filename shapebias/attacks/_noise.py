@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from torch import Tensor
 
 from shapebias.attacks.escalation import Search
+from shapebias.contracts import Attacked
 from shapebias.rng import ImageRandom
 
 __all__ = ["add_noise"]
@@ -18,7 +19,7 @@ def add_noise(
     rng: ImageRandom,
     eps: Sequence[float],
     samples: int,
-) -> Tensor:
+) -> Tensor | Attacked:
     """Add noise of each radius, and clip to [0, 1].
 
     Args:

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from shapebias.attacks.goal import Goal
+from shapebias.contracts import Attacked
 from shapebias.errors import SpellingError
 from shapebias.params import numbers
 
@@ -48,19 +49,21 @@ class Search:
     keep: Keep = "first"
     scores: Tensor | None = None
     _found: Tensor = attrs.field(init=False)
+    _failed: Tensor = attrs.field(init=False)
     _value: Tensor = attrs.field(init=False)
     _fooled: Tensor = attrs.field(init=False)
     _unseen: bool = attrs.field(init=False, default=False)
 
     def __attrs_post_init__(self) -> None:
         self._found = self.images.clone()
+        self._failed = torch.zeros_like(self.goal.labels, dtype=torch.bool)
         if self.keep == "last":  # its first attempt takes every image
             self._fooled = torch.zeros_like(self.goal.labels, dtype=torch.bool)
             return
         scores = self.goal.scores(self.images) if self.scores is None else self.scores
         self._fooled, self._value = self.goal.fooled(scores), self.goal.value(scores)
 
-    def over(self, eps: Sequence[float], attempt: Attempt, restarts: int = 1) -> Tensor:
+    def over(self, eps: Sequence[float], attempt: Attempt, restarts: int = 1) -> Tensor | Attacked:
         """Make the attempts: each radius in ascending order, and each restart, on the images that are left.
 
         So an image that fell stays fallen, and robust accuracy never rises with eps.
@@ -72,16 +75,32 @@ class Search:
             restarts: attempts a radius.
 
         Returns:
-            (N, 3, H, W), or (E, N, 3, H, W) for several radii.
+            (N, 3, H, W), or (E, N, 3, H, W) for several radii; where a gradient was not finite, with the images
+            for which it was not.
         """
-        levels = []
+        levels, failed = [], []
         for radius in eps:
             for restart in range(restarts if radius > 0 else 0):
                 rows = self._left()
                 if len(rows):
                     attempt(rows, radius, restart)
             levels.append(self._found.clone())
-        return torch.stack(levels) if len(levels) > 1 else levels[0]
+            failed.append(self._failed.clone())
+        images, gradient_failed = (torch.stack(each) if len(each) > 1 else each[0] for each in (levels, failed))
+        return Attacked(images, gradient_failed) if gradient_failed.any() else images
+
+    def gradient(self, rows: Tensor, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the goal's gradient (M, 3, H, W) in the pixels of images (M, 3, H, W), and their scores (M, C)."""
+        gradient, scores = self.goal[rows].gradient(images)
+        return self.usable(rows, gradient), scores
+
+    def usable(self, rows: Tensor, gradient: Tensor) -> Tensor:
+        """Put 0 in place of NaN, and take note of the images whose gradient was NaN or infinite."""
+        finite = gradient.isfinite().flatten(1).all(dim=1)
+        if bool(finite.all()):
+            return gradient
+        self._failed[rows[~finite]] = True
+        return gradient.nan_to_num(nan=0.0)
 
     def look(self, rows: Tensor, images: Tensor, scores: Tensor) -> Tensor | None:
         """Take note of images on the way.

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import attrs
+import torch
 from torch import Tensor
 
 from shapebias.attacks.balls import BALLS, Norm, check_radii
 from shapebias.attacks.escalation import Keep, Search, ascending
 from shapebias.attacks.goal import Goal, Target
 from shapebias.classifier import Classifier
+from shapebias.contracts import Attacked
 from shapebias.params import param
 from shapebias.rng import ImageRandom
 
@@ -29,7 +31,6 @@ class Fgsm:
 
     Source: Goodfellow et al. 2015, Explaining and harnessing adversarial examples, section 4.
 
-    >>> import torch
     >>> model = Classifier(torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(192, 4)))
     >>> images, labels = torch.full((2, 3, 8, 8), 0.5), torch.tensor([3, 1])
     >>> attacked = Fgsm(eps=1 / 4, keep="last")(model, images, labels, None)
@@ -53,12 +54,13 @@ class Fgsm:
     def __attrs_post_init__(self) -> None:
         check_radii("fgsm", self.eps, self.norm)
 
-    def __call__(self, model: Classifier, images: Tensor, labels: Tensor, rng: ImageRandom) -> Tensor:
+    def __call__(self, model: Classifier, images: Tensor, labels: Tensor, rng: ImageRandom) -> Tensor | Attacked:
         """Return (N, 3, H, W) images in the ball and in [0, 1]; (E, N, 3, H, W) for several eps."""
         goal = Goal.of(model, images, labels, rng, target=self.target)
         gradient, scores = goal.gradient(images)
-        direction = BALLS[self.norm].steepest(gradient)
         search = Search(goal, images, self.keep, scores)
+        rows = torch.arange(len(images), device=images.device)
+        direction = BALLS[self.norm].steepest(search.usable(rows, gradient))
 
         def attempt(rows: Tensor, eps: float, restart: int) -> None:
             search.end(rows, (images[rows] + eps * direction[rows]).clamp(0, 1))

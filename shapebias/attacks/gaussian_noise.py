@@ -10,6 +10,7 @@ from shapebias.attacks.balls import BALLS, Norm, check_radii
 from shapebias.attacks.escalation import Keep, Search, ascending
 from shapebias.attacks.goal import Goal
 from shapebias.classifier import Classifier
+from shapebias.contracts import Attacked
 from shapebias.params import param
 from shapebias.rng import ImageRandom
 
@@ -50,7 +51,7 @@ class GaussianNoise:
     def __attrs_post_init__(self) -> None:
         check_radii("gaussian-noise", self.eps, self.norm)
 
-    def __call__(self, model: Classifier, images: Tensor, labels: Tensor, rng: ImageRandom) -> Tensor:
+    def __call__(self, model: Classifier, images: Tensor, labels: Tensor, rng: ImageRandom) -> Tensor | Attacked:
         """Return (N, 3, H, W) images in the ball and in [0, 1]; (E, N, 3, H, W) for several eps."""
         search = Search(Goal(model, labels), images, self.keep)
         return add_noise(search, BALLS[self.norm].gaussian, rng, self.eps, self.samples)

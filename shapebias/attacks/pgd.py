@@ -9,6 +9,7 @@ from shapebias.attacks.balls import BALLS, Norm, check_radii
 from shapebias.attacks.escalation import Keep, Search, ascending
 from shapebias.attacks.goal import Goal, Raised, Target
 from shapebias.classifier import Classifier
+from shapebias.contracts import Attacked
 from shapebias.errors import SpellingError
 from shapebias.params import param
 from shapebias.rng import ImageRandom
@@ -69,7 +70,7 @@ class Pgd:
         if self.restarts > 1 and not self.random_start:
             raise SpellingError(f"pgd: {self.restarts} restarts without random_start are all the same; leave one out")
 
-    def __call__(self, model: Classifier, images: Tensor, labels: Tensor, rng: ImageRandom) -> Tensor:
+    def __call__(self, model: Classifier, images: Tensor, labels: Tensor, rng: ImageRandom) -> Tensor | Attacked:
         """Return (N, 3, H, W) images in the ball and in [0, 1]; (E, N, 3, H, W) for several eps."""
         goal = Goal.of(model, images, labels, rng, target=self.target, objective=self.objective)
         search = Search(goal, images, self.keep)
@@ -85,7 +86,7 @@ class Pgd:
         if self.random_start:
             adversarial = (images + eps * ball.random(rng, restart, images.shape[1:])).clamp(0, 1)
         for _ in range(self.steps):
-            gradient, scores = search.goal[rows].gradient(adversarial)
+            gradient, scores = search.gradient(rows, adversarial)
             left = search.look(rows, adversarial, scores)
             if left is not None:
                 rows, images, adversarial, gradient = (each[left] for each in (rows, images, adversarial, gradient))

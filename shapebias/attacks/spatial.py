@@ -10,6 +10,7 @@ from torch.nn import functional
 from shapebias.attacks.escalation import Keep, Search, ascending
 from shapebias.attacks.goal import Goal, Raised, Target
 from shapebias.classifier import Classifier
+from shapebias.contracts import Attacked
 from shapebias.params import param
 from shapebias.rng import ImageRandom
 
@@ -55,7 +56,7 @@ class Spatial:
         default="first",
     )
 
-    def __call__(self, model: Classifier, images: Tensor, labels: Tensor, rng: ImageRandom) -> Tensor:
+    def __call__(self, model: Classifier, images: Tensor, labels: Tensor, rng: ImageRandom) -> Tensor | Attacked:
         """Return (N, 3, H, W) images in [0, 1]; (E, N, 3, H, W) for several eps."""
         goal = Goal.of(model, images, labels, rng, target=self.target, objective=self.objective)
         search = Search(goal, images, self.keep)
@@ -69,7 +70,7 @@ class Spatial:
         images = search.images[rows]
         flow = images.new_zeros(len(rows), 2, *images.shape[2:])
         for step in range(self.steps):
-            bent, uphill, scores = self._uphill(search.goal[rows], images, flow)
+            bent, uphill, scores = self._uphill(search, rows, images, flow)
             left = search.look(rows, bent, scores)
             if left is not None:
                 rows, images, flow, uphill = (each[left] for each in (rows, images, flow, uphill))
@@ -80,11 +81,11 @@ class Spatial:
         search.end(rows, warp(images, flow))
 
     @torch.enable_grad()
-    def _uphill(self, goal: Goal, images: Tensor, flow: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def _uphill(self, search: Search, rows: Tensor, images: Tensor, flow: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Return the images in the flow, the gradient in the flow of what is raised, and the scores."""
         flow = flow.detach().requires_grad_()
         bent = warp(images, flow)
-        gradient, scores = goal.gradient(bent.detach())
+        gradient, scores = search.gradient(rows, bent.detach())
         raised = (bent * gradient).sum() - self.smoothness * total_variation(flow).sum()
         (uphill,) = torch.autograd.grad(raised, flow)
         return bent.detach(), uphill, scores

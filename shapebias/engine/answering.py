@@ -13,8 +13,10 @@ from torch import Tensor
 
 from shapebias.classifier import Classifier
 from shapebias.contracts import Attributed
+from shapebias.engine import guard
 from shapebias.engine.device import autocast
-from shapebias.engine.images import Batch, Stimuli, apply_transform, check_images
+from shapebias.engine.images import Batch, Stimuli, apply_transform
+from shapebias.engine.returned import check_scores, checked_arrays, checked_attack, checked_maps, has_map
 from shapebias.engine.session import Session
 from shapebias.errors import DataError, PluginError, SpellingError
 from shapebias.rng import ImageRandom
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
     from shapebias.catalog import Component
     from shapebias.study import Cell, Condition
 
-__all__ = ["Asked", "budgets", "check_scores"]
+__all__ = ["Asked", "budgets"]
 
 _Result = TypeVar("_Result")
 
@@ -39,22 +41,6 @@ def has_eps_axis(condition: Condition) -> bool:
     return len(budgets(condition)) > 1
 
 
-def check_scores(scores: Tensor, count: int) -> None:
-    """Refuse outputs that are no scores.
-
-    Raises:
-        PluginError: the shape is wrong, or a score is NaN or infinite.
-    """
-    if scores.ndim != 2 or len(scores) != count:
-        raise PluginError(f"the model returned {tuple(scores.shape)} for {count} images; it must return (N, C)")
-    bad = ~torch.isfinite(scores).all(dim=1)
-    if bad.any():
-        raise PluginError(
-            f"the model returned NaN or infinite scores for {int(bad.sum())} of {count} images; "
-            "check its weights, its normalisation and the precision"
-        )
-
-
 @attrs.define(eq=False)
 class Asked:
     """One model, one condition and one batch: everything that is asked about them shares the attack and the scores.
@@ -64,12 +50,15 @@ class Asked:
         network: the model, mapped to the data set's classes.
         condition: the condition.
         views: the images as the model sees them: one batch, or one for each eps of a list.
+        gradient_failed: (N,) of each view, for which images the attack had a gradient that was not finite; None
+            without an attack.
     """
 
     session: Session
     network: Classifier
     condition: Condition
     views: list[Batch]
+    gradient_failed: list[Tensor] | None = None
     _scores: list[Tensor] = attrs.field(factory=list, init=False)
     _maps: dict[str, list[Attributed]] = attrs.field(factory=dict, init=False)
 
@@ -94,8 +83,10 @@ class Asked:
         run, labels = self._load(attack), self._labels(batch)
         axis = [len(budgets(self.condition))] if has_eps_axis(self.condition) else []
         rng = self._rng(attack, len(self.condition.before))
-        images = self._with_chunks(lambda network: run(network, batch.images, labels, rng)).detach()
-        check_images(attack, images, torch.Size([*axis, *batch.images.shape]))
+        result = self._with_chunks(lambda network: self._call(attack, run, network, batch.images, labels, rng))
+        attacked = checked_attack(attack.text, result, torch.Size([*axis, *batch.images.shape]))
+        self.gradient_failed = list(attacked.gradient_failed if axis else [attacked.gradient_failed])
+        images = attacked.images.to(batch.images.dtype)
         return [attrs.evolve(batch, images=one) for one in (images if axis else [images])]
 
     def _rng(self, component: Component, place: int = 0) -> ImageRandom:
@@ -104,6 +95,12 @@ class Asked:
 
     def _load(self, component: Component) -> Any:
         return self.session.load(component, self.network.device)
+
+    def _call(self, component: Component, run: Callable[..., _Result], network: Classifier, *arguments: Any) -> _Result:
+        """Call a plugin that gets a network; the network of the study is guarded, not a changed copy of it."""
+        guarded = network.module is self.network.module
+        state = self.session.state_of(network.module) if guarded else None
+        return guard.call(component.text, run, network, *arguments, network=state)
 
     def _with_chunks(self, call: Callable[[Classifier], _Result]) -> _Result:
         return self.session.memory.fit("chunk", lambda chunk: call(attrs.evolve(self.network, chunk=chunk)))
@@ -114,11 +111,23 @@ class Asked:
             return self._probed(cell.probe, cell.saliency)
         if cell.saliency is not None:
             explained = self._explained(cell.saliency)
-            extras = {
-                f"extras/{name}": self._joined([one.extras[name] for one in explained]) for name in explained[0].extras
-            }
+            extras = self._named("extras", cell.saliency, [one.extras for one in explained])
             return {"maps": self._joined([one.maps for one in explained]), **extras}
         return self._predicted()
+
+    def _named(
+        self, prefix: str, component: Component, views: Sequence[Mapping[str, Tensor]]
+    ) -> dict[str, NDArray[Any]]:
+        """Join named arrays of the views.
+
+        Raises:
+            PluginError: the views have other names or shapes.
+        """
+        layouts = [{name: array.shape for name, array in view.items()} for view in views]
+        for layout in layouts[1:]:
+            if layout != layouts[0]:
+                raise PluginError(f"{component.text} returned {layouts[0]} at one eps and {layout} at another")
+        return {f"{prefix}/{name}": self._joined([view[name] for view in views]) for name in layouts[0]}
 
     def _joined(self, views: Sequence[Tensor]) -> NDArray[Any]:
         """Move to numpy; the views of a list of eps become the axis after the image's."""
@@ -135,13 +144,17 @@ class Asked:
             with torch.no_grad(), autocast(self.network.device, self.session.precision):
                 return torch.cat([self.network(some) for some in torch.split(images, size)]).float()
 
-        scores = self.session.memory.fit("batch", forward)
+        # The network itself may be a plugin's: it must leave the global modes alone.
+        name = f"the model {type(self.network.module).__name__}"
+        scores = self.session.memory.fit("batch", lambda size: guard.call(name, forward, size))
         check_scores(scores, len(images))
         return scores
 
     def _predicted(self) -> dict[str, NDArray[Any]]:
         study = self.session.study
         arrays = _kept(self._joined(self._all_scores()), study.logits)
+        if self.gradient_failed is not None:
+            arrays["gradient_failed"] = self._joined(self.gradient_failed)
         if study.keep_images:
             arrays["images"] = self._joined([view.images for view in self.views])
         if self.condition.steps:
@@ -195,37 +208,67 @@ class Asked:
             self._maps[method.canonical] = list(map(explained, self.views, self._targets(method)))
         return self._maps[method.canonical]
 
-    def _explain(self, method: Component, network: Classifier, view: Batch, targets: Tensor) -> Attributed:
-        return _checked_maps(method, view, self._load(method)(network, view.images, targets, self._rng(method)))
+    def _explain(
+        self, method: Component, network: Classifier, view: Batch, targets: Tensor, rows: Tensor | None = None
+    ) -> Attributed:
+        rng = self._rng(method) if rows is None else self._rng(method)[rows]
+        result = self._call(method, self._load(method), network, view.images, targets, rng)
+        count, _, height, width = view.images.shape
+        return checked_maps(method.text, result, (count, height, width))
 
     def _probed(self, probe: Component, method: Component | None) -> dict[str, NDArray[Any]]:
-        measure, rng = self._load(probe), self._rng(probe)
-
-        def measured(view: Batch, targets: Tensor, maps: Tensor | None) -> Mapping[str, Tensor]:
-            needs: dict[str, Any] = {}
-            if method is not None and getattr(probe.spec, "needs_method", False):
-
-                def explain(network: Classifier, *, images: Tensor = view.images, targets: Tensor = targets) -> Tensor:
-                    return self._explain(method, network, attrs.evolve(view, images=images), targets).maps
-
-                needs["explain"] = explain
-            return self._with_chunks(lambda network: measure(network, view.images, targets, maps, rng, **needs))
-
+        """Measure each view; a batch in which no image has a map gives nothing."""
         maps = [one.maps for one in self._explained(method)] if method else [None] * len(self.views)
-        values = list(map(measured, self.views, self._targets(method), maps))
-        return {f"values/{name}": self._joined([value[name] for value in values]) for name in values[0]}
+        measured = [
+            self._measured(probe, method, view, targets, maps_of_view)
+            for view, targets, maps_of_view in zip(self.views, self._targets(method), maps, strict=True)
+        ]
+        known = next((values for values in measured if values is not None), None)
+        if known is None:
+            return {}
+        unknown = {name: torch.full_like(array, torch.nan, dtype=torch.float64) for name, array in known.items()}
+        return self._named("values", probe, [unknown if values is None else values for values in measured])
+
+    def _measured(
+        self, probe: Component, method: Component | None, view: Batch, targets: Tensor, maps: Tensor | None
+    ) -> dict[str, Tensor] | None:
+        """Measure the images that have a map, and give the others NaN; None where no image has one."""
+        rng, count = self._rng(probe), len(view.ids)
+        rows = torch.arange(count, device=view.images.device) if maps is None else has_map(maps).nonzero().squeeze(1)
+        if len(rows) == 0:
+            return None
+        if len(rows) < count and maps is not None:
+            view, targets, maps, rng = view.some(rows.tolist()), targets[rows], maps[rows], rng[rows]
+        measure, needs = self._load(probe), self._needs(probe, method, view, targets, rows)
+
+        def measured(network: Classifier, images: Tensor, *arguments: Any) -> Mapping[str, Tensor]:
+            result: Mapping[str, Tensor] = measure(network, images, *arguments, **needs)
+            return result
+
+        found = self._with_chunks(lambda network: self._call(probe, measured, network, view.images, targets, maps, rng))
+        values = checked_arrays(probe.text, found, len(rows))
+        if not values:
+            raise PluginError(f"{probe.text} returned no array; it must return a mapping from names to tensors")
+        return values if len(rows) == count else {name: _spread(array, rows, count) for name, array in values.items()}
+
+    def _needs(
+        self, probe: Component, method: Component | None, view: Batch, targets: Tensor, rows: Tensor
+    ) -> dict[str, Any]:
+        if method is None or not getattr(probe.spec, "needs_method", False):
+            return {}
+
+        def explain(network: Classifier, *, images: Tensor = view.images, targets: Tensor = targets) -> Tensor:
+            return self._explain(method, network, attrs.evolve(view, images=images), targets, rows).maps
+
+        return {"explain": explain}
 
 
-def _checked_maps(method: Component, batch: Batch, result: Tensor | Attributed) -> Attributed:
-    attributed = result if isinstance(result, Attributed) else Attributed(result)
-    count, _, height, width = batch.images.shape
-    if tuple(attributed.maps.shape) != (count, height, width):
-        raise PluginError(
-            f"{method.text} returned maps {tuple(attributed.maps.shape)}; it must return {(count, height, width)}"
-        )
-    if not bool(torch.isfinite(attributed.maps).all()):
-        raise PluginError(f"{method.text} returned NaN or infinite maps; check the method and the model's gradients")
-    return attributed
+def _spread(array: Tensor, rows: Tensor, count: int) -> Tensor:
+    """Put the values of some images at their places among all, and NaN at the others'."""
+    numbers = array if array.is_floating_point() else array.double()
+    spread = numbers.new_full((count, *array.shape[1:]), torch.nan)
+    spread[rows.to(array.device)] = numbers
+    return spread
 
 
 def _kept(scores: NDArray[Any], logits: str) -> dict[str, NDArray[Any]]:

@@ -6,7 +6,7 @@ import json
 import time
 import traceback
 from collections.abc import Callable, Generator, Hashable, Iterable, Iterator, Mapping, Sequence
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 import attrs
 import numpy as np
@@ -15,9 +15,11 @@ from numpy.typing import NDArray
 
 from shapebias.catalog import Component
 from shapebias.classifier import Classifier
-from shapebias.engine.answering import Asked, budgets, check_scores
+from shapebias.engine import guard
+from shapebias.engine.answering import Asked, budgets
 from shapebias.engine.images import Pictures, Stimuli
 from shapebias.engine.plan import Task, Work
+from shapebias.engine.returned import check_scores
 from shapebias.engine.session import Session
 from shapebias.errors import PluginError
 from shapebias.labels import match_labels
@@ -26,6 +28,7 @@ from shapebias.study import Condition
 
 __all__ = ["Computer"]
 
+_Layout: TypeAlias = dict[str, tuple[int, ...]]
 _Item = TypeVar("_Item")
 _Key = TypeVar("_Key", bound=Hashable)
 
@@ -42,6 +45,7 @@ class Computer:
     session: Session
     report: Callable[[int, str], None] = lambda _images, _cell: None
     _failed: set[str] = attrs.field(factory=set, init=False)
+    _layouts: dict[str, _Layout] = attrs.field(factory=dict, init=False)
 
     def compute(self, work: Work) -> Generator[DatasetPart | Part]:
         """Compute one piece of work; each cell's part comes as soon as it is finished.
@@ -105,7 +109,7 @@ class Computer:
                 f"model {model.text} loads a {type(loaded).__name__}; load(device) must return a Classifier"
             )
         with loaded.evaluating(), torch.no_grad():
-            scores = loaded.logits(pictures.take([0], loaded.device).images)
+            scores = guard.call(f"model {model.text}", loaded.logits, pictures.take([0], loaded.device).images)
         check_scores(scores, 1)
         mapping = match_labels(loaded.classes, scores.shape[1], pictures.dataset.classes, self.session.study.mapping)
         return attrs.evolve(loaded, mapping=mapping)
@@ -116,7 +120,7 @@ class Computer:
         """Ask one model under one condition: prediction, maps and probes of the same images."""
         place = {row: position for position, row in enumerate(stimuli.pictures.rows)}
         left = [place[row] for row in tasks[0].rows]
-        gathered = [_Gathered(task) for task in tasks]
+        gathered = [_Gathered(task, self._layouts.setdefault(task.record.key, {})) for task in tasks]
         while left and not all(one.error for one in gathered):
             began = time.perf_counter()
             try:
@@ -134,6 +138,7 @@ class Computer:
             left = left[len(asked) :]
         attributes = self._attributes(network, condition)
         for one in gathered:
+            one.finish()
             if one.error:
                 self._failed.add(one.task.record.key)
                 self.report(len(left), one.task.cell.title)
@@ -159,10 +164,17 @@ class Computer:
 
 @attrs.define(eq=False)
 class _Gathered:
-    """The answers of one task, batch by batch; after an error it takes no more."""
+    """The answers of one task, batch by batch; after an error it takes no more.
+
+    Args:
+        task: the task.
+        layout: names and shapes of the cell's arrays, which the first batch of its first part decides.
+    """
 
     task: Task
-    pieces: dict[str, list[NDArray[Any]]] = attrs.field(factory=dict)
+    layout: _Layout
+    pieces: list[tuple[int, dict[str, NDArray[Any]]]] = attrs.field(factory=list)
+    arrays: dict[str, NDArray[Any]] = attrs.field(factory=dict)
     seconds: float = 0.0
     error: str = ""
 
@@ -170,19 +182,61 @@ class _Gathered:
         if self.error:
             return
         try:
-            for name, array in asked.answer(self.task.cell).items():
-                if len(array) != len(asked):
-                    raise PluginError(f"{name} has {len(array)} entries for {len(asked)} images")  # noqa: TRY301
-                self.pieces.setdefault(name, []).append(array)
+            arrays = asked.answer(self.task.cell)
+            self._check(arrays, len(asked))
+            self.pieces.append((len(asked), arrays))
         except Exception:  # noqa: BLE001 - a failure belongs to its cell
             self.error = traceback.format_exc()
+
+    def _check(self, arrays: Mapping[str, NDArray[Any]], count: int) -> None:
+        """Refuse what could not be joined with the batches before."""
+        if not arrays:  # no image of the batch could be measured
+            return
+        for name, array in arrays.items():
+            if len(array) != count:
+                raise PluginError(f"{name} has {len(array)} entries for {count} images")
+        layout = {name: array.shape[1:] for name, array in arrays.items()}
+        if not self.layout:
+            self.layout.update(layout)
+        if layout != self.layout:
+            raise PluginError(
+                f"{self.task.cell.title}: a batch has the arrays {_described(layout)}, an earlier one "
+                f"{_described(self.layout)}; names and shapes must not depend on the batch"
+            )
+
+    def finish(self) -> None:
+        """Join the batches, once all are there."""
+        if self.error:
+            return
+        try:
+            self.arrays = self._joined()
+        except Exception:  # noqa: BLE001 - a failure belongs to its cell
+            self.error = traceback.format_exc()
+
+    def _joined(self) -> dict[str, NDArray[Any]]:
+        known = [arrays for _, arrays in self.pieces if arrays]
+        maps = [arrays["maps"] for arrays in known if "maps" in arrays]
+        if not known or (maps and all(np.isnan(piece[..., 0, 0]).all() for piece in maps)):
+            raise PluginError(
+                f"{self.task.cell.title}: the maps of all images are NaN, infinite or beyond 1.7e38; "
+                "check the method and the model's gradients"
+            )
+        return {
+            name: np.concatenate(
+                [arrays[name] if arrays else np.full((count, *shape), np.nan) for count, arrays in self.pieces]
+            )
+            for name, shape in self.layout.items()
+        }
 
     def part(self, attributes: Mapping[str, Any]) -> Part:
         rows = np.array(self.task.rows)
         if self.error:
             return Part(self.task.record, rows, status="failed", error=self.error)
-        arrays = {name: np.concatenate(pieces) for name, pieces in self.pieces.items()}
-        return Part(self.task.record, rows, arrays, {**attributes, "seconds": round(self.seconds, 4)})
+        return Part(self.task.record, rows, self.arrays, {**attributes, "seconds": round(self.seconds, 4)})
+
+
+def _described(layout: _Layout) -> str:
+    return ", ".join(f"{name} {shape}" for name, shape in layout.items())
 
 
 def _dataset_part(work: Work, pictures: Pictures) -> DatasetPart:

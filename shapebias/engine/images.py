@@ -16,10 +16,12 @@ from torch.nn import functional
 
 from shapebias.catalog import Component
 from shapebias.contracts import Dataset, Sample, Transformed
-from shapebias.errors import DataError, PluginError
+from shapebias.engine import guard
+from shapebias.engine.returned import check_images, checked_labels
+from shapebias.errors import DataError
 from shapebias.rng import ImageRandom
 
-__all__ = ["Batch", "Pictures", "Stimuli", "apply_transform", "batched", "check_images", "threads"]
+__all__ = ["Batch", "Pictures", "Stimuli", "apply_transform", "batched", "threads"]
 
 _THUMBNAIL = 64
 
@@ -47,6 +49,12 @@ class Batch:
         tensors = {name: getattr(self, name) for name in ("images", "labels", "shape_labels", "texture_labels")}
         return attrs.evolve(self, **{name: tensor.to(device) for name, tensor in tensors.items()})
 
+    def some(self, rows: Sequence[int]) -> Batch:
+        """Return some of the images of the batch."""
+        tensors = {name: getattr(self, name)[rows] for name in ("images", "labels", "shape_labels", "texture_labels")}
+        positions, ids = [self.positions[row] for row in rows], [self.ids[row] for row in rows]
+        return attrs.evolve(self, positions=positions, ids=ids, **tensors)
+
 
 class Pictures:
     """The decoded images of one part.
@@ -64,7 +72,8 @@ class Pictures:
     def __init__(self, dataset: Dataset, rows: Sequence[int], workers: int | None = None) -> None:
         self.dataset, self.rows = dataset, rows
         self._classes = len(dataset.classes)
-        first = _checked(dataset[0], self._classes)
+        with guard.contained("the data set"):
+            first = _checked(dataset[0], self._classes)
         self._pixels = np.empty((len(rows), *first.shape), first.dtype)
         self._pool = ThreadPoolExecutor(threads(workers), "decode")
         self._samples: list[Future[Sample]] = [
@@ -72,7 +81,8 @@ class Pictures:
         ]
 
     def _decode(self, position: int, row: int) -> Sample:
-        sample = self.dataset[row]
+        with guard.contained("the data set"):
+            sample = self.dataset[row]
         self._pixels[position] = self._conforming(sample)
         return attrs.evolve(sample, image=np.empty(0))
 
@@ -251,32 +261,25 @@ def apply_transform(component: Component, transform: Any, batch: Batch, pictures
     """Apply one transform to a batch and check what it returns.
 
     Raises:
-        PluginError: the result has another shape, is not finite or leaves [0, 1].
+        PluginError: the result has another shape, is not finite or leaves [0, 1]; or the transform changed what it
+            was called with, or a global mode.
     """
-    needs: dict[str, Tensor] = {}
+    needs: dict[str, Any] = {}
     wanted = getattr(component.spec, "needs", ())
     if "mask" in wanted:
         needs["mask"] = pictures.masks(batch.positions, batch.images.device)
     if "partner" in wanted:
         needs["partner"] = pictures.partners(batch.positions, rng, batch.images.device)
-    result = transform(batch.images, rng, **needs)
+    result = guard.call(component.text, transform, batch.images, rng, **needs)
     if isinstance(result, Transformed):
-        shapes = batch.shape_labels if result.shape is None else result.shape
-        textures = batch.texture_labels if result.texture is None else result.texture
-        batch = attrs.evolve(batch, shape_labels=shapes, texture_labels=textures)
+        count, classes = len(batch.ids), len(pictures.dataset.classes)
+        new = {"shape": result.shape, "texture": result.texture}
+        labels: dict[str, Any] = {
+            f"{what}_labels": checked_labels(component.text, what, given, count, classes)
+            for what, given in new.items()
+            if given is not None
+        }
+        batch = attrs.evolve(batch, **labels)
         result = result.images
-    check_images(component, result, batch.images.shape)
-    return attrs.evolve(batch, images=result)
-
-
-def check_images(component: Component, images: Tensor, shape: torch.Size) -> None:
-    """Refuse what a transform or an attack must not return.
-
-    Raises:
-        PluginError: the shape differs, or a pixel is not in [0, 1].
-    """
-    if images.shape != shape:
-        raise PluginError(f"{component.text} returned {tuple(images.shape)} for images of shape {tuple(shape)}")
-    low, high = images.aminmax()
-    if not (low >= 0 and high <= 1):  # nor NaN
-        raise PluginError(f"{component.text} returned pixels outside [0, 1] (or NaN); it must clip its result")
+    check_images(component.text, result, batch.images.shape)
+    return attrs.evolve(batch, images=result.to(batch.images.dtype))

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import attrs
 import torch
+from torch import nn
 
 from shapebias.engine.device import Precision, is_out_of_memory
+from shapebias.engine.guard import NetworkState, contained
 from shapebias.errors import PluginError, ShapebiasError
 
 if TYPE_CHECKING:
@@ -70,6 +72,7 @@ class Session:
     precision: Precision = "float32"
     workers: int | None = None
     _loaded: dict[tuple[object, ...], Any] = attrs.field(factory=dict, init=False)
+    _states: dict[int, NetworkState] = attrs.field(factory=dict, init=False)
 
     def load(self, component: Component, device: torch.device | None = None) -> Any:
         """Load what a component stands for, once on each device.
@@ -83,6 +86,10 @@ class Session:
         if key not in self._loaded:
             self._loaded[key] = load(component, place)
         return self._loaded[key]
+
+    def state_of(self, network: nn.Module) -> NetworkState:
+        """Return what is known of a loaded network, to guard it while plugins have it."""
+        return self._states.setdefault(id(network), NetworkState(network))
 
 
 @contextlib.contextmanager
@@ -103,4 +110,7 @@ def naming(condition: Condition) -> Iterator[None]:
 def load(component: Component, device: torch.device) -> Any:
     """Return what does a component's work: what its settings load on the device, or the settings themselves."""
     settings = component.settings
-    return settings.load(device) if hasattr(settings, "load") else settings
+    if not hasattr(settings, "load"):
+        return settings
+    with contained(component.text):
+        return settings.load(device)

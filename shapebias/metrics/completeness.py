@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from shapebias.contracts import Results
-from shapebias.metrics.intervals import Estimate, bootstrap
+from shapebias.metrics.intervals import BOOTSTRAP, Estimate, bootstrap
 from shapebias.metrics.tables import record, table
 
 __all__ = ["Completeness"]
@@ -21,7 +21,8 @@ class Completeness:
     """Mean size of the stored ``completeness_error`` over the mean size of the ``difference`` that is shared out.
 
     Sundararajan, Taly & Yan 2017, "Axiomatic attribution for deep networks", proposition 1 and section 5: attributions
-    add up to the difference between image and baseline, and are to do so within 5 %.
+    add up to the difference between image and baseline, and are to do so within 5 %.  Where no image differs from its
+    baseline there is nothing to share out: the number is undefined, with ``n`` 0.
     """
 
     def __call__(self, results: Results) -> pd.DataFrame:
@@ -31,11 +32,17 @@ class Completeness:
             for cell in results.maps()
             if "completeness_error" in cell.extras
         ]
-        return table(rows, "saliency", note="" if rows else "no finished saliency method says its completeness error")
+        note = "" if rows else "no finished saliency method says its completeness error"
+        if any(row["n"] == 0 for row in rows):
+            note = "undefined where the model answers every image as it answers the baseline: nothing is shared out"
+        return table(rows, "saliency", note=note)
 
 
 def _ratio(extras: Any, seed: int) -> Estimate:
     sizes = np.abs(np.stack([extras["completeness_error"], extras["difference"]], axis=1), dtype=np.float64)
+    sizes = sizes[np.isfinite(sizes).all(axis=1)]
+    if not sizes[:, 1].any():
+        return Estimate(np.nan, np.nan, np.nan, 0, BOOTSTRAP)
     # Sorted, so that the same resamples are drawn whatever the order of the images.
     sizes = sizes[np.lexsort(sizes.T)]
 

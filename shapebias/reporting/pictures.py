@@ -85,7 +85,7 @@ def spread(ids: Sequence[str], labels: Sequence[int], most: int) -> list[str]:
 
 def rows_of(view: _View, ids: Sequence[str]) -> NDArray[np.int64]:
     """Find images of a view by id: their places in the data set."""
-    rows = dict(zip(view.ids, view.cell.rows.tolist(), strict=True))
+    rows = dict(zip(view.ids, view.rows.tolist(), strict=True))
     return np.array([rows[identity] for identity in ids], dtype=np.int64)
 
 

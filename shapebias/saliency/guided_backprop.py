@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, Literal
+from typing import Literal
 
 import attrs
-import torch
 from torch import Tensor
-from torch.nn import functional
-from torch.overrides import TorchFunctionMode
 
 from shapebias.classifier import Classifier
-from shapebias.errors import ShapebiasError
 from shapebias.objectives import Objective, Reduction, pixel_gradient, reduce_channels
 from shapebias.params import param
+from shapebias.relus import ChangedReLUs
 from shapebias.rng import ImageRandom
 
 __all__ = ["GuidedBackprop"]
-
-_RELUS = {torch.relu, torch.relu_, Tensor.relu, Tensor.relu_, functional.relu, functional.relu6}
 
 
 @attrs.frozen
@@ -38,6 +32,7 @@ class GuidedBackprop:
 
     Source: Springenberg et al. 2015, Striving for simplicity: the all convolutional net, section 3.4.
 
+    >>> import torch
     >>> layers = torch.nn.Conv2d(3, 4, 3), torch.nn.ReLU(), torch.nn.Flatten(), torch.nn.Linear(144, 5)
     >>> model = Classifier(torch.nn.Sequential(*layers))
     >>> GuidedBackprop()(model, torch.rand(2, 3, 8, 8), torch.tensor([3, 1]), None).shape
@@ -52,32 +47,7 @@ class GuidedBackprop:
 
     def __call__(self, model: Classifier, images: Tensor, targets: Tensor, rng: ImageRandom) -> Tensor:
         """Return maps (N, H, W) of (N, 3, H, W) images in [0, 1] for (N,) targets."""
-        with _GuidedReLUs() as relus:
+        with ChangedReLUs("guided") as relus:
             gradient, _ = pixel_gradient(model, images, targets, self.objective)
-        if not relus.seen:
-            raise ShapebiasError(
-                f"guided-backprop changes how gradients pass ReLUs, and {type(model.module).__name__} has none; "
-                "use another method, such as smoothgrad"
-            )
+        relus.require("guided-backprop", model.module)
         return reduce_channels(gradient, self.reduce)
-
-
-class _GuidedReLUs(TorchFunctionMode):
-    """Within it the gradient above a ReLU is clipped at 0; the ReLU's own gradient does the rest of the rule."""
-
-    seen = 0
-
-    def __torch_function__(
-        self,
-        func: Callable[..., Any],
-        types: object,
-        args: tuple[Any, ...] = (),
-        kwargs: dict[str, Any] | None = None,
-    ) -> Any:
-        kwargs = kwargs or {}
-        output = func(*args, **kwargs)
-        relu6_module = func is functional.hardtanh and kwargs.get("min_val") == 0
-        if (func in _RELUS or relu6_module) and output.requires_grad:
-            self.seen += 1
-            output.register_hook(lambda gradient: gradient.clamp(min=0))
-        return output

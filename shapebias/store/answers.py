@@ -82,11 +82,16 @@ class _View:
         words = [name for name in self.names.values() if name]
         return " | ".join(words if self.eps is None else [*words, f"eps={self.eps:.6g}"])
 
+    @property
+    def rows(self) -> NDArray[np.int64]:
+        """(n,) places of the images in the data set."""
+        return self.cell.rows
+
     @cached_property
     def ids(self) -> tuple[str, ...]:
         """The images' ids, in the order of every array."""
         ids = self.images.ids
-        return tuple(ids[place] for place in self.images.places(self.cell.rows))
+        return tuple(ids[place] for place in self.images.places(self.rows))
 
     def array(self, name: str) -> NDArray[Any]:
         """Read an array of the cell at this eps."""
@@ -153,6 +158,13 @@ class StoredAnswers(_View):
         best = self.array("top_classes") if "top_classes" in self.cell.names else self.prediction[:, None]
         return best[:, :k].astype(np.int64)
 
+    @property
+    def gradient_failed(self) -> NDArray[np.bool_]:
+        """(n,) for which images the attack had a gradient that was not finite; earlier versions did not store it."""
+        if "gradient_failed" not in self.cell.names:
+            return np.zeros(len(self.cell.rows), bool)
+        return self.array("gradient_failed").astype(bool)
+
     def _logit_blocks(self) -> Iterator[NDArray[np.float32]]:
         rows = self.cell.rows
         for start in range(0, len(rows), _BLOCK):
@@ -168,9 +180,28 @@ class StoredMaps(_View):
         """What tables call the saliency method."""
         return self.names["saliency"] or ""
 
+    @cached_property
+    def _mapped(self) -> NDArray[np.bool_]:
+        return ~self.cell.missing_maps(self.at)
+
+    @property
+    def rows(self) -> NDArray[np.int64]:
+        """(n,) places in the data set of the images that have a map; every array has these."""
+        return self.cell.rows[self._mapped]
+
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """The ids of the images whose map was not finite; no array has them."""
+        ids = self.images.ids
+        return tuple(ids[place] for place in self.images.places(self.cell.rows[~self._mapped]))
+
+    def array(self, name: str) -> NDArray[Any]:
+        """Read an array of the cell at this eps, of the images that have a map."""
+        return self.cell.array(name, self.rows, self.at)
+
     @property
     def maps(self) -> NDArray[np.float32]:
-        """(n, H, W), larger where it mattered more; read anew each time."""
+        """(n, H, W), larger where it mattered more; read again each time."""
         return self.array("maps")
 
     @property
@@ -181,7 +212,7 @@ class StoredMaps(_View):
     @property
     def masks(self) -> NDArray[np.bool_] | None:
         """(n, H, W) objects, read anew each time; None where they are not stored, or elsewhere."""
-        return None if self.moves_pixels else self.images.masks(self.cell.rows)
+        return None if self.moves_pixels else self.images.masks(self.rows)
 
     @property
     def extras(self) -> dict[str, NDArray[Any]]:

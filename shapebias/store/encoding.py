@@ -54,7 +54,7 @@ def encode(name: str, array: NDArray[Any]) -> list[Stored]:
         array: (n, ...), numbers, truth values or text.
 
     Raises:
-        StoreError: maps with NaN, Inf or values beyond 1.7e38, text with a NUL, a type that has no encoding.
+        StoreError: maps with some NaN, Inf or values beyond 1.7e38, text with a NUL, a type that has no encoding.
     """
     if name == "maps":
         values, scale = _to_scaled_float16(array)
@@ -82,9 +82,13 @@ def _to_scaled_float16(maps: NDArray[Any]) -> tuple[NDArray[np.float16], NDArray
     """Scale each map by the power of two that brings its largest magnitude into [2^14, 2^15), then round to float16.
 
     Dividing by a power of two is exact, so all that is lost is the rounding: of x, at most |x| / 2^11, and for values
-    smaller than the largest by 2^28 or more, at most the largest / 2^39.
+    smaller than the largest by 2^28 or more, at most the largest / 2^39.  A map that is NaN everywhere, as an image
+    has that could not be explained, is stored as zeros with the scale NaN, and so is read as NaN.
     """
     maps = np.asarray(maps, dtype=np.float32)
+    missing = np.isnan(maps).all(axis=(-2, -1))
+    if missing.any():
+        maps = np.where(missing[..., None, None], np.float32(0), maps)
     largest = np.maximum(maps.max(axis=(-2, -1), initial=0), -maps.min(axis=(-2, -1), initial=0))
     if not (largest < 2.0**127).all():  # beyond it, rounding up could leave the range of float32
         raise StoreError("maps have NaN or Inf or values beyond 1.7e38, which are no answers; find out what made them")
@@ -92,7 +96,7 @@ def _to_scaled_float16(maps: NDArray[Any]) -> tuple[NDArray[np.float16], NDArray
     scale = np.where(largest > 0, np.ldexp(np.float32(1), np.maximum(exponent - 15, -149)), np.float32(1))
     values = np.empty(maps.shape, np.float16)
     np.divide(maps, scale[..., None, None], out=values, casting="same_kind")  # in float32, without a copy of the maps
-    return values, scale
+    return values, np.where(missing, np.float32(np.nan), scale)
 
 
 def decode(dataset: h5py.Dataset, selection: Any) -> NDArray[Any]:

@@ -18,7 +18,7 @@ from shapebias.store.encoding import Stored, create, read
 from shapebias.store.layout import LIBVER, Facts, write_array, write_cell, write_dataset, write_header
 from shapebias.store.records import Header
 from shapebias.store.stored import StoredCell, StoredDataset
-from shapebias.store.table import Table, runs
+from shapebias.store.table import LATER, Table, runs
 
 __all__ = ["write_store"]
 
@@ -70,12 +70,16 @@ def _join_all(table: Table, group: h5py.Group, check: Callable[[], None]) -> Non
 def _join(table: Table, name: str, group: h5py.Group, check: Callable[[], None]) -> h5py.Dataset:
     """Copy one array of all sources into one."""
     used = [(source, np.flatnonzero(table.source == number)) for number, source in enumerate(table.sources)]
-    used = [(source, targets) for source, targets in used if len(targets)]
+    used = [
+        (source, targets) for source, targets in used if len(targets) and (name not in LATER or name in source.names)
+    ]
     examples = []
     for source, _ in used:
         with source.open() as found:
             examples.append(_example(name, found[name]))
     target = create(group, _common(table, examples), len(table.rows))
+    if sum(len(targets) for _, targets in used) < len(table.rows):
+        target[...] = 0
     for source, targets in used:
         with source.open() as found:
             _copy(found[name], table.place[targets], target, targets)

@@ -15,7 +15,10 @@ from numpy.typing import ArrayLike, NDArray
 from shapebias.errors import StoreError
 from shapebias.store.encoding import datasets_of, decode
 
-__all__ = ["Source", "Table", "open_file", "runs"]
+__all__ = ["LATER", "Source", "Table", "open_file", "runs"]
+
+# Parts of earlier versions lack these arrays, and are read as if they held false.
+LATER = frozenset({"gradient_failed"})
 
 
 def open_file(path: Path) -> h5py.File:
@@ -106,13 +109,13 @@ class Table:
             StoreError: parts differ in what they hold.
         """
         held = {source.names for source in self.sources if len(source.rows)}
-        if len(held) > 1:
-            differing = sorted(frozenset.union(*held) - frozenset.intersection(*held))
+        differing = sorted(frozenset.union(*held) - frozenset.intersection(*held) - LATER) if held else []
+        if differing:
             raise StoreError(
                 f"{self.name}: some of its parts have {', '.join(differing)} and others do not; "
                 "they were made with different options: run the study again into another output"
             )
-        return tuple(sorted(*held)) if held else ()
+        return tuple(sorted(frozenset.union(*held))) if held else ()
 
     def array(self, name: str, rows: ArrayLike | None = None, at: int | None = None) -> NDArray[Any]:
         """Read one array, decoded, from every part that has some of it.
@@ -128,18 +131,35 @@ class Table:
         if name not in self.names:
             raise StoreError(f"{self.name} holds no {name!r}; it holds {', '.join(self.names) or 'nothing yet'}")
         places = np.arange(len(self.rows)) if rows is None else self.places(rows)
-        pieces = [(chosen, self._read(number, name, chosen, places, at)) for number, chosen in self._by_source(places)]
-        if len(pieces) == 1:
+        pieces = [
+            (chosen, self._read(number, name, chosen, places, at))
+            for number, chosen in self._by_source(places)
+            if name not in LATER or name in self.sources[number].names
+        ]
+        if len(pieces) == 1 and len(pieces[0][0]) == len(places):
             return pieces[0][1]
+        if not pieces:  # only parts of earlier versions were asked for
+            return np.zeros(len(places), bool)
         shapes = {piece.shape[1:] for _, piece in pieces}
         if len(shapes) > 1:
             raise StoreError(
                 f"{self.name}: parts of {name!r} differ in shape: {sorted(shapes)}; see 'shapebias verify'"
             )
-        joined = np.empty((len(places), *shapes.pop()), np.result_type(*(piece.dtype for _, piece in pieces)))
+        joined = np.zeros((len(places), *shapes.pop()), np.result_type(*(piece.dtype for _, piece in pieces)))
         for chosen, piece in pieces:
             joined[chosen] = piece
         return joined
+
+    def missing_maps(self, at: int | None = None) -> NDArray[np.bool_]:
+        """Tell which images have no map, (n,), or (n, E) with an axis of eps: their scale is NaN."""
+        places = np.arange(len(self.rows))
+        pieces = [
+            (chosen, self._read(number, "maps_scale", chosen, places, at)) for number, chosen in self._by_source(places)
+        ]
+        joined = np.empty((len(places), *pieces[0][1].shape[1:]), np.float32)
+        for chosen, piece in pieces:
+            joined[chosen] = piece
+        return np.isnan(joined)
 
     def places(self, rows: ArrayLike) -> NDArray[np.int64]:
         """Find images in the order of the arrays.

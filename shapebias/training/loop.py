@@ -17,7 +17,8 @@ from shapebias.catalog import Component
 from shapebias.checkpoints import load_checkpoint, save_checkpoint
 from shapebias.classifier import Classifier
 from shapebias.engine import Interrupted
-from shapebias.engine.images import Batch, check_images
+from shapebias.engine.images import Batch
+from shapebias.engine.returned import checked_attack
 from shapebias.engine.runner import versions
 from shapebias.errors import StudyError, TrainingError
 from shapebias.training.data import TrainingData, random_numbers
@@ -232,9 +233,8 @@ class Trainer:
         if epoch is not None:
             rng = rng.epoch(epoch)
         with self.classifier.evaluating(), self._autocast():
-            images: Tensor = run(self.classifier, batch.images, batch.labels, rng).detach()
-        check_images(attack, images, batch.images.shape)
-        return images
+            result = run(self.classifier, batch.images, batch.labels, rng)
+        return checked_attack(attack.text, result, batch.images.shape).images
 
     def _validate(self, loss: float) -> Epoch:
         """Measure clean and robust accuracy on the same images; the attack draws the same in every epoch."""

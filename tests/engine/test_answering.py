@@ -8,7 +8,8 @@ import torch
 
 import shapebias as sb
 from shapebias.contracts import Features
-from shapebias.engine.answering import budgets, check_scores
+from shapebias.engine.answering import budgets
+from shapebias.engine.returned import check_scores
 from shapebias.errors import PluginError
 
 STIMULI = "stimuli:cue=conflict,images=24,size=32"

@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 import torch
 
-from shapebias.catalog import Component, default_catalog
+from shapebias.catalog import default_catalog
 from shapebias.contracts import Sample
-from shapebias.engine.images import Pictures, Stimuli, batched, check_images
+from shapebias.engine.images import Pictures, Stimuli, batched
+from shapebias.engine.returned import check_images
 from shapebias.errors import DataError, PluginError
 from shapebias.rng import ImageRandom
-from shapebias.specs import TransformSpec
 
 CPU = torch.device("cpu")
 
@@ -141,7 +141,7 @@ def test_a_kept_stimulus_is_made_once_and_looks_the_same_in_any_company():
         calls.append(len(images))
         return images / 2
 
-    component = Component(TransformSpec("darken", "a:B"), None)
+    component = default_catalog().component("transform", "brightness:factor=0.5")
     kept, anew = (
         Stimuli(Pictures(Noise(), range(6)), [(component, darken)], seed=0, device=CPU, keep=keep)
         for keep in (True, False)
@@ -174,7 +174,7 @@ def test_the_same_plugin_at_another_place_draws_other_numbers():
 )
 def test_what_is_no_image_is_refused(images, message):
     with pytest.raises(PluginError, match=message):
-        check_images(default_catalog().component("transform", "grayscale"), images, torch.Size([1, 3, 4, 4]))
+        check_images("grayscale", images, torch.Size([1, 3, 4, 4]))
 
 
 def test_batches_are_no_larger_than_asked():

@@ -33,6 +33,11 @@ class FakeAnswers:
     classes: tuple[str, ...] = ("cat", "dog", "ship")
     logits: np.ndarray | None = None
     destroys: tuple[str, ...] = ()
+    gradient_failed: np.ndarray = attrs.field(converter=lambda values: np.asarray(values, bool))
+
+    @gradient_failed.default
+    def _finite(self):
+        return np.zeros(len(self.prediction), bool)
 
     @property
     def texts(self):
@@ -56,7 +61,7 @@ class FakeAnswers:
         return np.argsort(-self.logits, axis=1, kind="stable")[:, :k]
 
     def taking(self, rows):
-        arrays = ("prediction", "labels", "shape_labels", "texture_labels")
+        arrays = ("prediction", "labels", "shape_labels", "texture_labels", "gradient_failed")
         changes = {name: getattr(self, name)[rows] for name in arrays}
         logits = None if self.logits is None else self.logits[rows]
         return attrs.evolve(self, **changes, ids=np.array(self.ids)[rows], logits=logits)

@@ -81,3 +81,16 @@ def test_more_steps_are_more_complete(tmp_path):
         few, many = results.metric("completeness").value
     assert few > 5 * many
     assert many < 0.05
+
+
+def test_nothing_to_share_out_is_undefined_and_says_so():
+    table = Completeness()(FakeResults([FakeMaps({"completeness_error": np.zeros(2), "difference": np.zeros(2)})]))
+    assert np.isnan(table["value"].item())
+    assert table["n"].item() == 0
+    assert "nothing is shared out" in table.attrs["note"]
+
+
+def test_images_without_a_map_are_left_out():
+    extras = {"completeness_error": np.array([0.5, np.nan]), "difference": np.array([2.0, np.nan])}
+    table = Completeness()(FakeResults([FakeMaps(extras)]))
+    assert (table["value"].item(), table["n"].item()) == (0.25, 1)

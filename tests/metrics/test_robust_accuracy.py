@@ -25,7 +25,7 @@ def curve(predictions, labels, **cell):
 def test_counts_by_hand():
     results = FakeResults(curve([[0, 0, 1, 0], [0, 1, 1, 0], [1, 1, 1, 0]], [0, 0, 0, 0]))
     table = RobustAccuracy()(results)
-    assert tuple(table.columns) == COLUMNS
+    assert tuple(table.columns) == (*COLUMNS, "gradient_failed")
     assert table["eps"].tolist() == list(EPS)
     assert table["value"].tolist() == [3 / 4, 2 / 4, 1 / 4]
     assert table["n"].tolist() == [4, 4, 4]
@@ -64,3 +64,18 @@ def test_cells_without_eps_have_no_rows():
     table = RobustAccuracy()(FakeResults([FakeAnswers([0], [0])]))
     assert table.empty
     assert "pgd" in table.attrs["note"]
+
+
+def test_images_that_the_attack_could_not_search_are_counted_apart():
+    weak = FakeAnswers(
+        [0, 0, 0, 1], [0, 0, 0, 0], condition="pgd", eps=0.01, gradient_failed=[True, False, False, True]
+    )
+    strong = FakeAnswers(
+        [0, 0, 1, 1], [0, 0, 0, 0], condition="pgd", eps=0.02, gradient_failed=[True, False, False, True]
+    )
+    table = RobustAccuracy()(FakeResults([weak, strong]))
+    # The first image says nothing; the last was fooled all the same.
+    assert table["value"].tolist() == [2 / 3, 1 / 3]
+    assert table["n"].tolist() == [3, 3]
+    assert table["gradient_failed"].tolist() == [1, 1]
+    assert "NaN or infinite" in table.attrs["note"]

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from shapebias import (
     Attributed,
     Baseline,
+    ChangedReLUs,
     Classifier,
     ImageRandom,
     Objective,
@@ -20,9 +21,11 @@ from shapebias import (
     ShapebiasError,
     blank,
     param,
+    pixel_gradient,
     reduce_channels,
 )
 from shapebias_captum.asking import Asked, in_chunks, quiet, with_own_network
+from shapebias_captum.functions import NONLINEAR, WITHOUT_RULE, called_outside_layers
 
 __all__ = ["Deconvolution", "DeepLift", "Lrp"]
 
@@ -34,7 +37,13 @@ _SHAPES = nn.Flatten, nn.Unflatten, nn.Identity
 class Deconvolution:
     """Go back through a ReLU where the gradient above is positive, whatever its input was.
 
-    Source: Zeiler & Fergus 2014, section 2; :class:`captum.attr.Deconvolution`.
+    The rule of :class:`captum.attr.Deconvolution`, which changes modules of the class ``nn.ReLU`` alone; here ReLUs
+    that are called as functions or methods, and ReLU6, are changed too.
+
+    Raises:
+        ShapebiasError: the network has no ReLU.
+
+    Source: Zeiler & Fergus 2014, section 2.
     """
 
     objective: Objective = param("what is explained, such as the log-probability of the target", default="log-prob")
@@ -45,11 +54,10 @@ class Deconvolution:
 
     def __call__(self, model: Classifier, images: Tensor, targets: Tensor, rng: ImageRandom) -> Tensor:
         """Return maps (N, H, W)."""
-        method = captum.attr.Deconvolution(Asked(with_own_network(model), self.objective))
-        found = in_chunks(
-            model, images, targets, lambda some, wanted: method.attribute(some, additional_forward_args=(wanted,))
-        )
-        return reduce_channels(found, self.reduce)
+        with ChangedReLUs("deconvolution") as relus:
+            gradient, _ = pixel_gradient(model, images, targets, self.objective)
+        relus.require("captum-deconvolution", model.module)
+        return reduce_channels(gradient, self.reduce)
 
 
 @attrs.frozen
@@ -59,8 +67,9 @@ class DeepLift:
     ``extras`` has ``completeness_error``, the sum of the attributions less that difference, and ``difference``.
 
     Raises:
-        ShapebiasError: for most images the error is larger than ``tolerance`` times the difference: the network has
-            layers that DeepLift does not know.
+        ShapebiasError: the network uses an activation twice, or calls one as a function, which Captum's hooks do not
+            see; or for most images the error is larger than ``tolerance`` times the difference: the network has layers
+            that DeepLift does not know.
 
     Source: Shrikumar et al. 2017, section 3; :class:`captum.attr.DeepLift`.
     """
@@ -75,6 +84,12 @@ class DeepLift:
 
     def __call__(self, model: Classifier, images: Tensor, targets: Tensor, rng: ImageRandom) -> Attributed:
         """Return maps (N, H, W), and how far they are from adding up."""
+        unseen = called_outside_layers(model, images, NONLINEAR)
+        if unseen:
+            raise ShapebiasError(
+                f"captum-deep-lift has rules for modules alone, and {type(model.module).__name__} calls "
+                f"{', '.join(unseen)} as a function or method; use integrated-gradients, or a network of modules"
+            )
         asked = Asked(with_own_network(model), self.objective)
         method, baselines = captum.attr.DeepLift(asked), blank(model, images, self.baseline)
         found, difference = [], []
@@ -82,7 +97,14 @@ class DeepLift:
             half = max(1, model.chunk // 2)  # an image and its baseline go through the network together
             for some, base, wanted in zip(images.split(half), baselines.split(half), targets.split(half), strict=True):
                 pixels = some.detach().requires_grad_()
-                attributions = method.attribute(pixels, base.contiguous(), additional_forward_args=(wanted,))
+                try:
+                    attributions = method.attribute(pixels, base.contiguous(), additional_forward_args=(wanted,))
+                except AssertionError as error:
+                    raise ShapebiasError(
+                        f"captum-deep-lift: Captum refuses {type(model.module).__name__}, probably because one of its "
+                        f"activations is used more than once: {error}; give each use a module of its own, or use "
+                        "integrated-gradients"
+                    ) from error
                 found.append(attributions.detach())
                 with torch.no_grad():
                     difference.append(asked(some, wanted) - asked(base, wanted))
@@ -93,7 +115,7 @@ class DeepLift:
         return Attributed(reduce_channels(attributions, self.reduce), extras)
 
     def _refuse(self, model: Classifier, error: Tensor, difference: Tensor) -> None:
-        share = (error.abs() / difference.abs().clamp(min=1e-6)).median()
+        share = (error.abs() / difference.abs().clamp(min=1e-6)).nanmedian()
         if share > self.tolerance:
             advice = "use integrated-gradients, or a larger tolerance"
             if self.objective != "logit" and model.has_logits:
@@ -111,7 +133,8 @@ class Lrp:
     """Hand the objective down as relevance, layer by layer, in the share that each input has in its output.
 
     Raises:
-        ShapebiasError: the network has a layer that Captum has no rule for.
+        ShapebiasError: the network has a layer that Captum has no rule for, or calls a function between its layers that
+            would need one, such as the sum of a residual connection.
 
     Source: Bach et al. 2015, section 2; :class:`captum.attr.LRP` with its default rules (epsilon, identity).
     """
@@ -124,6 +147,12 @@ class Lrp:
 
     def __call__(self, model: Classifier, images: Tensor, targets: Tensor, rng: ImageRandom) -> Tensor:
         """Return maps (N, H, W)."""
+        unseen = called_outside_layers(model, images, WITHOUT_RULE)
+        if unseen:
+            raise ShapebiasError(
+                f"captum-lrp has rules for modules alone, and {type(model.module).__name__} calls {', '.join(unseen)} "
+                "as a function or method, where relevance would get lost; use integrated-gradients"
+            )
         own = with_own_network(model)
         method = captum.attr.LRP(Asked(own, self.objective))
 

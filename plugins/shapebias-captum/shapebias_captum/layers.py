@@ -9,7 +9,19 @@ import captum.attr
 from torch import Tensor
 from torch.nn import functional
 
-from shapebias import Baseline, Classifier, Features, ImageRandom, Objective, Reduction, ShapebiasError, blank, param
+from shapebias import (
+    Baseline,
+    ChangedReLUs,
+    Classifier,
+    Features,
+    ImageRandom,
+    Objective,
+    Reduction,
+    ShapebiasError,
+    blank,
+    param,
+    pixel_gradient,
+)
 from shapebias import reduce_channels as reduced
 from shapebias_captum.asking import Asked, in_chunks, with_own_network
 
@@ -168,9 +180,10 @@ class GuidedGradCam:
     Only feature layers that are convolutional (``NCHW``).
 
     Raises:
-        ShapebiasError: the feature layer has tokens, or channels last.
+        ShapebiasError: the feature layer has tokens, or channels last, or the network has no ReLU.
 
-    Source: Selvaraju et al. 2017, section 3.2; :class:`captum.attr.GuidedGradCam`.
+    Source: Selvaraju et al. 2017, section 3.2; the product of :class:`captum.attr.GuidedGradCam`, where ReLUs that are
+    called as functions count too.
     """
 
     objective: Objective = param("what is explained, such as the log-probability of the target", default="log-prob")
@@ -188,10 +201,13 @@ class GuidedGradCam:
                 f"captum-guided-grad-cam needs a convolutional feature layer (NCHW), this one is {features.layout}; "
                 "use grad-cam"
             )
-        method = captum.attr.GuidedGradCam(Asked(own, self.objective), features.module)
+        method = captum.attr.LayerGradCam(Asked(own, self.objective), features.module)
 
         def explain(some: Tensor, wanted: Tensor) -> Tensor:
-            found: Tensor = method.attribute(some, additional_forward_args=(wanted,), interpolate_mode="bilinear")
-            return found
+            coarse = method.attribute(some, additional_forward_args=(wanted,), relu_attributions=True)
+            return functional.interpolate(coarse, some.shape[2:], mode="bilinear", align_corners=False)
 
-        return reduced(in_chunks(model, images, targets, explain), self.reduce)
+        with ChangedReLUs("guided") as relus:
+            gradient, _ = pixel_gradient(model, images, targets, self.objective)
+        relus.require("captum-guided-grad-cam", model.module)
+        return reduced(gradient * in_chunks(model, images, targets, explain), self.reduce)

@@ -173,3 +173,66 @@ def test_a_model_without_features_is_refused(images):
         ShapebiasError, match="captum-layer-conductance reads a feature layer, and Sequential declares none"
     ):
         LayerConductance()(model, images, TARGETS, numbers("x"))
+
+
+class Functional(nn.Module):
+    """The layers of another network, its ReLUs called as functions."""
+
+    def __init__(self, layers):
+        super().__init__()
+        self.first, self.second, self.last = layers[0], layers[2], layers[5]
+
+    def forward(self, images):
+        hidden = nn.functional.relu(self.first(images))
+        return self.last(torch.relu(self.second(hidden)).flatten(1))
+
+
+class Residual(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.conv, self.last = nn.Conv2d(3, 3, 3, padding=1), nn.Linear(192, 4)
+
+    def forward(self, images):
+        return self.last((images + self.conv(images)).flatten(1))
+
+
+class Reused(nn.Module):
+    def __init__(self, layers):
+        super().__init__()
+        self.first, self.second, self.last, self.relu = layers[0], layers[2], layers[5], nn.ReLU()
+
+    def forward(self, images):
+        return self.last(self.relu(self.second(self.relu(self.first(images)))).flatten(1))
+
+
+def around(model, network):
+    return Classifier(network, mean=model.mean, std=model.std, features=Features(network.second), chunk=4)
+
+
+@pytest.mark.parametrize("method", [Deconvolution(), GuidedGradCam()])
+def test_relus_that_are_functions_count_as_modules_do(model, images, method):
+    found = method(around(model, Functional(model.module)), images, TARGETS, numbers("x"))
+    assert torch.allclose(found, method(model, images, TARGETS, numbers("x")), atol=1e-6)
+
+
+def test_deconvolution_without_relus_is_refused(images):
+    linear = Classifier(nn.Sequential(nn.Flatten(), nn.Linear(192, 4)))
+    with pytest.raises(
+        ShapebiasError, match="captum-deconvolution changes how gradients pass ReLUs, and Sequential has"
+    ):
+        Deconvolution()(linear, images, TARGETS, numbers("x"))
+
+
+def test_what_deep_lift_s_hooks_do_not_see_is_refused(model, images):
+    with pytest.raises(ShapebiasError, match="Functional calls relu as a function or method"):
+        DeepLift()(around(model, Functional(model.module)), images, TARGETS, numbers("x"))
+
+
+def test_a_relu_that_deep_lift_meets_twice_is_refused_in_words(model, images):
+    with pytest.raises(ShapebiasError, match="one of its activations is used more than once"):
+        DeepLift()(around(model, Reused(model.module)), images, TARGETS, numbers("x"))
+
+
+def test_relevance_is_not_handed_through_functions_without_a_rule(images):
+    with pytest.raises(ShapebiasError, match="Residual calls add as a function or method"):
+        Lrp()(Classifier(Residual()), images, TARGETS, numbers("x"))
