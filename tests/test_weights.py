@@ -94,7 +94,7 @@ def test_a_pickle_is_refused_and_nothing_in_it_runs(tmp_path):
 def test_a_torch_file_without_a_state_dict_is_refused(tmp_path):
     path = tmp_path / "list.pth"
     torch.save([1, 2, 3], path)
-    with pytest.raises(WeightsError, match=r"holds no state_dict; save model\.state_dict\(\)"):
+    with pytest.raises(WeightsError, match=r"holds a list and no state_dict; save model\.state_dict\(\)"):
         read_weights(path)
 
 

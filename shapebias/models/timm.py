@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
@@ -62,12 +63,12 @@ class Timm:
         from shapebias.classifier import Classifier, Interpolation
         from shapebias.labels import imagenet_wnids
         from shapebias.models.features import as_features
-        from shapebias.weights import load_weights, seeded
+        from shapebias.weights import seeded
 
         with seeded(self.seed):
             network = self._create()
         if self.checkpoint is not None:
-            load_weights(network, self.checkpoint)
+            network = self._with_weights(network, self.checkpoint)
         given = {"mean": self.mean or None, "std": self.std or None, "img_size": self.arg.get("img_size")}
         if self.input_size is not None:
             given["input_size"] = (3, self.input_size, self.input_size)
@@ -111,6 +112,43 @@ class Timm:
                 "timm.list_pretrained() lists the names that have weights"
             ) from error
         return network
+
+    def _with_weights(self, network: nn.Module, path: Path) -> nn.Module:
+        """Load a file as it is or, where it is not in timm's own form, as timm converts it for this family."""
+        from shapebias.weight_files import read_state_dict
+        from shapebias.weights import put_weights, read_weights
+
+        weights = read_state_dict(path)
+        if self.architecture.startswith("inception_v3"):  # published with a head that only training uses
+            for key in [key for key in weights if "AuxLogits." in key and not hasattr(network, "AuxLogits")]:
+                del weights[key]
+        try:
+            put_weights(network, weights, path)
+        except WeightsError as misfit:
+            converted = self._converted(network, read_weights(path))
+            if converted is None:
+                raise misfit from None
+            return converted
+        return network
+
+    def _converted(self, network: nn.Module, weights: Mapping[str, Any]) -> nn.Module | None:
+        """Let timm make the network from weights in another form, such as that of their authors; None where it cannot.
+
+        timm drops the classifier of weights for another number of classes than it expects, so it is told the number.
+        """
+        import timm
+
+        overlay = {"source": "", "state_dict": dict(weights), "num_classes": getattr(network, "num_classes", None)}
+        # Some families would leave out what they do not find; strict loading keeps random weights out of answers.
+        options = {**self.arg, "num_classes": overlay["num_classes"], "pretrained_strict": True}
+        try:
+            made: nn.Module = timm.create_model(
+                self.architecture, pretrained=True, pretrained_cfg_overlay=overlay, **options
+            )
+        except Exception:  # noqa: BLE001 - conversions of another family's weights fail in any way
+            return None
+        made.pretrained_cfg = made.default_cfg = network.pretrained_cfg  # without the weights that timm keeps there
+        return made
 
 
 def _last_layer(network: nn.Module) -> nn.Module | None:
