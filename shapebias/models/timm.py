@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Timm"]
 
+_log = logging.getLogger(__name__)
+
 
 @attrs.frozen
 class Timm:
@@ -27,6 +30,9 @@ class Timm:
 
     Normalisation, input size and interpolation are those of timm's data configuration unless given here.  A network
     with 1,000 outputs is taken to know the classes of ImageNet-1k in their usual order.
+
+    A weight file may be what timm or a training with it wrote, or what timm knows to convert, such as the files of the
+    authors of an architecture.  Where it has a moving average of the weights, that is taken, as timm does.
 
     Raises:
         UnknownNameError: timm has no such architecture.
@@ -65,6 +71,11 @@ class Timm:
         from shapebias.models.features import as_features
         from shapebias.weights import seeded
 
+        if (channels := self.arg.get("in_chans", 3)) != 3:  # noqa: PLR2004 - red, green, blue
+            raise SpellingError(
+                f"timm:{self.architecture} with in_chans={channels}: images are RGB here, so a network takes 3 channels; "
+                "leave arg.in_chans out"
+            )
         with seeded(self.seed):
             network = self._create()
         if self.checkpoint is not None:
@@ -76,6 +87,12 @@ class Timm:
             raise WeightsError(
                 f"timm:{self.architecture} has no classifier, only features; name weights that classify, "
                 "or give num_classes and a checkpoint"
+            )
+        if self.checkpoint is None and not self.pretrained and _begins_at_zero(network):
+            _log.warning(
+                "timm:%s: its classifier is all zeros until it is trained, so that without weights every answer is the "
+                "same and every saliency map is zero; give checkpoint=FILE or pretrained=true",
+                self.architecture,
             )
         config = resolve_data_config(given, model=network)  # type: ignore[no-untyped-call]
         size, interpolation = config["input_size"][-2:], config["interpolation"]
@@ -149,6 +166,16 @@ class Timm:
             return None
         made.pretrained_cfg = made.default_cfg = network.pretrained_cfg  # without the weights that timm keeps there
         return made
+
+
+def _begins_at_zero(network: Any) -> bool:
+    """Tell whether every matrix of the classifier is zero, as some of timm's families begin."""
+    classifier = network.get_classifier() if hasattr(network, "get_classifier") else None
+    parts = classifier if isinstance(classifier, (list, tuple)) else [classifier]
+    matrices = [
+        weight for part in parts if hasattr(part, "parameters") for weight in part.parameters() if weight.ndim > 1
+    ]
+    return bool(matrices) and not any(weight.any() for weight in matrices)
 
 
 def _last_layer(network: nn.Module) -> nn.Module | None:
