@@ -24,7 +24,16 @@ from shapebias.contracts import Features
 from shapebias.errors import ShapebiasError
 from shapebias.labels import LabelMapping
 
-__all__ = ["IMAGENET_MEAN", "IMAGENET_STD", "Classifier", "Interpolation", "LiveModel", "grouped", "hash_state", "logits_of"]
+__all__ = [
+    "IMAGENET_MEAN",
+    "IMAGENET_STD",
+    "Classifier",
+    "Interpolation",
+    "LiveModel",
+    "grouped",
+    "hash_state",
+    "logits_of",
+]
 
 Interpolation: TypeAlias = Literal["bilinear", "bicubic", "nearest"]
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
@@ -104,7 +113,7 @@ class Classifier:
         normalised = (images - _column(self.mean, images)) / _column(self.std, images)
         outputs = self.module(normalised.contiguous(memory_format=torch.channels_last))
         logits = logits_of(outputs)
-        if logits is None or logits.ndim != 2 or len(logits) != len(images):  # noqa: PLR2004
+        if logits is None or logits.ndim != 2 or len(logits) != len(images):
             found = f"a {type(outputs).__name__}" if logits is None else f"{tuple(logits.shape)}"
             raise ShapebiasError(
                 f"{type(self.module).__name__} returns {found} for {len(images)} images, not logits of shape "
@@ -113,8 +122,8 @@ class Classifier:
         wants_gradient = images.requires_grad and torch.is_grad_enabled()
         if wants_gradient and (not logits.requires_grad or _is_quantised(self.module)):
             raise ShapebiasError(
-                f"{type(self.module).__name__} passes no gradient from its answers to the pixels, as quantised networks "
-                "do not; attacks and saliency methods that need one need the network before it was quantised"
+                f"{type(self.module).__name__} passes no gradient from its answers to the pixels, as quantised "
+                "networks do not; attacks and saliency methods that need one need the network before it was quantised"
             )
         return logits
 
@@ -135,7 +144,7 @@ class Classifier:
             if self.module in modes:
                 self.module.eval()
             for parameter in needed:
-                parameter.requires_grad_(requires_grad=False)
+                parameter.requires_grad_(False)  # noqa: FBT003 - torch's own call
             yield
         finally:
             for module, training in modes.items():
@@ -173,9 +182,7 @@ def logits_of(outputs: object) -> Tensor | None:
         entries = outputs
     elif dataclasses.is_dataclass(outputs):
         entries = [getattr(outputs, field.name) for field in dataclasses.fields(outputs)]
-    elif attrs.has(type(outputs)):
-        entries = [getattr(outputs, field.name) for field in attrs.fields(type(outputs))]
-    return next((entry for entry in entries if isinstance(entry, Tensor)), None)
+        return next((entry for entry in entries if isinstance(entry, Tensor)), None)
 
 
 def grouped(logits: Tensor, groups: tuple[tuple[int, ...], ...]) -> Tensor:
@@ -244,12 +251,7 @@ def hash_state(module: nn.Module) -> str:
 
 def _hash_into(digest: hashlib._Hash, name: str, value: object) -> None:
     if isinstance(value, Tensor) and value.is_quantized:
-        _hash_into(digest, f"{name} {value.dtype}", value.int_repr())
-        if value.qscheme() in (torch.per_tensor_affine, torch.per_tensor_symmetric):
-            _hash_into(digest, f"{name}.scale", (value.q_scale(), value.q_zero_point()))
-        else:
-            _hash_into(digest, f"{name}.scales", value.q_per_channel_scales())
-            _hash_into(digest, f"{name}.zero_points", value.q_per_channel_zero_points())
+        _hash_into(digest, f"{name} {value.dtype}", _quantised_parts(value))
     elif isinstance(value, Tensor):
         tensor = value.detach().cpu()
         tensor = tensor.to_dense() if tensor.layout != torch.strided else tensor
@@ -274,6 +276,13 @@ def _hash_into(digest: hashlib._Hash, name: str, value: object) -> None:
             f"the network's state {name!r} is a {type(value).__name__}, by which it cannot be known again; let its "
             "get_extra_state return tensors, numbers, text, or collections of them"
         )
+
+
+def _quantised_parts(tensor: Tensor) -> tuple[object, ...]:
+    """Return the whole numbers of a quantised tensor, and its scales and zero points."""
+    if tensor.qscheme() in (torch.per_tensor_affine, torch.per_tensor_symmetric):
+        return tensor.int_repr(), tensor.q_scale(), tensor.q_zero_point()
+    return tensor.int_repr(), tensor.q_per_channel_scales(), tensor.q_per_channel_zero_points()
 
 
 def _constants(module: torch.jit.ScriptModule) -> dict[str, object]:

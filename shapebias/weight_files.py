@@ -27,7 +27,7 @@ _HARMLESS = [
     type(np.dtype("float32")),
     type(np.dtype("float64")),
     type(np.dtype("int64")),
-    np._core.multiarray.scalar,  # noqa: SLF001 - as pickles name it
+    np._core.multiarray.scalar,  # type: ignore[attr-defined]  # noqa: SLF001 - as pickles name it
 ]
 # A moving average is what the library that wrote it validates and publishes, so it comes first, as in timm.
 _AVERAGED = ("state_dict_ema", "model_ema", "model_state_dict_ema", "ema_state_dict", "ema_model", "ema")
@@ -58,9 +58,10 @@ def read_state_dict(path: Path) -> OrderedDict[str, Any]:
         entries.append(entry)
         content = content[entry]
     if not isinstance(content, Mapping):
+        place = f" in {'.'.join(entries)}" if entries else ""
         raise WeightsError(
-            f"weight file {str(path)!r} holds a {type(content).__name__}{' in ' + '.'.join(entries) if entries else ''} and no "
-            "state_dict; save model.state_dict()"
+            f"weight file {str(path)!r} holds a {type(content).__name__}{place} and no state_dict; "
+            "save model.state_dict()"
         )
     return _with_text_keys(content)
 
@@ -105,7 +106,7 @@ def _why(path: Path, error: Exception) -> str:
             "use that"
         )
     return (
-        f"it is a pickle that runs {', '.join(needed[:3])}{', ...' if len(needed) > 3 else ''}; where you trust it, "  # noqa: PLR2004
+        f"it is a pickle that runs {', '.join(needed[:3])}{', ...' if len(needed) > 3 else ''}; where you trust it, "
         "read it with torch.load(FILE, weights_only=False), save the state_dict alone with "
         "safetensors.torch.save_file, and use that"
     )
@@ -124,9 +125,7 @@ def _entry(content: Mapping[Any, Any], path: Path) -> str:
     known = next((name for name in (*_AVERAGED, *_USUAL) if isinstance(content.get(name), Mapping)), None)
     if known is not None:
         return known
-    candidates = [
-        str(name) for name, value in content.items() if isinstance(value, Mapping) and _is_state_dict(value)
-    ]
+    candidates = [str(name) for name, value in content.items() if isinstance(value, Mapping) and _is_state_dict(value)]
     if len(candidates) == 1:
         return candidates[0]
     found = ", ".join(repr(str(name)) for name in list(content)[:8]) or "nothing"
@@ -143,4 +142,3 @@ def _with_text_keys(content: Mapping[Any, Any]) -> OrderedDict[str, Any]:
     if versions is not None:
         state._metadata = versions  # type: ignore[attr-defined] # noqa: SLF001 - torch keeps versions of modules there
     return state
-

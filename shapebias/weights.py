@@ -133,9 +133,7 @@ def _report(path: Path, prefix: str, whole: Mapping[str, Any], taken: Mapping[st
     """Say which part of a file was taken, unless the rest is a mere counter."""
     left_out = [key for key in whole if key.removeprefix(prefix) not in taken or not key.startswith(prefix)]
     if left_out and left_out != ["n_averaged"]:
-        _log.warning(
-            "%s: the weights under %r were taken; left out: %s", path, prefix, _some("keys", left_out)[0]
-        )
+        _log.warning("%s: the weights under %r were taken; left out: %s", path, prefix, _some("keys", left_out)[0])
 
 
 def _load(module: nn.Module, weights: Mapping[str, Any]) -> list[str]:
@@ -169,7 +167,7 @@ def _versions(weights: Mapping[str, Any], own: Mapping[str, Any]) -> list[Any]:
 def _misfit(
     own: Mapping[str, Any], weights: Mapping[str, Any], missing: list[str], unexpected: list[str], error: str | None
 ) -> list[str]:
-    """Say what is missing, left over, of another shape or type; numbers that a copy would change silently are refused."""
+    """Say what is missing, left over, or of a shape or type that cannot be copied without changing numbers."""
     present = {value.data_ptr() for key, value in own.items() if isinstance(value, Tensor) and key not in missing}
     missing = [
         key

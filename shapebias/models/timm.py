@@ -71,10 +71,10 @@ class Timm:
         from shapebias.models.features import as_features
         from shapebias.weights import seeded
 
-        if (channels := self.arg.get("in_chans", 3)) != 3:  # noqa: PLR2004 - red, green, blue
+        if (channels := self.arg.get("in_chans", 3)) != 3:
             raise SpellingError(
-                f"timm:{self.architecture} with in_chans={channels}: images are RGB here, so a network takes 3 channels; "
-                "leave arg.in_chans out"
+                f"timm:{self.architecture} with in_chans={channels}: images are RGB here, so a network takes 3 "
+                "channels; leave arg.in_chans out"
             )
         with seeded(self.seed):
             network = self._create()
@@ -157,7 +157,7 @@ class Timm:
 
         overlay = {"source": "", "state_dict": dict(weights), "num_classes": getattr(network, "num_classes", None)}
         # Some families would leave out what they do not find; strict loading keeps random weights out of answers.
-        options = {**self.arg, "num_classes": overlay["num_classes"], "pretrained_strict": True}
+        options: dict[str, Any] = {**self.arg, "num_classes": overlay["num_classes"], "pretrained_strict": True}
         try:
             made: nn.Module = timm.create_model(
                 self.architecture, pretrained=True, pretrained_cfg_overlay=overlay, **options
@@ -171,7 +171,7 @@ class Timm:
 def _begins_at_zero(network: Any) -> bool:
     """Tell whether every matrix of the classifier is zero, as some of timm's families begin."""
     classifier = network.get_classifier() if hasattr(network, "get_classifier") else None
-    parts = classifier if isinstance(classifier, (list, tuple)) else [classifier]
+    parts: list[Any] = list(classifier) if isinstance(classifier, (list, tuple)) else [classifier]
     matrices = [
         weight for part in parts if hasattr(part, "parameters") for weight in part.parameters() if weight.ndim > 1
     ]
