@@ -182,7 +182,7 @@ def logits_of(outputs: object) -> Tensor | None:
         entries = outputs
     elif dataclasses.is_dataclass(outputs):
         entries = [getattr(outputs, field.name) for field in dataclasses.fields(outputs)]
-        return next((entry for entry in entries if isinstance(entry, Tensor)), None)
+    return next((entry for entry in entries if isinstance(entry, Tensor)), None)
 
 
 def grouped(logits: Tensor, groups: tuple[tuple[int, ...], ...]) -> Tensor:
