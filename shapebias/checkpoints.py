@@ -2,12 +2,14 @@
 
 The metadata of a safetensors file are pairs of text.  Ours are ``shapebias_checkpoint`` (version of this format),
 ``class`` (where the settings of the architecture are defined), ``model`` (the settings, spelled), ``classes``,
-``mean``, ``std``, ``input_size``, ``interpolation`` (JSON), and whatever training adds about itself.
+``mean``, ``std``, ``input_size``, ``interpolation``, ``packed`` (JSON; the keys of what the network's state has besides
+tensors, as bytes), and whatever training adds about itself.
 """
 
 from __future__ import annotations
 
 import importlib
+import io
 import json
 import sys
 from collections.abc import Mapping
@@ -19,13 +21,15 @@ import attrs
 import safetensors
 import safetensors.torch
 import torch
+from torch import Tensor
 
 from shapebias.classifier import Classifier
 from shapebias.errors import ShapebiasError, WeightsError
 from shapebias.files import write_atomically
 from shapebias.grammar import parse
 from shapebias.params import build, spell
-from shapebias.weights import load_weights
+from shapebias.weight_files import read_state_dict
+from shapebias.weights import put_weights
 
 __all__ = ["load_checkpoint", "read_metadata", "save_checkpoint"]
 
@@ -50,15 +54,17 @@ def save_checkpoint(
         OSError: the folder does not exist or the disk is full.
     """
     settings = settings.untrained() if hasattr(settings, "untrained") else settings
+    state = classifier.module.state_dict()
     weights = {
-        key: tensor.detach().to("cpu", copy=True).contiguous()  # copies, since safetensors refuses shared memory
-        for key, tensor in classifier.module.state_dict().items()
+        key: _as_tensor(value).detach().to("cpu", copy=True).contiguous()  # safetensors refuses shared memory
+        for key, value in state.items()
     }
     described = {
         **(extra or {}),
         "shapebias_checkpoint": _VERSION,
         "class": f"{type(settings).__module__}:{type(settings).__qualname__}",
         "model": spell(name, settings),
+        "packed": json.dumps([key for key, value in state.items() if not isinstance(value, Tensor)]),
         **{key: json.dumps(getattr(classifier, key)) for key in _PIXELS},
     }
     write_atomically(path, safetensors.torch.save(weights, described))
@@ -73,7 +79,10 @@ def load_checkpoint(path: Path, device: torch.device) -> Classifier:
     described = read_metadata(path)
     settings = _settings(path, described)
     classifier: Classifier = settings.load(torch.device("cpu"))
-    load_weights(classifier.module, path)
+    weights = read_state_dict(path)
+    for key in json.loads(described.get("packed", "[]")):
+        weights[key] = torch.load(io.BytesIO(weights[key].numpy().tobytes()), weights_only=True)
+    put_weights(classifier.module, weights, path)
     classifier.module.to(device)
     classes, *pixels = (json.loads(described[key]) for key in _PIXELS)
     return attrs.evolve(
@@ -81,6 +90,15 @@ def load_checkpoint(path: Path, device: torch.device) -> Classifier:
         classes=None if classes is None else tuple(classes),
         **dict(zip(_PIXELS[1:], map(_tuples, pixels), strict=True)),
     )
+
+
+def _as_tensor(value: object) -> Tensor:
+    """Pack what a network has in its state besides tensors (``get_extra_state``) into bytes."""
+    if isinstance(value, Tensor):
+        return value
+    buffer = io.BytesIO()
+    torch.save(value, buffer)
+    return torch.frombuffer(bytearray(buffer.getvalue()), dtype=torch.uint8)
 
 
 def _tuples(value: Any) -> Any:

@@ -7,12 +7,15 @@ pixel units everywhere else.
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import hashlib
+import io
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Literal, TypeAlias
 
 import attrs
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -21,7 +24,16 @@ from shapebias.contracts import Features
 from shapebias.errors import ShapebiasError
 from shapebias.labels import LabelMapping
 
-__all__ = ["IMAGENET_MEAN", "IMAGENET_STD", "Classifier", "Interpolation", "LiveModel", "grouped", "hash_state"]
+__all__ = [
+    "IMAGENET_MEAN",
+    "IMAGENET_STD",
+    "Classifier",
+    "Interpolation",
+    "LiveModel",
+    "grouped",
+    "hash_state",
+    "logits_of",
+]
 
 Interpolation: TypeAlias = Literal["bilinear", "bicubic", "nearest"]
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
@@ -37,7 +49,8 @@ class Classifier:
     """An image classifier that takes pixels.
 
     Args:
-        module: the network; normalised (N, 3, H, W) in, (N, outputs) logits out.
+        module: the network; normalised (N, 3, H, W) in, (N, outputs) logits out.  Where it returns more than one
+            tensor, see :func:`logits_of`.
         mean, std: per-channel normalisation, in pixel values of [0, 1].
         input_size: (H, W) that images are resized to; None takes every size as it is.  Images that already have the
             size are not touched.
@@ -98,7 +111,20 @@ class Classifier:
                 align_corners=False if smooth else None,
             )
         normalised = (images - _column(self.mean, images)) / _column(self.std, images)
-        logits: Tensor = self.module(normalised.contiguous(memory_format=torch.channels_last))
+        outputs = self.module(normalised.contiguous(memory_format=torch.channels_last))
+        logits = logits_of(outputs)
+        if logits is None or logits.ndim != 2 or len(logits) != len(images):
+            found = f"a {type(outputs).__name__}" if logits is None else f"{tuple(logits.shape)}"
+            raise ShapebiasError(
+                f"{type(self.module).__name__} returns {found} for {len(images)} images, not logits of shape "
+                "(images, classes); wrap it in a module that returns them"
+            )
+        wants_gradient = images.requires_grad and torch.is_grad_enabled()
+        if wants_gradient and (not logits.requires_grad or _is_quantised(self.module)):
+            raise ShapebiasError(
+                f"{type(self.module).__name__} passes no gradient from its answers to the pixels, as quantised "
+                "networks do not; attacks and saliency methods that need one need the network before it was quantised"
+            )
         return logits
 
     def __call__(self, images: Tensor) -> Tensor:
@@ -111,16 +137,52 @@ class Classifier:
     @contextlib.contextmanager
     def evaluating(self) -> Iterator[None]:
         """Put the network into eval mode without parameter gradients; restore every flag afterwards."""
-        modes = {module: module.training for module in self.module.modules()}
+        # A frozen TorchScript network is in eval mode for ever and has no flag.
+        modes = {module: module.training for module in self.module.modules() if hasattr(module, "training")}
         needed = [parameter for parameter in self.module.parameters() if parameter.requires_grad]
         try:
-            self.module.eval().requires_grad_(requires_grad=False)
+            if self.module in modes:
+                self.module.eval()
+            for parameter in needed:
+                parameter.requires_grad_(False)  # noqa: FBT003 - torch's own call
             yield
         finally:
             for module, training in modes.items():
                 module.training = training
             for parameter in needed:
                 parameter.requires_grad_()
+
+
+def _is_quantised(module: nn.Module) -> bool:
+    """Tell quantised layers, some of which let a backward pass end in them without an error."""
+    return any(type(part).__module__.startswith("torch.ao.nn.quantized") for part in module.modules())
+
+
+def logits_of(outputs: object) -> Tensor | None:
+    """Find the logits in what a network returns.
+
+    In this order: the output itself; its attribute ``logits``; its entry ``"logits"``; the first tensor among its
+    entries or fields (tuples, lists, mappings, dataclasses).
+
+    Returns:
+        None where there is no tensor in it.
+
+    >>> logits_of((torch.zeros(1, 4), torch.zeros(1, 7))).shape
+    torch.Size([1, 4])
+    """
+    if isinstance(outputs, Tensor):
+        return outputs
+    named = outputs.get("logits") if isinstance(outputs, Mapping) else getattr(outputs, "logits", None)
+    if isinstance(named, Tensor):
+        return named
+    entries: Iterable[object] = ()
+    if isinstance(outputs, Mapping):
+        entries = outputs.values()
+    elif isinstance(outputs, (tuple, list)):
+        entries = outputs
+    elif dataclasses.is_dataclass(outputs):
+        entries = [getattr(outputs, field.name) for field in dataclasses.fields(outputs)]
+    return next((entry for entry in entries if isinstance(entry, Tensor)), None)
 
 
 def grouped(logits: Tensor, groups: tuple[tuple[int, ...], ...]) -> Tensor:
@@ -171,9 +233,65 @@ class LiveModel:
 
 
 def hash_state(module: nn.Module) -> str:
-    """Return the SHA-256 of a network's parameters and buffers, names included."""
+    """Return the SHA-256 of a network's state, names included: parameters, buffers, quantised weights, extra state.
+
+    A frozen TorchScript network has no state, so that the constants in its code are hashed.
+
+    Raises:
+        ShapebiasError: a part of the state is neither numbers, text nor a collection of them.
+    """
     digest = hashlib.sha256()
-    for name, tensor in module.state_dict().items():
-        digest.update(f"{name} {tuple(tensor.shape)} {tensor.dtype}".encode())
-        digest.update(tensor.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy().data)
+    state = module.state_dict()
+    if not state and isinstance(module, torch.jit.ScriptModule):
+        state = _constants(module)
+    for name, value in state.items():
+        _hash_into(digest, name, value)
     return digest.hexdigest()
+
+
+def _hash_into(digest: hashlib._Hash, name: str, value: object) -> None:
+    if isinstance(value, Tensor) and value.is_quantized:
+        _hash_into(digest, f"{name} {value.dtype}", _quantised_parts(value))
+    elif isinstance(value, Tensor):
+        tensor = value.detach().cpu()
+        tensor = tensor.to_dense() if tensor.layout != torch.strided else tensor
+        digest.update(f"{name} {tuple(tensor.shape)} {tensor.dtype}".encode())
+        digest.update(tensor.contiguous().view(-1).view(torch.uint8).numpy().data)
+    elif isinstance(value, (tuple, list)):
+        digest.update(f"{name} {len(value)}".encode())
+        for place, entry in enumerate(value):
+            _hash_into(digest, f"{name}[{place}]", entry)
+    elif isinstance(value, Mapping):
+        digest.update(f"{name} {len(value)}".encode())
+        for key, entry in value.items():
+            _hash_into(digest, f"{name}[{key!r}]", entry)
+    elif isinstance(value, io.BytesIO):
+        _hash_into(digest, name, value.getvalue())
+    elif value is None or isinstance(value, (str, bytes, int, float, complex, torch.dtype)):
+        digest.update(f"{name} {value!r}".encode())
+    elif isinstance(value, np.ndarray):
+        _hash_into(digest, name, torch.from_numpy(value))
+    else:
+        raise ShapebiasError(
+            f"the network's state {name!r} is a {type(value).__name__}, by which it cannot be known again; let its "
+            "get_extra_state return tensors, numbers, text, or collections of them"
+        )
+
+
+def _quantised_parts(tensor: Tensor) -> tuple[object, ...]:
+    """Return the whole numbers of a quantised tensor, and its scales and zero points."""
+    if tensor.qscheme() in (torch.per_tensor_affine, torch.per_tensor_symmetric):
+        return tensor.int_repr(), tensor.q_scale(), tensor.q_zero_point()
+    return tensor.int_repr(), tensor.q_per_channel_scales(), tensor.q_per_channel_zero_points()
+
+
+def _constants(module: torch.jit.ScriptModule) -> dict[str, object]:
+    """Return what is written into the code of a frozen network, in order."""
+    nodes = list(module.inlined_graph.nodes())
+    constants: dict[str, object] = {}
+    for node in nodes:
+        nodes += [inner for block in node.blocks() for inner in block.nodes()]
+    for place, node in enumerate(nodes):
+        value = node.output().toIValue() if node.kind() == "prim::Constant" else None
+        constants[f"{place} {node.kind()}"] = value
+    return constants

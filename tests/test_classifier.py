@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
+from typing import NamedTuple
 
 import numpy as np
 import pytest
@@ -13,6 +15,7 @@ from torch import nn
 from torchvision.transforms import functional as transforms
 
 from shapebias.classifier import Classifier, LiveModel, grouped, hash_state
+from shapebias.errors import ShapebiasError
 from shapebias.labels import LabelMapping
 
 
@@ -167,3 +170,111 @@ def test_a_live_model_is_named_by_the_user_and_identified_by_its_state():
     assert first.load(torch.device("cpu")).module is module
     module[3].bias.data += 1
     assert LiveModel.of("mine", module) != first
+
+
+def pooled():
+    return nn.Sequential(nn.Conv2d(3, 4, 3), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 5)).eval()
+
+
+@dataclasses.dataclass
+class Output:
+    loss: torch.Tensor | None
+    scores: torch.Tensor
+
+
+@dataclasses.dataclass
+class WithLogits:
+    hidden: torch.Tensor
+    logits: torch.Tensor
+
+
+class Returning(nn.Module):
+    def __init__(self, arrange):
+        super().__init__()
+        self.inner, self.arrange = pooled(), arrange
+
+    def forward(self, images):
+        return self.arrange(self.inner(images))
+
+
+class Named(NamedTuple):
+    aux: torch.Tensor
+    logits: torch.Tensor
+
+
+@pytest.mark.parametrize(
+    "arrange",
+    [
+        lambda y: (y, -y),
+        lambda y: [None, y],
+        lambda y: {"out": y, "aux": -y},
+        lambda y: {"aux": -y, "logits": y},
+        lambda y: Output(None, y),
+        lambda y: WithLogits(-y, y),
+        lambda y: Named(-y, y),
+    ],
+)
+def test_the_logits_among_several_outputs_are_found(arrange):
+    network, images = Returning(arrange), torch.rand(2, 3, 8, 8)
+    assert torch.equal(Classifier(network)(images), Classifier(network.inner)(images))
+
+
+@pytest.mark.parametrize(
+    ("arrange", "found"),
+    [(lambda y: "scores", "a str"), (lambda y: y[..., None], r"\(2, 5, 1\)"), (lambda y: (y.mean(), y), r"\(\)")],
+)
+def test_outputs_that_are_no_logits_are_refused_in_words(arrange, found):
+    with pytest.raises(ShapebiasError, match=rf"Returning returns {found} for 2 images, not logits.*wrap it"):
+        Classifier(Returning(arrange))(torch.rand(2, 3, 8, 8))
+
+
+@pytest.mark.filterwarnings("ignore")  # torch calls its quantisation and TorchScript deprecated
+class TestUnusualNetworks:
+    """Quantised and scripted networks, and layers with a state of their own."""
+
+    @staticmethod
+    def quantised(network):
+        return torch.ao.quantization.quantize_dynamic(network, {nn.Linear}, dtype=torch.qint8)
+
+    @pytest.mark.parametrize("make", [quantised, torch.jit.script, lambda n: torch.jit.freeze(torch.jit.script(n))])
+    def test_they_answer_and_are_told_apart(self, make):
+        first, second = pooled(), pooled()
+        assert hash_state(make(first)) == hash_state(make(first))
+        assert hash_state(make(first)) != hash_state(make(second))
+        classifier, images = Classifier(make(first)), torch.rand(2, 3, 8, 8)
+        with classifier.evaluating(), torch.no_grad():
+            torch.testing.assert_close(classifier(images), Classifier(first)(images), atol=0.05, rtol=0.05)
+
+    def test_a_scripted_network_has_gradients_and_the_hash_of_its_state(self):
+        network, images = pooled(), torch.rand(2, 3, 8, 8, requires_grad=True)
+        scripted = Classifier(torch.jit.script(network))
+        assert hash_state(scripted.module) == hash_state(network)
+        with scripted.evaluating():
+            (gradient,) = torch.autograd.grad(scripted(images).sum(), images)
+        (wanted,) = torch.autograd.grad(Classifier(network)(images).sum(), images)
+        torch.testing.assert_close(gradient, wanted)
+
+    def test_gradients_of_a_quantised_network_are_refused(self):
+        classifier = Classifier(self.quantised(pooled()))
+        with classifier.evaluating(), pytest.raises(ShapebiasError, match="no gradient from its answers to the pixels"):
+            classifier(torch.rand(1, 3, 8, 8, requires_grad=True))
+
+    def test_a_state_besides_tensors_counts(self):
+        class Counting(nn.Linear):
+            state: object = None
+
+            def get_extra_state(self):
+                return self.state
+
+            def set_extra_state(self, state):
+                self.state = state
+
+        layer = Counting(2, 2)
+        hashes = []
+        for layer.state in (None, 1, {"steps": 3, "scale": torch.ones(2)}, {"steps": 3, "scale": torch.zeros(2)}):
+            hashes.append(hash_state(layer))
+            assert hash_state(copy.deepcopy(layer)) == hashes[-1]
+        assert len(set(hashes)) == 4
+        layer.state = object()
+        with pytest.raises(ShapebiasError, match=r"state '_extra_state' is a object"):
+            hash_state(layer)

@@ -45,8 +45,8 @@ def as_features(
             network.eval()(torch.zeros(1, 3, height, width, device=device))
     except (AssertionError, RuntimeError, ValueError) as error:
         raise SpellingError(
-            f"{type(network).__name__} does not take images of {height} x {width} pixels: {error}; choose another "
-            "input_size, or make it for this one with an option such as arg.img_size"
+            f"{type(network).__name__} does not take an RGB image of {height} x {width} pixels: {error}; if the size "
+            "is the reason, choose another input_size, or make it for this one with an option such as arg.img_size"
         ) from error
     finally:
         hook.remove()

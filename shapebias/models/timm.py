@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
@@ -19,6 +21,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Timm"]
 
+_log = logging.getLogger(__name__)
+
 
 @attrs.frozen
 class Timm:
@@ -26,6 +30,9 @@ class Timm:
 
     Normalisation, input size and interpolation are those of timm's data configuration unless given here.  A network
     with 1,000 outputs is taken to know the classes of ImageNet-1k in their usual order.
+
+    A weight file may be what timm or a training with it wrote, or what timm knows to convert, such as the files of the
+    authors of an architecture.  Where it has a moving average of the weights, that is taken, as timm does.
 
     Raises:
         UnknownNameError: timm has no such architecture.
@@ -62,12 +69,17 @@ class Timm:
         from shapebias.classifier import Classifier, Interpolation
         from shapebias.labels import imagenet_wnids
         from shapebias.models.features import as_features
-        from shapebias.weights import load_weights, seeded
+        from shapebias.weights import seeded
 
+        if (channels := self.arg.get("in_chans", 3)) != 3:
+            raise SpellingError(
+                f"timm:{self.architecture} with in_chans={channels}: images are RGB here, so a network takes 3 "
+                "channels; leave arg.in_chans out"
+            )
         with seeded(self.seed):
             network = self._create()
         if self.checkpoint is not None:
-            load_weights(network, self.checkpoint)
+            network = self._with_weights(network, self.checkpoint)
         given = {"mean": self.mean or None, "std": self.std or None, "img_size": self.arg.get("img_size")}
         if self.input_size is not None:
             given["input_size"] = (3, self.input_size, self.input_size)
@@ -75,6 +87,12 @@ class Timm:
             raise WeightsError(
                 f"timm:{self.architecture} has no classifier, only features; name weights that classify, "
                 "or give num_classes and a checkpoint"
+            )
+        if self.checkpoint is None and not self.pretrained and _begins_at_zero(network):
+            _log.warning(
+                "timm:%s: its classifier is all zeros until it is trained, so that without weights every answer is the "
+                "same and every saliency map is zero; give checkpoint=FILE or pretrained=true",
+                self.architecture,
             )
         config = resolve_data_config(given, model=network)  # type: ignore[no-untyped-call]
         size, interpolation = config["input_size"][-2:], config["interpolation"]
@@ -111,6 +129,53 @@ class Timm:
                 "timm.list_pretrained() lists the names that have weights"
             ) from error
         return network
+
+    def _with_weights(self, network: nn.Module, path: Path) -> nn.Module:
+        """Load a file as it is or, where it is not in timm's own form, as timm converts it for this family."""
+        from shapebias.weight_files import read_state_dict
+        from shapebias.weights import put_weights, read_weights
+
+        weights = read_state_dict(path)
+        if self.architecture.startswith("inception_v3"):  # published with a head that only training uses
+            for key in [key for key in weights if "AuxLogits." in key and not hasattr(network, "AuxLogits")]:
+                del weights[key]
+        try:
+            put_weights(network, weights, path)
+        except WeightsError as misfit:
+            converted = self._converted(network, read_weights(path))
+            if converted is None:
+                raise misfit from None
+            return converted
+        return network
+
+    def _converted(self, network: nn.Module, weights: Mapping[str, Any]) -> nn.Module | None:
+        """Let timm make the network from weights in another form, such as that of their authors; None where it cannot.
+
+        timm drops the classifier of weights for another number of classes than it expects, so it is told the number.
+        """
+        import timm
+
+        overlay = {"source": "", "state_dict": dict(weights), "num_classes": getattr(network, "num_classes", None)}
+        # Some families would leave out what they do not find; strict loading keeps random weights out of answers.
+        options: dict[str, Any] = {**self.arg, "num_classes": overlay["num_classes"], "pretrained_strict": True}
+        try:
+            made: nn.Module = timm.create_model(
+                self.architecture, pretrained=True, pretrained_cfg_overlay=overlay, **options
+            )
+        except Exception:  # noqa: BLE001 - conversions of another family's weights fail in any way
+            return None
+        made.pretrained_cfg = made.default_cfg = network.pretrained_cfg  # without the weights that timm keeps there
+        return made
+
+
+def _begins_at_zero(network: Any) -> bool:
+    """Tell whether every matrix of the classifier is zero, as some of timm's families begin."""
+    classifier = network.get_classifier() if hasattr(network, "get_classifier") else None
+    parts: list[Any] = list(classifier) if isinstance(classifier, (list, tuple)) else [classifier]
+    matrices = [
+        weight for part in parts if hasattr(part, "parameters") for weight in part.parameters() if weight.ndim > 1
+    ]
+    return bool(matrices) and not any(weight.any() for weight in matrices)
 
 
 def _last_layer(network: nn.Module) -> nn.Module | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,6 +23,12 @@ __all__ = ["Torchvision"]
 
 # Where torchvision's networks keep their last grid; the first of these that a network has.
 _LAST_LAYERS = ("layer4", "features", "trunk_output", "conv5", "layers", "inception5b", "Mixed_7c")
+
+# Heads that only training uses, in the two networks that have them.
+_AUXILIARY_HEADS = {"googlenet": r"(^|\.)aux[12]\.", "inception_v3": r"(^|\.)AuxLogits\."}
+# DenseNets were published with dots in the names of layers, norm.1, which modules may no longer have.
+_DENSE_LAYER = re.compile(r"(denselayer\d+\.(?:norm|relu|conv))\.(?=[12]\.)")
+_log = logging.getLogger(__name__)
 
 
 def _name_or_file(value: str | Path | None) -> str | Path | None:
@@ -70,7 +77,11 @@ class Torchvision:
 
     def untrained(self) -> Torchvision:
         """Return the same architecture with random weights: what a checkpoint of ours names."""
-        return attrs.evolve(self, weights=None)
+        options = self.arg
+        if self.architecture in _AUXILIARY_HEADS and self.weights is not None:
+            by_name = isinstance(self.weights, str) and self.architecture == "inception_v3"
+            options = Options({"transform_input": True, "aux_logits": by_name, **self.arg})
+        return attrs.evolve(self, weights=None, arg=options)
 
     def load(self, device: torch.device) -> Classifier:
         """Make the network and read its weights."""
@@ -79,13 +90,13 @@ class Torchvision:
         from shapebias.classifier import Classifier
         from shapebias.labels import imagenet_wnids
         from shapebias.models.features import as_features
-        from shapebias.weights import load_weights, seeded
+        from shapebias.weights import seeded
 
         weights = self._weights()
         with seeded(self.seed):
             network = self._create(weights if isinstance(self.weights, str) else None)
         if isinstance(self.weights, Path):
-            load_weights(network, self.weights)
+            self._load_file(network, self.weights)
         stated = weights.transforms()
         size = (self.input_size or stated.crop_size[0],) * 2
         return Classifier(
@@ -118,9 +129,11 @@ class Torchvision:
     def _create(self, weights: Any) -> nn.Module:
         import torchvision.models
 
-        # These two families warn about their initialisation unless told how.
-        slow_start = self.architecture in ("googlenet", "inception_v3") and weights is None
-        options = {"init_weights": False, **self.arg} if slow_start else {**self.arg}
+        options = {**self.arg}
+        if self.architecture in _AUXILIARY_HEADS and weights is None:
+            options = {"init_weights": False, **options}  # they warn about their initialisation unless told how
+            if self.weights is not None:
+                options = {"transform_input": True, "aux_logits": False, **options}
         try:
             network: nn.Module = torchvision.models.get_model(self.architecture, weights=weights, **options)
         except (TypeError, ValueError) as error:
@@ -131,6 +144,26 @@ class Torchvision:
                 "without a network, give weights=FILE, or weights=none for random weights"
             ) from error
         return network
+
+    def _load_file(self, network: nn.Module, path: Path) -> None:
+        """Load a file that torchvision, or a training of its network, wrote."""
+        from shapebias.weight_files import read_state_dict
+        from shapebias.weights import put_weights, renamed
+
+        weights = read_state_dict(path)
+        heads = _AUXILIARY_HEADS.get(self.architecture)
+        if heads is not None:
+            if "transform_input" not in self.arg:
+                _log.warning(
+                    "%s: taken as torchvision's weights of %s, with its second normalisation (transform_input); "
+                    "arg.transform_input=false where it was trained without",
+                    path,
+                    self.architecture,
+                )
+            if not self.arg.get("aux_logits", False):
+                for key in [key for key in weights if re.search(heads, key)]:
+                    del weights[key]
+        put_weights(network, renamed(weights, lambda key: _DENSE_LAYER.sub(r"\1", key)), path)
 
 
 def _last_layer(network: Any) -> nn.Module | None:

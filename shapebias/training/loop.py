@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -150,7 +151,7 @@ class Trainer:
     progress: Callable[[Progress], None] | None
     history: list[Epoch] = attrs.field(factory=list)
     kept: int = 0
-    weights: dict[str, Tensor] = attrs.field(factory=dict)
+    weights: dict[str, Any] = attrs.field(factory=dict)
 
     @classmethod
     def begin(cls, recipe: Recipe, data: TrainingData, progress: Callable[[Progress], None] | None) -> Trainer:
@@ -190,7 +191,7 @@ class Trainer:
         self.history.append(self._validate(loss))
         if self._best():
             self.kept = len(self.history)
-            self.weights = {name: tensor.clone() for name, tensor in self.classifier.module.state_dict().items()}
+            self.weights = copy.deepcopy(self.classifier.module.state_dict())
 
     def _train(self, epoch: int) -> float:
         """Madry et al. 2018, equation 2.1: the outer minimum over an inner maximum, on every batch."""

@@ -79,7 +79,7 @@ def test_what_networks_cache_in_eval_mode_is_forgotten():
 
 
 def test_a_size_that_the_network_does_not_take_is_a_clear_error():
-    with pytest.raises(SpellingError, match=r"does not take images of 192 x 192 pixels.*arg\.img_size"):
+    with pytest.raises(SpellingError, match=r"does not take an RGB image of 192 x 192 pixels.*arg\.img_size"):
         Timm("vit_tiny_patch16_224", pretrained=False, input_size=192).load(CPU)
 
 

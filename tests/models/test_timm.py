@@ -115,3 +115,16 @@ def test_weights_are_channels_last_and_in_eval_mode():
 def test_untrained_settings_name_neither_files_nor_downloads():
     settings = timm_model("timm:resnet18.a1_in1k,checkpoint=a.pth,num_classes=3,mean=0.5")
     assert settings.untrained() == timm_model("timm:resnet18.a1_in1k,pretrained=false,num_classes=3,mean=0.5")
+
+
+def test_other_channels_than_three_are_refused_as_such():
+    with pytest.raises(SpellingError, match=r"in_chans=1: images are RGB here.*leave arg\.in_chans out"):
+        timm_model("timm:resnet18,pretrained=false,arg.in_chans=1").load(CPU)
+
+
+def test_a_classifier_that_begins_at_zero_is_said(caplog):
+    timm_model("timm:mixer_s32_224,pretrained=false").load(CPU)
+    assert "its classifier is all zeros until it is trained" in caplog.text
+    caplog.clear()
+    timm_model("timm:resnet10t,pretrained=false,input_size=64").load(CPU)
+    assert not caplog.text
