@@ -46,6 +46,7 @@ class Classifier:
         features: the layer that feature-based saliency methods read, None where there is none.
         mapping: how logits become scores for a data set's classes; None gives the logits.
         chunk: the most images in one forward and backward pass; bounds the memory that gradients take.
+        descriptions: what else the outputs are called, in words, where that is known.
 
     >>> network = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(3, 10))
     >>> Classifier(network)(torch.rand(2, 3, 32, 32)).shape
@@ -61,6 +62,7 @@ class Classifier:
     features: Features | None = None
     mapping: LabelMapping | None = None
     chunk: int = 16
+    descriptions: tuple[str, ...] | None = None
 
     @property
     def device(self) -> torch.device:

@@ -107,7 +107,8 @@ class Computer:
         with loaded.evaluating(), torch.no_grad():
             scores = loaded.logits(pictures.take([0], loaded.device).images)
         check_scores(scores, 1)
-        mapping = match_labels(loaded.classes, scores.shape[1], pictures.dataset.classes, self.session.study.mapping)
+        outputs, classes, file = scores.shape[1], pictures.dataset.classes, self.session.study.mapping
+        mapping = match_labels(loaded.classes, outputs, classes, file, loaded.descriptions)
         return attrs.evolve(loaded, mapping=mapping)
 
     def _condition(

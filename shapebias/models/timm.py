@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
@@ -24,8 +25,11 @@ __all__ = ["Timm"]
 class Timm:
     """An image classifier of timm: ``resnet50``, ``vit_base_patch16_224.augreg_in21k_ft_in1k``, ``hf-hub:timm/...``.
 
-    Normalisation, input size and interpolation are those of timm's data configuration unless given here.  A network
-    with 1,000 outputs is taken to know the classes of ImageNet-1k in their usual order.
+    Normalisation, input size and interpolation are those of timm's data configuration unless given here.  Classes are
+    those that a checkpoint of ours names, or the ``label_names`` of the model's configuration, which a data set may also
+    call by their ``label_descriptions``.  timm's own weights with 1,000 outputs have the classes of ImageNet-1k in their
+    usual order.  Where nothing names the classes of weights, their order is assumed, and the caption of the results
+    says so.
 
     Raises:
         UnknownNameError: timm has no such architecture.
@@ -60,7 +64,6 @@ class Timm:
         from timm.data.config import resolve_data_config
 
         from shapebias.classifier import Classifier, Interpolation
-        from shapebias.labels import imagenet_wnids
         from shapebias.models.features import as_features
         from shapebias.weights import load_weights, seeded
 
@@ -76,6 +79,7 @@ class Timm:
                 f"timm:{self.architecture} has no classifier, only features; name weights that classify, "
                 "or give num_classes and a checkpoint"
             )
+        classes, descriptions = self._names(network)
         config = resolve_data_config(given, model=network)  # type: ignore[no-untyped-call]
         size, interpolation = config["input_size"][-2:], config["interpolation"]
         prefix_tokens = getattr(network, "num_prefix_tokens", 0)
@@ -85,15 +89,36 @@ class Timm:
             std=tuple(config["std"]),
             input_size=tuple(size),
             interpolation=interpolation if interpolation in get_args(Interpolation) else "bicubic",
-            classes=imagenet_wnids() if getattr(network, "num_classes", None) == len(imagenet_wnids()) else None,
+            classes=classes,
             features=as_features(network, _last_layer(network), size, prefix_tokens),
+            descriptions=descriptions,
         )
+
+    def _names(self, network: Any) -> tuple[tuple[str, ...] | None, tuple[str, ...] | None]:
+        """Return the names of the outputs and their descriptions, as far as the weights or timm say them."""
+        from shapebias.checkpoints import stated_classes
+        from shapebias.labels import imagenet_wnids
+
+        if self.checkpoint is not None and (stated := stated_classes(self.checkpoint)):
+            return stated, None
+        config, outputs = getattr(network, "pretrained_cfg", None) or {}, getattr(network, "num_classes", None)
+        names = _in_order(config.get("label_names"))
+        other_head = self.num_classes is not None or "num_classes" in self.arg
+        if names and (len(names) == outputs or not other_head):
+            known = config.get("label_descriptions") or {}
+            return names, tuple(str(known.get(name, name)) for name in names) if known else None
+        of_timm = self.checkpoint is None and not self._is_elsewhere
+        return imagenet_wnids() if of_timm and outputs == len(imagenet_wnids()) else None, None
+
+    @property
+    def _is_elsewhere(self) -> bool:
+        """Whether the configuration comes from a folder or a hub, and not from timm itself."""
+        return self.architecture.startswith(("hf-hub:", "hf_hub:", "local-dir:"))
 
     def _create(self) -> nn.Module:
         import timm
 
-        local = not self.architecture.startswith(("hf-hub:", "hf_hub:", "local-dir:"))
-        if local and not timm.is_model(self.architecture.partition(".")[0]):
+        if not self._is_elsewhere and not timm.is_model(self.architecture.partition(".")[0]):
             near = suggestion(self.architecture.partition(".")[0], timm.list_models())
             raise UnknownNameError(f"timm {timm.__version__} has no architecture {self.architecture!r}{near}")
         options: dict[str, Any] = {**self.arg}
@@ -111,6 +136,24 @@ class Timm:
                 "timm.list_pretrained() lists the names that have weights"
             ) from error
         return network
+
+
+def _in_order(names: Any) -> tuple[str, ...] | None:
+    """Bring the names of a configuration, a list or a table by index, into the order of the outputs.
+
+    Raises:
+        WeightsError: a table has other keys than the indices of its names.
+    """
+    if isinstance(names, Mapping):
+        try:
+            by_index = {int(index): name for index, name in names.items()}
+            names = [by_index[index] for index in range(len(names))]
+        except (KeyError, ValueError) as error:
+            raise WeightsError(
+                f"label_names of the model's configuration must have the indices 0 to {len(names) - 1} as keys, got "
+                f"{', '.join(map(str, list(names)[:5]))}, ...; correct its config.json"
+            ) from error
+    return tuple(map(str, names)) if names else None
 
 
 def _last_layer(network: nn.Module) -> nn.Module | None:
