@@ -248,10 +248,7 @@ def match_labels(
         return LabelMapping("identical", model.source, classes, None)
     if repeated := [name for name, times in Counter(classes).items() if times > 1]:
         raise LabelError(f"the data set has several classes named {_some(repeated)}; give each class its own name")
-    if model.classes is not None and sorted(classes) == sorted(model.classes):
-        place = {name: index for index, name in enumerate(model.classes)}
-        return LabelMapping("reordered", model.source, classes, [[place[name]] for name in classes])
-    if not model.imagenet and (places := model.permutation(classes)):
+    if places := model.permutation(classes):
         return LabelMapping("reordered", model.source, classes, [[place] for place in places])
     if model.imagenet and entry_level_classes().keys() >= set(classes):
         groups = tuple(entry_level_classes()[name] for name in classes)
@@ -286,9 +283,10 @@ class _Outputs:
 
     @indices.default
     def _by_spelling(self) -> Mapping[str, tuple[int, ...]]:
-        texts_of = [[text, *text.split(", ")] for text in self.descriptions or ()] or [()] * self.count
-        own = [{name, *texts} for name, texts in zip(self.classes or (), texts_of, strict=False)]
-        spellings = _imagenet_spellings() if self.imagenet else own
+        own = [{name} for name in self.classes or ()]
+        for names, text in zip(own, self.descriptions or (), strict=False):
+            names.update((text, *text.split(", ")))
+        spellings: Iterable[Iterable[str]] = _imagenet_spellings() if self.imagenet else own
         indices: dict[str, tuple[int, ...]] = {}
         for index, texts in enumerate(spellings):
             for text in texts:

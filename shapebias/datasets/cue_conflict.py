@@ -115,6 +115,7 @@ class CueConflict:
         if named[1] not in classes:
             raise DataError(
                 f"{printable(self.path / file)} names the texture {named[1]!r}, which is no class"
-                f"{suggestion(named[1], classes)}; rename it SHAPE1-TEXTURE1 with two of {', '.join(classes)}, or SHAPE1 where there is no texture label"
+                f"{suggestion(named[1], classes)}; rename it SHAPE1-TEXTURE1 with two of {', '.join(classes)}, or "
+                "SHAPE1 where there is no texture label"
             )
         return classes.index(named[1])

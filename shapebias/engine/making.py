@@ -14,11 +14,11 @@ from shapebias.catalog import Component
 from shapebias.engine.copying import Copy, open_copy
 from shapebias.engine.device import choose_device
 from shapebias.engine.identity import fingerprints
-from shapebias.engine.images import Batch, Pictures, Stimuli, batched, threads
+from shapebias.engine.images import Batch, Pictures, Stimuli, UnreadableError, batched, threads
 from shapebias.engine.plan import check_needs, pixels, spread
 from shapebias.engine.runner import Interrupted, Progress, check_counts, images_of, versions
 from shapebias.engine.session import Memory, load, naming
-from shapebias.errors import DataError, ShapebiasError, StudyError
+from shapebias.errors import DataError, StudyError
 from shapebias.manifest import Manifest
 from shapebias.study import Condition, as_conditions, as_datasets
 
@@ -74,7 +74,7 @@ def make(
     Raises:
         StudyError: the condition has an attack, a number is too small, or the folder has images that were made of
             something else.
-        DataError: the data set has no image, its first one cannot be read, or it lacks what a transform needs; the
+        DataError: the data set has no image, none can be read, or it lacks what a transform needs; the
             folder has files of somebody else.
         PluginError: a transform fails.
         StoreError: the folder cannot be written, or another process is writing it.
@@ -170,8 +170,7 @@ class _Maker:
     def _is_readable(self, pictures: Pictures, position: int) -> bool:
         try:
             pictures.samples([position])
-        except Exception as error:  # noqa: BLE001 - a data set raises what it likes
-            message = str(error) if isinstance(error, ShapebiasError) else f"{type(error).__name__}: {error}"
-            self.copy.failures[pictures.rows[position]] = message
+        except UnreadableError as error:
+            self.copy.failures[pictures.rows[position]] = str(error)
             return False
         return True

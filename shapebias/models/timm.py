@@ -25,11 +25,12 @@ __all__ = ["Timm"]
 class Timm:
     """An image classifier of timm: ``resnet50``, ``vit_base_patch16_224.augreg_in21k_ft_in1k``, ``hf-hub:timm/...``.
 
-    Normalisation, input size and interpolation are those of timm's data configuration unless given here.  Classes are
-    those that a checkpoint of ours names, or the ``label_names`` of the model's configuration, which a data set may also
-    call by their ``label_descriptions``.  timm's own weights with 1,000 outputs have the classes of ImageNet-1k in their
-    usual order.  Where nothing names the classes of weights, their order is assumed, and the caption of the results
-    says so.
+    Normalisation, input size and interpolation are those of timm's data configuration unless given here.
+
+    Classes are those that a checkpoint of ours names, or the ``label_names`` of the model's configuration; a data set
+    may call them by their ``label_descriptions``, too.  timm's own weights with 1,000 outputs have the classes of
+    ImageNet-1k in their usual order.  Where nothing names the classes, their order is assumed, and the caption of the
+    results says so.
 
     Raises:
         UnknownNameError: timm has no such architecture.

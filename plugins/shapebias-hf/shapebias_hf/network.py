@@ -81,8 +81,8 @@ def class_names(id2label: Mapping[int, str] | None) -> tuple[str, ...] | None:
     by_index = {int(index): str(name) for index, name in (id2label or {}).items()}
     if sorted(by_index) != list(range(len(by_index))):
         raise ShapebiasError(
-            f"hf: id2label names the outputs {', '.join(map(str, sorted(by_index)[:5]))}, ...; it must name each from 0 "
-            "on, since a gap would give answers the wrong names: correct config.json"
+            f"hf: id2label names the outputs {', '.join(map(str, sorted(by_index)[:5]))}, ...; correct config.json, so "
+            "that it names each output from 0 on"
         )
     names = tuple(by_index[index] for index in range(len(by_index)))
     return None if all(name == f"LABEL_{index}" for index, name in enumerate(names)) else names
