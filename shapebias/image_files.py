@@ -12,7 +12,7 @@ from torchvision.transforms import InterpolationMode
 from torchvision.transforms import functional as transforms
 
 from shapebias.errors import DataError, SpellingError
-from shapebias.files import FoundFiles, files_below, printable, why_unusable
+from shapebias.paths import FoundFiles, files_below, printable, why_unusable
 
 __all__ = [
     "GIVE_SIZE",
@@ -40,7 +40,7 @@ _LIGHT = 127
 def images_below(folder: Path) -> list[str]:
     """List the image files at any depth below a folder; hidden files and folders are passed over.
 
-    Links are followed, and each folder is listed once: see :func:`shapebias.files.files_below`.
+    Links are followed, and each folder is listed once: see :func:`shapebias.paths.files_below`.
 
     Returns:
         Paths below the folder, with ``/``; folders are sorted, and files within each.
@@ -53,7 +53,7 @@ def find_images(folder: Path, visited: set[tuple[int, int]] | None = None) -> Fo
 
     Args:
         folder: the folder.
-        visited: folders that are not listed again, as in :func:`shapebias.files.files_below`.
+        visited: folders that are not listed again, as in :func:`shapebias.paths.files_below`.
     """
     found = files_below(folder, visited)
     images, skipped = [], {}

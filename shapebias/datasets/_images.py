@@ -12,8 +12,8 @@ import attrs
 from numpy.typing import NDArray
 
 from shapebias.errors import DataError
-from shapebias.files import folder_identity, printable, why_unusable
 from shapebias.image_files import SUFFIXES, find_images
+from shapebias.paths import folder_identity, printable, why_unusable
 
 __all__ = ["ClassFolders", "Entry", "class_folders", "first_readable", "listing_fingerprint", "same_size"]
 

@@ -21,10 +21,10 @@ from shapebias.datasets._images import (
     same_size,
 )
 from shapebias.errors import DataError, suggestion
-from shapebias.files import printable
 from shapebias.image_files import fit, read_image
 from shapebias.labels import entry_level_classes
 from shapebias.params import param
+from shapebias.paths import printable
 
 __all__ = ["CueConflict"]
 

@@ -26,11 +26,11 @@ from shapebias.datasets._images import (
     same_size,
 )
 from shapebias.errors import DataError, listed, suggestion
-from shapebias.files import as_path, printable, why_unusable
 from shapebias.image_files import GIVE_SIZE, Interpolation, check_crop, fit, fit_mask, read_image
 from shapebias.labels import class_order, imagenet_wnids, whole_numbers
 from shapebias.manifest import MANIFEST, read_manifest
 from shapebias.params import param
+from shapebias.paths import as_path, printable, why_unusable
 
 __all__ = ["Folder"]
 

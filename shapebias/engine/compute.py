@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from shapebias.catalog import Component
 from shapebias.classifier import Classifier
+from shapebias.contracts import Dataset
 from shapebias.engine.answering import Asked, budgets, check_scores
 from shapebias.engine.images import Pictures, Stimuli, UnreadableError
 from shapebias.engine.plan import Task, Work
@@ -224,9 +225,19 @@ def _dataset_part(work: Work, pictures: Pictures) -> DatasetPart:
             "height": height,
             "width": width,
             "images": len(pictures.dataset),
+            **_skipped(pictures.dataset),
         },
         pictures.known_masks(good),
     )
+
+
+def _skipped(dataset: Dataset) -> dict[str, str]:
+    """Count what a data set says it skipped, by its reason, with the first of each."""
+    paths: dict[str, list[str]] = {}
+    for path, reason in sorted(getattr(dataset, "skipped", {}).items()):
+        paths.setdefault(reason, []).append(path)
+    counts = [[reason, len(of_reason), of_reason[0]] for reason, of_reason in paths.items()]
+    return {"skipped": json.dumps(counts)} if counts else {}
 
 
 def _grouped(items: Iterable[_Item], key: Callable[[_Item], _Key]) -> list[tuple[_Key, list[_Item]]]:

@@ -20,6 +20,7 @@ from shapebias.engine.runner import Interrupted, Progress, check_counts, images_
 from shapebias.engine.session import Memory, load, naming
 from shapebias.errors import DataError, StudyError
 from shapebias.manifest import Manifest
+from shapebias.paths import as_path
 from shapebias.study import Condition, as_conditions, as_datasets
 
 __all__ = ["Made", "make"]
@@ -105,17 +106,17 @@ def make(
         versions(),
     )
     memory = Memory(batch_size or images_of(pixels(source), place), 1)
-    with open_copy(Path(output), facts, threads(workers)) as copy:
+    with open_copy(as_path(output), facts, threads(workers)) as copy:
         rows = [row for row in spread(len(source.settings), limit) if row not in copy.images]
         if not rows and copy.finished is not None:
-            return Made(Path(output), copy.finished, 0)
+            return Made(as_path(output), copy.finished, 0)
         maker = _Maker(source, chain, seed, place, memory, workers, copy, progress)
         try:
             maker.make(rows)
         except KeyboardInterrupt:
             copy.settle()
             raise Interrupted.with_results_in(output) from None
-        return Made(Path(output), copy.finish(), sum(row in copy.images for row in rows))
+        return Made(as_path(output), copy.finish(), sum(row in copy.images for row in rows))
 
 
 @attrs.define(eq=False)

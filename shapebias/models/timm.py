@@ -11,6 +11,7 @@ import attrs
 from shapebias.errors import SpellingError, UnknownNameError, WeightsError, suggestion
 from shapebias.models.channels import channels
 from shapebias.params import Options, param
+from shapebias.paths import as_path
 
 if TYPE_CHECKING:
     import torch
@@ -19,6 +20,12 @@ if TYPE_CHECKING:
     from shapebias.classifier import Classifier
 
 __all__ = ["Timm"]
+
+
+def _with_home(architecture: str) -> str:
+    """Expand ``~`` in ``local-dir:~/FOLDER``."""
+    folder = architecture.removeprefix("local-dir:")
+    return architecture if folder == architecture or not folder.startswith("~") else f"local-dir:{as_path(folder)}"
 
 
 @attrs.frozen
@@ -45,7 +52,7 @@ class Timm:
     ((224, 224), 1000, 'NCHW')
     """
 
-    architecture: str = param("name in timm, perhaps with the tag of its weights")
+    architecture: str = param("name in timm, perhaps with the tag of its weights", converter=_with_home)
     checkpoint: Path | None = param("weight file; without one timm's weights are downloaded", default=None)
     pretrained: bool = param("download weights where there is no checkpoint; false is random weights", default=True)
     seed: int = param("of random weights", default=0, ge=0)

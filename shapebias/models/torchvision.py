@@ -11,6 +11,7 @@ import attrs
 from shapebias.errors import SpellingError, UnknownNameError, WeightsError, suggestion
 from shapebias.models.channels import channels
 from shapebias.params import Options, param
+from shapebias.paths import as_path
 
 if TYPE_CHECKING:
     import torch
@@ -26,7 +27,7 @@ _LAST_LAYERS = ("layer4", "features", "trunk_output", "conv5", "layers", "incept
 
 def _name_or_file(value: str | Path | None) -> str | Path | None:
     """Tell the name of torchvision's weights, in capitals, from a file."""
-    return Path(value) if isinstance(value, str) and not re.fullmatch("[A-Z0-9_]+", value) else value
+    return as_path(value) if isinstance(value, str) and not re.fullmatch("[A-Z0-9_]+", value) else value
 
 
 @attrs.frozen

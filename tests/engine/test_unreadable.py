@@ -42,7 +42,9 @@ def test_all_but_the_broken_image_have_their_answers(photos, tmp_path, broken, o
     assert all(np.allclose(found[key], whole[key], atol=1e-5) for key in found)
     assert [len(view.ids) for view in results.maps()] == [11, 11]
     assert len(results.failures) == 4
-    assert all(len(failure.rows) == 1 and f"{broken} cannot be decoded" in failure.error for failure in results.failures)
+    assert all(
+        len(failure.rows) == 1 and f"{broken} cannot be decoded" in failure.error for failure in results.failures
+    )
     results.close()
 
     (photos / broken).write_bytes(content)
