@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Literal, TypeAlias
 
 import attrs
@@ -46,7 +46,7 @@ class Classifier:
         features: the layer that feature-based saliency methods read, None where there is none.
         mapping: how logits become scores for a data set's classes; None gives the logits.
         chunk: the most images in one forward and backward pass; bounds the memory that gradients take.
-        descriptions: what else the outputs are called, in words, where that is known.
+        descriptions: what else the outputs are called, by their names in ``classes``, where that is known.
 
     >>> network = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(3, 10))
     >>> Classifier(network)(torch.rand(2, 3, 32, 32)).shape
@@ -62,7 +62,7 @@ class Classifier:
     features: Features | None = None
     mapping: LabelMapping | None = None
     chunk: int = 16
-    descriptions: tuple[str, ...] | None = None
+    descriptions: Mapping[str, str] = attrs.field(factory=dict)
 
     @property
     def device(self) -> torch.device:

@@ -197,7 +197,7 @@ def match_labels(
     outputs: int,
     dataset_classes: Sequence[str],
     mapping_file: Path | str | None = None,
-    descriptions: Sequence[str] | None = None,
+    descriptions: Mapping[str, str] | None = None,
 ) -> LabelMapping:
     """Decide how a model's outputs become scores for a data set's classes: the first of these rules that fits.
 
@@ -223,7 +223,7 @@ def match_labels(
         outputs: how many outputs the model has.
         dataset_classes: the names of the data set's classes, in the order of its labels.
         mapping_file: path of a mapping file.
-        descriptions: what else the outputs are called, in words; for a list of words each may stand for all.
+        descriptions: what else the outputs are called, by their names; of ``disc, circle`` each word may stand for all.
 
     Returns:
         The mapping; its ``classes`` are ``dataset_classes``.
@@ -236,7 +236,7 @@ def match_labels(
     >>> match_labels(["cat", "dog"], 2, ["dog", "cat"]).groups
     ((1,), (0,))
     """
-    model = _Outputs(outputs, model_classes, descriptions)
+    model = _Outputs(outputs, model_classes, descriptions or {})
     classes = tuple(dataset_classes)
     if not classes:
         raise LabelError("the data set has no class names, so a model's answers to it cannot be scored")
@@ -267,7 +267,7 @@ class _Outputs:
 
     count: int
     classes: tuple[str, ...] | None = attrs.field(converter=attrs.converters.optional(_as_names))
-    descriptions: tuple[str, ...] | None = attrs.field(converter=attrs.converters.optional(_as_names))
+    descriptions: Mapping[str, str]
     imagenet: bool = attrs.field(init=False)
     indices: Mapping[str, tuple[int, ...]] = attrs.field(init=False)
     """The outputs that a text may mean; more than one where it is ambiguous."""
@@ -283,9 +283,8 @@ class _Outputs:
 
     @indices.default
     def _by_spelling(self) -> Mapping[str, tuple[int, ...]]:
-        own = [{name} for name in self.classes or ()]
-        for names, text in zip(own, self.descriptions or (), strict=False):
-            names.update((text, *text.split(", ")))
+        texts_of = {name: (name, text, *text.split(", ")) for name, text in self.descriptions.items()}
+        own = [{*texts_of.get(name, (name,))} for name in self.classes or ()]
         spellings: Iterable[Iterable[str]] = _imagenet_spellings() if self.imagenet else own
         indices: dict[str, tuple[int, ...]] = {}
         for index, texts in enumerate(spellings):

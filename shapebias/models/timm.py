@@ -24,8 +24,9 @@ __all__ = ["Timm"]
 
 def _with_home(architecture: str) -> str:
     """Expand ``~`` in ``local-dir:~/FOLDER``."""
-    folder = architecture.removeprefix("local-dir:")
-    return architecture if folder == architecture or not folder.startswith("~") else f"local-dir:{as_path(folder)}"
+    if not isinstance(architecture, str) or not architecture.startswith("local-dir:~"):
+        return architecture
+    return f"local-dir:{as_path(architecture.removeprefix('local-dir:'))}"
 
 
 @attrs.frozen
@@ -87,7 +88,6 @@ class Timm:
                 f"timm:{self.architecture} has no classifier, only features; name weights that classify, "
                 "or give num_classes and a checkpoint"
             )
-        classes, descriptions = self._names(network)
         config = resolve_data_config(given, model=network)  # type: ignore[no-untyped-call]
         size, interpolation = config["input_size"][-2:], config["interpolation"]
         prefix_tokens = getattr(network, "num_prefix_tokens", 0)
@@ -97,26 +97,24 @@ class Timm:
             std=tuple(config["std"]),
             input_size=tuple(size),
             interpolation=interpolation if interpolation in get_args(Interpolation) else "bicubic",
-            classes=classes,
+            classes=self._classes(network),
             features=as_features(network, _last_layer(network), size, prefix_tokens),
-            descriptions=descriptions,
+            descriptions=_configured(network, "label_descriptions") or {},
         )
 
-    def _names(self, network: Any) -> tuple[tuple[str, ...] | None, tuple[str, ...] | None]:
-        """Return the names of the outputs and their descriptions, as far as the weights or timm say them."""
+    def _classes(self, network: nn.Module) -> tuple[str, ...] | None:
+        """Return the names of the outputs, as far as the weights or timm say them."""
         from shapebias.checkpoints import stated_classes
         from shapebias.labels import imagenet_wnids
 
         if self.checkpoint is not None and (stated := stated_classes(self.checkpoint)):
-            return stated, None
-        config, outputs = getattr(network, "pretrained_cfg", None) or {}, getattr(network, "num_classes", None)
-        names = _in_order(config.get("label_names"))
+            return stated
+        names, outputs = _in_order(_configured(network, "label_names")), getattr(network, "num_classes", None)
         other_head = self.num_classes is not None or "num_classes" in self.arg
         if names and (len(names) == outputs or not other_head):
-            known = config.get("label_descriptions") or {}
-            return names, tuple(str(known.get(name, name)) for name in names) if known else None
+            return names
         of_timm = self.checkpoint is None and not self._is_elsewhere
-        return imagenet_wnids() if of_timm and outputs == len(imagenet_wnids()) else None, None
+        return imagenet_wnids() if of_timm and outputs == len(imagenet_wnids()) else None
 
     @property
     def _is_elsewhere(self) -> bool:
@@ -144,6 +142,12 @@ class Timm:
                 "timm.list_pretrained() lists the names that have weights"
             ) from error
         return network
+
+
+def _configured(network: nn.Module, key: str) -> Any:
+    """Return what the configuration of a network's weights says."""
+    config: Any = getattr(network, "pretrained_cfg", None)
+    return (config or {}).get(key)
 
 
 def _in_order(names: Any) -> tuple[str, ...] | None:
