@@ -31,7 +31,7 @@ from shapebias.params import build, spell
 from shapebias.weight_files import read_state_dict
 from shapebias.weights import put_weights
 
-__all__ = ["load_checkpoint", "read_metadata", "save_checkpoint"]
+__all__ = ["load_checkpoint", "read_metadata", "save_checkpoint", "stated_classes"]
 
 _VERSION = "1"
 _PIXELS = ("classes", "mean", "std", "input_size", "interpolation")
@@ -132,6 +132,15 @@ def read_metadata(path: Path) -> dict[str, str]:
             f"{_VERSION!r}; install the version that wrote it"
         )
     return dict(found)
+
+
+def stated_classes(path: Path) -> tuple[str, ...] | None:
+    """Return the names of the classes that a weight file states; None where it is not a checkpoint of ours."""
+    try:
+        classes = json.loads(read_metadata(path)["classes"])
+    except WeightsError:
+        return None
+    return None if classes is None else tuple(classes)
 
 
 def _settings(path: Path, described: Mapping[str, str]) -> Any:

@@ -59,6 +59,7 @@ class Classifier:
         features: the layer that feature-based saliency methods read, None where there is none.
         mapping: how logits become scores for a data set's classes; None gives the logits.
         chunk: the most images in one forward and backward pass; bounds the memory that gradients take.
+        descriptions: what else the outputs are called, by their names in ``classes``, where that is known.
 
     >>> network = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(3, 10))
     >>> Classifier(network)(torch.rand(2, 3, 32, 32)).shape
@@ -74,6 +75,7 @@ class Classifier:
     features: Features | None = None
     mapping: LabelMapping | None = None
     chunk: int = 16
+    descriptions: Mapping[str, str] = attrs.field(factory=dict)
 
     @property
     def device(self) -> torch.device:

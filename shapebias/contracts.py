@@ -68,7 +68,11 @@ class Sample:
 
 
 class Dataset(Protocol):
-    """Images of one declared size with labels.  ``labels``-like facts come from the samples themselves."""
+    """Images of one declared size with labels.  ``labels``-like facts come from the samples themselves.
+
+    A data set that had to pass something over may say so in ``skipped``, a mapping from paths to reasons: the caption
+    of the results counts them.  An image that raises when it is taken fails for itself alone.
+    """
 
     @property
     def classes(self) -> Sequence[str]:

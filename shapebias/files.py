@@ -13,8 +13,17 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from shapebias.errors import DataError
+from shapebias.paths import files_below, printable, why_unusable
 
-__all__ = ["download", "fingerprint", "new_file", "sha256", "temporary_of", "temporary_path", "write_atomically"]
+__all__ = [
+    "download",
+    "fingerprint",
+    "new_file",
+    "sha256",
+    "temporary_of",
+    "temporary_path",
+    "write_atomically",
+]
 
 _BLOCK = 1 << 20
 
@@ -32,10 +41,12 @@ def sha256(path: str | Path) -> str:
         DataError: there is no such file, or it cannot be read.
     """
     try:
+        if (problem := why_unusable(Path(path))) and not problem.startswith("a link"):
+            raise DataError(f"{printable(path)} is {problem}; give a file")
         with Path(path).open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
-        raise DataError(f"{path} cannot be read: {error.strerror}; check the path") from error
+        raise DataError(f"{printable(path)} cannot be read: {error.strerror}; check the path") from error
 
 
 _digest = sha256  # `download` has a parameter of that name
@@ -67,11 +78,9 @@ def fingerprint(path: str | Path) -> str:
 
 
 def _listing(folder: Path) -> Iterator[tuple[bytes, int]]:
-    """Yield the name and size of each regular file; links are followed, as data set folders are often made of them."""
-    for parent, _, names in os.walk(folder, followlinks=True):
-        for file in (Path(parent, name) for name in names):
-            if file.is_file():
-                yield os.fsencode(file.relative_to(folder).as_posix()), file.stat().st_size
+    """Yield the name and size of each regular file."""
+    for name in files_below(folder).files:
+        yield os.fsencode(name), (folder / name).stat().st_size
 
 
 def temporary_path(path: Path) -> Path:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import BinaryIO, Literal, TypeAlias
 
@@ -13,8 +12,19 @@ from torchvision.transforms import InterpolationMode
 from torchvision.transforms import functional as transforms
 
 from shapebias.errors import DataError, SpellingError
+from shapebias.paths import FoundFiles, files_below, printable, why_unusable
 
-__all__ = ["GIVE_SIZE", "SUFFIXES", "Interpolation", "check_crop", "fit", "fit_mask", "images_below", "read_image"]
+__all__ = [
+    "GIVE_SIZE",
+    "SUFFIXES",
+    "Interpolation",
+    "check_crop",
+    "find_images",
+    "fit",
+    "fit_mask",
+    "images_below",
+    "read_image",
+]
 
 Interpolation: TypeAlias = Literal["bilinear", "bicubic", "nearest", "lanczos"]
 
@@ -30,16 +40,35 @@ _LIGHT = 127
 def images_below(folder: Path) -> list[str]:
     """List the image files at any depth below a folder; hidden files and folders are passed over.
 
+    Links are followed, and each folder is listed once: see :func:`shapebias.paths.files_below`.
+
     Returns:
         Paths below the folder, with ``/``; folders are sorted, and files within each.
     """
-    found = [
-        Path(parent, name).relative_to(folder)
-        for parent, _, names in sorted(os.walk(folder, followlinks=True))
-        for name in sorted(names)
-        if Path(name).suffix.lower() in SUFFIXES
-    ]
-    return [path.as_posix() for path in found if not any(part.startswith(".") for part in path.parts)]
+    return find_images(folder).files
+
+
+def find_images(folder: Path, visited: set[tuple[int, int]] | None = None) -> FoundFiles:
+    """List the image files below a folder, in the order of :func:`images_below`, and say what was skipped and why.
+
+    Args:
+        folder: the folder.
+        visited: folders that are not listed again, as in :func:`shapebias.paths.files_below`.
+    """
+    found = files_below(folder, visited)
+    images, skipped = [], {}
+    for file in filter(_is_shown, found.files):
+        suffix = Path(file).suffix.lower()
+        if suffix in SUFFIXES:
+            images.append(file)
+        else:
+            skipped[file] = f"not an image by its name (*{suffix})" if suffix else "not an image by its name"
+    images.sort(key=lambda file: (file.rpartition("/")[0], file))
+    return FoundFiles(images, {path: why for path, why in found.skipped.items() if _is_shown(path)} | skipped)
+
+
+def _is_shown(path: str) -> bool:
+    return not any(part.startswith(".") for part in path.split("/"))
 
 
 def read_image(file: Path | BinaryIO, name: object = None) -> Image.Image:
@@ -55,7 +84,9 @@ def read_image(file: Path | BinaryIO, name: object = None) -> Image.Image:
     Raises:
         DataError: the file is missing, damaged, no image, or has more than 8 bits a channel.
     """
-    name = file if name is None else name
+    name = printable(file) if name is None and isinstance(file, Path) else name
+    if isinstance(file, Path) and file.exists() and (problem := why_unusable(file)):
+        raise DataError(f"{name} is {problem}, not an image; delete it")
     try:
         with Image.open(file) as image:
             if image.mode.startswith(("I", "F")):

@@ -7,8 +7,10 @@ mapping can be decided before any network is loaded, and stored beside the resul
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from decimal import Decimal
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
@@ -25,6 +27,7 @@ __all__ = [
     "imagenet_names",
     "imagenet_wnids",
     "match_labels",
+    "whole_numbers",
 ]
 
 Groups = tuple[tuple[int, ...], ...]
@@ -33,6 +36,7 @@ Entries = Sequence[tuple[str, object]]
 
 _MAPPING_FILE = 'a JSON object from each class of the data set to outputs of the model, as in {"dog": ["beagle", 207]}'
 _STRANGERS_NAMED = 20
+_NUMBER = re.compile(r"[+-]?\d+(\.\d*)?([eE][+-]?\d{1,3})?")
 
 
 def _as_names(names: Iterable[str]) -> tuple[str, ...]:
@@ -100,14 +104,32 @@ class LabelMapping:
 
 
 def class_order(labels: Iterable[str]) -> tuple[str, ...]:
-    """Sort the different ones of some labels: by number where all are integers, else as text.
+    """Sort the different ones of some labels: by number where all are numbers, else as text.
 
-    >>> class_order(["10", "-1", "9", "10"]), class_order(["b", "a", "10", "9"])
-    (('-1', '9', '10'), ('10', '9', 'a', 'b'))
+    >>> class_order(["10", "-1", "9", "10"]), class_order(["b", "a", "10", "9"]), class_order(["10.0", "9.5"])
+    (('-1', '9', '10'), ('10', '9', 'a', 'b'), ('9.5', '10.0'))
     """
-    different = set(labels)
-    integers = all(label.removeprefix("-").isdecimal() for label in different)
-    return tuple(sorted(different, key=int) if integers else sorted(different))
+    different = sorted(set(labels))
+    return tuple(sorted(different, key=Decimal) if all(map(_is_number, different)) else different)
+
+
+def whole_numbers(labels: Sequence[str]) -> list[str]:
+    """Write ``0.0`` as ``0`` where all labels are whole numbers, as tables are written whose labels became floats.
+
+    >>> whole_numbers(["0.0", "11.0", "2"]), whole_numbers(["0.5", "1.0"]), whole_numbers(["007"])
+    (['0', '11', '2'], ['0.5', '1.0'], ['007'])
+    """
+    numbers = [Decimal(label) for label in labels if _is_number(label)]
+    if len(numbers) < len(labels) or any(number != number.to_integral_value() for number in numbers):
+        return list(labels)
+    return [
+        label if label.lstrip("+-").isdecimal() else f"{number:.0f}"
+        for label, number in zip(labels, numbers, strict=True)
+    ]
+
+
+def _is_number(label: str) -> bool:
+    return _NUMBER.fullmatch(label) is not None
 
 
 @cache
@@ -175,12 +197,13 @@ def match_labels(
     outputs: int,
     dataset_classes: Sequence[str],
     mapping_file: Path | str | None = None,
+    descriptions: Mapping[str, str] | None = None,
 ) -> LabelMapping:
     """Decide how a model's outputs become scores for a data set's classes: the first of these rules that fits.
 
     1. ``file:NAME``: a mapping file is given.  It must fit; otherwise every problem in it is reported.
     2. ``identical``: both have the same classes in the same order, or both are all of ImageNet-1k in index order.
-    3. ``reordered``: both have the same classes in another order.
+    3. ``reordered``: both have the same classes in another order; the data set may name them by their descriptions.
     4. ``imagenet-1k -> entry-level-16``: the model is an ImageNet-1k model and the data set's classes are among the
        16 of Geirhos et al. 2019.
     5. ``imagenet-1k -> subset``: the model is an ImageNet-1k model and each of the data set's classes is one of
@@ -200,6 +223,7 @@ def match_labels(
         outputs: how many outputs the model has.
         dataset_classes: the names of the data set's classes, in the order of its labels.
         mapping_file: path of a mapping file.
+        descriptions: what else the outputs are called, by their names; of ``disc, circle`` each word may stand for all.
 
     Returns:
         The mapping; its ``classes`` are ``dataset_classes``.
@@ -212,7 +236,7 @@ def match_labels(
     >>> match_labels(["cat", "dog"], 2, ["dog", "cat"]).groups
     ((1,), (0,))
     """
-    model = _Outputs(outputs, model_classes)
+    model = _Outputs(outputs, model_classes, descriptions or {})
     classes = tuple(dataset_classes)
     if not classes:
         raise LabelError("the data set has no class names, so a model's answers to it cannot be scored")
@@ -224,9 +248,8 @@ def match_labels(
         return LabelMapping("identical", model.source, classes, None)
     if repeated := [name for name, times in Counter(classes).items() if times > 1]:
         raise LabelError(f"the data set has several classes named {_some(repeated)}; give each class its own name")
-    if model.classes is not None and sorted(classes) == sorted(model.classes):
-        place = {name: index for index, name in enumerate(model.classes)}
-        return LabelMapping("reordered", model.source, classes, [[place[name]] for name in classes])
+    if places := model.permutation(classes):
+        return LabelMapping("reordered", model.source, classes, [[place] for place in places])
     if model.imagenet and entry_level_classes().keys() >= set(classes):
         groups = tuple(entry_level_classes()[name] for name in classes)
         return LabelMapping("imagenet-1k -> entry-level-16", model.source, classes, groups)
@@ -244,6 +267,7 @@ class _Outputs:
 
     count: int
     classes: tuple[str, ...] | None = attrs.field(converter=attrs.converters.optional(_as_names))
+    descriptions: Mapping[str, str]
     imagenet: bool = attrs.field(init=False)
     indices: Mapping[str, tuple[int, ...]] = attrs.field(init=False)
     """The outputs that a text may mean; more than one where it is ambiguous."""
@@ -259,12 +283,19 @@ class _Outputs:
 
     @indices.default
     def _by_spelling(self) -> Mapping[str, tuple[int, ...]]:
-        spellings = _imagenet_spellings() if self.imagenet else [{name} for name in self.classes or ()]
+        texts_of = {name: (name, text, *text.split(", ")) for name, text in self.descriptions.items()}
+        own = [{*texts_of.get(name, (name,))} for name in self.classes or ()]
+        spellings: Iterable[Iterable[str]] = _imagenet_spellings() if self.imagenet else own
         indices: dict[str, tuple[int, ...]] = {}
         for index, texts in enumerate(spellings):
             for text in texts:
                 indices[text] = (*indices.get(text, ()), index)
         return indices
+
+    def permutation(self, names: Sequence[str]) -> list[int] | None:
+        """Return the output that each name means, if these are all outputs, each once."""
+        places = [place for name in names for place in self.indices.get(name, ())]
+        return places if len(names) == len(places) == self.count == len(set(places)) else None
 
     @property
     def source(self) -> str:

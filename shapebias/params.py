@@ -16,6 +16,7 @@ import attrs
 
 from shapebias.errors import PluginError, SpellingError, listed, suggestion
 from shapebias.grammar import Argument, Spelling, quote, read_literal, spell_scalar
+from shapebias.paths import as_path, printable
 from shapebias.values import Options, fits, has_spelling, is_list, read, type_text
 
 __all__ = ["Options", "Parameter", "build", "describe", "files_named", "numbers", "param", "spell"]
@@ -84,8 +85,8 @@ def _accept(value: object, instance: Any, field: attrs.Attribute[Any]) -> object
     if isinstance(value, dict) and kind is Options:
         return Options(value)
     if isinstance(value, str) and not fits(value, kind) and fits(Path(value), kind):
-        return Path(value)
-    return value
+        return as_path(value)
+    return as_path(value) if isinstance(value, Path) else value
 
 
 def _validate(instance: object, field: attrs.Attribute[Any], value: object) -> None:
@@ -99,6 +100,8 @@ def _problem(cls: type, field: attrs.Attribute[Any], value: object) -> str | Non
     kind = field_types(cls)[field.name]
     if not fits(value, kind):
         return f"must be {type_text(kind)}, got {value!r}"
+    if isinstance(value, str | Path) and printable(value) != str(value):
+        return f"{printable(value)} is not UTF-8, and results could not name it; rename it, or give a link to it"
     for number in value if isinstance(value, tuple) else (value,):
         for sign, limit in field.metadata.get("bounds", {}).items():
             if isinstance(number, int | float) and not _BOUNDS[sign](number, limit):

@@ -24,6 +24,7 @@ import pluggy
 
 from shapebias import hookspecs
 from shapebias.errors import PluginError, listed, suggestion
+from shapebias.paths import as_path
 from shapebias.specs import KINDS, Spec
 
 __all__ = ["GROUP", "HOOKS", "PluginInfo", "Problem", "Stage", "discover"]
@@ -94,7 +95,7 @@ def discover(plugins_dirs: Iterable[Path] = ()) -> tuple[PluginInfo, ...]:
     Raises:
         PluginError: a folder does not exist; or any problem at all, where ``$SHAPEBIAS_STRICT`` is 1.
     """
-    from_environment = [Path(path) for path in os.environ.get("SHAPEBIAS_PLUGINS_DIR", "").split(os.pathsep) if path]
+    from_environment = [as_path(path) for path in os.environ.get("SHAPEBIAS_PLUGINS_DIR", "").split(os.pathsep) if path]
     folders = dict.fromkeys(path.resolve() for path in [*from_environment, *plugins_dirs])  # each once
     plugins = [
         *(_load(info, point.load) for point, info in _entry_points()),

@@ -12,6 +12,7 @@ import attrs
 from shapebias.catalog import Component, default_catalog
 from shapebias.errors import ShapebiasError, StudyError, listed, suggestion
 from shapebias.grammar import spell_label
+from shapebias.paths import as_path
 from shapebias.specs import Kind
 
 __all__ = ["check", "component", "each", "is_whole", "parse_toml", "path", "structure", "to_toml"]
@@ -67,7 +68,7 @@ def each(name: str, read: Callable[[object, str | None], Any], given: Any) -> tu
 
 def path(value: Any) -> Any:
     """Converter: text becomes a path."""
-    return Path(value) if isinstance(value, str) else value
+    return as_path(value) if isinstance(value, str) else value
 
 
 def check(wanted: str, good: Callable[[Any], bool]) -> Callable[[object, attrs.Attribute[Any], object], None]:

@@ -15,6 +15,7 @@ import attrs
 
 from shapebias.errors import SpellingError
 from shapebias.grammar import Argument, parse_number, read_literal, spell_scalar
+from shapebias.paths import as_path
 
 __all__ = ["Options", "fits", "has_spelling", "is_list", "read", "type_text"]
 
@@ -138,7 +139,9 @@ def read(values: Sequence[Argument], kind: Any) -> Any:
     (value,) = values
     if get_origin(kind) is Literal:
         return _read_literal(value, members)
-    return kind(value.text) if kind in _TEXT else _read_plain(value, kind)
+    if kind is Path:
+        return as_path(value.text)
+    return value.text if kind is str else _read_plain(value, kind)
 
 
 def _read_union(values: Sequence[Argument], members: Sequence[Any]) -> Any:

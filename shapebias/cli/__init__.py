@@ -11,6 +11,7 @@ from typing import Any
 
 import click
 
+from shapebias.cli._options import PathType
 from shapebias.cli._output import examples
 from shapebias.errors import ShapebiasError, suggestion
 
@@ -90,7 +91,7 @@ class _Commands(click.Group):
     "folders",
     metavar="DIR",
     multiple=True,
-    type=click.Path(exists=True, file_okay=False),
+    type=PathType(exists=True, file_okay=False),
     help="Load the one-file plugins of a folder; may be repeated.",
 )
 @click.option("-v", "--verbose", is_flag=True, help="Show log messages, and the traceback of an error.")

@@ -2,9 +2,23 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Any
+
 import click
 
-__all__ = ["device_option", "seed_option"]
+from shapebias.paths import as_path
+
+__all__ = ["PathType", "device_option", "seed_option"]
+
+
+class PathType(click.Path):
+    """A path, in which a leading ``~`` is the home folder also where the shell leaves it: ``--option=~/file``."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Expand, then check as click does."""
+        return super().convert(as_path(value) if isinstance(value, str | Path) else value, param, ctx)
+
 
 device_option = click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:1.")
 

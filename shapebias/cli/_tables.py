@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -13,7 +14,7 @@ from shapebias.reporting.export import FORMATS, records, write
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["echo_frame", "format_option"]
+__all__ = ["echo_caption", "echo_frame", "format_option"]
 
 
 def format_option(command: Any) -> Any:
@@ -45,3 +46,9 @@ def echo_frame(table: pd.DataFrame, form: str | None = None) -> None:
             row["eps"] = spell_scalar(row["eps"])
     if rows:
         echo_table([*rows[0]], [[*row.values()] for row in rows])
+
+
+def echo_caption(lines: Sequence[str], form: str | None = None) -> None:
+    """Write what is to be said of a table below it; on stderr where a program reads the table."""
+    for line in ["", *lines] if lines and form is None else lines:
+        click.echo(line, err=form is not None)

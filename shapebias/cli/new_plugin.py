@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from shapebias.cli._options import PathType
 from shapebias.cli._output import KIND, examples
 from shapebias.specs import Kind
 
@@ -25,7 +26,7 @@ __all__ = ["command"]
     "-o",
     "--output",
     metavar="DIR",
-    type=click.Path(file_okay=False, path_type=Path),
+    type=PathType(file_okay=False, path_type=Path),
     default=Path(),
     help="Where the package's folder is made; by default here.",
 )

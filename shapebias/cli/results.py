@@ -11,7 +11,8 @@ import click
 
 from shapebias.cli._failures import echo_failures
 from shapebias.cli._output import examples, working_catalog
-from shapebias.cli._tables import echo_frame, format_option
+from shapebias.cli._tables import echo_caption, echo_frame, format_option
+from shapebias.paths import as_path
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -46,9 +47,11 @@ _SHAPE_BIAS = {
 def command(words: tuple[str, ...], form: str | None) -> None:
     """Show the numbers of results files: a METRIC, or an overview.
 
-    The overview has accuracy, shape bias where cues conflict, and what failed.  The models of several files stand side
-    by side.
+    The overview has accuracy, shape bias where cues conflict, and what failed.  Below a table stands which images and
+    classes its numbers are of, what was skipped, and what was assumed of the models' outputs.  The models of several
+    files stand side by side.
     """
+    from shapebias.reporting.caption import caption
     from shapebias.reporting.joined import Joined
     from shapebias.store import open_store
 
@@ -64,12 +67,14 @@ def command(words: tuple[str, ...], form: str | None) -> None:
             echo_failures(results.failures)
             return
         table = results.metric(metric) if metric else overview(results)
+        lines = caption(results) if len(table) else []
     echo_frame(table, form)
+    echo_caption(lines, form)
 
 
 def _is_file(word: str) -> bool:
     """Tell a file, also one that is missing, from a metric."""
-    return Path(word).suffix == ".h5" or Path(word).is_file()
+    return Path(word).suffix == ".h5" or as_path(word).is_file()
 
 
 def overview(results: Results | Joined) -> pd.DataFrame:
@@ -88,9 +93,13 @@ def overview(results: Results | Joined) -> pd.DataFrame:
 
 
 def echo_overview(results: Results | Joined) -> None:
-    """Write the overview in few columns, each number with its interval and counts; then the cells that it lacks."""
+    """Write the overview in few columns, each number with its interval and counts; then the cells that it lacks.
+
+    Below it stands what the numbers rest on.
+    """
     import pandas as pd
 
+    from shapebias.reporting.caption import caption
     from shapebias.reporting.export import records
 
     rows = [
@@ -105,6 +114,7 @@ def echo_overview(results: Results | Joined) -> None:
     if rows and len(others):
         click.echo()
     echo_frame(others)
+    echo_caption(caption(results))
 
 
 def _with_interval(row: Mapping[str, Any], name: str) -> str | None:

@@ -10,7 +10,7 @@ import attrs
 import click
 
 from shapebias.cli._failures import echo_failures
-from shapebias.cli._options import device_option
+from shapebias.cli._options import PathType, device_option
 from shapebias.cli._output import examples, working_catalog
 from shapebias.cli._progress import progress_bar
 from shapebias.study import Study, read_toml
@@ -36,7 +36,7 @@ def _several(short: str, name: str, dest: str, help: str) -> Callable[[Any], Any
     ),
 )
 @click.argument(
-    "study_file", metavar="[STUDY.toml]", required=False, type=click.Path(exists=True, dir_okay=False, path_type=Path)
+    "study_file", metavar="[STUDY.toml]", required=False, type=PathType(exists=True, dir_okay=False, path_type=Path)
 )
 @_several("-d", "dataset", "datasets", "A data set")
 @_several("-m", "model", "models", "A model")

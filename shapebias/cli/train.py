@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, get_args
 
 import click
 
-from shapebias.cli._options import device_option
+from shapebias.cli._options import PathType, device_option
 from shapebias.cli._output import examples, working_catalog
 from shapebias.cli._progress import progress_bar
 from shapebias.params import describe, field_types
@@ -58,7 +58,7 @@ def _of_recipe(command: Callable[..., Any]) -> Callable[..., Any]:
     ),
 )
 @click.argument(
-    "recipe_file", metavar="[RECIPE.toml]", required=False, type=click.Path(exists=True, dir_okay=False, path_type=Path)
+    "recipe_file", metavar="[RECIPE.toml]", required=False, type=PathType(exists=True, dir_okay=False, path_type=Path)
 )
 @_of_recipe
 @click.option(

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import attrs
 from numpy.typing import NDArray
 
 from shapebias.errors import DataError
-from shapebias.image_files import SUFFIXES, images_below
+from shapebias.image_files import SUFFIXES, find_images
+from shapebias.paths import folder_identity, printable, why_unusable
 
-__all__ = ["Entry", "class_folders", "listing_fingerprint", "same_size"]
+__all__ = ["ClassFolders", "Entry", "class_folders", "first_readable", "listing_fingerprint", "same_size"]
+
+_Image = TypeVar("_Image")
 
 
 @attrs.frozen
@@ -24,7 +28,7 @@ class Entry:
         file: path below its folder, with ``/``.
         label: index of its class.
         texture, shape: indices of the classes of its texture and shape, where known.
-        id: its name in the data set; None takes the file's.
+        id: its name in the data set; None takes the file's, with bytes that are not UTF-8 as escapes.
     """
 
     file: str
@@ -33,47 +37,109 @@ class Entry:
     shape: int | None = None
     id: str | None = None
 
+    @property
+    def name(self) -> str:
+        """What the image is called in the results."""
+        return self.id or printable(self.file)
 
-def class_folders(folder: Path) -> dict[str, list[str]]:
+
+@attrs.frozen
+class ClassFolders:
+    """What a folder of class folders has.
+
+    Args:
+        images: paths of the images below it, with ``/``, by class name; names and paths are sorted.
+        skipped: why something else was passed over, by its path.
+    """
+
+    images: Mapping[str, Sequence[str]]
+    skipped: Mapping[str, str]
+
+
+def class_folders(folder: Path) -> ClassFolders:
     """List the images of each class folder, in the order of ``torchvision.datasets.ImageFolder``.
 
-    Images lie at any depth below the folder of their class.  Hidden files and folders are passed over, and so are files
-    whose suffix is not that of an image.
+    Images lie at any depth below the folder of their class.  Hidden files and folders are passed over.  Links are
+    followed, and each folder is listed once: a link to a folder that is a class, or that has the classes in it, adds
+    nothing.  That, files whose suffix is not that of an image, and what is neither file nor folder are skipped, and
+    the result says so.  A class name that is not UTF-8 has escapes for its other bytes.
 
     Args:
         folder: the folder of class folders.
 
-    Returns:
-        The paths below ``folder``, with ``/``, by class name; names and paths are sorted.
-
     Raises:
-        DataError: there is no such folder, no class folder in it, or a class folder without images.
+        DataError: there is no such folder, it cannot be read, it has no class folder, or a class folder has no images.
     """
     if not folder.is_dir():
-        raise DataError(f"{folder} is not a folder; give the folder that has one folder of images for each class")
-    classes = {
-        child.name: [f"{child.name}/{image}" for image in images_below(child)]
-        for child in sorted(folder.iterdir(), key=lambda child: child.name)
-        if child.is_dir() and not child.name.startswith(".")
-    }
-    if not classes:
-        raise DataError(f"{folder} has no class folders; put the images of each class into a folder of that name")
-    if empty := [name for name, images in classes.items() if not images]:
+        raise DataError(f"{printable(folder)} is not a folder; give the folder that has one folder of images a class")
+    try:
+        children = sorted(folder.iterdir(), key=lambda child: child.name)
+    except OSError as error:
+        raise DataError(f"{printable(folder)} cannot be read: {error.strerror}; allow it, or give another") from error
+    visited = {folder_identity(parent) for parent in (folder.resolve(), *folder.resolve().parents)}
+    skipped = {child.name: why for child in children if (why := _why_not_taken(child))}
+    classes = []
+    for child in sorted((child for child in children if _is_class(child)), key=Path.is_symlink):
+        if (identity := folder_identity(child)) in visited:
+            skipped[child.name] = "a link to a folder that is listed already"
+        else:
+            visited.add(identity)
+            classes.append((child, identity))
+    images = {}
+    for child, identity in sorted(classes, key=lambda found: found[0].name):
+        visited.discard(identity)
+        found = find_images(child, visited)
+        images[printable(child.name)] = [f"{child.name}/{image}" for image in found.files]
+        skipped |= {f"{child.name}/{path}".rstrip("/"): why for path, why in found.skipped.items()}
+    if not images:
         raise DataError(
-            f"{folder} has class folders without images: {', '.join(empty)}; remove them, or fill them with files "
-            f"that end in {', '.join(SUFFIXES)}"
+            f"{printable(folder)} has no class folders; put the images of each class into a folder of that name"
         )
-    return classes
+    if empty := [name for name, files in images.items() if not files]:
+        unread = "".join(f"; {path} is {why}" for path, why in skipped.items() if path in empty)
+        raise DataError(
+            f"{printable(folder)} has class folders without images: {', '.join(empty)}{unread}; remove them, or fill "
+            f"them with files that end in {', '.join(SUFFIXES)}"
+        )
+    return ClassFolders(images, {printable(path): why for path, why in skipped.items()})
+
+
+def _is_class(path: Path) -> bool:
+    return path.is_dir() and not path.name.startswith(".")
+
+
+def _why_not_taken(path: Path) -> str | None:
+    """Say why what lies beside the class folders is not taken; None for class folders, notes and hidden files."""
+    if path.name.startswith("."):
+        return None
+    problem = why_unusable(path)
+    return problem or ("an image in no class folder" if path.is_file() and path.suffix.lower() in SUFFIXES else None)
 
 
 def listing_fingerprint(folder: Path, entries: Iterable[Entry], classes: Sequence[str]) -> str:
     """Hash what a data set lists: name, size and labels of each of its images, and of nothing else in its folder."""
     digest = hashlib.sha256("\n".join(classes).encode())
     for entry in entries:
-        digest.update(f"\n{entry.file}\0{(folder / entry.file).stat().st_size} {entry.label} {entry.texture}".encode())
+        size = (folder / entry.file).stat().st_size
+        digest.update(b"\n" + os.fsencode(entry.file) + f"\0{size} {entry.label} {entry.texture}".encode())
         if entry.shape is not None or entry.id is not None:
             digest.update(f" {entry.shape} {entry.id}".encode())
     return digest.hexdigest()
+
+
+def first_readable(entries: Sequence[Entry], read: Callable[[Entry], _Image]) -> _Image:
+    """Read the first image of a listing that can be read.
+
+    Raises:
+        DataError: none can; what is wrong with the first.
+    """
+    problem: DataError | None = None
+    for entry in entries:
+        try:
+            return read(entry)
+        except DataError as error:
+            problem = problem or error
+    raise problem or DataError("the data set has no images")
 
 
 def same_size(image: NDArray[Any], first: NDArray[Any], name: object, advice: str) -> NDArray[Any]:

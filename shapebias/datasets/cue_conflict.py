@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 
@@ -11,11 +12,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shapebias.contracts import Sample
-from shapebias.datasets._images import Entry, class_folders, listing_fingerprint, same_size
+from shapebias.datasets._images import (
+    ClassFolders,
+    Entry,
+    class_folders,
+    first_readable,
+    listing_fingerprint,
+    same_size,
+)
 from shapebias.errors import DataError, suggestion
 from shapebias.image_files import fit, read_image
 from shapebias.labels import entry_level_classes
 from shapebias.params import param
+from shapebias.paths import printable
 
 __all__ = ["CueConflict"]
 
@@ -65,20 +74,31 @@ class CueConflict:
 
     def __getitem__(self, index: int) -> Sample:
         entry = self._listing[1][index]
-        image = same_size(self._pixels(entry), self._first, self.path / entry.file, "take it out, or make it anew")
-        return Sample(image, entry.file, entry.label, shape=entry.label, texture=entry.texture)
+        image = same_size(
+            self._pixels(entry), self._first, printable(self.path / entry.file), "take it out, or make it anew"
+        )
+        return Sample(image, entry.name, entry.label, shape=entry.label, texture=entry.texture)
 
     def _pixels(self, entry: Entry) -> NDArray[np.uint8]:
         return fit(read_image(self.path / entry.file))
 
     @cached_property
     def _first(self) -> NDArray[np.uint8]:
-        return self._pixels(self._listing[1][0])
+        return first_readable(self._listing[1], self._pixels)
+
+    @property
+    def skipped(self) -> Mapping[str, str]:
+        """Why something in the folder is not among the images, by its path."""
+        return self._folders.skipped
+
+    @cached_property
+    def _folders(self) -> ClassFolders:
+        return class_folders(self.path)
 
     @cached_property
     def _listing(self) -> tuple[tuple[str, ...], tuple[Entry, ...]]:
         """The classes and, in order, the pictures."""
-        folders = class_folders(self.path)
+        folders = self._folders.images
         sixteen = entry_level_classes()
         classes = tuple(sixteen if sixteen.keys() >= folders.keys() else folders)
         entries = [
@@ -89,12 +109,13 @@ class CueConflict:
         return classes, tuple(entries)
 
     def _texture(self, file: str, classes: tuple[str, ...]) -> int | None:
-        named = _TEXTURE.fullmatch(PurePosixPath(file).stem)
+        named = _TEXTURE.fullmatch(printable(PurePosixPath(file).stem))
         if named is None:
             return None
         if named[1] not in classes:
             raise DataError(
-                f"{self.path / file} names the texture {named[1]!r}, which is no class{suggestion(named[1], classes)}; "
-                f"rename it SHAPE1-TEXTURE1 with two of {', '.join(classes)}, or SHAPE1 where there is no texture label"
+                f"{printable(self.path / file)} names the texture {named[1]!r}, which is no class"
+                f"{suggestion(named[1], classes)}; rename it SHAPE1-TEXTURE1 with two of {', '.join(classes)}, or "
+                "SHAPE1 where there is no texture label"
             )
         return classes.index(named[1])

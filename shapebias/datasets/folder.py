@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import csv
+import os
 from collections import Counter
+from collections.abc import Iterable, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Literal
@@ -15,12 +17,20 @@ from PIL import Image
 
 from shapebias import files
 from shapebias.contracts import Sample
-from shapebias.datasets._images import Entry, class_folders, listing_fingerprint, same_size
+from shapebias.datasets._images import (
+    ClassFolders,
+    Entry,
+    class_folders,
+    first_readable,
+    listing_fingerprint,
+    same_size,
+)
 from shapebias.errors import DataError, listed, suggestion
 from shapebias.image_files import GIVE_SIZE, Interpolation, check_crop, fit, fit_mask, read_image
-from shapebias.labels import class_order, imagenet_wnids
+from shapebias.labels import class_order, imagenet_wnids, whole_numbers
 from shapebias.manifest import MANIFEST, read_manifest
 from shapebias.params import param
+from shapebias.paths import as_path, printable, why_unusable
 
 __all__ = ["Folder"]
 
@@ -32,15 +42,19 @@ class Folder:
     """Image files with labels, brought to one size.
 
     Without ``labels`` the folder has one folder for each class, as ``torchvision.datasets.ImageFolder`` wants it, and
-    classes, order and labels are the same.  With ``labels`` a CSV file, in the folder or elsewhere, says which class
-    each file has; images keep its order.  Integers are sorted as numbers, so that labels 0 to 9 are the places of their
-    classes.
+    classes, order and labels are the same.  Links are followed, and each folder is listed once; hidden files are passed
+    over, and what is no image, no file, or cannot be read is skipped and named in the caption of the results.
+
+    With ``labels`` a CSV file, in the folder or elsewhere, says which class each file has; images keep its order.
+    Numbers are sorted as numbers, and 0.0 to 9.0 are 0 to 9, so that these labels are the places of their classes.
 
     With ``labels=manifest.json`` the folder is one that :func:`shapebias.make` made: ids, classes and labels, of shape
     and texture too, are those of the data set that it is a copy of.
 
     Under ``label_space=imagenet-1k`` the labels, or the names of the folders, are indices from 0 to 999 or WordNet ids
-    (``n01440764``) and the data set has all 1,000 classes, so that a model chooses among all of them.
+    (``n01440764``) and the data set has all 1,000 classes, so that a model chooses among all of them.  A column whose
+    name has ``imagenet`` in it, and such labels, means the same.  Otherwise WordNet ids and integers are names: a model
+    of ImageNet chooses among the classes that are there, and the caption of the results says so.
 
     With ``size`` the short side becomes ``floor(size / crop)`` and the centre is cut out, exactly as torchvision's
     Resize and CenterCrop do; a file that has the size is not touched.  Without ``size`` all files must have one size.
@@ -105,16 +119,16 @@ class Folder:
         whole = read_image(self.path / entry.file)
         image = self._fit(whole)
         if self.size is None:
-            same_size(image, self._first, self.path / entry.file, GIVE_SIZE)
+            same_size(image, self._first, printable(self.path / entry.file), GIVE_SIZE)
         mask = self._mask(entry, whole)
-        return Sample(image, entry.id or entry.file, entry.label, entry.shape, entry.texture, mask)
+        return Sample(image, entry.name, entry.label, entry.shape, entry.texture, mask)
 
     def _fit(self, image: Image.Image) -> NDArray[np.uint8]:
         return fit(image, self.size, self.crop, self.interpolation)
 
     @cached_property
     def _first(self) -> NDArray[np.uint8]:
-        return self._fit(read_image(self.path / self._listing[1][0].file))
+        return first_readable(self._listing[1], lambda entry: self._fit(read_image(self.path / entry.file)))
 
     def _mask(self, entry: Entry, image: Image.Image) -> NDArray[np.bool_] | None:
         if self.masks is None:
@@ -122,19 +136,29 @@ class Folder:
         path = (self.masks / entry.file).with_suffix(".png")
         return fit_mask(read_image(path), image, path, self.size, self.crop, self.interpolation)
 
+    @property
+    def skipped(self) -> Mapping[str, str]:
+        """Why something in the folder is not among the images, by its path; a table says itself what it lists."""
+        return self._folders.skipped if self.labels is None else {}
+
+    @cached_property
+    def _folders(self) -> ClassFolders:
+        return class_folders(self.path)
+
     @cached_property
     def _listing(self) -> tuple[tuple[str, ...], tuple[Entry, ...]]:
         """The classes and, in order, the images."""
         if self.labels == MANIFEST:
             return _read_manifest(self.path)
         if self.labels is None:
-            folders = class_folders(self.path)
+            folders = self._folders.images
             labels = [(file, name) for name, files in folders.items() for file in files]
             names = tuple(folders)
         else:
             labels = _read_labels(self.path, self.labels, self.file_column, self.label_column)
             names = class_order(label for _, label in labels)
-        if self.label_space == "own":
+        space = "imagenet-1k" if self._says_imagenet(names) else self.label_space
+        if space == "own":
             index = {name: place for place, name in enumerate(names)}
         else:
             index = {text: place for place, wnid in enumerate(imagenet_wnids()) for text in (wnid, str(place))}
@@ -143,8 +167,14 @@ class Folder:
                     f"{self.path / (self.labels or '')} has labels that are no index from 0 to 999 and no WordNet id "
                     f"of ImageNet-1k: {', '.join(strangers[:_PROBLEMS_SHOWN])}; correct them, or give label_space=own"
                 )
-        classes = names if self.label_space == "own" else imagenet_wnids()
+        classes = names if space == "own" else imagenet_wnids()
         return classes, tuple(Entry(file, index[name]) for file, name in labels)
+
+    def _says_imagenet(self, names: Iterable[str]) -> bool:
+        """Tell whether the column of labels says by its name that they are ImageNet's, and they can be."""
+        if self.labels is None or "imagenet" not in self.label_column.lower():
+            return False
+        return {*imagenet_wnids(), *map(str, range(len(imagenet_wnids())))}.issuperset(names)
 
 
 def _read_manifest(folder: Path) -> tuple[tuple[str, ...], tuple[Entry, ...]]:
@@ -171,8 +201,10 @@ def _read_labels(folder: Path, name: str, file_column: str, label_column: str) -
         DataError: the file is missing or no such table, has not these columns, or names no, missing or repeated files.
     """
     path = folder / name
-    if not path.exists() and Path(name).is_file():
-        path = Path(name)
+    if not path.exists() and as_path(name).is_file():
+        path = as_path(name)
+    if path.exists() and (problem := why_unusable(path)):
+        raise DataError(f"{path} is {problem}, not a CSV file")
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             table = csv.DictReader(file, skipinitialspace=True)
@@ -187,11 +219,12 @@ def _read_labels(folder: Path, name: str, file_column: str, label_column: str) -
             raise DataError(f"{path} has no column {column!r}{suggestion(column, columns)}; {known}; give {role}=")
     labels, problems = [], []
     for line, row in enumerate(rows, start=2):
-        image, label = row[file_column], row[label_column]
+        image, label = ((row[column] or "").strip() for column in (file_column, label_column))
         if not image or not label:
             problems.append(f"row {line} has no {file_column if not image else label_column}")
         elif not (folder / image).is_file():
-            problems.append(f"row {line}: {image} does not exist")
+            why = why_unusable(folder / image) if os.path.lexists(folder / image) else None
+            problems.append(f"row {line}: {image} is {why}" if why else f"row {line}: {image} does not exist")
         else:
             labels.append((image, label))
     times = Counter(image for image, _ in labels)
@@ -199,4 +232,4 @@ def _read_labels(folder: Path, name: str, file_column: str, label_column: str) -
     if problems or not labels:
         shown = [*problems[:_PROBLEMS_SHOWN], f"{len(problems)} in all"] if problems else ["it has no rows"]
         raise DataError(listed(f"{path} does not list images below {folder}:", shown))
-    return labels
+    return list(zip((image for image, _ in labels), whole_numbers([label for _, label in labels]), strict=True))

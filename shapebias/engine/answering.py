@@ -79,6 +79,11 @@ class Asked:
     def __len__(self) -> int:
         return len(self.views[0].ids)
 
+    @property
+    def positions(self) -> Sequence[int]:
+        """The places of the images in the part."""
+        return self.views[0].positions
+
     def _attacked(self, attack: Component, batch: Batch) -> list[Batch]:
         run, labels = self._load(attack), self._labels(batch)
         axis = [len(budgets(self.condition))] if has_eps_axis(self.condition) else []

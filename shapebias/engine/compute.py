@@ -15,9 +15,10 @@ from numpy.typing import NDArray
 
 from shapebias.catalog import Component
 from shapebias.classifier import Classifier
+from shapebias.contracts import Dataset
 from shapebias.engine import guard
 from shapebias.engine.answering import Asked, budgets
-from shapebias.engine.images import Pictures, Stimuli
+from shapebias.engine.images import Pictures, Stimuli, UnreadableError
 from shapebias.engine.plan import Task, Work
 from shapebias.engine.returned import check_scores
 from shapebias.engine.session import Session
@@ -50,7 +51,8 @@ class Computer:
     def compute(self, work: Work) -> Generator[DatasetPart | Part]:
         """Compute one piece of work; each cell's part comes as soon as it is finished.
 
-        A cell that fails comes as a part with its traceback, and the others go on.
+        A cell that fails comes as a part with its traceback, and the others go on.  An image that cannot be read fails
+        for itself alone.
         """
         tasks = [task for task in work.tasks if task.record.key not in self._failed]
         for task in work.tasks:
@@ -83,6 +85,10 @@ class Computer:
 
     def _parts(self, tasks: Sequence[Task], pictures: Pictures) -> Iterator[Part]:
         """Group the tasks so that a stimulus is made once and a model is asked once."""
+        if pictures.example is None:
+            for task in tasks:
+                yield self._unreadable(task, pictures, pictures.unreadable())
+            return
         for before, same_stimulus in _grouped(tasks, lambda task: task.cell.condition.before):
             models = _grouped(same_stimulus, lambda task: _key(task.cell.model))
             try:
@@ -109,9 +115,11 @@ class Computer:
                 f"model {model.text} loads a {type(loaded).__name__}; load(device) must return a Classifier"
             )
         with loaded.evaluating(), torch.no_grad():
-            scores = guard.call(f"model {model.text}", loaded.logits, pictures.take([0], loaded.device).images)
+            images = pictures.take([pictures.example or 0], loaded.device).images
+            scores = guard.call(f"model {model.text}", loaded.logits, images)
         check_scores(scores, 1)
-        mapping = match_labels(loaded.classes, scores.shape[1], pictures.dataset.classes, self.session.study.mapping)
+        outputs, classes, file = scores.shape[1], pictures.dataset.classes, self.session.study.mapping
+        mapping = match_labels(loaded.classes, outputs, classes, file, loaded.descriptions)
         return attrs.evolve(loaded, mapping=mapping)
 
     def _condition(
@@ -121,10 +129,15 @@ class Computer:
         place = {row: position for position, row in enumerate(stimuli.pictures.rows)}
         left = [place[row] for row in tasks[0].rows]
         gathered = [_Gathered(task, self._layouts.setdefault(task.record.key, {})) for task in tasks]
+        unreadable: dict[int, str] = {}
         while left and not all(one.error for one in gathered):
             began = time.perf_counter()
             try:
                 asked = self._ask(network, condition, stimuli, left)
+            except UnreadableError as error:
+                unreadable |= error.reasons
+                left = [position for position in left if position not in unreadable]
+                continue
             except Exception:  # noqa: BLE001
                 for one in gathered:
                     one.error = one.error or traceback.format_exc()
@@ -132,17 +145,27 @@ class Computer:
             shared = (time.perf_counter() - began) / len(tasks)
             for one in gathered:
                 began = time.perf_counter()
-                one.gather(asked)
+                one.gather(asked, stimuli.pictures)
                 one.seconds += shared + time.perf_counter() - began
                 self.report(len(asked), one.task.cell.title)
             left = left[len(asked) :]
         attributes = self._attributes(network, condition)
         for one in gathered:
-            one.finish()
+            if one.rows:
+                one.finish()
             if one.error:
                 self._failed.add(one.task.record.key)
                 self.report(len(left), one.task.cell.title)
-            yield one.part(attributes)
+            if one.error or one.rows:
+                yield one.part(attributes)
+            if unreadable and not one.error:
+                yield self._unreadable(one.task, stimuli.pictures, unreadable)
+
+    def _unreadable(self, task: Task, pictures: Pictures, reasons: Mapping[int, str]) -> Part:
+        """Make the part of a cell for images that cannot be read: it fails for these, and goes on with the others."""
+        rows = [pictures.rows[position] for position in sorted(reasons)]
+        self.report(len(rows), task.cell.title)
+        return Part(task.record, np.array(rows), status="failed", error=f"DataError: {UnreadableError(reasons)}")
 
     def _ask(self, network: Classifier, condition: Condition, stimuli: Stimuli, positions: Sequence[int]) -> Asked:
         """Ask about the first of some stimuli, as many as fit into memory."""
@@ -173,14 +196,16 @@ class _Gathered:
 
     task: Task
     layout: _Layout
+    rows: list[int] = attrs.field(factory=list)
     pieces: list[tuple[int, dict[str, NDArray[Any]]]] = attrs.field(factory=list)
     arrays: dict[str, NDArray[Any]] = attrs.field(factory=dict)
     seconds: float = 0.0
     error: str = ""
 
-    def gather(self, asked: Asked) -> None:
+    def gather(self, asked: Asked, pictures: Pictures) -> None:
         if self.error:
             return
+        self.rows += [pictures.rows[position] for position in asked.positions]
         try:
             arrays = asked.answer(self.task.cell)
             self._check(arrays, len(asked))
@@ -229,10 +254,9 @@ class _Gathered:
         }
 
     def part(self, attributes: Mapping[str, Any]) -> Part:
-        rows = np.array(self.task.rows)
         if self.error:
-            return Part(self.task.record, rows, status="failed", error=self.error)
-        return Part(self.task.record, rows, self.arrays, {**attributes, "seconds": round(self.seconds, 4)})
+            return Part(self.task.record, np.array(self.task.rows), status="failed", error=self.error)
+        return Part(self.task.record, np.array(self.rows), self.arrays, {**attributes, "seconds": round(self.seconds, 4)})
 
 
 def _described(layout: _Layout) -> str:
@@ -257,9 +281,19 @@ def _dataset_part(work: Work, pictures: Pictures) -> DatasetPart:
             "height": height,
             "width": width,
             "images": len(pictures.dataset),
+            **_skipped(pictures.dataset),
         },
         pictures.known_masks(good),
     )
+
+
+def _skipped(dataset: Dataset) -> dict[str, str]:
+    """Count what a data set says it skipped, by its reason, with the first of each."""
+    paths: dict[str, list[str]] = {}
+    for path, reason in sorted(getattr(dataset, "skipped", {}).items()):
+        paths.setdefault(reason, []).append(path)
+    counts = [[reason, len(of_reason), of_reason[0]] for reason, of_reason in paths.items()]
+    return {"skipped": json.dumps(counts)} if counts else {}
 
 
 def _grouped(items: Iterable[_Item], key: Callable[[_Item], _Key]) -> list[tuple[_Key, list[_Item]]]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
@@ -18,12 +19,37 @@ from shapebias.catalog import Component
 from shapebias.contracts import Dataset, Sample, Transformed
 from shapebias.engine import guard
 from shapebias.engine.returned import check_images, checked_labels
-from shapebias.errors import DataError
+from shapebias.errors import DataError, ShapebiasError, listed
 from shapebias.rng import ImageRandom
 
-__all__ = ["Batch", "Pictures", "Stimuli", "apply_transform", "batched", "threads"]
+__all__ = [
+    "Batch",
+    "Pictures",
+    "Stimuli",
+    "UnreadableError",
+    "apply_transform",
+    "batched",
+    "first_sample",
+    "threads",
+]
 
 _THUMBNAIL = 64
+_REASONS_SHOWN = 10
+
+
+class UnreadableError(DataError):
+    """Some images, or those that a transform takes as their partners, cannot be read; others of the part may be.
+
+    Args:
+        reasons: why, by their places in the part.
+    """
+
+    def __init__(self, reasons: Mapping[int, str]) -> None:
+        self.reasons = dict(sorted(reasons.items()))
+        shown = list(itertools.islice(self.reasons.values(), _REASONS_SHOWN))
+        if more := len(self.reasons) - len(shown):
+            shown.append(f"and {more} more")
+        super().__init__(shown[0] if len(shown) == 1 else listed(f"{len(self.reasons)} images cannot be read:", shown))
 
 
 @attrs.frozen(eq=False)
@@ -65,15 +91,16 @@ class Pictures:
         workers: decoding threads; None takes one a core, at most 8.
 
     Raises:
-        DataError: the first image of the data set cannot be read; another one, when it is taken, or it breaks the
-            contract of :class:`shapebias.contracts.Sample`, or differs from the first in size or type.
+        DataError: no image of the data set can be read.
+        UnreadableError: when images are taken: some cannot be read, break the contract of
+            :class:`shapebias.contracts.Sample`, or differ in size or type from the first that can be read.
     """
 
     def __init__(self, dataset: Dataset, rows: Sequence[int], workers: int | None = None) -> None:
         self.dataset, self.rows = dataset, rows
         self._classes = len(dataset.classes)
         with guard.contained("the data set"):
-            first = _checked(dataset[0], self._classes)
+            first = first_sample(dataset, self._classes).image
         self._pixels = np.empty((len(rows), *first.shape), first.dtype)
         self._pool = ThreadPoolExecutor(threads(workers), "decode")
         self._samples: list[Future[Sample]] = [
@@ -85,6 +112,9 @@ class Pictures:
             sample = self.dataset[row]
         self._pixels[position] = self._conforming(sample)
         return attrs.evolve(sample, image=np.empty(0))
+
+    def _read(self, row: int) -> NDArray[Any]:
+        return self._conforming(self.dataset[row])
 
     def _conforming(self, sample: Sample) -> NDArray[Any]:
         image = _checked(sample, self._classes)
@@ -107,7 +137,12 @@ class Pictures:
         self._pool.shutdown(wait=False, cancel_futures=True)
 
     def samples(self, positions: Sequence[int]) -> list[Sample]:
-        """Return what is known of some images, without the pixels; waits for their decoding."""
+        """Return what is known of some images, without the pixels; waits for their decoding.
+
+        Raises:
+            UnreadableError: some of them cannot be read.
+        """
+        _raise_unreadable({position: self._samples[position].exception() for position in positions})
         return [self._samples[position].result() for position in positions]
 
     def take(self, positions: Sequence[int], device: torch.device) -> Batch:
@@ -143,12 +178,27 @@ class Pictures:
         return np.stack([np.full(self.size, -1, np.int8) if mask is None else mask.astype(np.int8) for mask in masks])
 
     def partners(self, positions: Sequence[int], rng: ImageRandom, device: torch.device) -> Tensor:
-        """Return another image of the whole data set for each, chosen by the image's own random numbers."""
+        """Return another image of the whole data set for each, chosen by the image's own random numbers.
+
+        Raises:
+            UnreadableError: that of some of them cannot be read.
+        """
         count = len(self.dataset)
         offsets = (1 + rng.integers("partner", 0, (), high=max(count - 1, 1))).tolist()
         rows = [(self.rows[position] + offset) % count for position, offset in zip(positions, offsets, strict=True)]
-        images = list(self._pool.map(lambda row: self._conforming(self.dataset[row]), rows))
-        return _to_device(np.stack(images), device)
+        partners = [self._pool.submit(self._read, row) for row in rows]
+        _raise_unreadable({p: partner.exception() for p, partner in zip(positions, partners, strict=True)})
+        return _to_device(np.stack([partner.result() for partner in partners]), device)
+
+    def unreadable(self) -> dict[int, str]:
+        """Say of each image that cannot be read why, by its place; waits for all of them."""
+        return _reasons({position: sample.exception() for position, sample in enumerate(self._samples)})
+
+    @property
+    def example(self) -> int | None:
+        """The place of the first image that can be read; None where none can."""
+        places = (position for position, sample in enumerate(self._samples) if sample.exception() is None)
+        return next(places, None)
 
     def readable(self) -> list[int]:
         """List the places of the images that could be read; waits for all of them."""
@@ -178,6 +228,36 @@ def batched(positions: Sequence[int], size: int) -> list[list[int]]:
     [[0, 1], [2, 3], [4]]
     """
     return [list(positions[start : start + size]) for start in range(0, len(positions), size)]
+
+
+def first_sample(dataset: Dataset, classes: int) -> Sample:
+    """Return the first image of a data set that can be read, its pixels uint8 or float32.
+
+    Raises:
+        Exception: what the first image raises, where none can be read.
+    """
+    problem: Exception | None = None
+    for row in range(len(dataset)):
+        try:
+            sample = dataset[row]
+            return attrs.evolve(sample, image=_checked(sample, classes))
+        except Exception as error:  # noqa: BLE001 - a data set raises what it likes
+            problem = problem or error
+    raise problem or DataError("the data set has no images")
+
+
+def _reasons(errors: Mapping[int, BaseException | None]) -> dict[int, str]:
+    """Say of what raised an error why."""
+    return {
+        position: str(error) if isinstance(error, ShapebiasError) else f"{type(error).__name__}: {error}"
+        for position, error in errors.items()
+        if error is not None
+    }
+
+
+def _raise_unreadable(errors: Mapping[int, BaseException | None]) -> None:
+    if reasons := _reasons(errors):
+        raise UnreadableError(reasons) from errors[min(reasons)]
 
 
 def _checked(sample: Sample, classes: int) -> NDArray[Any]:

@@ -14,12 +14,13 @@ from shapebias.catalog import Component
 from shapebias.engine.copying import Copy, open_copy
 from shapebias.engine.device import choose_device
 from shapebias.engine.identity import fingerprints
-from shapebias.engine.images import Batch, Pictures, Stimuli, batched, threads
+from shapebias.engine.images import Batch, Pictures, Stimuli, UnreadableError, batched, threads
 from shapebias.engine.plan import check_needs, pixels, spread
 from shapebias.engine.runner import Interrupted, Progress, check_counts, images_of, versions
 from shapebias.engine.session import Memory, load, naming
-from shapebias.errors import DataError, ShapebiasError, StudyError
+from shapebias.errors import DataError, StudyError
 from shapebias.manifest import Manifest
+from shapebias.paths import as_path
 from shapebias.study import Condition, as_conditions, as_datasets
 
 __all__ = ["Made", "make"]
@@ -74,7 +75,7 @@ def make(
     Raises:
         StudyError: the condition has an attack, a number is too small, or the folder has images that were made of
             something else.
-        DataError: the data set has no image, its first one cannot be read, or it lacks what a transform needs; the
+        DataError: the data set has no image, none can be read, or it lacks what a transform needs; the
             folder has files of somebody else.
         PluginError: a transform fails.
         StoreError: the folder cannot be written, or another process is writing it.
@@ -105,17 +106,17 @@ def make(
         versions(),
     )
     memory = Memory(batch_size or images_of(pixels(source), place), 1)
-    with open_copy(Path(output), facts, threads(workers)) as copy:
+    with open_copy(as_path(output), facts, threads(workers)) as copy:
         rows = [row for row in spread(len(source.settings), limit) if row not in copy.images]
         if not rows and copy.finished is not None:
-            return Made(Path(output), copy.finished, 0)
+            return Made(as_path(output), copy.finished, 0)
         maker = _Maker(source, chain, seed, place, memory, workers, copy, progress)
         try:
             maker.make(rows)
         except KeyboardInterrupt:
             copy.settle()
             raise Interrupted.with_results_in(output) from None
-        return Made(Path(output), copy.finish(), sum(row in copy.images for row in rows))
+        return Made(as_path(output), copy.finish(), sum(row in copy.images for row in rows))
 
 
 @attrs.define(eq=False)
@@ -170,8 +171,7 @@ class _Maker:
     def _is_readable(self, pictures: Pictures, position: int) -> bool:
         try:
             pictures.samples([position])
-        except Exception as error:  # noqa: BLE001 - a data set raises what it likes
-            message = str(error) if isinstance(error, ShapebiasError) else f"{type(error).__name__}: {error}"
-            self.copy.failures[pictures.rows[position]] = message
+        except UnreadableError as error:
+            self.copy.failures[pictures.rows[position]] = str(error)
             return False
         return True

@@ -8,6 +8,7 @@ import attrs
 
 from shapebias.catalog import Component
 from shapebias.engine.identity import Recorder
+from shapebias.engine.images import first_sample
 from shapebias.errors import DataError
 from shapebias.store import CellRecord, ComponentRecord
 from shapebias.study import Cell, Condition, Study
@@ -56,7 +57,7 @@ def spread(count: int, limit: int | None) -> Sequence[int]:
 
 
 def check_needs(dataset: Component, conditions: Iterable[Condition]) -> None:
-    """Refuse conditions whose transforms need what a data set does not have, judged by its first image.
+    """Refuse conditions whose transforms need what a data set does not have, judged by its first readable image.
 
     Raises:
         DataError: the images have no mask, or there is no second image to be a partner.
@@ -79,8 +80,8 @@ def _needs(step: Component) -> Sequence[str]:
 
 def _is_without_mask(dataset: Component) -> bool:
     try:
-        return dataset.settings[0].mask is None
-    except Exception:  # noqa: BLE001 - an image that cannot be read is left for its cells to fail with
+        return first_sample(dataset.settings, len(dataset.settings.classes)).mask is None
+    except Exception:  # noqa: BLE001 - where none can be read, its cells will fail with the reason
         return False
 
 
@@ -134,9 +135,9 @@ def _plan_dataset(
 
 
 def pixels(dataset: Component) -> int:
-    """Count the pixels of one image of a data set; an image that cannot be read is left for its cells to fail with."""
+    """Count the pixels of one image of a data set; where none can be read, its cells will fail with the reason."""
     try:
-        height, width, _ = dataset.settings[0].image.shape
+        height, width, _ = first_sample(dataset.settings, len(dataset.settings.classes)).image.shape
     except Exception:  # noqa: BLE001 - a plugin raises what it likes
         return _USUAL_PIXELS
     return max(1, int(height * width))

@@ -22,6 +22,7 @@ from shapebias.errors import DataError, StudyError
 from shapebias.files import new_file
 from shapebias.grammar import spell_scalar
 from shapebias.labels import imagenet_names, imagenet_wnids
+from shapebias.paths import as_path
 from shapebias.study import CLEAN, Condition, Study, as_conditions, as_datasets, as_models
 
 __all__ = ["Preview", "preview"]
@@ -60,7 +61,7 @@ class Preview:
         """
         from PIL import Image
 
-        path = Path(path)
+        path = as_path(path)
         file_format = Image.registered_extensions().get(path.suffix.lower())
         if file_format not in Image.SAVE:
             raise DataError(f"{path} does not end like a picture that can be written; use .png or .jpg")

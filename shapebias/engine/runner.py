@@ -20,6 +20,7 @@ from shapebias.engine.identity import Recorder, changed_cells, current, explain_
 from shapebias.engine.plan import Work, check_needs, pixels, plan
 from shapebias.engine.session import Memory, Session
 from shapebias.errors import ShapebiasError, StudyError
+from shapebias.paths import as_path
 from shapebias.store import CellRecord, DatasetPart, Header, Results, Writer
 from shapebias.study import Study
 
@@ -105,7 +106,7 @@ def run(
     recorder = Recorder(study, precision)
     wanted = [recorder.cell(cell) for cell in study.cells()]
     session = Session(study, place, memory, precision, workers)
-    with Writer(Path(output), Header(study.to_toml(), study.seed, versions(), describe_device(place))) as writer:
+    with Writer(as_path(output), Header(study.to_toml(), study.seed, versions(), describe_device(place))) as writer:
         _settle_changes(writer, wanted, output, replace=replace)
         stored = {current(cell.record).key: cell.rows.tolist() for cell in writer.store.cells()}
         try:
@@ -116,7 +117,7 @@ def run(
             writer.pack()
             raise Interrupted.with_results_in(output) from None
         writer.pack()
-    return Results(Path(output))
+    return Results(as_path(output))
 
 
 def check_counts(least: int = 1, **counts: int | None) -> None:

@@ -12,6 +12,7 @@ import attrs
 from shapebias.errors import SpellingError, UnknownNameError, WeightsError, suggestion
 from shapebias.models.channels import channels
 from shapebias.params import Options, param
+from shapebias.paths import as_path
 
 if TYPE_CHECKING:
     import torch
@@ -24,12 +25,23 @@ __all__ = ["Timm"]
 _log = logging.getLogger(__name__)
 
 
+def _with_home(architecture: str) -> str:
+    """Expand ``~`` in ``local-dir:~/FOLDER``."""
+    if not isinstance(architecture, str) or not architecture.startswith("local-dir:~"):
+        return architecture
+    return f"local-dir:{as_path(architecture.removeprefix('local-dir:'))}"
+
+
 @attrs.frozen
 class Timm:
     """An image classifier of timm: ``resnet50``, ``vit_base_patch16_224.augreg_in21k_ft_in1k``, ``hf-hub:timm/...``.
 
-    Normalisation, input size and interpolation are those of timm's data configuration unless given here.  A network
-    with 1,000 outputs is taken to know the classes of ImageNet-1k in their usual order.
+    Normalisation, input size and interpolation are those of timm's data configuration unless given here.
+
+    Classes are those that a checkpoint of ours names, or the ``label_names`` of the model's configuration; a data set
+    may call them by their ``label_descriptions``, too.  timm's own weights with 1,000 outputs have the classes of
+    ImageNet-1k in their usual order.  Where nothing names the classes, their order is assumed, and the caption of the
+    results says so.
 
     A weight file may be what timm or a training with it wrote, or what timm knows to convert, such as the files of the
     authors of an architecture.  Where it has a moving average of the weights, that is taken, as timm does.
@@ -47,7 +59,7 @@ class Timm:
     ((224, 224), 1000, 'NCHW')
     """
 
-    architecture: str = param("name in timm, perhaps with the tag of its weights")
+    architecture: str = param("name in timm, perhaps with the tag of its weights", converter=_with_home)
     checkpoint: Path | None = param("weight file; without one timm's weights are downloaded", default=None)
     pretrained: bool = param("download weights where there is no checkpoint; false is random weights", default=True)
     seed: int = param("of random weights", default=0, ge=0)
@@ -67,7 +79,6 @@ class Timm:
         from timm.data.config import resolve_data_config
 
         from shapebias.classifier import Classifier, Interpolation
-        from shapebias.labels import imagenet_wnids
         from shapebias.models.features import as_features
         from shapebias.weights import seeded
 
@@ -103,15 +114,34 @@ class Timm:
             std=tuple(config["std"]),
             input_size=tuple(size),
             interpolation=interpolation if interpolation in get_args(Interpolation) else "bicubic",
-            classes=imagenet_wnids() if getattr(network, "num_classes", None) == len(imagenet_wnids()) else None,
+            classes=self._classes(network),
             features=as_features(network, _last_layer(network), size, prefix_tokens),
+            descriptions=_configured(network, "label_descriptions") or {},
         )
+
+    def _classes(self, network: nn.Module) -> tuple[str, ...] | None:
+        """Return the names of the outputs, as far as the weights or timm say them."""
+        from shapebias.checkpoints import stated_classes
+        from shapebias.labels import imagenet_wnids
+
+        if self.checkpoint is not None and (stated := stated_classes(self.checkpoint)):
+            return stated
+        names, outputs = _in_order(_configured(network, "label_names")), getattr(network, "num_classes", None)
+        other_head = self.num_classes is not None or "num_classes" in self.arg
+        if names and (len(names) == outputs or not other_head):
+            return names
+        of_timm = self.checkpoint is None and not self._is_elsewhere
+        return imagenet_wnids() if of_timm and outputs == len(imagenet_wnids()) else None
+
+    @property
+    def _is_elsewhere(self) -> bool:
+        """Whether the configuration comes from a folder or a hub, and not from timm itself."""
+        return self.architecture.startswith(("hf-hub:", "hf_hub:", "local-dir:"))
 
     def _create(self) -> nn.Module:
         import timm
 
-        local = not self.architecture.startswith(("hf-hub:", "hf_hub:", "local-dir:"))
-        if local and not timm.is_model(self.architecture.partition(".")[0]):
+        if not self._is_elsewhere and not timm.is_model(self.architecture.partition(".")[0]):
             near = suggestion(self.architecture.partition(".")[0], timm.list_models())
             raise UnknownNameError(f"timm {timm.__version__} has no architecture {self.architecture!r}{near}")
         options: dict[str, Any] = {**self.arg}
@@ -176,6 +206,30 @@ def _begins_at_zero(network: Any) -> bool:
         weight for part in parts if hasattr(part, "parameters") for weight in part.parameters() if weight.ndim > 1
     ]
     return bool(matrices) and not any(weight.any() for weight in matrices)
+
+
+def _configured(network: nn.Module, key: str) -> Any:
+    """Return what the configuration of a network's weights says."""
+    config: Any = getattr(network, "pretrained_cfg", None)
+    return (config or {}).get(key)
+
+
+def _in_order(names: Any) -> tuple[str, ...] | None:
+    """Bring the names of a configuration, a list or a table by index, into the order of the outputs.
+
+    Raises:
+        WeightsError: a table has other keys than the indices of its names.
+    """
+    if isinstance(names, Mapping):
+        try:
+            by_index = {int(index): name for index, name in names.items()}
+            names = [by_index[index] for index in range(len(names))]
+        except (KeyError, ValueError) as error:
+            raise WeightsError(
+                f"label_names of the model's configuration must have the indices 0 to {len(names) - 1} as keys, got "
+                f"{', '.join(map(str, list(names)[:5]))}, ...; correct its config.json"
+            ) from error
+    return tuple(map(str, names)) if names else None
 
 
 def _last_layer(network: nn.Module) -> nn.Module | None:

@@ -12,6 +12,7 @@ import attrs
 from shapebias.errors import SpellingError, UnknownNameError, WeightsError, suggestion
 from shapebias.models.channels import channels
 from shapebias.params import Options, param
+from shapebias.paths import as_path
 
 if TYPE_CHECKING:
     import torch
@@ -33,7 +34,7 @@ _log = logging.getLogger(__name__)
 
 def _name_or_file(value: str | Path | None) -> str | Path | None:
     """Tell the name of torchvision's weights, in capitals, from a file."""
-    return Path(value) if isinstance(value, str) and not re.fullmatch("[A-Z0-9_]+", value) else value
+    return as_path(value) if isinstance(value, str) and not re.fullmatch("[A-Z0-9_]+", value) else value
 
 
 @attrs.frozen
@@ -41,8 +42,9 @@ class Torchvision:
     """An image classifier of torchvision: ``resnet50``, ``squeezenet1_1``, ``vit_b_16``.
 
     Normalisation, input size and interpolation are those that torchvision states for the weights, or for its default
-    weights where a file or nothing is loaded.  A network with 1,000 outputs is taken to know the classes of ImageNet-1k
-    in their usual order.
+    weights where a file or nothing is loaded.  Classes are those that a checkpoint of ours names; torchvision's own
+    weights with 1,000 outputs have the classes of ImageNet-1k in their usual order.  Where nothing names the classes of
+    a weight file, their order is assumed, and the caption of the results says so.
 
     Raises:
         UnknownNameError: torchvision has no such architecture or weights.
@@ -88,7 +90,6 @@ class Torchvision:
         import torch
 
         from shapebias.classifier import Classifier
-        from shapebias.labels import imagenet_wnids
         from shapebias.models.features import as_features
         from shapebias.weights import seeded
 
@@ -105,9 +106,18 @@ class Torchvision:
             std=self.std or tuple(stated.std),
             input_size=size,
             interpolation=stated.interpolation.value,
-            classes=imagenet_wnids() if self.arg.get("num_classes", 1000) == len(imagenet_wnids()) else None,
+            classes=self._classes(),
             features=as_features(network, _last_layer(network), size, prefix_tokens=1),
         )
+
+    def _classes(self) -> tuple[str, ...] | None:
+        """Return the names of the outputs, as far as the weights say them."""
+        from shapebias.checkpoints import stated_classes
+        from shapebias.labels import imagenet_wnids
+
+        if isinstance(self.weights, Path):
+            return stated_classes(self.weights)
+        return imagenet_wnids() if self.arg.get("num_classes", 1000) == len(imagenet_wnids()) else None
 
     def _weights(self) -> Any:
         """Find the weights that are asked for, or the default ones, which state the normalisation."""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from shapebias.errors import FigureError
 from shapebias.files import new_file
+from shapebias.paths import as_path
 from shapebias.reporting.palette import INK, MUTED, PAPER, Look
 
 if TYPE_CHECKING:
@@ -108,7 +109,7 @@ def check_path(path: str | Path) -> Path:
     Raises:
         FigureError: it has another ending.
     """
-    path = Path(path)
+    path = as_path(path)
     if path.suffix.lstrip(".").lower() not in FORMATS:
         raise FigureError(f"{path}: a figure is written as .{', .'.join(FORMATS)}; end the name with one of these")
     return path

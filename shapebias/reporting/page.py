@@ -13,6 +13,7 @@ import attrs
 from shapebias.errors import FigureError, reason
 from shapebias.files import new_file
 from shapebias.grammar import spell_scalar
+from shapebias.paths import as_path
 from shapebias.reporting.browser import browse
 from shapebias.reporting.finding import finding
 from shapebias.reporting.joined import Joined
@@ -49,7 +50,7 @@ def report(
     Raises:
         FigureError: there are no answers to show, or the file cannot be written.
     """
-    path = Path(path)
+    path = as_path(path)
     if not path.parent.is_dir():  # before the work
         raise FigureError(f"{path} cannot be written: there is no folder {path.parent}")
     joined = Joined([results] if isinstance(results, Results) else results)

@@ -10,6 +10,7 @@ from pathlib import Path
 from string import Template
 
 from shapebias.errors import PluginError
+from shapebias.paths import as_path
 from shapebias.plugins import HOOKS
 from shapebias.specs import KINDS, Kind
 
@@ -35,7 +36,7 @@ def new_plugin(name: str, kind: Kind, folder: str | Path = ".") -> Path:
     module = name.replace("-", "_")
     if not _NAME.fullmatch(name) or keyword.iskeyword(module):
         raise PluginError(f"name {name!r}: use lower-case letters, digits and single '-', a letter first")
-    package = Path(folder) / f"shapebias-{name}"
+    package = as_path(folder) / f"shapebias-{name}"
     if package.exists():
         raise PluginError(f"{package} exists already; choose another name or another folder")
     words = {

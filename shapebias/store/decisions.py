@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from shapebias.errors import DataError, StoreError, listed, suggestion
 from shapebias.files import fingerprint, write_atomically
 from shapebias.labels import entry_level_classes
+from shapebias.paths import as_path
 from shapebias.store.answers import StoredAnswers
 from shapebias.store.reader import Store
 from shapebias.store.records import CellRecord, ComponentRecord, DatasetPart, Header, Part, Scalar
@@ -120,7 +121,7 @@ def import_decisions(
         DataError: a table cannot be read, answers a picture twice, or names a class that is none.
         StoreError: ``beside`` has none of the pictures, or the output exists.
     """
-    output = Path(output)
+    output = as_path(output)
     if output.exists():
         raise StoreError(f"{output} exists already; choose another output")
     sessions = _read(tables)
@@ -144,7 +145,7 @@ def import_decisions(
 
 def _read(tables: Iterable[str | Path]) -> list[_Session]:
     """Read every table, and sort the trials by observer and condition."""
-    given = [Path(table) for table in tables]
+    given = [as_path(table) for table in tables]
     files = [file for table in given for file in (sorted(table.rglob("*.csv")) if table.is_dir() else [table])]
     if not files:
         raise DataError("no CSV files there; give the folder of the published tables, or the files")
@@ -260,7 +261,7 @@ def export_decisions(results: Results, folder: str | Path) -> list[Path]:
             tables.setdefault((answers.dataset, answers.model), []).append(answers)
     if not tables:
         raise DataError(f"{results.store.path} has no answers to images with labels; there is nothing to export")
-    folder = Path(folder)
+    folder = as_path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     written: list[Path] = []
     for (dataset, model), cells in tables.items():

@@ -11,6 +11,7 @@ import numpy as np
 
 from shapebias.errors import StoreError
 from shapebias.files import new_file
+from shapebias.paths import as_path
 from shapebias.store.disk import WriterLock, explained
 from shapebias.store.packing import write_store
 from shapebias.store.reader import Store, join_cells, join_datasets
@@ -37,7 +38,7 @@ def merge(paths: Sequence[str | Path], output: str | Path) -> None:
         StoreError: the output exists or cannot be written; or two stores disagree: in the seed, in the images of a data
             set, in the settings or files of a cell, or in an answer.
     """
-    output = Path(output)
+    output = as_path(output)
     if not paths:
         raise StoreError(f"{output}: there is nothing to join; name at least one results file")
     with ExitStack() as opened:

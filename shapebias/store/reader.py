@@ -9,6 +9,7 @@ from typing import Self
 import h5py
 
 from shapebias.errors import StoreError
+from shapebias.paths import as_path
 from shapebias.store.records import CellRecord, Header
 from shapebias.store.scan import FoundCell, FoundDataset, Listing, list_file, part_files, parts_folder
 from shapebias.store.stored import Failure, StoredCell, StoredDataset
@@ -30,7 +31,7 @@ class Store:
     """
 
     def __init__(self, path: str | Path) -> None:
-        self.path = Path(path)
+        self.path = as_path(path)
         self._packed: h5py.File | None = None
         self._known: dict[Path, tuple[tuple[int, ...], Listing]] = {}
         self.refresh()

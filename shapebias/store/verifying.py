@@ -9,6 +9,7 @@ import h5py
 import numpy as np
 
 from shapebias.errors import StoreError
+from shapebias.paths import as_path
 from shapebias.store.encoding import VERSIONS, datasets_of, digest
 from shapebias.store.reader import Store
 from shapebias.store.scan import FoundCell, FoundDataset, list_file, part_files, part_path
@@ -33,7 +34,7 @@ def verify(path: str | Path) -> list[str]:
     Raises:
         StoreError: there is no store at all.
     """
-    path = Path(path)
+    path = as_path(path)
     files = [*([path] if path.exists() else []), *part_files(path)]
     if not files:
         raise StoreError(f"{path}: there is no store, neither this file nor its parts; check the path")

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from shapebias.errors import StoreError
 from shapebias.files import new_file, temporary_of, temporary_path, write_atomically
+from shapebias.paths import as_path
 from shapebias.store.disk import WriterLock, explained
 from shapebias.store.layout import LIBVER, check_facts, dataset_arrays, write_dataset_part, write_header, write_part
 from shapebias.store.packing import write_store
@@ -44,7 +45,7 @@ class Writer:
     """
 
     def __init__(self, path: str | Path, header: Header) -> None:
-        self.path = Path(path)
+        self.path = as_path(path)
         if self.path.is_dir():
             raise StoreError(f"{self.path} is a folder; give the name of a file, for example {self.path}/run.h5")
         with explained(self.path):

@@ -22,6 +22,7 @@ from shapebias.engine.images import Batch
 from shapebias.engine.returned import checked_attack
 from shapebias.engine.runner import versions
 from shapebias.errors import StudyError, TrainingError
+from shapebias.paths import as_path
 from shapebias.training.data import TrainingData, random_numbers
 from shapebias.training.ranks import Ranks
 from shapebias.training.recipe import Recipe
@@ -93,7 +94,7 @@ def train(
     >>> len(trained.history), load_checkpoint(file, torch.device("cpu")).classes[0]
     (1, 'disc/dots')
     """
-    output, identity = Path(output), Identity.of(recipe)
+    output, identity = as_path(output), Identity.of(recipe)
     unfinished = state_file(output)
     if replace:
         unfinished.unlink(missing_ok=True)

@@ -43,11 +43,25 @@ def test_the_overview_has_a_line_for_each_prediction_and_eps_clean_first(cli, ru
 
 
 def test_the_overview_names_saliency_cells_and_their_state(cli, run_file):
-    below = cli("results", run_file).stdout.partition("\n\n")[2]
+    _, below, _ = cli("results", run_file).stdout.split("\n\n")
     heading, *lines = below.splitlines()
     assert "status" in heading
     assert len(lines) == 3
     assert all("gradient" in line and "done" in line for line in lines)
+
+
+def test_the_caption_says_which_images_and_what_was_assumed(cli, run_file):
+    _, _, caption = cli("results", run_file).stdout.split("\n\n")
+    with open_store(run_file) as results:
+        answers = results.answers()[0]
+    first, second = caption.splitlines()
+    assert first == f"{answers.dataset}: {len(answers.ids)} images, {len(answers.classes)} classes"
+    names = ", ".join(answers.classes[:4])
+    assert second == f"small: its outputs have no names and are taken for the classes by position: {names}, ..."
+    result = cli("results", run_file, "accuracy", "--csv")
+    assert second not in result.stdout
+    assert second in result.stderr
+    assert second in cli("results", run_file, "accuracy").stdout
 
 
 def test_csv_and_json_agree_and_are_not_rounded(cli, run_file, truth):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import os
 import pickle
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 import torchvision
 from PIL import Image
 
+from shapebias import Study, run
 from shapebias.catalog import default_catalog
 from shapebias.datasets.folder import Folder
 from shapebias.errors import DataError, SpellingError
@@ -273,3 +275,84 @@ def test_imagenette_folders_are_classes_of_imagenet(data_dir):
     assert set(folder.classes) <= set(imagenet_wnids())
     assert folder[0].image.shape == folder[999].image.shape == (96, 96, 3)
     assert Path(folder[0].id).parent.name == folder.classes[0]
+
+
+def test_links_loops_and_pipes_add_nothing_and_are_named(pets):
+    expected = [(sample.id, sample.label) for sample in Folder(pets)]
+    for link, target in {
+        "cat/up": pets,
+        "cat/above": pets.parent,
+        "dog/cats": pets / "cat",
+        "loop": pets,
+        "kittens": pets / "cat",
+        "cat/gone.png": pets / "nothing",
+        "dog/self.png": pets / "dog/self.png",
+    }.items():
+        (pets / link).symlink_to(target)
+    os.mkfifo(pets / "dog/pipe.png")
+    save(pets / "beside.png")
+    folder = Folder(pets)
+    assert folder.classes == ("Ant", "cat", "dog")
+    assert [(sample.id, sample.label) for sample in folder] == expected
+    again = "a link to a folder that is listed already"
+    assert folder.skipped == {
+        **dict.fromkeys(["cat/up", "cat/above", "dog/cats", "loop", "kittens"], again),
+        "cat/gone.png": "a link to nothing",
+        "dog/self.png": "a link to itself",
+        "dog/pipe.png": "a pipe, socket or device",
+        "beside.png": "an image in no class folder",
+        "cat/notes.txt": "not an image by its name (*.txt)",
+    }
+
+
+def test_a_class_may_be_a_link_to_a_folder_elsewhere(pets, tmp_path_factory):
+    elsewhere = tmp_path_factory.mktemp("elsewhere")
+    save(elsewhere / "1.png")
+    (pets / "bird").symlink_to(elsewhere)
+    assert Folder(pets).classes == ("Ant", "bird", "cat", "dog")
+    assert "bird/1.png" in [sample.id for sample in Folder(pets)]
+
+
+def test_names_that_are_not_utf_8_are_read_and_escaped(pets, tmp_path):
+    name = os.fsdecode(b"caf\xe9")
+    save(pets / f"cat/{name}.png")
+    save(pets / f"{name}/1.png")
+    folder = Folder(pets)
+    assert "caf\\xe9" in folder.classes
+    ids = [sample.id for sample in folder]
+    assert {"cat/caf\\xe9.png", "caf\\xe9/1.png"} <= {*ids}
+    assert "\n".join(ids).encode()
+    study = Study(f"folder:{pets}", f"cnn:num_classes={len(folder.classes)},width=2")
+    results = run(study, tmp_path / "run.h5")
+    assert not results.failures
+    assert "cat/caf\\xe9.png" in results.answers()[0].ids
+    with pytest.raises(SpellingError, match="is not UTF-8"):
+        Folder(pets / name)
+
+
+def test_labels_that_became_floats_are_whole_numbers_in_their_order(listed):
+    rows = [("images/0.png", "10.0"), ("images/1.png", "9.0"), ("images/2.png", "0.0")]
+    write_table(listed / "floats.csv", rows)
+    folder = Folder(listed, labels="floats.csv")
+    assert folder.classes == ("0", "9", "10")
+    assert [sample.label for sample in folder] == [2, 1, 0]
+    assert [sample.label for sample in Folder(listed, labels="floats.csv", label_space="imagenet-1k")] == [10, 9, 0]
+    write_table(listed / "halves.csv", [("images/0.png", "10.5"), ("images/1.png", "9.0"), ("images/2.png", "-1.5")])
+    assert Folder(listed, labels="halves.csv").classes == ("-1.5", "9.0", "10.5")
+
+
+def test_a_column_that_says_imagenet_has_all_its_classes(listed):
+    rows = [("images/0.png", "3"), ("images/1.png", "n01440764"), ("images/2.png", "999.0")]
+    write_table(listed / "imagenet.csv", rows, ("file", "ImageNet_index"))
+    with_name = Folder(listed, labels="imagenet.csv", label_column="ImageNet_index")
+    assert with_name.classes == imagenet_wnids()
+    assert [sample.label for sample in with_name][:2] == [3, 0]
+    write_table(listed / "plain.csv", [("images/0.png", "3"), ("images/1.png", "0")])
+    assert Folder(listed, labels="plain.csv").classes == ("0", "3")
+    write_table(listed / "other.csv", [("images/0.png", "1000")], ("file", "imagenet21k"))
+    assert Folder(listed, labels="other.csv", label_column="imagenet21k").classes == ("1000",)
+
+
+def test_the_size_of_all_is_that_of_the_first_image_that_can_be_read(pets):
+    (pets / "Ant/x.webp").write_bytes(b"broken")
+    assert Folder(pets)[1].image.shape == (8, 8, 3)

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
+
+import attrs
 import pytest
 import safetensors.torch
 import timm
 import torch
 
-from shapebias.errors import SpellingError, UnknownNameError, WeightsError
+from shapebias.checkpoints import save_checkpoint
+from shapebias.errors import LabelError, SpellingError, UnknownNameError, WeightsError
 from shapebias.grammar import parse
-from shapebias.labels import imagenet_wnids
+from shapebias.labels import imagenet_wnids, match_labels
 from shapebias.models.timm import Timm
 from shapebias.params import build, spell
 
@@ -128,3 +132,60 @@ def test_a_classifier_that_begins_at_zero_is_said(caplog):
     caplog.clear()
     timm_model("timm:resnet10t,pretrained=false,input_size=64").load(CPU)
     assert not caplog.text
+
+
+@pytest.fixture
+def shapes_folder(tmp_path):
+    """Return a function that writes a timm folder of a network of three classes, with what it says of them."""
+
+    def write(**config):
+        network = timm.create_model("resnet18", num_classes=3)
+        safetensors.torch.save_file(network.state_dict(), tmp_path / "model.safetensors")
+        content = {"architecture": "resnet18", "num_classes": 3, "pretrained_cfg": {"num_classes": 3}, **config}
+        (tmp_path / "config.json").write_text(json.dumps(content))
+        return f"timm:local-dir:{tmp_path}"
+
+    return write
+
+
+@pytest.mark.parametrize("names", [["square", "disc", "star"], {"2": "star", "0": "square", "1": "disc"}])
+def test_classes_are_those_that_the_folder_names(shapes_folder, names):
+    model = timm_model(shapes_folder(label_names=names)).load(CPU)
+    assert model.classes == ("square", "disc", "star")
+    mapping = match_labels(model.classes, 3, ["disc", "square", "star"], None, model.descriptions)
+    assert (mapping.name, mapping.groups) == ("reordered", ((1,), (0,), (2,)))
+
+
+def test_classes_may_be_called_by_their_descriptions(shapes_folder):
+    known = {"n1": "square", "n0": "disc, circle", "n2": "star"}
+    model = timm_model(shapes_folder(label_names=["n1", "n0", "n2"], label_descriptions=known)).load(CPU)
+    for classes in (["disc, circle", "square", "star"], ["circle", "square", "star"], ["n0", "n1", "n2"]):
+        mapping = match_labels(model.classes, 3, classes, None, model.descriptions)
+        assert (mapping.name, mapping.groups) == ("reordered", ((1,), (0,), (2,)))
+    with pytest.raises(LabelError, match="do not match"):
+        match_labels(model.classes, 3, ["disc", "circle", "star"], None, model.descriptions)
+
+
+def test_names_of_another_head_or_with_a_gap_are_not_used(shapes_folder):
+    text = shapes_folder(label_names=["square", "disc", "star"])
+    assert timm_model(f"{text},pretrained=false,num_classes=2").load(CPU).classes is None
+    with pytest.raises(WeightsError, match="indices 0 to 2"):
+        timm_model(shapes_folder(label_names={"1": "square", "2": "disc", "3": "star"})).load(CPU)
+
+
+def test_bare_weights_have_the_names_of_our_checkpoint_or_none(tmp_path):
+    settings = Timm("resnet18", pretrained=False, num_classes=2)
+    trained = attrs.evolve(settings.load(CPU), classes=("square", "disc"))
+    save_checkpoint(tmp_path / "ours.safetensors", trained, settings, "timm")
+    safetensors.torch.save_file(trained.module.state_dict(), tmp_path / "bare.safetensors")
+    classes = [
+        Timm("resnet18", tmp_path / f"{name}.safetensors", num_classes=2).load(CPU).classes for name in ("ours", "bare")
+    ]
+    assert classes == [("square", "disc"), None]
+
+
+def test_home_folders_are_expanded(monkeypatch, tmp_path):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert timm_model("timm:resnet18,checkpoint=~/a.safetensors").checkpoint == tmp_path / "a.safetensors"
+    assert Timm("resnet18", "~/a.safetensors").checkpoint == tmp_path / "a.safetensors"
+    assert timm_model("timm:local-dir:~/net").architecture == f"local-dir:{tmp_path}/net"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 from collections.abc import Collection, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -52,7 +53,7 @@ class HuggingFaceDataset:
     Source: Lhoest et al. 2021, Datasets: a community library for natural language processing.
     """
 
-    source: str = param("parquet file, folder, or name on the Hugging Face hub")
+    source: str = param("parquet file, folder, or name on the Hugging Face hub", converter=os.path.expanduser)
     config: str | None = param("configuration, where there are several", default=None)
     split: str | None = param("split, where there are several, such as validation", default=None)
     revision: str | None = param("commit, tag or branch on the hub; none is its main branch", default=None)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import attrs
 import torch
 
@@ -35,9 +37,13 @@ class HuggingFaceModel:
     Source: Wolf et al. 2020, Transformers: state-of-the-art natural language processing.
     """
 
-    source: str = param("folder, or name on the Hugging Face hub")
+    source: str = param("folder, or name on the Hugging Face hub", converter=os.path.expanduser)
     revision: str | None = param("commit, tag or branch on the hub; none is its main branch", default=None)
-    processor: str | None = param("folder or name of another model whose image processor is taken", default=None)
+    processor: str | None = param(
+        "folder or name of another model whose image processor is taken",
+        default=None,
+        converter=attrs.converters.optional(os.path.expanduser),
+    )
     input_size: int | None = param(
         "side that images are resized to; none is the processor's", default=None, ge=1, unit="pixels"
     )

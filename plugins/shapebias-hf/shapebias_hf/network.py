@@ -72,10 +72,19 @@ def read_network(folder: Path) -> Any:
 def class_names(id2label: Mapping[int, str] | None) -> tuple[str, ...] | None:
     """Return the names of the outputs; None where there are none but those that transformers makes up.
 
+    Raises:
+        ShapebiasError: the names are not those of the outputs 0, 1, 2, ...
+
     >>> class_names({1: "dog", 0: "cat"}), class_names({0: "LABEL_0", 1: "LABEL_1"})
     (('cat', 'dog'), None)
     """
-    names = tuple(name for _, name in sorted((id2label or {}).items()))
+    by_index = {int(index): str(name) for index, name in (id2label or {}).items()}
+    if sorted(by_index) != list(range(len(by_index))):
+        raise ShapebiasError(
+            f"hf: id2label names the outputs {', '.join(map(str, sorted(by_index)[:5]))}, ...; correct config.json, so "
+            "that it names each output from 0 on"
+        )
+    names = tuple(by_index[index] for index in range(len(by_index)))
     return None if all(name == f"LABEL_{index}" for index, name in enumerate(names)) else names
 
 

@@ -12,6 +12,7 @@ import transformers
 from huggingface_hub import constants
 from shapebias_hf.features import last_grid
 from shapebias_hf.model import HuggingFaceModel
+from shapebias_hf.network import class_names
 from shapebias_hf.preprocessing import read_preprocessing
 from torch import nn
 from transformers.models.auto.modeling_auto import MODEL_FOR_IMAGE_CLASSIFICATION_MAPPING_NAMES
@@ -350,3 +351,18 @@ def test_what_is_nowhere_is_named_with_the_way_out(offline, name):
 def test_a_folder_has_no_revisions(saved):
     with pytest.raises(sb.ShapebiasError, match="has no revisions; leave revision=main out"):
         HuggingFaceModel(saved("resnet")[2], revision="main").load(CPU)
+
+
+def test_names_with_a_gap_are_refused():
+    assert class_names({"1": "dog", "0": "cat", "10": "x", **{str(place): f"c{place}" for place in range(2, 10)}}) == (
+        *("cat", "dog"),
+        *(f"c{place}" for place in range(2, 10)),
+        "x",
+    )
+    with pytest.raises(sb.ShapebiasError, match=r"correct config\.json"):
+        class_names({1: "cat", 2: "dog"})
+
+
+def test_a_home_folder_is_expanded(monkeypatch, tmp_path):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert HuggingFaceModel("~/net").source == f"{tmp_path}/net"

@@ -1,0 +1,99 @@
+"""What a table of results says below itself: which images, which classes, and what was assumed of the models."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from shapebias.labels import LabelMapping, imagenet_names, imagenet_wnids
+
+if TYPE_CHECKING:
+    from shapebias.reporting.joined import Joined
+    from shapebias.store import Results
+    from shapebias.store.stored import StoredDataset
+
+__all__ = ["caption"]
+
+_SHOWN = 4
+
+
+def caption(results: Results | Joined) -> list[str]:
+    """Say in sentences what the numbers of some results rest on.
+
+    Of each data set: how many images and classes it has, and what was skipped and why.  Of each model: where its
+    outputs were taken for the classes by their position, or assumed to be those of ImageNet-1k, and where it chose
+    among fewer classes than it knows.
+
+    Args:
+        results: one results file, or several.
+
+    Returns:
+        One line each.
+    """
+    datasets = {view.dataset: view.images for view in results.answers()}
+    lines = [f"{name}: {_images(dataset)}" for name, dataset in datasets.items()]
+    models: dict[tuple[str, str], list[str]] = {}
+    for view in results.answers():
+        text = view.cell.attributes.get("mapping")
+        for remark in _remarks(view.images, LabelMapping.from_json(text)) if isinstance(text, str) and text else ():
+            named = models.setdefault((view.dataset, remark), [])
+            if view.model not in named:
+                named.append(view.model)
+    for (dataset, remark), named in models.items():
+        where = f" on {dataset}" if len(datasets) > 1 else ""
+        lines.append(f"{', '.join(named)}{where}: {remark}")
+    return lines
+
+
+def _images(dataset: StoredDataset) -> str:
+    """Count images and classes, and what was skipped, by its reason."""
+    used, whole, classes = len(dataset.rows), dataset.attributes.get("images", 0), len(dataset.classes)
+    labels = np.concatenate([dataset.labels, dataset.shape_labels, dataset.texture_labels])
+    present = len(np.unique(labels[labels >= 0]))
+    images = f"{used:,} images" if used == whole else f"{used:,} of {whole:,} images"
+    text = f"{images}, {classes:,} classes" if present == classes else f"{images}, {present:,} of {classes:,} classes"
+    skipped = json.loads(str(dataset.attributes.get("skipped", "[]")))
+    reasons = [f"{count} {reason} ({first}{', ...' if count > 1 else ''})" for reason, count, first in skipped]
+    return f"{text}; skipped {sum(count for _, count, _ in skipped):,}: {'; '.join(reasons)}" if reasons else text
+
+
+def _remarks(dataset: StoredDataset, mapping: LabelMapping) -> Iterator[str]:
+    """Say what was assumed of a model's outputs, and which of them played no part."""
+    classes = mapping.classes
+    if mapping.name == "by position":
+        yield f"its outputs have no names and are taken for the classes by position: {_some(classes)}"
+    outputs = sum(map(len, mapping.groups or ()))
+    is_limited = mapping.name.startswith(("imagenet-1k", "file:")) and outputs != len(imagenet_wnids())
+    if "assumed" in mapping.source and not is_limited:
+        yield "its 1,000 outputs have no names and are taken for the classes of ImageNet-1k in their usual order"
+    if is_limited:
+        yield (
+            f"it chooses among the data set's {len(classes):,} classes ({_meaning(mapping)}), {outputs:,} outputs of "
+            f"its {mapping.source}{_way_out(dataset, mapping)}"
+        )
+
+
+def _meaning(mapping: LabelMapping) -> str:
+    """Name the first classes, and what they mean where they are ids or indices of ImageNet-1k."""
+    if mapping.name != "imagenet-1k -> subset":
+        return _some(mapping.classes)
+    meant = zip(mapping.classes, mapping.groups or (), strict=True)
+    names = [(name, imagenet_names()[group[0]]) for name, group in meant]
+    return _some([name if name == meaning else f"{name} = {meaning}" for name, meaning in names])
+
+
+def _way_out(dataset: StoredDataset, mapping: LabelMapping) -> str:
+    """Say how a folder can have all classes of ImageNet-1k, where its labels are indices or WordNet ids."""
+    known = {*imagenet_wnids(), *map(str, range(len(imagenet_wnids())))}
+    if mapping.name != "imagenet-1k -> subset" or not known.issuperset(mapping.classes):
+        return ""
+    if not dataset.record.canonical.startswith("folder:"):
+        return ""
+    return "; for a choice among all 1,000 add label_space=imagenet-1k to the data set"
+
+
+def _some(names: Sequence[str]) -> str:
+    return ", ".join(names[:_SHOWN]) + (", ..." if len(names) > _SHOWN else "")
