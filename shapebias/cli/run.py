@@ -69,7 +69,7 @@ def _several(short: str, name: str, dest: str, help: str) -> Callable[[Any], Any
     help="Of predictions.",
 )
 @click.option("--workers", type=_COUNT, metavar="N", help="Threads that decode images.  [default: one a core]")
-@click.option("-q", "--quiet", is_flag=True, help="No progress bar, and no table at the end.")
+@click.option("-q", "--quiet", is_flag=True, help="No progress, and no table at the end.")
 @click.pass_context
 def command(
     ctx: click.Context,
