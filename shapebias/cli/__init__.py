@@ -33,6 +33,7 @@ COMMANDS = (
     "verify",
     "pack",
     "merge",
+    "drop",
     "import",
     "export",
 )

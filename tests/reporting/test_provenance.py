@@ -30,9 +30,12 @@ def test_one_study_repeats_all_of_its_file(tmp_path):
 
 @pytest.mark.parametrize(
     "last",
-    [shapebias.Study(DATASET, MODEL, "saturate:p=8"), shapebias.Study(DATASET, MODEL, ["clean", "saturate:p=8"], limit=4)],
+    [
+        shapebias.Study(DATASET, MODEL, "saturate:p=8"),
+        shapebias.Study(DATASET, MODEL, ["clean", "saturate:p=8"], limit=4),
+    ],
     ids=["another condition", "fewer images"],
-)  # fmt: skip
+)
 def test_the_last_of_several_studies_repeats_only_its_own_cells(last, tmp_path):
     shapebias.run(shapebias.Study(DATASET, MODEL), tmp_path / "run.h5")
     said = source(shapebias.run(last, tmp_path / "run.h5")).repeats
