@@ -74,5 +74,6 @@ def _ink(background: Any) -> str:
 
     The dark one is not black, which SVG leaves out as its default and the page would then replace by its own colour.
     """
-    red, green, blue = background[:3]
-    return "#fefefe" if 0.299 * red + 0.587 * green + 0.114 * blue < 0.5 else "#111111"
+    red, green, blue = (each / 12.92 if each <= 0.04045 else ((each + 0.055) / 1.055) ** 2.4 for each in background[:3])
+    luminance = 0.2126 * red + 0.7152 * green + 0.0722 * blue  # WCAG 2.2; 0.179 is as far from white as from black
+    return "#fefefe" if luminance < 0.179 else "#111111"
