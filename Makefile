@@ -3,16 +3,16 @@ PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin
 
-.PHONY: help demo docs test test-all test-lowest coverage plugins lint types bench clean
+.PHONY: help demo demo-short docs test test-all test-lowest coverage plugins lint types bench clean
 
 help:  ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 # Small networks gain nothing from a second thread: the same time for 40 % less of the processor, measured,
 # and several times the time where others use the cores too.
-demo test test-all test-lowest coverage: export OMP_NUM_THREADS := 1
-# Tests start many processes, and without a cache each of them compiles torch's source anew, for seven seconds.
-test test-all test-lowest coverage: export PYTHONDONTWRITEBYTECODE :=
+demo demo-short test test-all test-lowest coverage: export OMP_NUM_THREADS := 1
+# Tests start many processes, and without a cache each of them compiles torch's source again, for seven seconds.
+demo demo-short test test-all test-lowest coverage: export PYTHONDONTWRITEBYTECODE :=
 
 test: lint $(VENV)/.plugins  ## check the style, the types and the import layers, and run the quick tests
 	$(RUN)/python -m pytest -q -m "not slow"
@@ -43,6 +43,9 @@ types: $(VENV)/.plugins  ## check the types of the package, of the packages in p
 
 demo: $(VENV)/.installed  ## train four small networks and compare them, into demo/
 	$(RUN)/python examples/demo.py demo
+
+demo-short: $(VENV)/.installed  ## the same with few pictures, in a minute, into demo/short: does it work at all?
+	$(RUN)/python examples/demo.py demo/short --short
 
 docs: $(VENV)/.docs  ## build the documentation as a site into docs/_build; a warning is an error
 	$(RUN)/python -m sphinx -W -q -b html docs docs/_build

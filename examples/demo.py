@@ -1,6 +1,6 @@
 """Repeat the finding of Zhang & Zhu 2019 from nothing: adversarial training turns a network from texture to shape.
 
-    python examples/demo.py [FOLDER] [SEED]
+    python examples/demo.py [FOLDER] [SEED] [--short]
 
 Eight kinds of objects are drawn, each with a shape and a texture of its own; in training the two always agree, so a
 network is free to learn either.  Four networks are trained: standard, adversarially within a ball of either norm
@@ -9,14 +9,15 @@ disagree, in which one of them is missing, and in which texture (saturate) or sh
 
 Everything is made here: the pictures, ``FOLDER/*.safetensors``, ``FOLDER/run.h5``, ``FOLDER/report.html``.  The
 pictures for training, for choosing the epoch and for testing have different seeds.  A second call trains and asks only
-what is missing.
+what is missing.  With ``--short`` there are too few pictures for the finding: that all of it works is seen in a minute.
 """
 
 from __future__ import annotations
 
-import sys
+import argparse
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -35,6 +36,7 @@ EPS = ("1/255", "2/255", "4/255", "8/255")
 ATTACKS = {"linf": "n-fgsm:eps=8/255", "l2": "pgd:norm=l2,eps=1,steps=1,step=1"}
 VALIDATION = {"linf": "pgd:eps=8/255,steps=3", "l2": "pgd:norm=l2,eps=1,steps=3"}
 MODELS = ("standard", "matched", *ATTACKS)
+SHORT = {"training": 128, "epochs": 1, "testing": 56}  # pictures and epochs
 BIAS, SHAPE, TEXTURE = "shape bias", "shape alone", "texture alone"
 
 # What adversarial training is expected to change (Zhang & Zhu 2019, section 4), in words, and which way.
@@ -89,18 +91,40 @@ def run(folder: Path, seed: int = 0, training: int = 4096, epochs: int = 6, test
     What an earlier call has finished is not done again.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    words = (TextColumn("{task.description:>8}"), BarColumn(), TimeRemainingColumn(), TextColumn("{task.fields[now]}"))
-    with Progress(*words, transient=True) as progress:
+    with _progress() as told:
         for name, recipe in recipes(folder, seed, training, epochs, testing).items():
-            tell = _bar(progress, name, lambda now: f"epoch {now.epoch}, loss {now.loss:.3f}")
+            tell = told(name, lambda now: f"epoch {now.epoch}, loss {now.loss:.3f}")
             sb.train(recipe, folder / f"{name}.safetensors", progress=tell)
-        tell = _bar(progress, "study", lambda now: now.cell)
+        tell = told("study", lambda now: now.cell)
         return [sb.run(study, folder / "run.h5", progress=tell) for study in studies(folder, seed, testing)][-1]
 
 
-def _bar(progress: Progress, name: str, describe: Callable[[Any], str]) -> Callable[[Any], None]:
-    task = progress.add_task(name, total=None, now="")
-    return lambda now: progress.update(task, completed=now.done, total=now.total, now=describe(now))
+@contextmanager
+def _progress() -> Iterator[Callable[[str, Callable[[Any], str]], Callable[[Any], None]]]:
+    """Show how far each part of the work is: bars on a terminal, elsewhere a line every few seconds."""
+    if not Console().is_terminal:
+        yield _lines
+        return
+    words = (TextColumn("{task.description:>8}"), BarColumn(), TimeRemainingColumn(), TextColumn("{task.fields[now]}"))
+    with Progress(*words, transient=True) as progress:
+
+        def bar(name: str, describe: Callable[[Any], str]) -> Callable[[Any], None]:
+            task = progress.add_task(name, total=None, now="")
+            return lambda now: progress.update(task, completed=now.done, total=now.total, now=describe(now))
+
+        yield bar
+
+
+def _lines(name: str, describe: Callable[[Any], str], seconds: float = 10) -> Callable[[Any], None]:
+    last, said = -seconds, 0
+
+    def tell(now: Any) -> None:
+        nonlocal last, said
+        if time.monotonic() - last >= seconds or said < now.done == now.total:
+            last, said = time.monotonic(), now.done
+            print(f"{name}: {now.done} of {now.total} images, {describe(now)}", flush=True)
+
+    return tell
 
 
 def measures(results: sb.Results) -> pd.DataFrame:
@@ -170,10 +194,13 @@ def _short(share: float) -> str:
 
 def main() -> None:
     """Train, ask, show."""
-    folder = Path(sys.argv[1] if len(sys.argv) > 1 else "demo")
-    seed = int(sys.argv[2]) if len(sys.argv) > 2 else 0
-    began = time.perf_counter()
-    results = run(folder, seed)
+    parser = argparse.ArgumentParser(description="Train four small networks and compare them.")
+    parser.add_argument("folder", type=Path, nargs="?", default=Path("demo"), help="where all of it goes")
+    parser.add_argument("seed", type=int, nargs="?", default=0)
+    parser.add_argument("--short", action="store_true", help="few pictures: shows that it works, not the finding")
+    arguments = parser.parse_args()
+    folder, began = arguments.folder, time.perf_counter()
+    results = run(folder, arguments.seed, **(SHORT if arguments.short else {}))
     show(results)
     sb.report(results, folder / "report.html", title="From texture to shape, by adversarial training")
     print(f"\nEvery answer is in {folder / 'run.h5'}; try: shapebias results {folder / 'run.h5'} conditional-accuracy")

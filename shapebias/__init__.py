@@ -44,7 +44,7 @@ if TYPE_CHECKING:
         SaliencySpec,
         TransformSpec,
     )
-    from shapebias.store import Results, merge, pack, verify
+    from shapebias.store import Results, drop, merge, pack, verify
     from shapebias.store import open_store as open  # noqa: A004 - read as shapebias.open
     from shapebias.study import Cell, Condition, Study
     from shapebias.training.loop import train
@@ -71,7 +71,7 @@ _NAMES = {
     "reporting.page": "report",
     "rng": "ImageRandom seeded",
     "specs": "AttackSpec DatasetSpec MetricSpec ModelSpec ProbeSpec SaliencySpec TransformSpec",
-    "store": "Results merge open pack verify",
+    "store": "Results drop merge open pack verify",
     "study": "Cell Condition Study",
     "training.loop": "train",
     "training.recipe": "Recipe",
@@ -115,6 +115,7 @@ __all__ = [
     "compare",
     "default_catalog",
     "download",
+    "drop",
     "evaluate",
     "figure",
     "hookimpl",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -10,9 +11,9 @@ from typing import Any
 
 import attrs
 
-from shapebias.errors import UnknownNameError, suggestion
-from shapebias.grammar import parse, split_label
-from shapebias.params import build, files_named, spell
+from shapebias.errors import ShapebiasError, SpellingError, UnknownNameError, suggestion
+from shapebias.grammar import parse, spell_scalar, split_label
+from shapebias.params import build, describe, field_types, files_named, spell
 from shapebias.plugins import PluginInfo, discover
 from shapebias.specs import KINDS, Kind, Spec
 
@@ -128,11 +129,47 @@ class Catalog:
             other = "".join(f"; {bare!r} is of the kind {each}" for each in elsewhere if bare not in known)
             nobody = "nothing" if len(kinds) == len(KINDS) else f"no {what}"
             raise UnknownNameError(
-                f"{nobody} is called {name!r}{other or suggestion(bare, known)}\n"
+                f"{nobody} is called {name!r}{other or self._meant(kinds, bare)}\n"
                 f"known: {', '.join(known)} (see 'shapebias list', and 'shapebias plugins' for what failed to load)"
             )
         providers = ", ".join(f"{entry.plugin.distribution}/{bare} ({entry.plugin.source})" for entry in found)
         raise UnknownNameError(f"{what} {bare!r} is provided more than once: {providers}\nwrite one of these in full")
+
+    def _meant(self, kinds: Sequence[Kind], bare: str) -> str:
+        """Guess what was meant: an architecture without its library, or a typo."""
+        spelled = []
+        if "model" in kinds and any(map(str.isdigit, bare)):
+            spelled = [f"{each}:{bare}" for each in self._taking(kinds, str)]
+        return f"; did you mean {' or '.join(map(repr, spelled))}?" if spelled else suggestion(bare, self.names(*kinds))
+
+    def check_spelling(self, kind: Kind | Iterable[Kind], text: str) -> None:
+        """Refuse a ``,`` where a ``:`` belongs, and a path without the name of what reads it; both with the way out.
+
+        Raises:
+            SpellingError: it is one of them.
+        """
+        kinds = _kinds(kind)
+        head, _, rest = text.partition(",")
+        if rest and head.strip() in self.names(*kinds):
+            raise SpellingError(f"{text!r}: settings follow a ':'; did you mean '{head.strip()}:{rest}'?")
+        place = split_label(text)[1]
+        if ("/" in place or os.sep in place) and ":" not in place and Path(place).expanduser().exists():
+            spelled = [repr(f"{each}:{spell_scalar(place)}") for each in self._taking(kinds, Path)]
+            if spelled:
+                raise SpellingError(f"{text!r} is a path; say what it is: {' or '.join(spelled)}")
+
+    def _taking(self, kinds: Sequence[Kind], wanted: type) -> Iterator[str]:
+        """Name what has a first parameter of this type without a default, such as the path of a folder."""
+        for entry in self:
+            if entry.spec.kind not in kinds:
+                continue
+            try:
+                target = entry.spec.load()
+                first = describe(target)[:1]
+            except ShapebiasError:
+                continue  # a plugin that cannot be imported is not what was meant
+            if first and first[0].default == "(required)" and field_types(target)[first[0].name] is wanted:
+                yield entry.spec.name
 
     def component(self, kind: Kind | Iterable[Kind], text: str) -> Component:
         """Read one piece of text into a component.
@@ -144,6 +181,7 @@ class Catalog:
         Raises:
             SpellingError, UnknownNameError, PluginError: the text, the name or the plugin is at fault.
         """
+        self.check_spelling(kind, text)
         label, text = split_label(text)
         spelling = parse(text)
         entry = self.find(kind, spelling.name)

@@ -18,6 +18,7 @@ from shapebias.errors import SpellingError
 __all__ = [
     "Argument",
     "Spelling",
+    "natural",
     "parse",
     "parse_number",
     "quote",
@@ -34,6 +35,8 @@ _QUOTED = re.compile(r"""(["'])((?:\\.|(?!\1)[^\\])*)\1""", re.DOTALL)
 _SAFE = re.compile(r"[\w./:@~*%#\[\]()-]+")
 _PLAIN_LABEL = re.compile(r"[\w./@~*%#()-]+(?: [\w./@~*%#()-]+)*")
 _PIXEL_STEPS = 255
+# A sign belongs to a number only where a value begins: photos-3 is the third, not minus three.
+_NUMBER = re.compile(r"((?:(?<=[=,])-)?\d+(?:\.\d+)?(?:/0*[1-9]\d*)?)")
 _BEFORE_QUOTE = ",=:+"
 
 
@@ -201,6 +204,16 @@ def spell_scalar(value: object) -> str:
             text = str(value)
             return text if _SAFE.fullmatch(text) and read_literal(text) == text else quote(text)
     raise TypeError(f"{value!r} of type {type(value).__name__} cannot be spelled as text")
+
+
+def natural(text: str) -> list[tuple[float, str]]:
+    """Return a key that sorts texts by the numbers in them, fractions too, and else by their letters.
+
+    >>> sorted(["saturate:p=1024", "saturate:p=8", "pgd:eps=4/255", "pgd:eps=1/255", "clean"], key=natural)
+    ['clean', 'pgd:eps=1/255', 'pgd:eps=4/255', 'saturate:p=8', 'saturate:p=1024']
+    """
+    pieces = _NUMBER.split(text)
+    return [(0.0, pieces[0]), *zip(map(parse_number, pieces[1::2]), pieces[2::2], strict=True)]
 
 
 def read_literal(text: str) -> str | float | bool | None:

@@ -56,6 +56,7 @@ class Condition:
         Raises:
             SpellingError, UnknownNameError, PluginError: the text, a name or a plugin is at fault.
         """
+        default_catalog().check_spelling(_STEPS, text)
         label, chain = split_label(text)
         if chain.strip() == "clean":
             return cls((), label)

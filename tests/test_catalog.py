@@ -9,8 +9,8 @@ from pathlib import Path
 import attrs
 import pytest
 
-from shapebias.catalog import Catalog, Component
-from shapebias.errors import PluginError, SpellingError, UnknownNameError
+from shapebias.catalog import Catalog, Component, default_catalog
+from shapebias.errors import PluginError, ShapebiasError, SpellingError, UnknownNameError
 from shapebias.params import param
 from shapebias.plugins import PluginInfo, discover
 from shapebias.specs import AttackSpec, MetricSpec, ModelSpec, TransformSpec
@@ -224,3 +224,21 @@ def test_components_are_values():
     assert attrs.evolve(component, label="mine", provider="x 1.0") == component
     assert Component(component.spec, Saturate(p=4)) == component
     assert {component: 1}[CATALOG.component("transform", "saturate:p=4.0")] == 1
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "said"),
+    [
+        ("model", "resnet50", "did you mean 'timm:resnet50' or 'torchvision:resnet50'"),
+        (("transform", "attack"), "saturate,p=8", "did you mean 'saturate:p=8'"),
+        ("model", "timn:resnet18", "did you mean 'timm'"),
+    ],
+)
+def test_other_spellings_are_recognised(kind, text, said):
+    with pytest.raises(ShapebiasError, match=said):
+        default_catalog().component(kind, text)
+
+
+def test_a_path_alone_is_told_what_reads_it(tmp_path):
+    with pytest.raises(SpellingError, match=rf"is a path; say what it is: .*'folder:{tmp_path}'"):
+        default_catalog().component("dataset", str(tmp_path))

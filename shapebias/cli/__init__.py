@@ -34,6 +34,7 @@ COMMANDS = (
     "verify",
     "pack",
     "merge",
+    "drop",
     "import",
     "export",
 )

@@ -8,6 +8,7 @@ from typing import Any, TypeAlias
 import click
 
 from shapebias.catalog import Catalog, default_catalog
+from shapebias.reporting.export import UNDEFINED
 from shapebias.specs import KINDS
 
 __all__ = ["KIND", "echo_table", "examples", "working_catalog"]
@@ -55,7 +56,10 @@ def echo_table(columns: Sequence[str], rows: Iterable[Sequence[_Value]]) -> None
     from rich.console import Console
 
     values = [list(row) for row in rows]
-    right = [bool(values) and not any(isinstance(row[at], str) for row in values) for at in range(len(columns))]
+    right = [
+        bool(values) and all(row[at] == UNDEFINED or not isinstance(row[at], str) for row in values)
+        for at in range(len(columns))
+    ]
     texts = [[_text(value) for value in row] for row in values]
     console = Console(soft_wrap=False)
     if console.is_terminal:

@@ -1,32 +1,61 @@
-"""The progress bar of ``run`` and ``train``: images done, images a second, time left, and what is under way."""
+"""How far ``run``, ``train`` and ``make`` are: a bar on a terminal, and a line now and then in the log of a job."""
 
 from __future__ import annotations
 
 import contextlib
+import time
 from collections.abc import Callable, Iterator
-from operator import attrgetter
+from datetime import timedelta
 from typing import Any
 
-__all__ = ["progress_bar"]
+import attrs
+import click
+
+__all__ = ["Lines", "progress_bar"]
+
+_SECONDS = 30  # between two lines
+
+
+def _cell(state: Any) -> str:
+    return f"{state.cell}{'' if state.status == 'running' else f' {state.status}'}"
+
+
+def _finished_cell(state: Any) -> object:
+    return None if state.status == "running" else (state.cell, state.done)
 
 
 @contextlib.contextmanager
 def progress_bar(
-    describe: Callable[[Any], str] = attrgetter("cell"), *, quiet: bool = False
+    describe: Callable[[Any], str] = _cell,
+    milestone: Callable[[Any], object] = _finished_cell,
+    *,
+    quiet: bool = False,
 ) -> Iterator[Callable[[Any], None] | None]:
-    """Draw a bar on stderr while the context lasts; yield what to tell the progress, None where nobody looks.
+    """Show on stderr how far the work is while the context lasts; yield what to tell the progress, None when quiet.
+
+    On a terminal that is a bar; elsewhere a line every 30 seconds and at every milestone.
 
     Args:
-        describe: says in words what is under way, beside the ``done`` and ``total`` of the progress.
-        quiet: draw none.  None is drawn either where stderr is not a terminal.
+        describe: says in words what is being done, beside the ``done`` and ``total`` of the progress.
+        milestone: a value that changes when something has been finished, None where nothing has.
+        quiet: show nothing.
     """
-    from rich import progress
     from rich.console import Console
 
     console = Console(stderr=True)
-    if quiet or not console.is_terminal:
+    if quiet:
         yield None
-        return
+    elif console.is_terminal:
+        with _bar(console, describe) as tell:
+            yield tell
+    else:
+        yield Lines(describe, milestone)
+
+
+@contextlib.contextmanager
+def _bar(console: Any, describe: Callable[[Any], str]) -> Iterator[Callable[[Any], None]]:
+    from rich import progress
+
     columns = (
         progress.BarColumn(bar_width=20),
         progress.MofNCompleteColumn(),
@@ -43,3 +72,39 @@ def progress_bar(
             bar.update(task, completed=state.done, total=state.total, description=describe(state), rate=rate)
 
         yield tell
+
+
+@attrs.define
+class Lines:
+    """Progress as lines on stderr, for a log file.
+
+    Args:
+        describe, milestone: as in :func:`progress_bar`.
+        clock: returns seconds.
+    """
+
+    describe: Callable[[Any], str]
+    milestone: Callable[[Any], object]
+    clock: Callable[[], float] = time.monotonic
+    _first: tuple[float, int] | None = attrs.field(default=None, init=False)
+    _last: float = attrs.field(default=0.0, init=False)
+    _reached: object = attrs.field(default=None, init=False)
+
+    def __call__(self, state: Any) -> None:
+        """Write a line if something has been finished, or the last line is 30 seconds old."""
+        now, reached = self.clock(), self.milestone(state)
+        if self._first is None:
+            self._first, self._last = (now, state.done), now
+        finished = reached not in (None, self._reached)
+        if finished or now - self._last >= _SECONDS:
+            self._last, self._reached = now, self._reached if reached is None else reached
+            click.echo(f"{state.done}/{state.total} images{self._speed(state, now)}: {self.describe(state)}", err=True)
+
+    def _speed(self, state: Any, now: float) -> str:
+        """Return images a second and the time left, where there is something to measure them by."""
+        began, before = self._first or (now, state.done)
+        if now <= began or state.done <= before:
+            return ""
+        rate = (state.done - before) / (now - began)
+        left = timedelta(seconds=round((state.total - state.done) / rate))
+        return f", {rate:.3g} images/s, {left} left"

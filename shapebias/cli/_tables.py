@@ -9,7 +9,7 @@ import click
 
 from shapebias.cli._output import echo_table
 from shapebias.grammar import spell_scalar
-from shapebias.reporting.export import FORMATS, records, write
+from shapebias.reporting.export import FORMATS, UNDEFINED, records, with_values, write
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -40,10 +40,12 @@ def echo_frame(table: pd.DataFrame, form: str | None = None) -> None:
         return
     if "note" in table.attrs:
         click.echo(table.attrs["note"], err=True)
-    rows = records(table.dropna(axis="columns", how="all"))
+    rows = records(table[with_values(table)])
     for row in rows:
         if row.get("eps") is not None:
             row["eps"] = spell_scalar(row["eps"])
+        if "value" in row and row["value"] is None:
+            row["value"] = UNDEFINED
     if rows:
         echo_table([*rows[0]], [[*row.values()] for row in rows])
 

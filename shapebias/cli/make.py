@@ -36,7 +36,7 @@ _COUNT = click.IntRange(min=1)
 @device_option
 @click.option("--batch-size", type=_COUNT, metavar="N", help="Images transformed at once.  [default: by the device]")
 @click.option("--workers", type=_COUNT, metavar="N", help="Threads that decode or encode.  [default: one a core]")
-@click.option("-q", "--quiet", is_flag=True, help="No progress bar, and no words at the end.")
+@click.option("-q", "--quiet", is_flag=True, help="No progress, and no words at the end.")
 @click.pass_context
 def command(
     ctx: click.Context,

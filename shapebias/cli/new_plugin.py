@@ -33,13 +33,14 @@ __all__ = ["command"]
 def command(name: str, kind: Kind, output: Path) -> None:
     """Write a new plugin package, NAME, with a working test.
 
-    It installs and keeps to the contract at once. NAME is what users will write. KIND is model, dataset, transform,
+    It installs and keeps to the contract at once. NAME is what users will write; 'shapebias-' in front of it is
+    left out, as the package's name begins with it anyway. KIND is model, dataset, transform,
     attack, saliency, probe or metric.
     """
     from shapebias.scaffold import new_plugin
 
     package = new_plugin(name, kind, output)
-    module = name.replace("-", "_")
+    module = package.name.removeprefix("shapebias-").replace("-", "_")
     click.echo(f"{package} is written; what it does is in {package / f'shapebias_{module}' / f'{module}.py'}. Next:")
     click.echo(f"  pip install -e '{package}[test]'")
-    click.echo(f"  shapebias plugins check shapebias-{name}")
+    click.echo(f"  shapebias plugins check {package.name}")

@@ -9,10 +9,13 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import click
 
+from shapebias.catalog import default_catalog
 from shapebias.cli._failures import echo_failures
 from shapebias.cli._options import PathType, device_option
 from shapebias.cli._output import examples, working_catalog
 from shapebias.cli._progress import progress_bar
+from shapebias.grammar import split, split_label
+from shapebias.specs import Kind
 from shapebias.study import Study, read_toml
 
 if TYPE_CHECKING:
@@ -69,7 +72,7 @@ def _several(short: str, name: str, dest: str, help: str) -> Callable[[Any], Any
     help="Of predictions.",
 )
 @click.option("--workers", type=_COUNT, metavar="N", help="Threads that decode images.  [default: one a core]")
-@click.option("-q", "--quiet", is_flag=True, help="No progress bar, and no table at the end.")
+@click.option("-q", "--quiet", is_flag=True, help="No progress, and no table at the end.")
 @click.pass_context
 def command(
     ctx: click.Context,
@@ -93,6 +96,7 @@ def command(
     if study_file is None and not (options["datasets"] and options["models"]):
         raise click.UsageError("name a data set with -d and a model with -m, or give a study file", ctx)
     working_catalog()
+    _check_kinds(ctx, {"transform": transforms, "attack": attacks})
     of_study = {field.name for field in attrs.fields(Study)}
     what = {name: value for name, value in options.items() if name in of_study}
     how = {name: value for name, value in options.items() if name not in of_study}
@@ -111,6 +115,19 @@ def command(
     failures = _of_study(study, results.failures)
     echo_failures(failures)
     ctx.exit(1 if failures else 0)
+
+
+def _check_kinds(ctx: click.Context, given: Mapping[Kind, Sequence[str]]) -> None:
+    """Refuse an attack after ``-t`` and a transform after ``-a``; chains and names that nobody knows are left alone."""
+    catalog = default_catalog()
+    options: dict[Kind, str] = {"transform": "-t", "attack": "-a"}
+    for kind, texts in given.items():
+        (other,) = options.keys() - {kind}
+        for text in texts:
+            name = split_label(text)[1].partition(":")[0].rpartition("/")[2].strip()
+            if name in catalog.names(other) and name not in catalog.names(kind) and len(split(text, "+")) == 1:
+                what = "an attack" if other == "attack" else "a transform"
+                raise click.UsageError(f"{options[kind]} {text}: {name} is {what}; write {options[other]} {text}", ctx)
 
 
 def _study(study_file: Path | None, options: Mapping[str, Any], conditions: Sequence[str], *, no_clean: bool) -> Study:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from operator import attrgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
@@ -75,7 +76,7 @@ def _of_recipe(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.option(
     "--workers", type=click.IntRange(min=1), metavar="N", help="Threads that decode images.  [default: one a core]"
 )
-@click.option("-q", "--quiet", is_flag=True, help="No progress bar, and no words at the end.")
+@click.option("-q", "--quiet", is_flag=True, help="No progress, and no words at the end.")
 @click.pass_context
 def command(
     ctx: click.Context,
@@ -108,7 +109,7 @@ def command(
 
     quiet = quiet or not Ranks.speaks()
     try:
-        with progress_bar(_describe, quiet=quiet) as progress:
+        with progress_bar(_describe, attrgetter("epoch"), quiet=quiet) as progress:
             trained = train(recipe, str(file), device=device, workers=workers, replace=replace, progress=progress)
     except Interrupted as interrupted:
         click.echo(str(interrupted), err=True)

@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Callable, Iterable, Sequence
 from importlib import metadata
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import attrs
 import torch
@@ -52,11 +52,13 @@ class Progress:
     Args:
         done, total: images times cells.
         cell: the cell that is being computed.
+        status: ``done`` or ``failed`` when the cell's answers to at most 2,048 images have just been written.
     """
 
     done: int
     total: int
     cell: str
+    status: Literal["running", "done", "failed"] = "running"
 
 
 def run(
@@ -83,7 +85,7 @@ def run(
         precision: of predictions; attacks and saliency always run in float32.
         workers: threads that decode images; None takes one a core, at most 8.
         replace: compute cells anew that were computed with other files, another seed or other settings.
-        progress: called after every batch.
+        progress: called after every batch, and when the answers of a cell have been written.
 
     Returns:
         The results; cells that failed are in ``results.failures``.
@@ -156,11 +158,11 @@ def _compute(
     total = sum(len(task.rows) for one in work for task in one.tasks)
     done = 0
 
-    def report(images: int, cell: str) -> None:
+    def report(images: int, cell: str, status: Literal["running", "done", "failed"] = "running") -> None:
         nonlocal done
         done += images
         if progress is not None:
-            progress(Progress(min(done, total), total, cell))
+            progress(Progress(min(done, total), total, cell, status))
 
     computer = Computer(session, report)
     for one in work:
@@ -171,6 +173,7 @@ def _compute(
                     writer.write_dataset(part)
                 else:
                     writer.write(part)
+                    report(0, part.cell.title, part.status)
 
 
 def evaluate(

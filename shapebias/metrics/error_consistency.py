@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Iterator
 
 import attrs
 import numpy as np
@@ -23,8 +24,8 @@ class ErrorConsistency:
     Geirhos, Meding & Wichmann 2020, "Beyond accuracy: quantifying trial-by-trial behaviour of CNNs and humans by
     measuring error consistency", section 2; its bootstrap: Klein et al. 2025, "Quantifying uncertainty in error
     consistency".  The columns ``observed`` and ``expected`` are the two shares of agreement that kappa compares; images
-    are paired by id, and ``n`` counts those that both models have.  Kappa is NaN where agreement is certain: both
-    models always right, or both always wrong.
+    are paired by id, and ``n`` counts those that both models have.  Kappa is NaN, not defined, where one of the two
+    models is right on all images or wrong on all: nothing can then be told of whether it fails on the same images.
     """
 
     def __call__(self, results: Results) -> pd.DataFrame:
@@ -32,15 +33,18 @@ class ErrorConsistency:
         peers: dict[tuple[str, str, float | None], list[Answers]] = {}
         for answers in results.answers():
             peers.setdefault((answers.dataset, answers.condition, answers.eps), []).append(answers)
-        rows = []
+        rows, constant = [], dict[str, None]()  # a dict keeps the order
         for group in peers.values():
             for first, second in itertools.combinations(group, 2):
                 counts = _outcomes(first, second)
+                constant |= dict.fromkeys(_constant(first, second, counts))
                 kappa = bootstrap(counts, cohens_kappa, results.seed)
                 observed, expected = agreement(counts) if counts.any() else (np.nan, np.nan)
                 shares = {"observed": float(observed), "expected": float(expected)}
                 rows.append(record(first, "error-consistency", kappa, other=second.model, **shares))
         note = "" if rows else "no two models have finished the same data set and condition"
+        if constant:
+            note = f"kappa is not defined (NaN) where a model is always right or always wrong: {'; '.join(constant)}"
         return table(rows, "other", "observed", "expected", note=note)
 
 
@@ -48,6 +52,15 @@ def _outcomes(first: Answers, second: Answers) -> NDArray[np.int64]:
     """Count the common images by outcome, (4,): both wrong, second right, first right, both right."""
     pairs = pd.concat([correctness(first), correctness(second)], axis=1, join="inner").to_numpy(dtype=np.int64)
     return np.bincount(pairs @ [2, 1], minlength=4)
+
+
+def _constant(first: Answers, second: Answers, counts: NDArray[np.int64]) -> Iterator[str]:
+    """Name the models that are right on all common images, or wrong on all of them."""
+    _, second_right, first_right, both_right = counts.tolist()
+    for cell, right in ((first, first_right + both_right), (second, second_right + both_right)):
+        if right in (0, counts.sum()) and counts.any():
+            where = " | ".join([cell.dataset, cell.condition, *([] if cell.eps is None else [f"eps={cell.eps:.6g}"])])
+            yield f"{cell.model} on {where} ({right} of {counts.sum()} right)"
 
 
 def agreement(counts: NDArray[np.int64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -65,7 +78,8 @@ def agreement(counts: NDArray[np.int64]) -> tuple[NDArray[np.float64], NDArray[n
 def cohens_kappa(counts: NDArray[np.int64]) -> NDArray[np.float64]:
     """Compare observed with expected agreement: (observed - expected) / (1 - expected).
 
-    Cohen 1960, "A coefficient of agreement for nominal scales", equation 1.
+    Cohen 1960, "A coefficient of agreement for nominal scales", equation 1.  NaN where one of the two is always right
+    or always wrong: observed and expected agreement are then the same whatever the other answers.
 
     Args:
         counts: (..., 4) images: both wrong, second right, first right, both right.
@@ -74,6 +88,9 @@ def cohens_kappa(counts: NDArray[np.int64]) -> NDArray[np.float64]:
     0.57
     """
     observed, expected = agreement(counts)
-    with np.errstate(invalid="ignore"):  # 0 / 0 is NaN: agreement is certain
+    with np.errstate(invalid="ignore"):  # 0 / 0: both are constant
         kappa: NDArray[np.float64] = (observed - expected) / (1 - expected)
-    return kappa
+    _, second_right, first_right, both_right = np.moveaxis(counts, -1, 0)
+    first, second, images = first_right + both_right, second_right + both_right, counts.sum(axis=-1)
+    constant = (first == 0) | (first == images) | (second == 0) | (second == images)
+    return np.where(constant, np.nan, kappa)

@@ -12,7 +12,17 @@ from numpy.typing import NDArray
 from scipy import special
 
 from shapebias.labels import imagenet_names, imagenet_wnids
-from shapebias.reporting.pictures import Block, block_title, common_ids, data_uri, maps_of, rows_of, spread, stimuli
+from shapebias.reporting.pictures import (
+    Block,
+    block_title,
+    common_ids,
+    data_uri,
+    has_pictures,
+    maps_of,
+    rows_of,
+    spread,
+    stimuli,
+)
 from shapebias.store.answers import StoredAnswers, StoredMaps
 
 if TYPE_CHECKING:
@@ -49,14 +59,16 @@ class Browsed:
 
 
 def browse(results: Joined, images: int) -> list[Browsed]:
-    """Collect what the browser shows, one entry a data set; those that have maps come first.
+    """Collect what the browser shows, one entry a data set that has pictures; those that have maps come first.
 
     Args:
         results: the results.
         images: the most images of each data set: of those that have maps, if any do; spread over the classes.
     """
     mapped = {view.dataset for view in results.maps()}
-    names = sorted(dict.fromkeys(view.dataset for view in results.answers()), key=lambda name: name not in mapped)
+    pictured = {view.dataset for view in results.answers() if has_pictures(view)}
+    names = [name for name in dict.fromkeys(view.dataset for view in results.answers()) if name in pictured]
+    names.sort(key=lambda name: name not in mapped)
     return [
         _dataset(
             name,
@@ -69,6 +81,8 @@ def browse(results: Joined, images: int) -> list[Browsed]:
 
 
 def _dataset(name: str, answers: list[StoredAnswers], maps: list[StoredMaps], most: int) -> Browsed:
+    models = list(dict.fromkeys(view.model for view in answers))
+    answers = sorted(answers, key=lambda view: not has_pictures(view))  # the first one's images are shown
     blocks = list(dict.fromkeys((view.condition, view.eps) for view in answers))
     images = {identity: _image(answers[0], identity, len(blocks)) for identity in _chosen(answers, maps, most)}
     size = _SMALL if len(images) * (len(blocks) + len(maps)) > _MANY else _LARGE
@@ -87,7 +101,7 @@ def _dataset(name: str, answers: list[StoredAnswers], maps: list[StoredMaps], mo
         dataset=name,
         total=max(len(view.ids) for view in answers),
         conditions=[block_title(*block) for block in blocks],
-        models=list(dict.fromkeys(view.model for view in answers)),
+        models=models,
         methods=list(dict.fromkeys(view.saliency for view in maps)),
         kept=all("images" in view.cell.names for view in answers if view.condition != "clean"),
         images=[*images.values()],
@@ -123,7 +137,7 @@ def _pictured(answers: list[StoredAnswers]) -> list[StoredAnswers]:
     """Choose for each condition whose images are there the first view that has them."""
     views: dict[Block, StoredAnswers] = {}
     for view in answers:
-        if view.condition == "clean" or "images" in view.cell.names:
+        if has_pictures(view) and (view.condition == "clean" or "images" in view.cell.names):
             views.setdefault(_block(view), view)
     return [*views.values()]
 

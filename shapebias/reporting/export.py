@@ -11,7 +11,10 @@ from shapebias.grammar import spell_scalar
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["FORMATS", "records", "write"]
+__all__ = ["FORMATS", "UNDEFINED", "records", "with_values", "write"]
+
+
+UNDEFINED = "\N{EN DASH}"  # what tables and figures show for a number that is not defined
 
 
 def records(table: pd.DataFrame) -> list[dict[str, Any]]:
@@ -20,6 +23,11 @@ def records(table: pd.DataFrame) -> list[dict[str, Any]]:
         {str(name): value for name, value in row.items()}
         for row in table.astype(object).where(table.notna(), None).to_dict("records")
     ]
+
+
+def with_values(table: pd.DataFrame) -> list[str]:
+    """List the columns that have a value in some row, and ``value`` itself, which may be undefined everywhere."""
+    return [str(name) for name in table.columns if name == "value" or table[name].notna().any()]
 
 
 def write(table: pd.DataFrame, form: str) -> str:

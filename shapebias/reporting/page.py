@@ -15,6 +15,7 @@ from shapebias.files import new_file
 from shapebias.grammar import spell_scalar
 from shapebias.paths import as_path
 from shapebias.reporting.browser import browse
+from shapebias.reporting.export import UNDEFINED
 from shapebias.reporting.finding import finding
 from shapebias.reporting.joined import Joined
 from shapebias.reporting.palette import themed
@@ -74,7 +75,7 @@ def render(results: Joined, *, images: int, title: str) -> str:
         title=title,
         finding=finding(results),
         files=[source(each) for each in results.files],
-        datasets=[each.dataset for each in browsed],
+        datasets=list(dict.fromkeys(view.dataset for view in results.answers())),
         models=results.models,
         colours={model: themed(look.colour) for model, look in results.looks.items()},
         sections=chart_sections(results),
@@ -130,7 +131,7 @@ def _exact(value: Any) -> str:
 
 def _rounded(name: Any, value: Any) -> str:
     if value is None:
-        return ""
+        return UNDEFINED if name == "value" else ""
     if name == "eps":
         return spell_scalar(value)
     return f"{value:.3g}" if isinstance(value, float) else str(value)

@@ -22,6 +22,7 @@ __all__ = [
     "block_title",
     "common_ids",
     "data_uri",
+    "has_pictures",
     "map_picture",
     "maps_of",
     "one_of_each",
@@ -87,6 +88,11 @@ def rows_of(view: _View, ids: Sequence[str]) -> NDArray[np.int64]:
     """Find images of a view by id: their places in the data set."""
     rows = dict(zip(view.ids, view.rows.tolist(), strict=True))
     return np.array([rows[identity] for identity in ids], dtype=np.int64)
+
+
+def has_pictures(view: StoredAnswers) -> bool:
+    """Tell whether there is anything to show: imported answers have neither images nor thumbnails."""
+    return "images" in view.cell.names or "thumbnails" in view.images.names
 
 
 def stimuli(view: StoredAnswers, ids: Sequence[str]) -> list[NDArray[np.uint8]]:

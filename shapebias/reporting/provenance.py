@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import attrs
 
+from shapebias.errors import ShapebiasError
+from shapebias.grammar import natural
+from shapebias.study import Study
+
 if TYPE_CHECKING:
-    from shapebias.store import Results
+    from shapebias.store import Results, StoredCell
 
 __all__ = ["Source", "source"]
 
@@ -18,13 +23,15 @@ class Source:
 
     Args:
         name: the file's name.
-        study: the study as TOML.
+        study: the study as TOML, empty where the answers come from no study.
+        repeats: what that study has to do with the file's cells, in words.
         facts: seed, device, versions, and so on, each a name and a text.
         components: role, name, canonical text, provider and files of everything that was run.
     """
 
     name: str
     study: str
+    repeats: str
     facts: list[tuple[str, str]]
     components: list[dict[str, Any]]
 
@@ -42,10 +49,46 @@ def source(results: Results) -> Source:
         ("computing time", f"{seconds:.0f} s" if seconds < 600 else f"{seconds / 60:.0f} min"),
     ]
     for dataset in results.store.datasets():
-        height, width = dataset.size
-        facts.append(("data set", f"{dataset.name}: {len(dataset.ids)} images of {height} x {width} pixels"))
+        known = {"height", "width"} <= dataset.attributes.keys()
+        size = " of {} x {} pixels".format(*dataset.size) if known else ", whose pixels are not known"
+        facts.append(("data set", f"{dataset.name}: {len(dataset.ids)} images{size}"))
     facts += sorted(_mappings(results))
-    return Source(results.store.path.name, header.study, facts, _components(results))
+    return Source(results.store.path.name, header.study, _repeats(results), facts, _components(results))
+
+
+def _repeats(results: Results) -> str:
+    """Say whether the study in the file would compute all of its cells again, or only some."""
+    if not results.store.header.study:
+        return "These answers were imported: no study here computes them."
+    try:
+        study = Study.from_toml(results.store.header.study)
+    except ShapebiasError:  # a live network, or a plugin that is not here
+        return (
+            "The study that wrote this file last. It names something that cannot be read here, such as a live network "
+            "or a plugin that is not installed, so it is not known whether it repeats all cells."
+        )
+    asked = {
+        tuple(part and part.canonical for part in (cell.dataset, cell.model, cell.condition, cell.saliency, cell.probe))
+        for cell in study.cells()
+    }
+    cells = results.store.cells()
+    again = [
+        tuple(part and part.canonical for part in cell.record.components().values()) in asked
+        and len(cell.rows) <= _most(study, cell)
+        for cell in cells
+    ]
+    if all(again):
+        return "Write it to study.toml, and 'shapebias run study.toml -o run.h5' repeats it."
+    return (
+        f"The study that wrote this file last: 'shapebias run study.toml -o run.h5' repeats {sum(again)} of the "
+        f"{len(cells)} cells. The others come from other studies, or from answers that were imported."
+    )
+
+
+def _most(study: Study, cell: StoredCell) -> float:
+    """Return of how many images at most the study computes a cell."""
+    explained = cell.record.saliency is not None or cell.record.probe is not None
+    return min(limit for limit in (study.limit, study.saliency_limit if explained else None, math.inf) if limit)
 
 
 def _mappings(results: Results) -> set[tuple[str, str]]:
@@ -69,4 +112,4 @@ def _components(results: Results) -> list[dict[str, Any]]:
                         "files": sorted(component.files.items()),
                     },
                 )
-    return sorted(known.values(), key=lambda part: (part["role"], part["canonical"]))
+    return sorted(known.values(), key=lambda part: (part["role"], natural(part["canonical"])))

@@ -8,7 +8,7 @@ import attrs
 
 from shapebias.catalog import Catalog, default_catalog
 from shapebias.errors import ShapebiasError
-from shapebias.reporting.export import records
+from shapebias.reporting.export import records, with_values
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -27,12 +27,14 @@ class Shown:
         summary: what it is.
         columns: headings; those without any value are left out.
         rows: texts and unrounded numbers, None where there is no value.
+        note: what is missing, and why.
     """
 
     name: str
     summary: str
     columns: list[str]
     rows: list[list[Any]]
+    note: str = ""
 
 
 def metric_tables(results: Joined) -> tuple[list[Shown], list[str]]:
@@ -64,5 +66,6 @@ def _in_order(catalog: Catalog) -> list[str]:
 
 def _shown(name: str, summary: str, table: pd.DataFrame) -> Shown:
     constant = {"metric"}  # the heading says it
-    columns = [str(column) for column in table.dropna(axis="columns", how="all").columns if column not in constant]
-    return Shown(name, summary, columns, [[row[column] for column in columns] for row in records(table)])
+    columns = [column for column in with_values(table) if column not in constant]
+    rows = [[row[column] for column in columns] for row in records(table)]
+    return Shown(name, summary, columns, rows, table.attrs.get("note", ""))

@@ -11,11 +11,12 @@ from string import Template
 
 from shapebias.errors import PluginError
 from shapebias.paths import as_path
-from shapebias.plugins import HOOKS
+from shapebias.plugins import HOOKS, discover
 from shapebias.specs import KINDS, Kind
 
 __all__ = ["new_plugin"]
 
+_PREFIX = "shapebias-"
 _NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 
 
@@ -23,7 +24,8 @@ def new_plugin(name: str, kind: Kind, folder: str | Path = ".") -> Path:
     """Write a package that provides one thing.
 
     Args:
-        name: of the thing, as users will write it, for example ``"posterize"``; the package is ``shapebias-posterize``.
+        name: of the thing, as users will write it, for example ``"posterize"``; the package is ``shapebias-posterize``,
+            a name that is taken as well.
         kind: what it is.
         folder: where the package's folder is made.
 
@@ -31,12 +33,15 @@ def new_plugin(name: str, kind: Kind, folder: str | Path = ".") -> Path:
         The package's folder.
 
     Raises:
-        PluginError: the name is not legal, or the folder exists already.
+        PluginError: the name is not legal, somebody else provides it, or the folder exists already.
     """
+    while name.startswith(_PREFIX):
+        name = name.removeprefix(_PREFIX)
     module = name.replace("-", "_")
     if not _NAME.fullmatch(name) or keyword.iskeyword(module):
         raise PluginError(f"name {name!r}: use lower-case letters, digits and single '-', a letter first")
-    package = as_path(folder) / f"shapebias-{name}"
+    _check_free(name, kind)
+    package = as_path(folder) / f"{_PREFIX}{name}"
     if package.exists():
         raise PluginError(f"{package} exists already; choose another name or another folder")
     words = {
@@ -60,6 +65,30 @@ def new_plugin(name: str, kind: Kind, folder: str | Path = ".") -> Path:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(_filled(template, words), encoding="utf-8")
     return package
+
+
+def _check_free(name: str, kind: Kind) -> None:
+    """Refuse a name that would mean two things, or a package that would replace another one.
+
+    Raises:
+        PluginError: it is provided already, or part of the language of conditions.
+    """
+    steps = ("transform", "attack")  # a condition has both, so no two of them may share a name
+    taken = [
+        plugin.provider
+        for plugin in discover()
+        for spec in plugin.specs
+        if spec.name == name and (spec.kind == kind or {spec.kind, kind} <= {*steps})
+    ]
+    if name == "clean" and kind in steps:
+        taken = ["shapebias: the condition without any step"]
+    if not taken and any(_PREFIX + name == plugin.distribution for plugin in discover()):
+        taken = [f"the package {_PREFIX}{name} that is installed"]
+    if taken:
+        raise PluginError(
+            f"the name {name!r} is taken, by {', '.join(taken)}: with two of them nobody could write it without saying "
+            f"whose is meant; choose another name, such as my-{name}"
+        )
 
 
 def _filled(template: str, words: Mapping[str, str]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from shapebias.store.decisions import export_decisions, import_decisions
+from shapebias.store.dropping import drop
 from shapebias.store.merging import merge
 from shapebias.store.reader import Store
 from shapebias.store.records import CellRecord, ComponentRecord, DatasetPart, Header, Part, Scalar
@@ -24,6 +25,7 @@ __all__ = [
     "StoredCell",
     "StoredDataset",
     "Writer",
+    "drop",
     "export_decisions",
     "import_decisions",
     "merge",

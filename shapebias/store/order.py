@@ -1,11 +1,12 @@
-"""The order of a study: tables show its models and conditions as the user wrote them."""
+"""The order of a study: tables show its models and conditions as the user wrote them, and others by their numbers."""
 
 from __future__ import annotations
 
 import tomllib
 
-from shapebias.grammar import split_label
+from shapebias.grammar import natural, split_label
 from shapebias.store.reader import Store
+from shapebias.store.records import ComponentRecord
 from shapebias.store.stored import StoredCell
 
 __all__ = ["in_study_order"]
@@ -20,17 +21,22 @@ _LISTS = {
 
 
 def in_study_order(store: Store) -> list[StoredCell]:
-    """List the cells as the latest study lists them; what it no longer has comes last."""
+    """List the cells as the latest study lists them; what it does not have comes last, sorted by the numbers in it."""
     study = tomllib.loads(store.header.study) if store.header.study else {}
     ranks = {
         role: {split_label(text)[1]: rank for rank, text in enumerate(study.get(name, []))}
         for role, name in _LISTS.items()
     }
 
-    def place(cell: StoredCell) -> list[int]:
+    def place(cell: StoredCell) -> list[tuple[int, list[tuple[float, str]]]]:
         return [
-            -1 if component is None else ranks[role].get(component.canonical, len(ranks[role]))
+            (-1, []) if component is None else (ranks[role].get(component.canonical, len(ranks[role])), _key(component))
             for role, component in cell.record.components().items()
         ]
 
     return sorted(store.cells(), key=place)
+
+
+def _key(component: ComponentRecord) -> list[tuple[float, str]]:
+    """Sort by value, and the images as they are before whatever was made of them."""
+    return natural("" if component.canonical == "clean" else component.canonical)

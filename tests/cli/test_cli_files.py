@@ -7,6 +7,7 @@ import shutil
 import h5py
 import pytest
 
+import shapebias
 from shapebias.store import open_store
 
 
@@ -65,3 +66,17 @@ def test_a_file_that_is_not_there_is_status_2(cli, command):
     result = cli(*command, "nothing.h5")
     assert result.exit_code == 2
     assert "nothing.h5" in result.stderr
+
+
+def test_drop_says_what_it_removes(cli, tmp_path):
+    dataset = "stimuli:cue=conflict,images=8,size=32"
+    study = shapebias.Study(dataset, {"small": "cnn:num_classes=8,width=4"}, ["clean", "saturate:p=8"])
+    shapebias.run(study, tmp_path / "run.h5")
+    tried = cli("drop", "run.h5", "-c", "saturate", "--dry-run")
+    assert tried.stdout == f"{dataset} | small | saturate:p=8\n1 cell would be removed from run.h5.\n"
+    assert cli("drop", "run.h5", "-c", "saturate:p=8").stdout.endswith("1 cell removed from run.h5.\n")
+    with shapebias.open(tmp_path / "run.h5") as results:
+        assert results.cells().condition.tolist() == ["clean"]
+    assert cli("drop", "run.h5").exit_code == 2
+    missing = cli("drop", "run.h5", "-m", "smal")
+    assert (missing.exit_code, "did you mean 'small'?" in missing.stderr) == (2, True)

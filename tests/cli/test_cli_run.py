@@ -224,3 +224,18 @@ def test_failures_of_another_study_in_the_same_file_are_not_this_ones(cli):
     result = cli(*arguments, SMALL)
     assert (result.exit_code, result.stderr) == (0, "")
     assert "LabelError" in cli("results", "run.h5").stderr
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["-a", "saturate"], "-a saturate: saturate is a transform; write -t saturate"),
+        (["-t", "pgd:eps=1/255"], "-t pgd:eps=1/255: pgd is an attack; write -a pgd:eps=1/255"),
+        (["-t", "saturate,p=8"], "did you mean 'saturate:p=8'?"),
+    ],
+)
+def test_another_spelling_is_recognised_and_leaves_nothing(cli, tmp_path, options, said):
+    result = cli("run", "-d", "stimuli:images=8,size=32", "-m", "cnn:num_classes=8", *options, "-o", "run.h5")
+    assert result.exit_code == 2
+    assert said in " ".join(result.stderr.split())
+    assert list(tmp_path.iterdir()) == []

@@ -97,6 +97,24 @@ def test_certain_agreement_has_no_kappa(right):
     assert (row["observed"], row["expected"], row["n"]) == (1, 1, 2)
 
 
+@pytest.mark.parametrize("swapped", [False, True])
+@pytest.mark.parametrize("right", [0, 4])
+def test_a_model_that_makes_no_error_or_only_errors_has_no_kappa(right, swapped):
+    answers = ([True] * right + [False] * (4 - right), [True, False, False, True])
+    table = ErrorConsistency()(FakeResults(pair(*(reversed(answers) if swapped else answers))))
+    (row,) = table.to_dict("records")
+    assert np.isnan([row["value"], row["low"], row["high"]]).all()
+    assert (row["observed"], row["expected"], row["n"]) == (0.5, 0.5, 4)
+    name = "two" if swapped else "one"
+    assert table.attrs["note"].endswith(f"always wrong: {name} on photos | clean ({right} of 4 right)")
+
+
+def test_resamples_in_which_a_model_makes_no_error_are_left_out():
+    """One of two images wrong, both models alike: every resample that has both images gives 1, the others nothing."""
+    (row,) = ErrorConsistency()(FakeResults(pair([True, False], [True, False]))).to_dict("records")
+    assert (row["value"], row["low"], row["high"]) == (1, 1, 1)
+
+
 def test_images_are_paired_by_id_and_only_those_of_both_count():
     first, second = pair([True, False, True, False], [True, False, True, True])
     second = second.taking([3, 1, 2])

@@ -62,6 +62,41 @@ def test_names_that_are_not_legal_are_refused(tmp_path, name):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_the_prefix_of_packages_is_not_doubled(tmp_path):
+    package = new_plugin("shapebias-trial", "transform", tmp_path)
+    assert package.name == "shapebias-trial"
+    assert sorted(path.name for path in package.iterdir()) == [
+        "README.md",
+        "pyproject.toml",
+        "shapebias_trial",
+        "tests",
+    ]
+    assert '"trial"' in (package / "shapebias_trial" / "__init__.py").read_text()
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("saturate", "transform"),
+        ("shapebias-saturate", "transform"),
+        ("saturate", "attack"),  # a condition could mean either
+        ("pgd", "attack"),
+        ("timm", "model"),
+        ("accuracy", "metric"),
+        ("clean", "transform"),
+    ],
+)
+def test_a_name_that_is_taken_is_refused(tmp_path, name, kind):
+    bare = name.removeprefix("shapebias-")
+    with pytest.raises(PluginError, match=rf"'{bare}' is taken, by shapebias.*choose another name, such as my-{bare}"):
+        new_plugin(name, kind, tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_name_of_another_kind_is_free(tmp_path):
+    assert new_plugin("saturate", "metric", tmp_path).is_dir()
+
+
 def test_a_folder_that_exists_is_left_alone(tmp_path):
     package = new_plugin("sepia", "transform", tmp_path)
     (package / "README.md").write_text("mine")

@@ -179,6 +179,15 @@ def test_the_order_is_that_of_the_study_and_what_it_no_longer_has_comes_last(tmp
     assert results.metric(Accuracy(top=(1,))).condition.tolist() == titles * 2
 
 
+def test_what_the_study_does_not_list_is_sorted_by_the_numbers_in_it(tmp_path):
+    values = ["saturate:p=1", "saturate:p=4", "saturate:p=8", "saturate:p=16", "saturate:p=64", "saturate:p=1024"]
+    titles = ["clean", "0.05", "0.5", "3", "10", "pgd:eps=1/255", "pgd:eps=10/255", *values]
+    results = store_of(tmp_path / "run.h5", *(condition(text) for text in reversed(titles)))
+    assert [answers.condition for answers in results.answers()] == titles
+    assert results.cells().condition.tolist() == titles
+    assert results.metric(Accuracy(top=(1,))).condition.tolist() == titles
+
+
 # What is said where nothing fits.
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import attrs
 import numpy as np
@@ -10,8 +10,9 @@ import numpy as np
 from shapebias.errors import FigureError
 from shapebias.params import param
 from shapebias.reporting.canvas import COLUMN, new_figure, short, style
+from shapebias.reporting.export import UNDEFINED
 from shapebias.reporting.figures._choose import choose
-from shapebias.reporting.palette import PAPER
+from shapebias.reporting.palette import INK, PAPER
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -48,20 +49,31 @@ def _draw(table: pd.DataFrame, order: list[str]) -> Figure:
     there = {*table["model"], *table["other"]}
     models = [model for model in order if model in there]
     kappa = np.full((len(models), len(models)), np.nan)
+    asked = np.zeros_like(kappa, dtype=bool)
     for model, other, value in zip(table["model"], table["other"], table["value"], strict=True):
         first, second = sorted([models.index(model), models.index(other)])
-        kappa[second, first] = value
+        kappa[second, first], asked[second, first] = value, True
     figure = new_figure(min(COLUMN, 0.9 + 0.3 * len(models)))
     axes = figure.add_subplot()
     image = axes.pcolormesh(kappa[1:, :-1], vmin=-1, vmax=1, cmap="PuOr_r", edgecolor=PAPER, linewidth=2)
     axes.invert_yaxis()
-    for (row_at, column_at), value in np.ndenumerate(kappa[1:, :-1]):
-        if np.isfinite(value):
-            ink = "white" if abs(value) > 0.6 else "black"
-            axes.text(column_at + 0.5, row_at + 0.5, f"{value:.2f}", ha="center", va="center", color=ink)
+    for row_at, column_at in np.argwhere(asked[1:, :-1]):
+        value = kappa[row_at + 1, column_at]
+        text, ink = (f"{value:.2f}", _ink(image.to_rgba(value))) if np.isfinite(value) else (UNDEFINED, INK)
+        axes.text(column_at + 0.5, row_at + 0.5, text, ha="center", va="center", color=ink)
     middles = np.arange(len(models) - 1) + 0.5
     axes.set_xticks(middles, [short(model, 18) for model in models[:-1]], rotation=30, ha="right")
     axes.set_yticks(middles, [short(model, 18) for model in models[1:]])
     axes.tick_params(length=0)
     figure.colorbar(image, ax=axes, label="Cohen's kappa", shrink=0.9).outline.set_visible(False)
     return figure
+
+
+def _ink(background: Any) -> str:
+    """Choose dark or light text for a cell, whose colour is the same in the light and in the dark theme of the page.
+
+    The dark one is not black, which SVG leaves out as its default and the page would then replace by its own colour.
+    """
+    red, green, blue = (each / 12.92 if each <= 0.04045 else ((each + 0.055) / 1.055) ** 2.4 for each in background[:3])
+    luminance = 0.2126 * red + 0.7152 * green + 0.0722 * blue  # WCAG 2.2; 0.179 is as far from white as from black
+    return "#fefefe" if luminance < 0.179 else "#111111"

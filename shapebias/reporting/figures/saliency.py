@@ -10,7 +10,17 @@ from shapebias.errors import FigureError
 from shapebias.params import param
 from shapebias.reporting.canvas import COLUMN, PAGE, new_figure, short, style
 from shapebias.reporting.figures._choose import choose
-from shapebias.reporting.pictures import Block, block_title, common_ids, maps_of, one_of_each, rows_of, spread, stimuli
+from shapebias.reporting.pictures import (
+    Block,
+    block_title,
+    common_ids,
+    has_pictures,
+    maps_of,
+    one_of_each,
+    rows_of,
+    spread,
+    stimuli,
+)
 from shapebias.store.answers import StoredAnswers, StoredMaps
 
 if TYPE_CHECKING:
@@ -94,5 +104,5 @@ def _column(
     """Return the maps of one model; or, without one, the images as the first model that answered them saw them."""
     if model is not None:
         return maps_of(maps[model, *block], ids) if (model, *block) in maps else []
-    seen = [view for (_, *where), view in answers.items() if tuple(where) == block]
+    seen = [view for (_, *where), view in answers.items() if tuple(where) == block and has_pictures(view)]
     return stimuli(seen[0], ids) if seen else []

@@ -138,6 +138,25 @@ def test_the_users_own_settings_of_matplotlib_stay(opened):
         assert dict(mpl.rcParams) == before
 
 
+def luminance(colour):
+    linear = [each / 12.92 if each <= 0.04045 else ((each + 0.055) / 1.055) ** 2.4 for each in colour[:3]]
+    return float(np.dot(linear, [0.2126, 0.7152, 0.0722]))
+
+
+def test_numbers_on_cells_have_a_colour_of_their_own_that_can_be_read():
+    """Neither is black, which SVG leaves out and the page then draws in the ink of its theme."""
+    from matplotlib import colormaps
+
+    from shapebias.reporting.figures.error_consistency import _ink
+
+    for kappa in np.linspace(-1, 1, 41):
+        cell = colormaps["PuOr_r"]((kappa + 1) / 2)
+        ink = _ink(cell)
+        assert ink in {"#fefefe", "#111111"}
+        shades = sorted([luminance(cell), luminance([int(ink[place : place + 2], 16) / 255 for place in (1, 3, 5)])])
+        assert (shades[1] + 0.05) / (shades[0] + 0.05) >= 4
+
+
 @pytest.mark.parametrize("name", FIGURES)
 def test_results_without_anything_to_show_are_an_error_in_words(name, tmp_path):
     empty = shapebias.Study("stimuli:images=8,size=32", {"bad": "cnn:num_classes=5,width=4"})

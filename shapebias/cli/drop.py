@@ -1,0 +1,51 @@
+"""``shapebias drop``: remove cells from a results file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+from shapebias.cli._output import examples
+
+__all__ = ["command"]
+
+
+def _several(short: str, name: str) -> Callable[[Any], Any]:
+    words = f"Cells of this {name.replace('dataset', 'data set').replace('saliency', 'saliency method')}"
+    return click.option(short, f"--{name}", metavar=name.upper(), multiple=True, help=f"{words}; may be repeated.")
+
+
+@click.command(
+    "drop",
+    epilog=examples(
+        "shapebias drop run.h5 -m timm:resnet5",
+        "shapebias drop run.h5 -m standard -c saturate:p=8 --dry-run",
+    ),
+)
+@click.argument("file", metavar="RUN.h5")
+@_several("-d", "dataset")
+@_several("-m", "model")
+@_several("-c", "condition")
+@_several("-s", "saliency")
+@_several("-p", "probe")
+@click.option("--dry-run", is_flag=True, help="Only list what would be removed.")
+@click.pass_context
+def command(ctx: click.Context, /, file: str, dry_run: bool, **names: tuple[str, ...]) -> None:  # noqa: FBT001
+    """Remove cells from a results file, finished or failed.
+
+    Names are those of 'shapebias results'.  Several of one kind remove the cells of each; several kinds, the cells that
+    have all of them.  A study that is run again computes what it lists once more.
+    """
+    if not any(names.values()):
+        raise click.UsageError("say what to remove, such as -m MODEL", ctx)
+
+    from shapebias.store import drop
+    from shapebias.store.layout import ROLES
+
+    removed = drop(file, **names, dry_run=dry_run)
+    for row in removed[[*ROLES]].itertuples(index=False):
+        click.echo(" | ".join(name for name in row if isinstance(name, str)))
+    count = f"{len(removed)} cell{'s' * (len(removed) != 1)}"
+    click.echo(f"{count} would be removed from {file}." if dry_run else f"{count} removed from {file}.")
