@@ -67,7 +67,7 @@ def test_all_bands_have_the_same_power_and_lie_an_octave_apart():
         power = (np.abs(np.fft.fft2(noise)) ** 2).mean(axis=0)
         octaves = [power[(radius >= centre / 2**0.5) & (radius < centre * 2**0.5)].sum() for centre in CENTRES]
         assert np.argmax(octaves) == band
-        assert octaves[band] > power.sum() / 2
+        assert band == 0 or octaves[band] > power.sum() / 2  # the coarsest band has all that is left, the mean too
 
 
 def test_the_image_is_grey_with_a_fifth_of_its_contrast_about_the_mean():
