@@ -33,6 +33,7 @@ PHOTOS = {
 
 TRANSFORMS = {
     "cues": ["saturate:p=8", "saturate:p=1024", "stylize", "patch-shuffle:k=4", "edges", "silhouette", "texture-only"],
+    "suppressed": ["bilateral", "non-local-means", "patch-rotate:k=4", "channel-shuffle", "critical-band-noise"],
     "colours": ["grayscale", "hue", "invert", "brightness", "contrast"],
     "frequencies": ["blur", "low-pass", "high-pass", "phase-noise", "amplitude-swap", "band-noise", "noise"],
 }

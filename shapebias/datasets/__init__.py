@@ -34,6 +34,12 @@ def shapebias_datasets() -> Iterator[DatasetSpec]:
         references=(_GEIRHOS,),
     )
     yield DatasetSpec(
+        "critical-band",
+        "shapebias.datasets.critical_band:CriticalBand",
+        summary="grey photographs with noise of one octave of spatial frequencies: the published stimuli",
+        references=("Subramanian et al. 2023, Spatial-frequency channels, shape bias, and adversarial robustness",),
+    )
+    yield DatasetSpec(
         "torchvision",
         "shapebias.datasets.torchvision:Torchvision",
         summary="the image classification data sets of torchvision: CIFAR10, Caltech256, ImageNet, ...",

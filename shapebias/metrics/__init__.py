@@ -141,3 +141,21 @@ def _saliency_and_frequency() -> Iterator[MetricSpec]:
         summary="choices of shape against texture as a parameter varies, and the point of equal reliance",
         references="Haldane 1956, The estimation and significance of the logarithm of a ratio of frequencies",
     )
+    yield MetricSpec(
+        "critical-band",
+        "shapebias.metrics.critical_band:CriticalBand",
+        summary="bandwidth, centre and sensitivity of the spatial-frequency channel that a model reads",
+        references="Subramanian et al. 2023, Spatial-frequency channels, shape bias, and adversarial robustness",
+    )
+    yield MetricSpec(
+        "relative-accuracy",
+        "shapebias.metrics.relative_accuracy:RelativeAccuracy",
+        summary="accuracy under each condition relative to clean, also rescaled from chance",
+        references="Burgert et al. 2025, ImageNet-trained CNNs are not biased towards texture, section 3",
+    )
+    yield MetricSpec(
+        "cue-sensitivity",
+        "shapebias.metrics.cue_sensitivity:CueSensitivity",
+        summary="mean 1 / rank of the shape's class and of the texture's class among all classes",
+        references="Voorhees 1999, The TREC-8 question answering track report",
+    )

@@ -18,6 +18,7 @@ _WANG = (
     "Wang et al. 2020, High-frequency component helps explain the generalization of convolutional neural networks, "
     "section 3"
 )
+_BURGERT = "Burgert et al. 2025, ImageNet-trained CNNs are not biased towards texture, section 3"
 
 
 @hookimpl
@@ -45,7 +46,7 @@ def shapebias_transforms() -> Iterator[TransformSpec]:
         "grayscale",
         "shapebias.transforms.grayscale:Grayscale",
         summary="replace colour by luma",
-        references="ITU-R Recommendation BT.601",
+        references=("ITU-R Recommendation BT.601", _BURGERT),
         destroys="colour",
     )
     yield TransformSpec(
@@ -182,4 +183,47 @@ def _spectral() -> Iterator[TransformSpec]:
         references=_GEIRHOS_2018,
         destroys="shape",
         moves_pixels=True,
+    )
+    yield from _feature_suppression()
+
+
+def _feature_suppression() -> Iterator[TransformSpec]:
+    yield TransformSpec(
+        "patch-rotate",
+        "shapebias.transforms.patch_rotate:PatchRotate",
+        summary="turn each tile of a k x k grid by a random multiple of 90 degrees",
+        references=_BURGERT,
+        destroys="shape",
+        moves_pixels=True,
+    )
+    yield TransformSpec(
+        "bilateral",
+        "shapebias.transforms.bilateral:Bilateral",
+        summary="average neighbours of like colour: texture goes, edges stay",
+        references=("Tomasi & Manduchi 1998, Bilateral filtering for gray and color images", _BURGERT),
+        destroys="texture",
+    )
+    yield TransformSpec(
+        "non-local-means",
+        "shapebias.transforms.non_local_means:NonLocalMeans",
+        summary="average pixels whose surroundings look alike: texture goes, edges stay",
+        references=("Buades, Coll & Morel 2005, A non-local algorithm for image denoising", _BURGERT),
+        destroys="texture",
+    )
+    yield TransformSpec(
+        "channel-shuffle",
+        "shapebias.transforms.channel_shuffle:ChannelShuffle",
+        summary="permute red, green and blue",
+        references=_BURGERT,
+        destroys="colour",
+    )
+    yield TransformSpec(
+        "critical-band-noise",
+        "shapebias.transforms.critical_band_noise:CriticalBandNoise",
+        summary="grey, low contrast, and noise of one octave of spatial frequencies",
+        references=(
+            "Subramanian et al. 2023, Spatial-frequency channels, shape bias, and adversarial robustness, section 3",
+            "Burt & Adelson 1983, The Laplacian pyramid as a compact image code",
+        ),
+        destroys="colour",
     )

@@ -5,12 +5,12 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-__all__ = ["smooth"]
+__all__ = ["gaussian", "mirrored", "smooth", "smoothing"]
 
 _REACH = 4  # standard deviations after which the Gaussian ends
 
 
-def smooth(images: Tensor, sigma: float, *, down: int = 0, across: int = 0) -> Tensor:
+def smooth(images: Tensor, sigma: float, *, down: int = 0, across: int = 0, reach: int | None = None) -> Tensor:
     """Smooth images with a Gaussian, or take the first derivative of the smoothed image.
 
     Beyond its border the image goes on as its mirror image, the outermost pixel standing once.
@@ -19,6 +19,7 @@ def smooth(images: Tensor, sigma: float, *, down: int = 0, across: int = 0) -> T
         images: (..., H, W).
         sigma: standard deviation in pixels.
         down, across: order of the derivative along rows and columns, 0 or 1.
+        reach: pixels on either side of the centre after which the Gaussian ends; None is 4 sigma.
 
     Returns:
         (..., H, W).
@@ -26,20 +27,40 @@ def smooth(images: Tensor, sigma: float, *, down: int = 0, across: int = 0) -> T
     >>> smooth(torch.tensor([[0.0, 0.0, 1.0, 0.0, 0.0]]), sigma=1)
     tensor([[0.1080, 0.2464, 0.3992, 0.2464, 0.1080]])
     """
+    reach = max(1, round(_REACH * sigma)) if reach is None else reach
     height, width = images.shape[-2:]
-    rows, columns = (_matrix(side, sigma, order) for side, order in ((height, down), (width, across)))
+    rows, columns = (
+        smoothing(side, gaussian(sigma, reach, order)) for side, order in ((height, down), (width, across))
+    )
     return rows.to(images) @ images @ columns.T.to(images)
 
 
-def _matrix(side: int, sigma: float, order: int) -> Tensor:
-    """Return (side, side): row i has the weights with which the pixels make pixel i of the result."""
-    reach = max(1, round(_REACH * sigma))
-    offsets = torch.arange(-reach, reach + 1)
-    weights = torch.exp(-0.5 * (offsets.double() / sigma) ** 2)
+def gaussian(sigma: float, reach: int, order: int = 0) -> Tensor:
+    """Return the weights of a Gaussian, or of its first derivative, (2 reach + 1,); those of a Gaussian sum to 1."""
+    offsets = torch.arange(-reach, reach + 1, dtype=torch.float64)
+    weights = torch.exp(-0.5 * (offsets / sigma) ** 2)
     weights /= weights.sum()
-    if order:
-        weights *= offsets.double() / sigma**2
+    return weights * offsets / sigma**2 if order else weights
+
+
+def smoothing(side: int, weights: Tensor) -> Tensor:
+    """Return (side, side): row i has the weights with which the pixels make pixel i of the result.
+
+    Args:
+        side: number of pixels.
+        weights: of a pixel and its neighbours, (2 reach + 1,).
+    """
+    reach = len(weights) // 2
+    places = mirrored(side, reach).unfold(0, 2 * reach + 1, 1)
+    return torch.zeros(side, side, dtype=weights.dtype).scatter_add_(1, places, weights.expand(side, -1))
+
+
+def mirrored(side: int, reach: int) -> Tensor:
+    """Return which pixels continue a row of pixels by ``reach`` at both ends, (side + 2 reach,).
+
+    >>> mirrored(4, 2)
+    tensor([2, 1, 0, 1, 2, 3, 2, 1])
+    """
     period = max(2 * (side - 1), 1)
-    places = (torch.arange(side)[:, None] + offsets) % period
-    places = torch.minimum(places, period - places) % side
-    return torch.zeros(side, side, dtype=torch.float64).scatter_add_(1, places, weights.expand(side, -1))
+    places = torch.arange(-reach, side + reach) % period
+    return torch.minimum(places, period - places) % side

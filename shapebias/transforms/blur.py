@@ -5,6 +5,7 @@ from __future__ import annotations
 import attrs
 from torch import Tensor
 
+from shapebias.errors import SpellingError
 from shapebias.params import param
 from shapebias.rng import ImageRandom
 from shapebias.transforms._gaussian import smooth
@@ -16,10 +17,15 @@ __all__ = ["Blur"]
 class Blur:
     """Blur each image with a Gaussian: fine texture and sharp contours go, coarse shape stays.
 
-    The Gaussian ends after 4 sigma; beyond its border the image goes on as its mirror image.  The grid of the source is
-    sigma = 1, 3, 5, 7, 10, 15, 40 on grey images of 224 pixels.  ``low-pass`` is the filter with a sharp end.
+    The Gaussian ends after 4 sigma, or is a kernel of k x k pixels; beyond its border the image goes on as its mirror
+    image.  The grid of Geirhos et al. is sigma = 1, 3, 5, 7, 10, 15, 40 on grey images of 224 pixels, that of Burgert
+    et al. goes from k = 3, sigma = 0.33 to k = 15, sigma = 2.33.  ``low-pass`` is the filter with a sharp end.
 
-    Source: Geirhos et al. 2018, Generalisation in humans and deep neural networks, section 2.
+    Raises:
+        SpellingError: k is even.
+
+    Source: Geirhos et al. 2018, Generalisation in humans and deep neural networks, section 2; k: Burgert et al. 2025,
+    ImageNet-trained CNNs are not biased towards texture, section 3.
 
     >>> import torch
     >>> step = torch.tensor([0.0, 1.0]).repeat_interleave(8).expand(1, 3, 8, 16)
@@ -28,7 +34,12 @@ class Blur:
     """
 
     sigma: float = param("standard deviation of the Gaussian", default=3, gt=0, le=1000, unit="pixels")
+    k: int | None = param("side of the kernel, odd; none ends it after 4 sigma", default=None, ge=1, unit="pixels")
+
+    def __attrs_post_init__(self) -> None:
+        if self.k is not None and self.k % 2 == 0:
+            raise SpellingError(f"blur: k={self.k}: a kernel has a middle, so k is odd; take {self.k + 1}")
 
     def __call__(self, images: Tensor, rng: ImageRandom) -> Tensor:
         """Blur (N, 3, H, W) images in [0, 1]."""
-        return smooth(images, self.sigma).clamp(0, 1)
+        return smooth(images, self.sigma, reach=None if self.k is None else self.k // 2).clamp(0, 1)

@@ -38,3 +38,11 @@ def test_white_stays_in_range():
     white = Grayscale()(torch.ones(1, 3, 2, 2), None)
     assert white.max() <= 1
     assert white.min() > 0.9999
+
+
+def test_alpha_fades_colour_between_the_image_and_its_luma():
+    images = torch.rand(2, 3, 5, 5)
+    assert torch.equal(Grayscale(alpha=0)(images, None), images)
+    assert torch.equal(Grayscale(alpha=1)(images, None), Grayscale()(images, None))
+    mixed = 0.6 * Grayscale()(images, None) + 0.4 * images
+    assert torch.allclose(Grayscale(alpha=0.6)(images, None), mixed, atol=1e-6)

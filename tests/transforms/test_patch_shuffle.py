@@ -87,10 +87,33 @@ def test_an_image_is_shuffled_the_same_alone_and_in_a_batch():
         assert torch.equal(PatchShuffle(4)(images[[row]], rng(name))[0], together[row])
 
 
-def test_images_that_do_not_divide_are_refused_with_sides_that_do():
-    with pytest.raises(DataError, match=r"225 x 225 pixels .* 4 x 4 .* sides that fit: 224, 228"):
-        PatchShuffle(4)(torch.rand(1, 3, 225, 225), rng("a"))
-    with pytest.raises(DataError, match=r"sides that fit: 4, 8;"):
-        PatchShuffle(4)(torch.rand(1, 3, 8, 6), rng("a"))
-    with pytest.raises(DataError, match=r"sides that fit: 8;"):
-        PatchShuffle(8)(torch.rand(1, 3, 4, 4), rng("a"))
+@settings(max_examples=40, deadline=None)
+@given(st.integers(2, 5), st.integers(5, 13), st.integers(5, 13), st.integers(0, 50))
+def test_a_grid_that_does_not_divide_moves_whole_tiles_among_those_of_their_size(k, height, width, seed):
+    """Against a loop that cuts at floor(i side / k) and knows nothing of how tiles are gathered."""
+    images = torch.rand(2, 3, height, width)
+    shuffled = PatchShuffle(k)(images, rng("ab", seed))
+    rows, columns = ([i * side // k for i in range(k + 1)] for side in (height, width))
+    places = [(rows[i], rows[i + 1], columns[j], columns[j + 1]) for i in range(k) for j in range(k)]
+    for before, after in zip(images, shuffled, strict=True):
+        cut = [
+            [str(image[:, top:end, left:right].tolist()) for top, end, left, right in places]
+            for image in (before, after)
+        ]
+        assert Counter(cut[0]) == Counter(cut[1])
+
+
+def test_uneven_tiles_do_change_places_and_all_orders_of_a_size_occur():
+    """Sides of 5 cut in 2: tiles of 2 x 2, 2 x 3, 3 x 2 and 3 x 3, one of each size, so that nothing can move; cut in
+    3: rows of 1, 2, 2, so that the four tiles of 2 x 2 have 24 orders."""
+    images = torch.arange(25.0).view(1, 1, 5, 5).expand(2400, 3, 5, 5)
+    assert torch.equal(PatchShuffle(2)(images, rng(map(str, range(2400)))), images)
+    corners = PatchShuffle(3)(images, rng(map(str, range(2400))))[:, 0, 1::2, 1::2].flatten(1)
+    counts = Counter(map(tuple, corners.int().tolist()))
+    assert len(counts) == 24
+    assert sum((count - 100) ** 2 / 100 for count in counts.values()) < 49.7  # 0.1 % quantile, 23 degrees of freedom
+
+
+def test_more_tiles_than_pixels_are_refused():
+    with pytest.raises(DataError, match=r"images of 8 x 6 pixels .* 7 x 7 tiles; choose k up to 6"):
+        PatchShuffle(7)(torch.rand(1, 3, 8, 6), rng("a"))

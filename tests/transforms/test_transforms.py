@@ -13,7 +13,14 @@ from shapebias.transforms import shapebias_transforms
 SPECS = {spec.name: spec for spec in shapebias_transforms()}
 
 # Where the defaults are for larger images than these of 16 pixels.
-SETTINGS = {"band-noise": {"centre": 4}, "blur": {"sigma": 0.5}, "high-pass": {"radius": 2}}
+SETTINGS = {
+    "band-noise": {"centre": 4},
+    "bilateral": {"d": 3, "sigma_colour": 0.2},
+    "blur": {"sigma": 0.5},
+    "critical-band-noise": {"sigma": 0.01},
+    "high-pass": {"radius": 2},
+    "non-local-means": {"template": 3, "window": 5},
+}
 
 
 @pytest.fixture(scope="module", autouse=True)
