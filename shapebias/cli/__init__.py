@@ -28,6 +28,7 @@ COMMANDS = (
     "make",
     "list",
     "show",
+    "references",
     "plugins",
     "new-plugin",
     "verify",

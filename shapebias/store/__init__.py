@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from shapebias.store.decisions import export_decisions, import_decisions
 from shapebias.store.merging import merge
 from shapebias.store.reader import Store
 from shapebias.store.records import CellRecord, ComponentRecord, DatasetPart, Header, Part, Scalar
@@ -24,8 +23,6 @@ __all__ = [
     "StoredCell",
     "StoredDataset",
     "Writer",
-    "export_decisions",
-    "import_decisions",
     "merge",
     "open_store",
     "pack",

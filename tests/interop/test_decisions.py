@@ -10,6 +10,7 @@ import store_samples as samples
 
 from shapebias.datasets.cue_conflict import CueConflict
 from shapebias.errors import DataError, StoreError
+from shapebias.interop import export_decisions, import_decisions
 from shapebias.store import (
     CellRecord,
     ComponentRecord,
@@ -17,8 +18,6 @@ from shapebias.store import (
     Part,
     Results,
     Writer,
-    export_decisions,
-    import_decisions,
     merge,
     verify,
 )
@@ -58,7 +57,8 @@ def micro(results):
 
 
 def test_the_published_answers_give_the_published_counts(data_dir, tmp_path):
-    taken = import_decisions([data_dir / "decisions"], tmp_path / "humans.h5")
+    published = data_dir / "decisions"
+    taken = import_decisions([published / "humans", published / "models"], tmp_path / "humans.h5")
     assert sum(taken.values()) == 7 * 1280
     assert verify(tmp_path / "humans.h5") == []
     results = Results(tmp_path / "humans.h5")
@@ -151,7 +151,7 @@ def test_bad_tables_are_refused_in_words(tmp_path, text, head, message):
 
 def test_an_answer_that_is_no_class_of_the_study_is_refused_with_its_place(tmp_path):
     folder = table(tmp_path / "tables", TRIALS.replace("cat,cat,0", "kat,cat,0"))
-    with pytest.raises(DataError, match=r"ann.csv, line 2: the answer 'kat' is no class of photos.*cat, dog, Bär"):
+    with pytest.raises(DataError, match=r"ann.csv, line 2: the answer 'kat' is not a class of photos.*cat, dog, Bär"):
         import_decisions([folder], tmp_path / "ann.h5", beside=study(tmp_path / "run.h5"))
 
 
