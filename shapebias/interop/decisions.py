@@ -128,7 +128,7 @@ def _found(
     pictures = {stimuli: images for stimuli, images in found.items() if images is not None}
     if not pictures:
         example = next((trial for each in sets.values() for trials in each.values() for trial in trials), None)
-        such = f"such as {example.name.picture!r}" if example else "as there are none"
+        such = f"such as {f'{example.category}/{example.name.picture}'!r}" if example else "as there are none"
         titles = [dataset.record.title for dataset in store.datasets()]
         raise StoreError(
             listed(f"no data set of {store.path} has the pictures of these tables, {such}; it has:", titles)
