@@ -34,33 +34,46 @@ HITS = {
 
 @pytest.fixture(scope="module")
 def published(data_dir, tmp_path_factory):
-    """All published answers in one store."""
-    path = tmp_path_factory.mktemp("published") / "all.h5"
-    taken = import_decisions([data_dir / "decisions"], path)
-    assert sum(taken.values()) == 66_723 + 12 * 1280
+    """The answers to the cue-conflict stimuli: five people, two networks, five models of a later paper."""
+    path = tmp_path_factory.mktemp("published") / "conflict.h5"
+    folders = [data_dir / "decisions" / name for name in ("humans", "models", "multimodal")]
+    assert sum(import_decisions(folders, path).values()) == 12 * 1280
     assert verify(path) == []
     with Results(path) as results:
         yield results
 
 
-def test_every_table_is_read_into_its_set(published):
-    datasets = {dataset.record.title: len(dataset.ids) for dataset in published.store.datasets()}
+@pytest.fixture(scope="module")
+def people(data_dir, tmp_path_factory):
+    """The answers of people to the other sets."""
+    path = tmp_path_factory.mktemp("people") / "people.h5"
+    taken = import_decisions([data_dir / "decisions" / "benchmark"], path)
+    assert sum(taken.values()) == 69_120
+    with Results(path) as results:
+        yield results
+
+
+@pytest.mark.slow
+def test_every_table_is_read_into_its_set(people):
+    datasets = {dataset.record.title: len(dataset.ids) for dataset in people.store.datasets()}
     few = {
         "sketch": 800,
         "stylized": 800,
         **dict.fromkeys(("false-colour", "phase-scrambling", "power-equalisation"), 1120),
     }
-    assert len(datasets) == 15
+    assert len(datasets) == 14
     assert datasets == dict.fromkeys(datasets, 1280) | few
 
 
-def test_people_with_people(published):
-    table = published.metric("human-consistency")
-    people = table[(table["model"] == "people") & (table["averaging"] == "set")]
-    values = people.pivot_table(index="dataset", columns="measure", values="value")
+@pytest.mark.slow
+def test_people_with_people(people):
+    table = people.metric("human-consistency")
+    table = table[table["averaging"] == "set"]
+    values = table.pivot_table(index="dataset", columns="measure", values="value")
     for dataset, expected in PEOPLE.items():
         assert values.loc[dataset, list(MEASURES[:3])].tolist() == pytest.approx(expected, abs=5.1e-6)
-    assert ((people["low"] < people["value"]) & (people["value"] < people["high"])).all()
+    assert (table["model"] == "people").all()
+    assert ((table["low"] < table["value"]) & (table["value"] < table["high"])).all()
 
 
 def test_shape_and_texture_hits(published):
@@ -79,7 +92,6 @@ def test_refusals_are_no_answer(published):
 
 def test_people_fail_on_the_same_stimuli_as_other_people_more_than_networks_do(published):
     table = published.metric("error-consistency")
-    table = table[table["dataset"] == "cue-conflict"]
     kappa = table.set_index(["model", "other"])["value"]
     people = [value for (one, other), value in kappa.items() if one.startswith("subj") and other.startswith("subj")]
     networks = [
