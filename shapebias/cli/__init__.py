@@ -29,6 +29,7 @@ COMMANDS = (
     "make",
     "list",
     "show",
+    "references",
     "plugins",
     "new-plugin",
     "verify",

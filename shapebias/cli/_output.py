@@ -11,12 +11,12 @@ from shapebias.catalog import Catalog, default_catalog
 from shapebias.reporting.export import UNDEFINED
 from shapebias.specs import KINDS
 
-__all__ = ["KIND", "echo_table", "examples", "working_catalog"]
+__all__ = ["KIND", "KindChoice", "echo_table", "examples", "working_catalog"]
 
 _Value: TypeAlias = str | float | None
 
 
-class _Kind(click.Choice[str]):
+class KindChoice(click.Choice[str]):
     """A kind of thing; the plural is as good."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
@@ -25,7 +25,7 @@ class _Kind(click.Choice[str]):
         return super().convert(singular if singular in self.choices else value, param, ctx)
 
 
-KIND = _Kind(tuple(KINDS))
+KIND = KindChoice(tuple(KINDS))
 
 
 def examples(*commands: str) -> str:

@@ -22,7 +22,8 @@ def command() -> None:
 @click.option("-o", "--output", metavar="DIR", required=True, help="The folder for the tables.")
 def decisions(file: str, output: str) -> None:
     """Write each model's answers as a table that model-vs-human and 'shapebias import decisions' read."""
-    from shapebias.store import export_decisions, open_store
+    from shapebias.interop import export_decisions
+    from shapebias.store import open_store
 
     with open_store(file) as results:
         for path in export_decisions(results, output):

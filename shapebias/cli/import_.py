@@ -31,7 +31,7 @@ def decisions(tables: tuple[str, ...], output: str, beside: str | None, dataset:
     Each observer becomes a model.  With --beside the answers stand beside those of the models in that file, image by
     image, and 'shapebias merge' joins the two.
     """
-    from shapebias.store import import_decisions
+    from shapebias.interop import import_decisions
 
     if dataset is not None and beside is None:
         raise click.UsageError("--dataset says which data set of --beside; give --beside RUN.h5 too")

@@ -2,24 +2,32 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import click
 
-from shapebias.cli._output import KIND, echo_table, examples, working_catalog
+from shapebias.cli._output import KindChoice, echo_table, examples, working_catalog
+from shapebias.cli.references import echo_references
 from shapebias.specs import KINDS, Kind
 
 __all__ = ["command"]
 
+_REFERENCE = "reference"
+
 
 @click.command(
     "list",
-    epilog=examples("shapebias list", "shapebias list transforms"),
+    epilog=examples("shapebias list", "shapebias list transforms", "shapebias list references"),
 )
-@click.argument("kind", metavar="[KIND]", type=KIND, required=False)
-def command(kind: Kind | None) -> None:
+@click.argument("kind", metavar="[KIND]", type=KindChoice((*KINDS, _REFERENCE)), required=False)
+def command(kind: Kind | Literal["reference"] | None) -> None:
     """List what there is, of every kind or of one KIND.
 
-    The kinds are model, dataset, transform, attack, saliency, probe and metric.
+    The kinds are model, dataset, transform, attack, saliency, probe and metric; references are published values.
     """
+    if kind == "reference":
+        echo_references()
+        return
     catalog = working_catalog()
     entries = sorted(catalog, key=lambda entry: (entry.spec.name, entry.plugin.provider))
     rows = [

@@ -44,6 +44,15 @@ def shapebias_metrics() -> Iterator[MetricSpec]:
         references="Geirhos, Meding & Wichmann 2020, Beyond accuracy, section 2",
     )
     yield MetricSpec(
+        "human-consistency",
+        "shapebias.metrics.human_consistency:HumanConsistency",
+        summary="accuracy and errors against those of people, as model-vs-human averages them",
+        references=(
+            "Geirhos et al. 2021, Partial success in closing the gap between human and machine vision",
+            "Klein et al. 2025, Quantifying uncertainty in error consistency",
+        ),
+    )
+    yield MetricSpec(
         "faithfulness",
         "shapebias.metrics.faithfulness:Faithfulness",
         summary="mean area under the insertion and deletion curves of saliency maps",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeAlias
 
 import attrs
@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-__all__ = ["BOOTSTRAP", "WILSON", "Estimate", "Statistic", "bootstrap", "mean", "wilson"]
+__all__ = ["BOOTSTRAP", "WILSON", "Estimate", "Statistic", "bootstrap", "mean", "resamples", "wilson"]
 
 Statistic: TypeAlias = Callable[[NDArray[np.int64]], NDArray[np.float64]]
 
@@ -83,12 +83,23 @@ def bootstrap(counts: NDArray[Any], statistic: Statistic, seed: int, *, n: int |
     value = float(statistic(counts)) if images else np.nan
     if images < 2 or np.isnan(value):  # one image says nothing about the spread
         return Estimate(value, np.nan, np.nan, reported, BOOTSTRAP)
-    rng = np.random.default_rng(seed)
-    rows = max(1, _BLOCK // counts.size)
-    sizes = [min(rows, _RESAMPLES - start) for start in range(0, _RESAMPLES, rows)]
-    resampled = np.concatenate([statistic(rng.multinomial(images, counts / images, size)) for size in sizes])
+    resampled = np.concatenate([statistic(drawn) for drawn in resamples(counts, seed)])
     low, high = np.nanquantile(resampled, [0.025, 0.975])
     return Estimate(value, float(low), float(high), reported, BOOTSTRAP)
+
+
+def resamples(counts: NDArray[Any], seed: int | Sequence[int]) -> Iterator[NDArray[np.int64]]:
+    """Draw the images anew with replacement, 9,999 times; yield the counts in blocks (R, K) that fit into memory.
+
+    Args:
+        counts: (K,) images in each category, at least one in all.
+        seed: the study's seed, or that and further numbers.
+    """
+    images = int(counts.sum())
+    rng = np.random.default_rng(seed)
+    rows = max(1, _BLOCK // counts.size)
+    for start in range(0, _RESAMPLES, rows):
+        yield rng.multinomial(images, counts / images, min(rows, _RESAMPLES - start))
 
 
 def mean(values: NDArray[Any], seed: int) -> Estimate:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from shapebias.store.decisions import export_decisions, import_decisions
 from shapebias.store.dropping import drop
 from shapebias.store.merging import merge
 from shapebias.store.reader import Store
@@ -26,8 +25,6 @@ __all__ = [
     "StoredDataset",
     "Writer",
     "drop",
-    "export_decisions",
-    "import_decisions",
     "merge",
     "open_store",
     "pack",

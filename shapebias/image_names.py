@@ -1,0 +1,97 @@
+"""What the names of published stimuli say: the condition, the class and the picture.
+
+The stimuli of Geirhos et al. 2018, 2019 and 2021 are called ``0003_cop_dnn_c30_dog_10_n02085620_574.png``: number,
+experiment, observer, condition, class, a code, and the picture's own name.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+
+import attrs
+
+__all__ = ["CLEAN", "ImageName", "condition_name", "cue_words", "presented", "read_image_name"]
+
+CLEAN = "clean"
+
+_PUBLISHED = re.compile(r"\d+_[^_]+_[^_]+_(?P<condition>[^_]+)_(?P<category>[^_]+)_\d+_(?P<picture>.+)")
+_CUES = re.compile(r"([^\W\d_]+)\d+-([^\W\d_]+)\d+")
+_SUFFIX = re.compile(r"\.(?:png|jpe?g|bmp|tiff?|webp)$", re.IGNORECASE)
+_AGAIN = re.compile(r"(.+) \((\d+)\)")
+_UNCHANGED = {"", "0", "clean", "na", "nan", "no-manipulation"}
+
+
+@attrs.frozen
+class ImageName:
+    """What the name of an image says.
+
+    Args:
+        picture: the picture's own name, with its suffix where it has one.
+        category: its class; None where the name does not say.
+        condition: what was done to it, as :func:`condition_name` writes it; None where the name does not say.
+        presentation: 1, or a higher number where the picture is shown again.
+    """
+
+    picture: str
+    category: str | None = None
+    condition: str | None = None
+    presentation: int = 1
+
+    @property
+    def stem(self) -> str:
+        """The picture's name without the suffix: one stimulus is published as JPEG here and as PNG there."""
+        return _SUFFIX.sub("", self.picture)
+
+
+def read_image_name(name: str) -> ImageName:
+    """Read a published name, or take the folder of a file as its class.
+
+    Args:
+        name: an image's id or path, with ``/`` between folders.
+
+    >>> read_image_name("session-1/0003_nse_dnn_0.10_dog_10_n02085620_574.png")
+    ImageName(picture='n02085620_574.png', category='dog', condition='0.1', presentation=1)
+    >>> read_image_name("dog/dog10-bicycle1.png (2)")
+    ImageName(picture='dog10-bicycle1.png', category='dog', condition=None, presentation=2)
+    """
+    *folders, file = name.split("/")
+    again = _AGAIN.fullmatch(file)
+    file, presentation = (again[1], int(again[2])) if again else (file, 1)
+    if named := _PUBLISHED.fullmatch(file):
+        return ImageName(named["picture"], named["category"], condition_name(named["condition"]), presentation)
+    return ImageName(file, folders[-1] if folders else None, presentation=presentation)
+
+
+def presented(name: str, presentation: int) -> str:
+    """Name an image that is shown again.
+
+    >>> presented("dog/dog10-bicycle1.png", 1), presented("dog/dog10-bicycle1.png", 2)
+    ('dog/dog10-bicycle1.png', 'dog/dog10-bicycle1.png (2)')
+    """
+    return name if presentation == 1 else f"{name} ({presentation})"
+
+
+def condition_name(text: str) -> str:
+    """Write a condition in one way: numbers without trailing zeros, words in lower case, ``clean`` for no change.
+
+    >>> [condition_name(text) for text in ("0.10", "3", "3.0", "True", "0.00", "c30")]
+    ['0.1', '3', '3', 'true', 'clean', 'c30']
+    """
+    text = text.strip().lower()
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    text = text if math.isnan(number) else f"{number:g}"
+    return CLEAN if text in _UNCHANGED else text
+
+
+def cue_words(picture: str) -> tuple[str, str] | None:
+    """Take shape and texture from the name of a cue-conflict stimulus; None where it is named otherwise.
+
+    >>> cue_words("cat7-elephant1.png")
+    ('cat', 'elephant')
+    """
+    cues = _CUES.fullmatch(_SUFFIX.sub("", picture))
+    return (cues[1], cues[2]) if cues else None

@@ -1,0 +1,191 @@
+"""The stimuli that published answers belong to: made of what the tables say, or found in a store."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TypeAlias
+
+import attrs
+import numpy as np
+
+from shapebias.errors import DataError, StoreError, listed, suggestion
+from shapebias.image_names import CLEAN, cue_words, presented, read_image_name
+from shapebias.interop.tables import CUE_CONFLICT, Trial
+from shapebias.labels import entry_level_classes
+from shapebias.protocols import human_sets
+from shapebias.store.reader import Store
+from shapebias.store.records import ComponentRecord, DatasetPart, Scalar
+from shapebias.store.stored import StoredDataset
+
+__all__ = ["Pictures", "described", "fitting", "stored"]
+
+Key: TypeAlias = tuple[str | None, str | None, str]
+"""Condition, class and picture, as far as the names say."""
+
+
+@attrs.frozen(eq=False)
+class Pictures:
+    """A data set, and where each picture is in it.
+
+    Args:
+        record: the data set.
+        classes: its classes.
+        rows: the places of each picture, in the order in which it is presented again.
+        has_conditions: whether the names of its images say their conditions: then the images are what was shown, and
+            the answers to them are answers to clean images.
+        part: what the store keeps of it.
+    """
+
+    record: ComponentRecord
+    classes: tuple[str, ...]
+    rows: Mapping[Key, Sequence[int]]
+    has_conditions: bool
+    part: DatasetPart
+
+    def rows_of(self, trial: Trial) -> Sequence[int]:
+        """Find the picture of a trial; nothing where it is not here."""
+        condition = trial.condition if self.has_conditions else None
+        stem = trial.name.stem
+        return self.rows.get((condition, trial.category, stem)) or self.rows.get((condition, None, stem), ())
+
+    def condition(self, condition: str) -> str:
+        """Return the condition of the cell that answers under a condition belong to."""
+        return CLEAN if self.has_conditions else condition
+
+    def answer(self, trial: Trial) -> int:
+        """Return the class answered, -1 for no answer."""
+        if trial.response is None:
+            return -1
+        if trial.response in self.classes:
+            return self.classes.index(trial.response)
+        same = [place for place, name in enumerate(self.classes) if name.casefold() == trial.response.casefold()]
+        if len(same) == 1:
+            return same[0]
+        hint = suggestion(trial.response, self.classes)
+        raise DataError(
+            f"{trial.where}: the answer {trial.response!r} is not a class of {self.record.title}{hint}; its classes "
+            f"are {', '.join(self.classes)}, and 'na' is no answer"
+        )
+
+
+def described(stimuli: str, sessions: Iterable[Sequence[Trial]]) -> Pictures:
+    """Make a data set of what the tables say: its pictures, their classes and their textures.
+
+    Args:
+        stimuli: the name of the set.
+        sessions: the trials of each observer under each condition.
+
+    Raises:
+        DataError: a table does not say the class of a picture.
+    """
+    names: dict[tuple[str, str], str] = {}
+    presentations: Counter[tuple[str, str]] = Counter()
+    answered: set[str] = set()
+    for trials in sessions:
+        shown = Counter(_picture(trial) for trial in trials)
+        presentations |= shown  # the most that any observer had of it
+        answered |= {trial.response for trial in trials if trial.response is not None}
+        for trial in trials:  # the longer name has the suffix
+            names[_picture(trial)] = max(
+                names.get(_picture(trial), ""), trial.name.picture, key=lambda name: (len(name), name)
+            )
+    classes = _classes({category for category, _ in names}, answered)
+    images = sorted(
+        (f"{picture[0]}/{name}", presentation, picture)
+        for picture, name in names.items()
+        for presentation in range(1, presentations[picture] + 1)
+    )
+    rows: dict[Key, list[int]] = defaultdict(list)
+    for row, (*_, (category, stem)) in enumerate(images):
+        rows[None, category, stem].append(row)
+    shapes = np.array([classes.index(category) for *_, (category, _) in images])
+    words = [cue_words(stem) if stimuli == CUE_CONFLICT else None for *_, (_, stem) in images]
+    textures = np.array([classes.index(word[1]) if word and word[1] in classes else -1 for word in words])
+    record = ComponentRecord(f"decisions:{stimuli}", stimuli, "published tables")
+    facts: dict[str, Scalar] = {"classes": json.dumps(classes), "images": len(images)}
+    ids = tuple(presented(name, presentation) for name, presentation, _ in images)
+    part = DatasetPart(record, np.arange(len(ids)), ids, shapes, shapes, textures, None, facts)
+    return Pictures(record, classes, rows, has_conditions=False, part=part)
+
+
+def _picture(trial: Trial) -> tuple[str, str]:
+    if trial.category is None:
+        raise DataError(
+            f"{trial.where}: {trial.name.picture!r} does not say its class; import the table beside a study of these "
+            "images (--beside RUN.h5)"
+        )
+    return trial.category, trial.name.stem
+
+
+def _classes(named: set[str], answered: set[str]) -> tuple[str, ...]:
+    """Return the 16 entry-level classes where these are all; answers of other names are classes, and wrong."""
+    known = {name.casefold() for name in named}
+    others = {answer for answer in answered if answer.casefold() not in known}
+    sixteen = entry_level_classes()
+    return tuple(sixteen if sixteen.keys() >= named | others else sorted(named | others))
+
+
+def stored(store: Store, title: str | None) -> list[Pictures]:
+    """List the data sets of a store, or the one of a title or text."""
+    return [_stored(one) for one in store.datasets() if title in (None, one.record.title, one.record.canonical)]
+
+
+def fitting(stimuli: str, sessions: Sequence[Sequence[Trial]], candidates: Sequence[Pictures]) -> Pictures | None:
+    """Find the data set that has the pictures of a set of stimuli.
+
+    Args:
+        stimuli: the name of the set.
+        sessions: the trials of each observer under each condition.
+        candidates: the data sets.
+
+    Returns:
+        The data set, None where none of them has any of the pictures.
+
+    Raises:
+        StoreError: several have some.
+    """
+    found = [
+        pictures
+        for pictures in candidates
+        if not _is_another(stimuli, pictures.record)
+        and any(pictures.rows_of(trial) for trials in sessions for trial in trials)
+    ]
+    same = [pictures for pictures in found if _set_of(pictures.record) == stimuli]
+    found = same if len(same) == 1 else found
+    if len(found) > 1:
+        titles = [pictures.record.title for pictures in found]
+        raise StoreError(
+            listed(f"several data sets have some of the pictures of {stimuli}; say which with --dataset:", titles)
+        )
+    return found[0] if found else None
+
+
+def _set_of(record: ComponentRecord) -> str | None:
+    """Return which of the published sets a data set is, by its title or text; None where neither says so."""
+    words = [text.rstrip("/").replace(":", "/").split("/")[-1] for text in (record.title, record.canonical)]
+    known = [word.removesuffix("s") if word.removesuffix("s") in human_sets() else word for word in words]
+    return next((word for word in known if word in human_sets()), None)
+
+
+def _is_another(stimuli: str, record: ComponentRecord) -> bool:
+    """Whether set and data set are two of the published ones: edges and silhouettes have pictures of the same names."""
+    other = _set_of(record)
+    return stimuli in human_sets() and other is not None and other != stimuli
+
+
+def _stored(dataset: StoredDataset) -> Pictures:
+    arrays = {name: dataset.array(name) if name in dataset.names else None for name in ("thumbnails", "masks")}
+    labels = (dataset.labels, dataset.shape_labels, dataset.texture_labels)
+    part = DatasetPart(
+        dataset.record, dataset.rows, dataset.ids, *labels, arrays["thumbnails"], dataset.attributes, arrays["masks"]
+    )
+    names = [(read_image_name(image), row) for image, row in zip(dataset.ids, dataset.rows.tolist(), strict=True)]
+    has_conditions = any(name.condition is not None for name, _ in names)
+    rows: dict[Key, list[int]] = defaultdict(list)
+    for name, row in names:
+        # A folder that is not a class says nothing of the picture.
+        category = name.category if name.condition is not None or name.category in dataset.classes else None
+        rows[name.condition, category, name.stem].append(row)
+    return Pictures(dataset.record, dataset.classes, rows, has_conditions, part)

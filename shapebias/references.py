@@ -1,0 +1,96 @@
+"""Published values, as data: what a measure gave for people and for models, and where that is written.
+
+The tables are in ``resources/references``, one file a source, and the README beside them names authors and licences.
+"""
+
+from __future__ import annotations
+
+import csv
+import math
+from collections.abc import Mapping
+from functools import cache
+from importlib.resources import files
+
+import attrs
+
+from shapebias.errors import DataError
+
+__all__ = ["COLUMNS", "Reference", "read_references", "references"]
+
+COLUMNS = ("measure", "model", "value", "low", "high", "n", "dataset", "paper", "where")
+
+
+@attrs.frozen
+class Reference:
+    """A published value.
+
+    Args:
+        measure: what was measured: the name of a metric, or a metric and its column after a colon, such as
+            ``human-consistency:error-consistency``.
+        model: of which model, or ``people``, or one observer.
+        value: the value.
+        low, high: its 95 % interval, NaN where none is published.
+        n: the number of images that it rests on, None where it is not published.
+        dataset: on which data set.
+        paper: authors and year.
+        where: the table, figure or file in it, and the counts behind the value where they are known.
+    """
+
+    measure: str
+    model: str
+    value: float
+    low: float
+    high: float
+    n: int | None
+    dataset: str
+    paper: str
+    where: str
+
+
+@cache
+def references(measure: str | None = None) -> tuple[Reference, ...]:
+    """Return the published values.
+
+    Args:
+        measure: of one measure; None for all.
+
+    >>> [reference.value for reference in references("shape-bias") if reference.model == "resnet50 (texture-vs-shape)"]
+    [0.2207]
+    """
+    folder = files("shapebias").joinpath("resources/references")
+    tables = sorted(file.name for file in folder.iterdir() if file.name.endswith(".csv"))
+    known = [one for name in tables for one in read_references(folder.joinpath(name).read_text(encoding="utf-8"), name)]
+    return tuple(one for one in known if measure in (None, one.measure))
+
+
+def read_references(text: str, name: str) -> tuple[Reference, ...]:
+    """Read one table.
+
+    Args:
+        text: CSV with the columns of :data:`COLUMNS`; empty where a value is not known.
+        name: the file's name, for messages.
+
+    Raises:
+        DataError: a column is missing, or a row cannot be read.
+    """
+    rows = csv.DictReader(text.splitlines())
+    if rows.fieldnames is None or tuple(rows.fieldnames) != COLUMNS:
+        raise DataError(f"{name}: a table of references has the columns {', '.join(COLUMNS)}")
+    return tuple(_reference(row, f"{name}, line {rows.line_num}") for row in rows)
+
+
+def _reference(row: Mapping[str, str], where: str) -> Reference:
+    if None in row or None in row.values():
+        raise DataError(f"{where}: has not one value for each column; quote texts with commas")
+    missing = [column for column in ("measure", "model", "value", "dataset", "paper", "where") if not row[column]]
+    if missing:
+        raise DataError(f"{where}: {', '.join(missing)} must not be empty")
+    try:
+        value, low, high = (float(row[column] or "nan") for column in ("value", "low", "high"))
+        n = int(row["n"]) if row["n"] else None
+    except ValueError as error:
+        raise DataError(f"{where}: {error}; value, low, high and n are numbers") from None
+    if math.isnan(value) or low > value or high < value:
+        raise DataError(f"{where}: the value {row['value']} is not within {row['low']} and {row['high']}")
+    texts = {column: row[column] for column in ("measure", "model", "dataset", "paper", "where")}
+    return Reference(value=value, low=low, high=high, n=n, **texts)
