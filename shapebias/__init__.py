@@ -22,8 +22,10 @@ if TYPE_CHECKING:
     from shapebias.catalog import Catalog, default_catalog
     from shapebias.classifier import Classifier
     from shapebias.contracts import Attributed, Features, Sample, Transformed
+    from shapebias.data import fetch
     from shapebias.engine import Interrupted, Made, Preview, Progress, evaluate, make, preview, run
     from shapebias.errors import ShapebiasError
+    from shapebias.fetching import Archive, Source, held
     from shapebias.files import download
     from shapebias.hookspecs import hookimpl
     from shapebias.image_files import images_below, read_image
@@ -56,8 +58,10 @@ _NAMES = {
     "catalog": "Catalog default_catalog",
     "classifier": "Classifier",
     "contracts": "Attributed Features Sample Transformed",
+    "data": "fetch",
     "engine": "Interrupted Made Preview Progress evaluate make preview run",
     "errors": "ShapebiasError",
+    "fetching": "Archive Source held",
     "files": "download",
     "hookspecs": "hookimpl",
     "image_files": "images_below read_image",
@@ -77,6 +81,7 @@ _NAMES = {
 _HOMES = {name: module for module, names in _NAMES.items() for name in names.split()}
 
 __all__ = [
+    "Archive",
     "AttackSpec",
     "Attributed",
     "Baseline",
@@ -102,6 +107,7 @@ __all__ = [
     "SaliencySpec",
     "Sample",
     "ShapebiasError",
+    "Source",
     "Study",
     "TransformSpec",
     "Transformed",
@@ -112,7 +118,9 @@ __all__ = [
     "default_catalog",
     "download",
     "evaluate",
+    "fetch",
     "figure",
+    "held",
     "hookimpl",
     "imagenet_wnids",
     "images_below",

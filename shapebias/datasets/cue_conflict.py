@@ -1,4 +1,4 @@
-"""``cue-conflict:PATH``: pictures with the shape of one class and the texture of another, as they are published."""
+"""``cue-conflict``: pictures with the shape of one class and the texture of another, as published or of your own."""
 
 from __future__ import annotations
 
@@ -13,14 +13,25 @@ from numpy.typing import NDArray
 from shapebias.contracts import Sample
 from shapebias.datasets._images import Entry, class_folders, listing_fingerprint, same_size
 from shapebias.errors import DataError, suggestion
+from shapebias.fetching import Held, held, published
 from shapebias.image_files import fit, read_image
 from shapebias.labels import entry_level_classes
 from shapebias.params import param
 
-__all__ = ["CueConflict"]
+__all__ = ["CueConflict", "texture_name"]
 
 # The last word of "cat7-elephant1", its number taken off.
 _TEXTURE = re.compile(r".+-(.+?)\d*")
+
+
+def texture_name(file: str) -> str | None:
+    """Read the texture out of a file's name, None where it has no second word.
+
+    >>> texture_name("cat/cat7-elephant1.png"), texture_name("cat/cat7.png")
+    ('elephant', None)
+    """
+    named = _TEXTURE.fullmatch(PurePosixPath(file).stem)
+    return None if named is None else named[1]
 
 
 @attrs.frozen
@@ -36,7 +47,7 @@ class CueConflict:
     networks take, and resizing alone moves the shape bias of ResNet-50 by several points.
 
     Args:
-        path: the folder of class folders.
+        path: the folder of class folders; none takes the 1,280 published stimuli, fetched where they are missing.
 
     Raises:
         DataError: at the first use: the folder or a file is missing or damaged, or a texture is no class.
@@ -46,9 +57,11 @@ class CueConflict:
     >>> from shapebias.params import spell
     >>> spell("cue-conflict", CueConflict(Path("stimuli/cue-conflict")), full=False)
     'cue-conflict:stimuli/cue-conflict'
+    >>> spell("cue-conflict", CueConflict(), full=False)
+    'cue-conflict'
     """
 
-    path: Path = param("the folder of class folders")
+    path: Path | None = param("the folder of class folders; none takes the published stimuli", default=None)
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -58,27 +71,40 @@ class CueConflict:
     @property
     def fingerprint(self) -> str:
         """Hash of names, sizes and labels of the listed files: what decides whether stored results still hold."""
-        return listing_fingerprint(self.path, self._listing[1], self.classes)
+        return listing_fingerprint(self._folder, self._listing[1], self.classes)
+
+    @property
+    def note(self) -> str | None:
+        """Which part of the published stimuli is here, None where all are, or the pictures are your own."""
+        return None if self.path else self._held.note
 
     def __len__(self) -> int:
         return len(self._listing[1])
 
     def __getitem__(self, index: int) -> Sample:
         entry = self._listing[1][index]
-        image = same_size(self._pixels(entry), self._first, self.path / entry.file, "take it out, or make it anew")
+        image = same_size(self._pixels(entry), self._first, self._folder / entry.file, "take it out, or make it anew")
         return Sample(image, entry.file, entry.label, shape=entry.label, texture=entry.texture)
 
     def _pixels(self, entry: Entry) -> NDArray[np.uint8]:
-        return fit(read_image(self.path / entry.file))
+        return fit(read_image(self._folder / entry.file))
 
     @cached_property
     def _first(self) -> NDArray[np.uint8]:
         return self._pixels(self._listing[1][0])
 
     @cached_property
+    def _held(self) -> Held:
+        return held(published("cue-conflict"))
+
+    @property
+    def _folder(self) -> Path:
+        return self.path or self._held.folder
+
+    @cached_property
     def _listing(self) -> tuple[tuple[str, ...], tuple[Entry, ...]]:
         """The classes and, in order, the pictures."""
-        folders = class_folders(self.path)
+        folders = class_folders(self._folder)
         sixteen = entry_level_classes()
         classes = tuple(sixteen if sixteen.keys() >= folders.keys() else folders)
         entries = [
@@ -89,12 +115,13 @@ class CueConflict:
         return classes, tuple(entries)
 
     def _texture(self, file: str, classes: tuple[str, ...]) -> int | None:
-        named = _TEXTURE.fullmatch(PurePosixPath(file).stem)
-        if named is None:
+        texture = texture_name(file)
+        if texture is None:
             return None
-        if named[1] not in classes:
+        if texture not in classes:
             raise DataError(
-                f"{self.path / file} names the texture {named[1]!r}, which is no class{suggestion(named[1], classes)}; "
-                f"rename it SHAPE1-TEXTURE1 with two of {', '.join(classes)}, or SHAPE1 where there is no texture label"
+                f"{self._folder / file} names the texture {texture!r}, which is no class"
+                f"{suggestion(texture, classes)}; rename it SHAPE1-TEXTURE1 with two of {', '.join(classes)}, "
+                "or SHAPE1 where there is no texture label"
             )
-        return classes.index(named[1])
+        return classes.index(texture)

@@ -203,6 +203,7 @@ def _dataset_part(work: Work, pictures: Pictures) -> DatasetPart:
             "height": height,
             "width": width,
             "images": len(pictures.dataset),
+            "note": getattr(pictures.dataset, "note", None),
         },
         pictures.known_masks(good),
     )

@@ -43,7 +43,8 @@ def source(results: Results) -> Source:
     ]
     for dataset in results.store.datasets():
         height, width = dataset.size
-        facts.append(("data set", f"{dataset.name}: {len(dataset.ids)} images of {height} x {width} pixels"))
+        note = f"; only {dataset.note} of the published set are there" if dataset.note else ""
+        facts.append(("data set", f"{dataset.name}: {len(dataset.ids)} images of {height} x {width} pixels{note}"))
     facts += sorted(_mappings(results))
     return Source(results.store.path.name, header.study, facts, _components(results))
 
