@@ -92,6 +92,8 @@ def example(spec: Spec, parameters: list[Parameter]) -> str:
     """
     required = [row for row in parameters if row.default == "(required)"]
     free = [row for row in parameters if not row.default.startswith("(")]
-    pieces = [f"{row.name}={row.name.upper()}" for row in required] or [f"{row.name}={row.default}" for row in free[:1]]
+    pieces = [f"{row.name}={row.name.upper()}" for row in required] or [
+        f"{row.name}={row.default}" for row in free[:1] if row.default != "none"
+    ]
     text = f"{spec.name}:{','.join(pieces)}" if pieces else spec.name
     return f"{_OPTIONS[spec.kind]} {text}" if spec.kind in _OPTIONS else f"shapebias results run.h5 {text}"
