@@ -22,8 +22,10 @@ if TYPE_CHECKING:
     from shapebias.catalog import Catalog, default_catalog
     from shapebias.classifier import Classifier
     from shapebias.contracts import Attacked, Attributed, Features, Sample, Transformed
+    from shapebias.data import fetch
     from shapebias.engine import Interrupted, Made, Preview, Progress, evaluate, make, preview, run
     from shapebias.errors import ShapebiasError
+    from shapebias.fetching import Archive, Source, held
     from shapebias.files import download
     from shapebias.hookspecs import hookimpl
     from shapebias.image_files import images_below, read_image
@@ -57,8 +59,10 @@ _NAMES = {
     "catalog": "Catalog default_catalog",
     "classifier": "Classifier",
     "contracts": "Attacked Attributed Features Sample Transformed",
+    "data": "fetch",
     "engine": "Interrupted Made Preview Progress evaluate make preview run",
     "errors": "ShapebiasError",
+    "fetching": "Archive Source held",
     "files": "download",
     "hookspecs": "hookimpl",
     "image_files": "images_below read_image",
@@ -79,6 +83,7 @@ _NAMES = {
 _HOMES = {name: module for module, names in _NAMES.items() for name in names.split()}
 
 __all__ = [
+    "Archive",
     "AttackSpec",
     "Attacked",
     "Attributed",
@@ -106,6 +111,7 @@ __all__ = [
     "SaliencySpec",
     "Sample",
     "ShapebiasError",
+    "Source",
     "Study",
     "TransformSpec",
     "Transformed",
@@ -117,7 +123,9 @@ __all__ = [
     "download",
     "drop",
     "evaluate",
+    "fetch",
     "figure",
+    "held",
     "hookimpl",
     "imagenet_wnids",
     "images_below",

@@ -226,16 +226,18 @@ def spell(name: str, settings: Any, *, full: bool = True) -> str:
     Args:
         name: the plugin's name.
         settings: an instance of its frozen attrs class.
-        full: write every parameter (the canonical text, an identity), or only the first and those that are not at
-            their default (for tables and axes).
+        full: write every parameter (the canonical text, an identity), or only those that are not at their default, and
+            the first unless it is none (for tables and axes).
     """
     pieces = []
     for place, field in enumerate(_parameters(type(settings))):
         value = getattr(settings, field.name)
         if isinstance(value, Options):
             pieces += [f"{field.name}.{key}={spell_scalar(option)}" for key, option in value.items()]
-        elif full or place == 0 or value != _default(field):
-            bare = not full and place == 0 and field.default is attrs.NOTHING and value != ()
+        elif full or value != _default(field) or (place == 0 and value is not None):
+            bare = (
+                not full and place == 0 and (field.default is attrs.NOTHING or isinstance(value, Path)) and value != ()
+            )
             pieces.append(_spell_value(value) if bare else f"{field.name}={_spell_value(value)}")
     return f"{name}:{','.join(pieces)}" if pieces else name
 

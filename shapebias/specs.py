@@ -15,6 +15,7 @@ from typing import Any, ClassVar, Literal, TypeAlias
 import attrs
 
 from shapebias.errors import PluginError
+from shapebias.fetching.sources import Source
 
 __all__ = [
     "KINDS",
@@ -49,6 +50,10 @@ def _check_target(spec: Spec, _: object, target: Any) -> None:
 
 def _words(value: Iterable[str] | str) -> tuple[str, ...]:
     return (value,) if isinstance(value, str) else tuple(value)
+
+
+def _as_sources(value: Iterable[Source]) -> tuple[Source, ...]:
+    return tuple(value)
 
 
 def _check_words(*legal: str) -> Any:
@@ -105,9 +110,20 @@ class ModelSpec(Spec):
 
 @attrs.frozen
 class DatasetSpec(Spec):
-    """Images with ids and labels, perhaps with shape labels, texture labels and masks."""
+    """Images with ids and labels, perhaps with shape labels, texture labels and masks.
+
+    Args:
+        sources: where its data is published: what ``shapebias fetch`` fetches under the name of each source.
+    """
 
     kind: ClassVar[Kind] = "dataset"
+
+    sources: tuple[Source, ...] = attrs.field(
+        default=(),
+        converter=_as_sources,
+        validator=attrs.validators.deep_iterable(attrs.validators.instance_of(Source)),
+        kw_only=True,
+    )
 
 
 @attrs.frozen

@@ -19,6 +19,7 @@ __all__ = ["COMMANDS", "main"]
 
 # Each is a file of this package with the click command ``command``; the order is that of the help.
 COMMANDS = (
+    "fetch",
     "preview",
     "run",
     "results",

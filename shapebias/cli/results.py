@@ -109,12 +109,21 @@ def echo_overview(results: Results | Joined) -> None:
         for row in records(overview(results))
     ]
     echo_frame(pd.DataFrame(rows))
+    for note in _notes(results):
+        click.echo(note, err=True)
     cells = results.cells()
     others = cells[cells["saliency"].notna() | cells["probe"].notna() | (cells["status"] != "done")]
     if rows and len(others):
         click.echo()
     echo_frame(others)
     echo_caption(caption(results))
+
+
+def _notes(results: Results | Joined) -> list[str]:
+    """Say of which published sets only a part was there."""
+    stores = [each.store for each in getattr(results, "files", [results])]
+    datasets = {dataset.name: dataset.note for store in stores for dataset in store.datasets() if dataset.note}
+    return [f"Note: {name} has {note} of the published set." for name, note in datasets.items()]
 
 
 def _with_interval(row: Mapping[str, Any], name: str) -> str | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import cast
+from typing import Any, cast
 
 import attrs
 import click
@@ -71,11 +71,15 @@ def _facts(entry: Entry, parameters: list[Parameter]) -> Iterator[tuple[str, str
     for field in attrs.fields(type(entry.spec)):
         value = getattr(entry.spec, field.name)
         if field.name not in common and value:
-            yield field.name.replace("_", " "), "yes" if value is True else ", ".join(value)
+            yield field.name.replace("_", " "), "yes" if value is True else ", ".join(map(_name, value))
     for reference in entry.spec.references:
         yield "reference", reference
     yield "provider", f"{entry.plugin.provider} ({entry.plugin.source})"
     yield "example", example(entry.spec, parameters)
+
+
+def _name(value: Any) -> str:
+    return str(getattr(value, "name", value))
 
 
 def example(spec: Spec, parameters: list[Parameter]) -> str:
@@ -87,7 +91,9 @@ def example(spec: Spec, parameters: list[Parameter]) -> str:
     '-t saturate:p=8'
     """
     required = [row for row in parameters if row.default == "(required)"]
-    free = [row for row in parameters if not row.default.startswith("(")]
-    pieces = [f"{row.name}={row.name.upper()}" for row in required] or [f"{row.name}={row.default}" for row in free[:1]]
+    free = [row for row in parameters[:1] if not row.default.startswith("(") and row.default != "none"]
+    pieces = [f"{row.name}={row.name.upper()}" for row in required] or [
+        f"{row.name}={row.default}" for row in free[:1] if row.default != "none"
+    ]
     text = f"{spec.name}:{','.join(pieces)}" if pieces else spec.name
     return f"{_OPTIONS[spec.kind]} {text}" if spec.kind in _OPTIONS else f"shapebias results run.h5 {text}"

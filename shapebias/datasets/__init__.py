@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from shapebias.fetching.sources import Source, built_in_sources
 from shapebias.hookspecs import hookimpl
 from shapebias.specs import DatasetSpec
 
@@ -11,6 +12,15 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _GEIRHOS = "Geirhos et al. 2019, ImageNet-trained CNNs are biased towards texture, section 2"
+_CORRUPTIONS = (
+    "Hendrycks & Dietterich 2019, Benchmarking neural network robustness to common corruptions and perturbations, "
+    "section 4"
+)
+
+
+def _sources(*names: str) -> tuple[Source, ...]:
+    """Return the built-in sources of these names, and those that begin with one of them and a colon."""
+    return tuple(source for name, source in built_in_sources().items() if name.partition(":")[0] in names)
 
 
 @hookimpl
@@ -32,6 +42,7 @@ def shapebias_datasets() -> Iterator[DatasetSpec]:
         "shapebias.datasets.cue_conflict:CueConflict",
         summary="shape of one class, texture of another: the published stimuli, or yours named like them",
         references=(_GEIRHOS,),
+        sources=_sources("cue-conflict"),
     )
     yield DatasetSpec(
         "critical-band",
@@ -44,4 +55,95 @@ def shapebias_datasets() -> Iterator[DatasetSpec]:
         "shapebias.datasets.torchvision:Torchvision",
         summary="the image classification data sets of torchvision: CIFAR10, Caltech256, ImageNet, ...",
         references=("TorchVision maintainers and contributors 2016, TorchVision: PyTorch's computer vision library",),
+    )
+    yield from _by_name()
+
+
+def _by_name() -> Iterator[DatasetSpec]:
+    """Yield the data sets that are fetched by their name."""
+    yield DatasetSpec(
+        "edges",
+        "shapebias.datasets.edges:Edges",
+        summary="the published contours of objects",
+        references=(_GEIRHOS,),
+        sources=_sources("edges"),
+    )
+    yield DatasetSpec(
+        "silhouettes",
+        "shapebias.datasets.silhouettes:Silhouettes",
+        summary="the published filled outlines of objects",
+        references=(_GEIRHOS,),
+        sources=_sources("silhouettes"),
+    )
+    yield DatasetSpec(
+        "model-vs-human",
+        "shapebias.datasets.model_vs_human:ModelVsHuman",
+        summary="17 sets of images to which people have answered: sketch, stylized, contrast, ...",
+        references=("Geirhos et al. 2021, Partial success in closing the gap between human and machine vision",),
+        sources=_sources("model-vs-human", "human-answers"),
+    )
+    yield DatasetSpec(
+        "imagenet-r",
+        "shapebias.datasets.imagenet_r:ImageNetR",
+        summary="art, cartoons, toys and other renditions of 200 ImageNet classes",
+        references=("Hendrycks et al. 2021, The many faces of robustness, section 3",),
+        sources=_sources("imagenet-r"),
+    )
+    yield DatasetSpec(
+        "imagenet-a",
+        "shapebias.datasets.imagenet_a:ImageNetA",
+        summary="photos of 200 ImageNet classes that a ResNet-50 got wrong",
+        references=("Hendrycks et al. 2021, Natural adversarial examples, section 3",),
+        sources=_sources("imagenet-a"),
+    )
+    yield DatasetSpec(
+        "imagenet-c",
+        "shapebias.datasets.imagenet_c:ImageNetC",
+        summary="ImageNet validation images under 19 corruptions at five severities",
+        references=(_CORRUPTIONS,),
+        sources=_sources("imagenet-c"),
+    )
+    yield DatasetSpec(
+        "imagenet-sketch",
+        "shapebias.datasets.imagenet_sketch:ImageNetSketch",
+        summary="black and white sketches of the 1,000 ImageNet classes",
+        references=(
+            "Wang et al. 2019, Learning robust global representations by penalizing local predictive power, section 4",
+        ),
+        sources=_sources("imagenet-sketch"),
+    )
+    yield DatasetSpec(
+        "imagenet-val",
+        "shapebias.datasets.imagenet_val:ImageNetVal",
+        summary="the validation images of ImageNet-1k, from a folder of yours",
+        references=("Russakovsky et al. 2015, ImageNet large scale visual recognition challenge",),
+        sources=_sources("imagenet-val"),
+    )
+    yield DatasetSpec(
+        "cifar10-c",
+        "shapebias.datasets.cifar10_c:Cifar10C",
+        summary="CIFAR-10 test images under 19 corruptions at five severities",
+        references=(_CORRUPTIONS,),
+        sources=_sources("cifar10-c"),
+    )
+    yield DatasetSpec(
+        "cifar100-c",
+        "shapebias.datasets.cifar100_c:Cifar100C",
+        summary="CIFAR-100 test images under 19 corruptions at five severities",
+        references=(_CORRUPTIONS,),
+        sources=_sources("cifar100-c"),
+    )
+    yield DatasetSpec(
+        "tiny-imagenet",
+        "shapebias.datasets.tiny_imagenet:TinyImageNet",
+        summary="validation images of 200 ImageNet classes at 64 pixels",
+        references=("Le & Yang 2015, Tiny ImageNet visual recognition challenge",),
+        sources=_sources("tiny-imagenet"),
+    )
+    yield DatasetSpec(
+        "visual-anagrams",
+        "shapebias.datasets.visual_anagrams:VisualAnagrams",
+        summary="pairs of animals made of the same puzzle pieces",
+        references=("Doshi et al. 2025, Visual anagrams reveal hidden differences in holistic shape processing",),
+        sources=_sources("visual-anagrams"),
     )

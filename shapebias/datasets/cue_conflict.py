@@ -1,4 +1,4 @@
-"""``cue-conflict:PATH``: pictures with the shape of one class and the texture of another, as they are published."""
+"""``cue-conflict``: pictures with the shape of one class and the texture of another, as published or of your own."""
 
 from __future__ import annotations
 
@@ -21,15 +21,26 @@ from shapebias.datasets._images import (
     same_size,
 )
 from shapebias.errors import DataError, suggestion
+from shapebias.fetching import Held, held, published
 from shapebias.image_files import fit, read_image
 from shapebias.labels import entry_level_classes
 from shapebias.params import param
 from shapebias.paths import printable
 
-__all__ = ["CueConflict"]
+__all__ = ["CueConflict", "texture_name"]
 
 # The last word of "cat7-elephant1", its number taken off.
 _TEXTURE = re.compile(r".+-(.+?)\d*")
+
+
+def texture_name(file: str) -> str | None:
+    """Read the texture out of a file's name, None where it has no second word.
+
+    >>> texture_name("cat/cat7-elephant1.png"), texture_name("cat/cat7.png")
+    ('elephant', None)
+    """
+    named = _TEXTURE.fullmatch(PurePosixPath(file).stem)
+    return None if named is None else named[1]
 
 
 @attrs.frozen
@@ -45,7 +56,7 @@ class CueConflict:
     networks take, and resizing alone moves the shape bias of ResNet-50 by several points.
 
     Args:
-        path: the folder of class folders.
+        path: the folder of class folders; none takes the 1,280 published stimuli, fetched where they are missing.
 
     Raises:
         DataError: at the first use: the folder or a file is missing or damaged, or a texture is no class.
@@ -55,9 +66,11 @@ class CueConflict:
     >>> from shapebias.params import spell
     >>> spell("cue-conflict", CueConflict(Path("stimuli/cue-conflict")), full=False)
     'cue-conflict:stimuli/cue-conflict'
+    >>> spell("cue-conflict", CueConflict(), full=False)
+    'cue-conflict'
     """
 
-    path: Path = param("the folder of class folders")
+    path: Path | None = param("the folder of class folders; none takes the published stimuli", default=None)
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -67,20 +80,24 @@ class CueConflict:
     @property
     def fingerprint(self) -> str:
         """Hash of names, sizes and labels of the listed files: what decides whether stored results still hold."""
-        return listing_fingerprint(self.path, self._listing[1], self.classes)
+        return listing_fingerprint(self._folder, self._listing[1], self.classes)
+
+    @property
+    def note(self) -> str | None:
+        """Which part of the published stimuli is here, None where all are, or the pictures are your own."""
+        return None if self.path else self._held.note
 
     def __len__(self) -> int:
         return len(self._listing[1])
 
     def __getitem__(self, index: int) -> Sample:
         entry = self._listing[1][index]
-        image = same_size(
-            self._pixels(entry), self._first, printable(self.path / entry.file), "take it out, or make it anew"
-        )
+        file = printable(self._folder / entry.file)
+        image = same_size(self._pixels(entry), self._first, file, "take it out, or make it again")
         return Sample(image, entry.name, entry.label, shape=entry.label, texture=entry.texture)
 
     def _pixels(self, entry: Entry) -> NDArray[np.uint8]:
-        return fit(read_image(self.path / entry.file))
+        return fit(read_image(self._folder / entry.file))
 
     @cached_property
     def _first(self) -> NDArray[np.uint8]:
@@ -93,7 +110,15 @@ class CueConflict:
 
     @cached_property
     def _folders(self) -> ClassFolders:
-        return class_folders(self.path)
+        return class_folders(self._folder)
+
+    @cached_property
+    def _held(self) -> Held:
+        return held(published("cue-conflict"))
+
+    @property
+    def _folder(self) -> Path:
+        return self.path or self._held.folder
 
     @cached_property
     def _listing(self) -> tuple[tuple[str, ...], tuple[Entry, ...]]:
@@ -109,13 +134,13 @@ class CueConflict:
         return classes, tuple(entries)
 
     def _texture(self, file: str, classes: tuple[str, ...]) -> int | None:
-        named = _TEXTURE.fullmatch(printable(PurePosixPath(file).stem))
-        if named is None:
+        texture = texture_name(printable(file))
+        if texture is None:
             return None
-        if named[1] not in classes:
+        if texture not in classes:
             raise DataError(
-                f"{printable(self.path / file)} names the texture {named[1]!r}, which is no class"
-                f"{suggestion(named[1], classes)}; rename it SHAPE1-TEXTURE1 with two of {', '.join(classes)}, or "
+                f"{printable(self._folder / file)} names the texture {texture!r}, which is not a class"
+                f"{suggestion(texture, classes)}; rename it SHAPE1-TEXTURE1 with two of {', '.join(classes)}, or "
                 "SHAPE1 where there is no texture label"
             )
-        return classes.index(named[1])
+        return classes.index(texture)

@@ -282,6 +282,7 @@ def _dataset_part(work: Work, pictures: Pictures) -> DatasetPart:
             "width": width,
             "images": len(pictures.dataset),
             **_skipped(pictures.dataset),
+            "note": getattr(pictures.dataset, "note", None),
         },
         pictures.known_masks(good),
     )

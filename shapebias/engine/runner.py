@@ -102,6 +102,7 @@ def run(
     place = choose_device(device)
     autocast(place, precision)  # refused here, not in the middle of the run
     for dataset in study.datasets:
+        len(dataset.settings)  # what is missing is fetched here, or refused
         check_needs(dataset, study.conditions)
     usual = images_at_once(study, place)
     memory = Memory(batch_size or usual, chunk or usual)

@@ -51,7 +51,8 @@ def source(results: Results) -> Source:
     for dataset in results.store.datasets():
         known = {"height", "width"} <= dataset.attributes.keys()
         size = " of {} x {} pixels".format(*dataset.size) if known else ", whose pixels are not known"
-        facts.append(("data set", f"{dataset.name}: {len(dataset.ids)} images{size}"))
+        note = f"; only {dataset.note} of the published set are there" if dataset.note else ""
+        facts.append(("data set", f"{dataset.name}: {len(dataset.ids)} images{size}{note}"))
     facts += sorted(_mappings(results))
     return Source(results.store.path.name, header.study, _repeats(results), facts, _components(results))
 

@@ -120,7 +120,8 @@ class DatasetPart:
         ids: n image ids.
         labels, shape_labels, texture_labels: (n,) class indices, -1 where unknown.
         thumbnails: (n, h, w, 3) uint8; None where only answers are known, and no pictures.
-        attributes: ``classes`` (JSON list), ``height``, ``width``, ``images`` (number in the whole data set).
+        attributes: ``classes`` (JSON list), ``height``, ``width``, ``images`` (number in the whole data set), and
+            ``note``, which part of a published set it is, where it is not all.
         masks: (n, H, W) int8: 1 on the object, 0 beside it, -1 all over an image that has none; None if none has one.
     """
 

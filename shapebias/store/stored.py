@@ -54,6 +54,12 @@ class StoredDataset(Table):
         return tuple(sorted(frozenset.intersection(*held))) if held else ()
 
     @property
+    def note(self) -> str | None:
+        """Which part of a published set it is, such as ``320 of 1,280 images``; None where nothing is missing."""
+        note = self.attributes.get("note")
+        return None if note is None else str(note)
+
+    @property
     def classes(self) -> tuple[str, ...]:
         """Names of the classes, in the order of the labels."""
         return tuple(json.loads(str(self.attributes.get("classes", "[]"))))

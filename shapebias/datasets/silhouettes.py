@@ -1,0 +1,58 @@
+"""``silhouettes``: the filled outlines of objects, as published beside the cue-conflict stimuli."""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+import attrs
+
+from shapebias.contracts import Sample
+from shapebias.datasets.cue_conflict import CueConflict
+from shapebias.fetching import Held, held, published
+
+__all__ = ["Silhouettes"]
+
+
+@attrs.frozen
+class Silhouettes:
+    """The 160 published filled outlines of objects, ten of each of the 16 entry-level classes, 224 pixels.
+
+    A folder of your own with such images is ``cue-conflict:PATH``.
+
+    Raises:
+        DataError: at the first use: the images are not here and cannot be fetched, or one is damaged.
+
+    Source: Geirhos et al. 2019, "ImageNet-trained CNNs are biased towards texture", section 2.
+
+    >>> Silhouettes()
+    Silhouettes()
+    """
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The 16 entry-level classes."""
+        return self._pictures.classes
+
+    @property
+    def fingerprint(self) -> str:
+        """Hash of names, sizes and labels of the files: what decides whether stored results still hold."""
+        return self._pictures.fingerprint
+
+    @property
+    def note(self) -> str | None:
+        """Which part of the set is here, None where it is whole."""
+        return self._held.note
+
+    def __len__(self) -> int:
+        return len(self._pictures)
+
+    def __getitem__(self, index: int) -> Sample:
+        return self._pictures[index]
+
+    @cached_property
+    def _held(self) -> Held:
+        return held(published("silhouettes"))
+
+    @cached_property
+    def _pictures(self) -> CueConflict:
+        return CueConflict(self._held.folder)

@@ -1,0 +1,238 @@
+"""Have the data of a source here: use what is there, fetch what is not, and say what is missing."""
+
+from __future__ import annotations
+
+import shutil
+import uuid
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+import attrs
+from filelock import FileLock, Timeout
+
+from shapebias.errors import DataError, PluginError, suggestion
+from shapebias.fetching.inspecting import Presence, check_content, count_files, inspect, is_published, missing
+from shapebias.fetching.places import (
+    VARIABLE,
+    data_folder,
+    folder_of,
+    mark_finished,
+    mark_unfinished,
+    record_checksum,
+    recorded_checksum,
+    waiting_room,
+    writable,
+)
+from shapebias.fetching.sources import Archive, ListedFile, Source, built_in_sources, read_listing
+from shapebias.files import sha256
+
+if TYPE_CHECKING:
+    from shapebias.fetching.downloading import Meter
+
+__all__ = ["Held", "fetch_source", "held", "published"]
+
+_CONNECTIONS = 8
+
+
+@attrs.frozen
+class Held:
+    """Data that is here.
+
+    Args:
+        folder: where.
+        note: ``320 of 1,280 images`` where a part is missing, None where all is here.
+    """
+
+    folder: Path
+    note: str | None = None
+
+
+def published(name: str) -> Source:
+    """Return the source of a built-in data set.
+
+    Raises:
+        PluginError: there is none of that name.
+    """
+    known = built_in_sources()
+    if name not in known:
+        raise PluginError(f"no source is called {name!r}{suggestion(name, known)}")
+    return known[name]
+
+
+def held(source: Source, folder: Path | None = None) -> Held:
+    """Return where the data of a source is; fetch it where nothing of it is here.
+
+    A folder that was laid out by hand, or holds only a part, is taken as it is; its note says so.
+
+    Args:
+        source: the data.
+        folder: a folder of it that the user names, whose content is not compared with what was published.
+
+    Raises:
+        DataError: it is not here and cannot be fetched, or a file is not the published one.
+    """
+    if folder is not None:
+        if not folder.is_dir():
+            raise DataError(f"{folder} is not a folder; give the folder of {source.name}, or leave the path out")
+        return Held(folder, Presence(folder, count_files(folder), source.expected, source.unit).note)
+    presence = inspect(source, data_folder())
+    if not presence.usable:
+        presence = fetch_source(source)
+    else:
+        check_content(source, presence.folder)
+    return Held(presence.folder, presence.note)
+
+
+def fetch_source(source: Source, to: str | Path | None = None) -> Presence:
+    """Download what is missing of a source and check it; a second process waits for the first.
+
+    Args:
+        source: what to fetch.
+        to: the data folder; None takes ``$SHAPEBIAS_DATA``, or the user's cache.
+
+    Raises:
+        DataError: there is no connection, the publisher refuses, what arrives is not what was published, or the folder
+            cannot be written.
+    """
+    data = data_folder(to)
+    presence = inspect(source, data)
+    if not presence.usable or presence.note:
+        if source.manual:
+            return _by_hand(source, presence)
+        with _locked(source, data):
+            presence = inspect(source, data)
+            if not presence.usable or presence.note:
+                _announce(source, presence)
+                with writable(data):
+                    (_fetch_files if source.listing else _fetch_archives)(source, data)
+    check_content(source, folder_of(source, data))
+    return inspect(source, data)
+
+
+def _by_hand(source: Source, presence: Presence) -> Presence:
+    if presence.usable:
+        return presence
+    raise DataError(
+        f"{source.name} cannot be fetched: {source.manual}\nput it at {presence.folder}, or set ${VARIABLE} to the "
+        f"folder that has it as {source.place}"
+    )
+
+
+def _announce(source: Source, presence: Presence) -> None:
+    from shapebias.fetching.telling import say
+
+    size = f"{source.size}, " if source.size else ""
+    say(f"Fetching {source.name} ({size}licence: {source.licence}) into {presence.folder}")
+
+
+@contextmanager
+def _locked(source: Source, data: Path) -> Iterator[None]:
+    """Let one process at a time fetch a source."""
+    from shapebias.fetching.telling import say
+
+    room = waiting_room(source, data)
+    with writable(data):
+        room.parent.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(f"{room}.lock")
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            say(f"Another process is fetching {source.name}; waiting for it")
+            lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _fetch_files(source: Source, data: Path) -> None:
+    """Fetch a source that is published file by file; each is checked when it arrives."""
+    from shapebias.fetching.telling import shown_progress
+
+    folder = folder_of(source, data)
+    wanted = missing(source, folder)
+    if len(wanted) == len(read_listing(source)):  # a part that was laid out by hand stays usable, whatever happens
+        mark_unfinished(folder)
+    total = sum(file.size for file in wanted)
+    with shown_progress(source, total) as meter, ThreadPoolExecutor(_CONNECTIONS, "fetch") as pool:
+        try:
+            for _ in pool.map(partial(_fetch_file, source, data, meter=meter), wanted):
+                pass
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+    mark_finished(folder, len(read_listing(source)))
+    shutil.rmtree(waiting_room(source, data), ignore_errors=True)
+
+
+def _fetch_file(source: Source, data: Path, file: ListedFile, *, meter: Meter | None) -> None:
+    from shapebias.fetching.downloading import download_file
+
+    folder = folder_of(source, data)
+    url = source.address + quote(file.path)
+    by_hand = (
+        f"without a network: download it elsewhere and put it at {folder / file.path}, and so all of "
+        f"{source.name} (see {source.page});\nor set ${VARIABLE} to a folder that has it as {source.place}"
+    )
+    # Waits beside the folder: what is in it has been checked.
+    arrived = download_file(url, waiting_room(source, data) / file.path, by_hand=by_hand, meter=meter)
+    if not is_published(arrived, file):
+        size = arrived.stat().st_size
+        arrived.unlink()
+        raise DataError(
+            f"{url} is not the file that was published: {size:,} bytes came where {file.size:,} bytes with git's SHA-1 "
+            f"{file.blob_sha1} belong, so it was not kept\n{by_hand}"
+        )
+    (folder / file.path).parent.mkdir(parents=True, exist_ok=True)
+    arrived.replace(folder / file.path)
+
+
+def _fetch_archives(source: Source, data: Path) -> None:
+    """Fetch and unpack the archives of a source beside its folder, which appears when all are there."""
+    from shapebias.fetching.unpacking import unpack
+
+    folder, room = folder_of(source, data), waiting_room(source, data)
+    fresh = room.with_name(f"{room.name}.{uuid.uuid4().hex[:8]}.unpacked")
+    try:
+        for place, archive in enumerate(source.archives):
+            arrived = _fetch_archive(source, archive, data)
+            try:
+                unpack(arrived, fresh if len(source.archives) == 1 else fresh / str(place))
+            except DataError:
+                arrived.replace(arrived.with_name(f"{arrived.name}.refused"))  # not taken again by the next fetch
+                raise
+            if not archive.checksum and not recorded_checksum(archive, data):
+                record_checksum(archive, data, f"sha256:{sha256(arrived)}")
+        _move(fresh, folder)
+    except BaseException:
+        shutil.rmtree(fresh, ignore_errors=True)
+        raise
+    mark_finished(folder, count_files(folder))
+    shutil.rmtree(room, ignore_errors=True)
+
+
+def _move(fresh: Path, folder: Path) -> None:
+    """Put what was unpacked in the place of what was there: a part that was laid out by hand goes aside."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    if folder.exists():
+        folder.rename(folder.with_name(f"{folder.name}.before-{uuid.uuid4().hex[:8]}"))
+    fresh.rename(folder)
+
+
+def _fetch_archive(source: Source, archive: Archive, data: Path) -> Path:
+    from shapebias.fetching.downloading import download_file
+    from shapebias.fetching.telling import shown_progress
+
+    path = waiting_room(source, data) / archive.file_name
+    by_hand = (
+        f"without a network: download it elsewhere, put it at {path} and run 'shapebias fetch {source.name}';\n"
+        f"or set ${VARIABLE} to a folder that has it, unpacked, as {source.place}"
+    )
+    known = archive.checksum or recorded_checksum(archive, data)
+    with shown_progress(source, source.bytes or None) as meter:
+        return download_file(archive.address, path, known, by_hand=by_hand, meter=meter)

@@ -1,0 +1,164 @@
+"""What is here of a source: all of it, a part, or nothing; and whether the files are those that were published."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import attrs
+
+from shapebias.errors import DataError, listed
+from shapebias.fetching.places import finished, folder_of, is_unfinished, recorded_checksum
+from shapebias.fetching.sources import ListedFile, Source, read_listing
+
+__all__ = [
+    "IMAGES",
+    "Presence",
+    "blob_sha1",
+    "check_content",
+    "count_files",
+    "how_checked",
+    "inspect",
+    "is_published",
+    "missing",
+]
+
+IMAGES = (".bmp", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")
+_DATA = (*IMAGES, ".npy", ".csv", ".parquet")
+_SHOWN = 5
+
+
+@attrs.frozen
+class Presence:
+    """How much of a source is here.
+
+    Args:
+        folder: where.
+        found: how many of its files.
+        expected: how many it has when it is whole, None where nobody says.
+        unit: images, or files.
+        unfinished: fetching it was begun and not ended.
+    """
+
+    folder: Path
+    found: int
+    expected: int | None
+    unit: str
+    unfinished: bool = False
+
+    @property
+    def usable(self) -> bool:
+        """Whether there is something to work with."""
+        return self.found > 0 and not self.unfinished
+
+    @property
+    def note(self) -> str | None:
+        """``320 of 1,280 images`` where a part is missing, None where all is here."""
+        if self.expected is None or self.found >= self.expected:
+            return None
+        return f"{self.found:,} of {self.expected:,} {self.unit}"
+
+    @property
+    def words(self) -> str:
+        """What a list shows."""
+        if self.unfinished:
+            return f"unfinished: {self.note or self.found}"
+        return "no" if self.found == 0 else self.note or "yes"
+
+
+def inspect(source: Source, data: Path) -> Presence:
+    """See how much of a source is below the data folder, by names and sizes alone."""
+    folder = folder_of(source, data)
+    if source.listing:
+        listing = read_listing(source)
+        found, expected = len(listing) - len(missing(source, folder)), len(listing)
+        return Presence(folder, found, expected, source.unit, is_unfinished(folder))
+    counted = finished(folder)
+    if counted is not None:  # all that the publisher's archive had
+        return Presence(folder, counted, counted, source.unit)
+    return Presence(folder, count_files(folder), source.expected, source.unit, is_unfinished(folder))
+
+
+def count_files(folder: Path) -> int:
+    """Count the files of data at any depth below a folder."""
+    return sum(1 for _ in _data_files(folder))
+
+
+def how_checked(source: Source, data: Path) -> str:
+    """Say in a few words what a download is compared with."""
+    if source.manual:
+        return "nothing"
+    if source.listing:
+        return "SHA-1 of each file"
+    if all(archive.checksum for archive in source.archives):
+        return "publisher's MD5" if "md5:" in source.archives[0].checksum else "publisher's SHA-256"
+    recorded = [recorded_checksum(archive, data) for archive in source.archives]
+    return f"first download, {recorded[0].removeprefix('sha256:')[:8]}" if all(recorded) else "nothing yet"
+
+
+def missing(source: Source, folder: Path) -> list[ListedFile]:
+    """List the files of a source that are not in a folder, or have another size there."""
+    return [file for file in read_listing(source).values() if _size(folder / file.path) != file.size]
+
+
+def _size(path: Path) -> int | None:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return None
+
+
+def _data_files(folder: Path) -> Iterator[str]:
+    """Yield the path below the folder of each file of data; hidden files and folders are passed over."""
+    for parent, folders, names in os.walk(folder, followlinks=True):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        for name in names:
+            if not name.startswith(".") and name.lower().endswith(_DATA):
+                yield Path(parent, name).relative_to(folder).as_posix()
+
+
+def blob_sha1(content: bytes) -> str:
+    r"""Return git's name of a file's content: SHA-1 of ``blob SIZE\0`` and the content.
+
+    >>> blob_sha1(b"")
+    'e69de29bb2d1d6434b8b29ae775ad8c2e48c5391'
+    """
+    return hashlib.sha1(b"blob %d\0" % len(content) + content, usedforsecurity=False).hexdigest()
+
+
+def is_published(path: Path, file: ListedFile) -> bool:
+    """Say whether a file has the content that was published."""
+    try:
+        return path.stat().st_size == file.size and blob_sha1(path.read_bytes()) == file.blob_sha1
+    except OSError:
+        return False
+
+
+def check_content(source: Source, folder: Path) -> None:
+    """Compare every file of a folder with what was published under its name.
+
+    Raises:
+        DataError: a file differs, or is not of the set.
+    """
+    if source.listing:
+        _check_content(source, folder)
+
+
+@functools.lru_cache(maxsize=32)
+def _check_content(source: Source, folder: Path) -> None:
+    listing = read_listing(source)
+    strangers, different = [], []
+    for path in sorted(_data_files(folder)):
+        if path not in listing:
+            strangers.append(f"{path} is not one of its files")
+        elif not is_published(folder / path, listing[path]):
+            different.append(f"{path} differs from the published file")
+    if problems := different + strangers:
+        shown = problems[:_SHOWN] + ([f"{len(problems)} in all"] if len(problems) > _SHOWN else [])
+        raise DataError(
+            listed(f"{folder} is not {source.name} as it was published:", shown)
+            + f"\nremove these files and run 'shapebias fetch {source.name}', or name your own folder by its path"
+        )
