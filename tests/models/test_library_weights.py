@@ -111,26 +111,6 @@ def test_files_of_timm_give_its_own_answers(architecture, tmp_path):
         torch.testing.assert_close(model(images), wanted, rtol=1e-4, atol=1e-4 * wanted.abs().max().item())
 
 
-def test_the_authors_own_form_is_converted_by_timm(tmp_path):
-    """torchvision published its first ResNets and DenseNets with other keys than timm's DenseNet has today."""
-    source = perturbed(torchvision.models.densenet121(weights=None))
-    state = {key.replace("norm1.", "norm.1.").replace("conv1.", "conv.1.") if "denselayer" in key else key: value
-             for key, value in source.state_dict().items()}  # fmt: skip
-    path = save(state, tmp_path / "published.pth")
-    library = timm.create_model(
-        "densenet121.tv_in1k", pretrained=True, pretrained_cfg_overlay={"file": str(path)}
-    ).eval()
-    model = Timm("densenet121.tv_in1k", checkpoint=path, input_size=64).load(CPU)
-    images = torch.rand(1, 3, 64, 64)
-    with torch.inference_mode():
-        wanted = source(normalised(model, images))
-        torch.testing.assert_close(library(normalised(model, images)), wanted, rtol=1e-3, atol=1e-3)
-        torch.testing.assert_close(model(images), wanted, rtol=1e-3, atol=1e-3)
-    ours = Torchvision("densenet121", weights=path, input_size=64).load(CPU)
-    with torch.inference_mode():
-        torch.testing.assert_close(ours(images), wanted, rtol=1e-3, atol=1e-3)
-
-
 def test_a_second_normalisation_can_be_refused(tmp_path, caplog):
     source = perturbed(torchvision.models.googlenet(weights=None, init_weights=False))
     path = save(source.state_dict(), tmp_path / "mine.pth")
