@@ -54,9 +54,10 @@ def test_the_caption_says_which_images_and_what_was_assumed(cli, run_file):
     _, _, caption = cli("results", run_file).stdout.split("\n\n")
     with open_store(run_file) as results:
         answers = results.answers()[0]
+        expected = f"{answers.dataset}: {len(answers.ids)} images, {len(answers.classes)} classes"
+        names = ", ".join(answers.classes[:4])
     first, second = caption.splitlines()
-    assert first == f"{answers.dataset}: {len(answers.ids)} images, {len(answers.classes)} classes"
-    names = ", ".join(answers.classes[:4])
+    assert first == expected
     assert second == f"small: its outputs have no names and are taken for the classes by position: {names}, ..."
     result = cli("results", run_file, "accuracy", "--csv")
     assert second not in result.stdout

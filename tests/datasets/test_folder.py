@@ -342,7 +342,7 @@ def test_labels_that_became_floats_are_whole_numbers_in_their_order(listed):
 
 
 def test_a_column_that_says_imagenet_has_all_its_classes(listed):
-    rows = [("images/0.png", "3"), ("images/1.png", "n01440764"), ("images/2.png", "999.0")]
+    rows = [("images/0.png", "3"), ("images/1.png", "n01440764"), ("images/2.png", "999")]
     write_table(listed / "imagenet.csv", rows, ("file", "ImageNet_index"))
     with_name = Folder(listed, labels="imagenet.csv", label_column="ImageNet_index")
     assert with_name.classes == imagenet_wnids()
