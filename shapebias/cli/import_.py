@@ -26,10 +26,10 @@ def command() -> None:
 @click.option("--beside", metavar="RUN.h5", help="Take the images and labels of this file's data set.")
 @click.option("--dataset", metavar="NAME", help="Which data set of --beside.")
 def decisions(tables: tuple[str, ...], output: str, beside: str | None, dataset: str | None) -> None:
-    """Read tables of human or model decisions, as model-vs-human publishes them.
+    """Read tables of human or model decisions, as model-vs-human publishes them, or of vision-language models.
 
-    Each observer becomes a model.  With --beside the answers stand beside those of the models in that file, image by
-    image, and 'shapebias merge' joins the two.
+    Each observer becomes a model, and each set of stimuli a data set.  With --beside the answers are paired with those
+    of the models in that file, image by image, and 'shapebias merge' joins the two.
     """
     from shapebias.interop import import_decisions
 

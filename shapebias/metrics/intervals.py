@@ -89,7 +89,7 @@ def bootstrap(counts: NDArray[Any], statistic: Statistic, seed: int, *, n: int |
 
 
 def resamples(counts: NDArray[Any], seed: int | Sequence[int]) -> Iterator[NDArray[np.int64]]:
-    """Draw the images anew with replacement, 9,999 times; yield the counts in blocks (R, K) that fit into memory.
+    """Draw as many images with replacement, 9,999 times; yield the counts in blocks (R, K) that fit into memory.
 
     Args:
         counts: (K,) images in each category, at least one in all.
