@@ -91,9 +91,7 @@ def example(spec: Spec, parameters: list[Parameter]) -> str:
     '-t saturate:p=8'
     """
     required = [row for row in parameters if row.default == "(required)"]
-    free = [row for row in parameters[:1] if not row.default.startswith("(") and row.default != "none"]
-    pieces = [f"{row.name}={row.name.upper()}" for row in required] or [
-        f"{row.name}={row.default}" for row in free[:1] if row.default != "none"
-    ]
+    first = [row for row in parameters[:1] if not row.default.startswith("(") and row.default != "none"]
+    pieces = [f"{row.name}={row.name.upper()}" for row in required] or [f"{row.name}={row.default}" for row in first]
     text = f"{spec.name}:{','.join(pieces)}" if pieces else spec.name
     return f"{_OPTIONS[spec.kind]} {text}" if spec.kind in _OPTIONS else f"shapebias results run.h5 {text}"
