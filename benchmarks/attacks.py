@@ -26,11 +26,9 @@ from torch import Tensor
 from torch.nn import functional
 
 import shapebias as sb
-from shapebias.attacks.balls import BALLS
 from shapebias.attacks.pgd import Pgd
-from shapebias.classifier import IMAGENET_MEAN, IMAGENET_STD
 from shapebias.datasets.folder import Folder
-from shapebias.rng import ImageRandom
+from shapebias.plugin import IMAGENET_MEAN, IMAGENET_STD, NORM_BALLS, ImageRandom
 
 DATA = Path(os.environ.get("SHAPEBIAS_TEST_DATA", "../shared/data"))
 EPS, STEP = 1 / 510, 1 / 4  # at half a level of 255 some photos stand
@@ -78,7 +76,7 @@ def contestants(options: argparse.Namespace) -> tuple[dict[str, Callable[[], Ten
     with torch.no_grad():
         labels = model(images).argmax(dim=1)  # every image is to fall, so that the first count is known
     rng = ImageRandom.for_images(0, "pgd", 0, ids, options.device)
-    start = (images + EPS * BALLS["linf"].random(rng, 0, images.shape[1:])).clamp(0, 1)
+    start = (images + EPS * NORM_BALLS["linf"].random(rng, 0, images.shape[1:])).clamp(0, 1)
     batches = [slice(first, first + options.batch) for first in range(0, len(images), options.batch)]
     preprocessing = {"mean": list(IMAGENET_MEAN), "std": list(IMAGENET_STD), "axis": -3}
     theirs = foolbox.PyTorchModel(network, bounds=(0, 1), device=options.device, preprocessing=preprocessing)

@@ -19,10 +19,9 @@ from pathlib import Path
 import torch
 
 import shapebias as sb
-from shapebias.catalog import default_catalog
 from shapebias.engine.plan import spread
-from shapebias.labels import match_labels
-from shapebias.rng import ImageRandom
+from shapebias.networks.labels import match_labels
+from shapebias.plugin import ImageRandom, default_catalog
 
 DATA = Path(os.environ.get("SHAPEBIAS_TEST_DATA", "../shared/data"))
 CONDITIONS = ["clean", "saturate:p=8", "patch-shuffle:k=4", "grayscale"]
@@ -45,8 +44,8 @@ def by_engine(study: sb.Study, device: str) -> dict[str, list[int]]:
 
 def hand_written(study: sb.Study, device: str) -> tuple[object, ...]:
     """Prepare what the loop works on: network, pixels, ids."""
-    dataset, place = study.datasets[0].settings, torch.device(device)
-    network = study.models[0].settings.load(place)
+    dataset, position = study.datasets[0].settings, torch.device(device)
+    network = study.models[0].settings.load(position)
     samples = [dataset[index] for index in spread(len(dataset), study.limit)]
     pixels = torch.stack([torch.from_numpy(sample.image) for sample in samples]).permute(0, 3, 1, 2)
     groups = match_labels(network.classes, 1000, dataset.classes)

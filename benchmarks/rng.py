@@ -18,7 +18,8 @@ from collections.abc import Callable, Iterator
 import torch
 from torch import Tensor
 
-from shapebias.rng import ImageRandom, _blocks, _normal_quantiles
+from shapebias.plugin import ImageRandom
+from shapebias.rng import _blocks, _normal_quantiles
 
 SHAPE = (3, 224, 224)
 COUNT = 3 * 224 * 224

@@ -23,9 +23,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from shapebias.catalog import default_catalog
-from shapebias.classifier import Classifier
-from shapebias.rng import ImageRandom
+from shapebias.plugin import Classifier, ImageRandom, default_catalog
 from shapebias.saliency.smoothgrad import SmoothGrad
 
 DATA = Path(os.environ.get("SHAPEBIAS_TEST_DATA", "../shared/data"))

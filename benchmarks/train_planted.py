@@ -58,7 +58,7 @@ def main(output: str) -> None:
     """Draw, train, say how good the streams are on pictures that they have not seen, and write the weights."""
     torch.manual_seed(0)
     network = PlantedNetwork(0.5)
-    drawn = [pictures("conflict", 2688, 1000 + place, contrast) for place, contrast in enumerate(_CONTRASTS)]
+    drawn = [pictures("conflict", 2688, 1000 + position, contrast) for position, contrast in enumerate(_CONTRASTS)]
     images, shapes, textures = map(torch.cat, zip(*drawn, strict=True))
     print(len(images), "pictures", flush=True)
     with torch.no_grad():

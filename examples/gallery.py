@@ -113,7 +113,7 @@ def maps_beside_photos(results: sb.Results) -> sb.Preview:
     order = [list(answers.ids).index(f"images/{PHOTOS[name]}.jpg") for name in EXPLAINED]
     pictures = {"photograph": torch.from_numpy(results.images()[order])}
     pictures |= {view.saliency: torch.stack([coloured(one) for one in view.maps[order]]) for view in results.maps()}
-    ids = tuple(answers.ids[place] for place in order)
+    ids = tuple(answers.ids[position] for position in order)
     return sb.Preview(torch.stack([*pictures.values()], dim=1), tuple(pictures), tuple(EXPLAINED), ids)
 
 

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-import shapebias as sb
+from shapebias import plugin
 from shapebias.transforms.stylize import Stylize
 
 PHOTOS = ("313ff0037b86260a", "348618ddbde3a39c", "01244097ca8ffdfa", "c3e9a84e039df3ce")
@@ -32,7 +32,7 @@ def main() -> None:
     opened = [Image.open(options.data / f"photos-imagenet/images/{photo}.jpg") for photo in PHOTOS]
     photos = np.stack([np.asarray(photo.convert("RGB").resize((SIDE, SIDE))) for photo in opened])
     images = torch.from_numpy(photos).permute(0, 3, 1, 2) / 255
-    numbers = sb.ImageRandom.for_images(seed=0, plugin="stylize", place=0, ids=PHOTOS)
+    numbers = plugin.ImageRandom.for_images(seed=0, plugin="stylize", position=0, ids=PHOTOS)
     stylize = Stylize("microast", weights=options.data / "weights/microast").load(images.device)
 
     columns = [[Image.new("RGB", (SIDE, SIDE), "white"), *map(Image.fromarray, photos)]]

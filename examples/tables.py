@@ -19,13 +19,13 @@ import shapebias as sb
 
 def pivot(table: pd.DataFrame, cell: Callable[[Any], str]) -> pd.DataFrame:
     """Put conditions into rows and models into columns, in the order of the study."""
-    condition = [place(*pair) for pair in zip(table["condition"], table["eps"], strict=True)]
+    condition = [position(*pair) for pair in zip(table["condition"], table["eps"], strict=True)]
     written = table.assign(condition=condition, cell=[cell(row) for row in table.itertuples()])
     rows, columns = (list(dict.fromkeys(written[name])) for name in ("condition", "model"))
     return written.pivot_table("cell", "condition", "model", aggfunc="first").loc[rows, columns]
 
 
-def place(condition: str, eps: float) -> str:
+def position(condition: str, eps: float) -> str:
     """Name a condition and its radius, a small one in the steps of 8-bit pixels."""
     if math.isnan(eps):
         return f"`{condition}`"

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 import shapebias as sb
+from shapebias import plugin
 
 
 def follow(progress: sb.Progress) -> None:
@@ -60,7 +61,7 @@ def main() -> None:
 
     # One transform by hand: the random numbers belong to the image.
     images = torch.rand(2, 3, 32, 32)
-    rng = sb.ImageRandom.for_images(0, "patch-shuffle", 0, ["first", "second"])
+    rng = plugin.ImageRandom.for_images(0, "patch-shuffle", 0, ["first", "second"])
     shuffle = sb.default_catalog().component("transform", "patch-shuffle:k=2").settings
     print(f"shuffled {tuple(shuffle(images, rng).shape)}")
 

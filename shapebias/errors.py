@@ -101,6 +101,6 @@ def listed(title: str, problems: Sequence[str]) -> str:
 def reason(error: str) -> str:
     """Pick out of a traceback what the exception says: the lines after its last frame and the code shown there."""
     lines = error.strip().splitlines()
-    last_frame = max((place for place, line in enumerate(lines) if line.startswith('  File "')), default=-1)
+    last_frame = max((position for position, line in enumerate(lines) if line.startswith('  File "')), default=-1)
     message = list(itertools.dropwhile(lambda line: line.startswith(" "), lines[last_frame + 1 :])) or lines[-1:]
     return re.sub(r"^[\w.]+\.(?=\w+:)", "", "\n".join(message))

@@ -40,7 +40,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-__all__ = ["ImageRandom", "seeded"]
+__all__ = ["ImageRandom", "seeded_generators"]
 
 Index: TypeAlias = int | Sequence[int]
 
@@ -56,7 +56,7 @@ class ImageRandom:
     and the ``shape`` of one draw.  One index gives ``(N, *shape)``, a sequence of I of them gives ``(N, I, *shape)``.
     The kinds of draw (bits, uniform, ...) are independent of each other, also for the same stream and index.
 
-    >>> rng = ImageRandom.for_images(seed=0, plugin="noise", place=0, ids=["cat.png", "dog.png"])
+    >>> rng = ImageRandom.for_images(seed=0, plugin="noise", step_index=0, ids=["cat.png", "dog.png"])
     >>> noise = rng.normal("samples", range(50), (3, 8, 8))
     >>> noise.shape
     torch.Size([2, 50, 3, 8, 8])
@@ -68,7 +68,7 @@ class ImageRandom:
 
     @classmethod
     def for_images(
-        cls, seed: int, plugin: str, place: int, ids: Sequence[str], device: torch.device | str = "cpu"
+        cls, seed: int, plugin: str, step_index: int, ids: Sequence[str], device: torch.device | str = "cpu"
     ) -> ImageRandom:
         """Make the random numbers that one plugin draws for a batch of images.
 
@@ -79,7 +79,7 @@ class ImageRandom:
             ids: N image ids, relative to the data set.
             device: where the numbers are drawn.
         """
-        keys = [_digest(seed, plugin, place, image_id) for image_id in ids]
+        keys = [_digest(seed, plugin, step_index, image_id) for image_id in ids]
         return cls(torch.tensor(keys, dtype=torch.int64, device=device))
 
     @property
@@ -129,7 +129,7 @@ class ImageRandom:
         Raises:
             ValueError: ``high`` is not in 1 ... 2^31.
 
-        >>> rng = ImageRandom.for_images(seed=0, plugin="dice", place=0, ids=["cat.png", "dog.png"])
+        >>> rng = ImageRandom.for_images(seed=0, plugin="dice", step_index=0, ids=["cat.png", "dog.png"])
         >>> rng.integers("throw", 0, (4,), high=6).shape
         torch.Size([2, 4])
         """
@@ -145,7 +145,7 @@ class ImageRandom:
     def permutation(self, stream: str, index: Index, n: int) -> Tensor:
         """Draw a uniform permutation of range(n) for each image, int64 (N, n): the order of n 64-bit numbers.
 
-        >>> rng = ImageRandom.for_images(seed=0, plugin="shuffle", place=0, ids=["cat.png"])
+        >>> rng = ImageRandom.for_images(seed=0, plugin="shuffle", step_index=0, ids=["cat.png"])
         >>> sorted(rng.permutation("tiles", 0, 4)[0].tolist())
         [0, 1, 2, 3]
         """
@@ -183,7 +183,7 @@ class ImageRandom:
 
 
 @contextlib.contextmanager
-def seeded(rng: ImageRandom) -> Iterator[None]:
+def seeded_generators(rng: ImageRandom) -> Iterator[None]:
     """Let another library draw what belongs to one image: the global generators begin at its own seed.
 
     Those of torch (CPU and the images' device), numpy and Python are put back afterwards.  A library that draws from
@@ -195,24 +195,24 @@ def seeded(rng: ImageRandom) -> Iterator[None]:
     Raises:
         ValueError: ``rng`` is of several images.
 
-    >>> rng = ImageRandom.for_images(seed=0, plugin="theirs", place=0, ids=["cat.png", "dog.png"])
-    >>> with seeded(rng[1]):
+    >>> rng = ImageRandom.for_images(seed=0, plugin="theirs", step_index=0, ids=["cat.png", "dog.png"])
+    >>> with seeded_generators(rng[1]):
     ...     first = torch.rand(3)
-    >>> with seeded(rng[1]):
+    >>> with seeded_generators(rng[1]):
     ...     torch.equal(torch.rand(3), first)
     True
     """
     if len(rng) != 1:
         raise ValueError(f"seeded() takes the random numbers of one image, rng[row], not of {len(rng)}")
     seed, device = int(rng.integers("seed", 0, (), high=2**31)), rng.device
-    places, kind = ([], "cuda") if device.type == "cpu" else ([device], device.type)
+    positions, kind = ([], "cuda") if device.type == "cpu" else ([device], device.type)
     pythons, numpys = random.getstate(), np.random.get_state()  # noqa: NPY002 - what others draw from
     try:
-        with torch.random.fork_rng(places, device_type=kind):
+        with torch.random.fork_rng(positions, device_type=kind):
             torch.default_generator.manual_seed(seed)  # torch.manual_seed would seed devices that are not put back
-            for place in places:
-                module = torch.get_device_module(place)
-                with module.device(place):  # which need not be the current one, as with --device cuda:1
+            for step_index in positions:
+                module = torch.get_device_module(step_index)
+                with module.device(step_index):  # which need not be the current one, as with --device cuda:1
                     module.manual_seed(seed)
             np.random.seed(seed)  # noqa: NPY002
             random.seed(seed)

@@ -12,9 +12,9 @@ import pytest
 import torch
 from PIL import Image
 
-from shapebias.catalog import Catalog
-from shapebias.classifier import Classifier
-from shapebias.plugins import discover
+from shapebias.networks.classifier import Classifier
+from shapebias.plugins.catalog import Catalog
+from shapebias.plugins.discovery import discover
 
 
 @pytest.fixture(scope="session")

@@ -18,10 +18,10 @@ from click.testing import CliRunner
 from PIL import Image
 from safetensors.torch import save_file
 
-from shapebias.catalog import default_catalog
-from shapebias.checkpoints import save_checkpoint
 from shapebias.cli import main
 from shapebias.models.cnn import Cnn
+from shapebias.networks.checkpoints import save_checkpoint
+from shapebias.plugins.catalog import default_catalog
 
 CNN = "cnn:num_classes=2,width=4"
 STUDY = """

@@ -9,9 +9,9 @@ import pytest
 from click.testing import CliRunner
 
 import shapebias
-from shapebias.catalog import default_catalog
 from shapebias.cli import main
-from shapebias.specs import KINDS
+from shapebias.plugins.catalog import default_catalog
+from shapebias.plugins.specs import KINDS
 
 PROJECT = Path(__file__).parents[1]
 PAGE = (PROJECT / "CONTRIBUTING.md").read_text(encoding="utf-8")

@@ -13,9 +13,9 @@ import pytest
 from click.testing import CliRunner
 
 import shapebias
-from shapebias import hookspecs
-from shapebias.catalog import default_catalog
 from shapebias.cli import COMMANDS, main
+from shapebias.plugins import hookspecs
+from shapebias.plugins.catalog import default_catalog
 from shapebias.testing import checks, outcomes
 
 ROOT = Path(__file__).parents[1]
@@ -39,8 +39,8 @@ def test_every_public_name_is_in_the_reference(name):
 
 
 def test_specs_and_hooks_are_taken_whole():
-    assert ".. automodule:: shapebias.specs" in REFERENCE
-    assert ".. automodule:: shapebias.hookspecs" in REFERENCE
+    assert ".. automodule:: shapebias.plugins.specs" in REFERENCE
+    assert ".. automodule:: shapebias.plugins.hookspecs" in REFERENCE
     plugins = (DOCS / "plugins.md").read_text(encoding="utf-8")
     assert all(f"`{hook}`" in plugins for hook in vars(hookspecs) if hook.startswith("shapebias_"))
 

@@ -14,8 +14,8 @@ import torch
 from PIL import Image
 
 import shapebias
-from shapebias.catalog import Catalog
-from shapebias.plugins import discover
+from shapebias.plugins.catalog import Catalog
+from shapebias.plugins.discovery import discover
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 TESTED = {"conditions.py", "demo.py", "gallery.py", "panel.py", "seeds.py", "stylize.py", "tables.py", "usage.py"}
@@ -226,7 +226,7 @@ def test_channel_swap_exchanges_the_channels_of_each_image(plugins):
     ids = [f"{number}.png" for number in range(64)]
     swapped = swap(images, shapebias.ImageRandom.for_images(0, "channel-swap", 0, ids))
     orders = [
-        tuple(next(place for place in range(3) if torch.equal(channel, image[place])) for channel in after)
+        tuple(next(position for position in range(3) if torch.equal(channel, image[position])) for channel in after)
         for image, after in zip(images, swapped, strict=True)
     ]
     assert all(sorted(order) == [0, 1, 2] for order in orders)

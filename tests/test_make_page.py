@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from shapebias.catalog import default_catalog
 from shapebias.cli import main
+from shapebias.plugins.catalog import default_catalog
 
 PAGE = Path(__file__).parents[1] / "docs" / "make.md"
 

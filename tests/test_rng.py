@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from shapebias import rng as rng_module
-from shapebias.rng import ImageRandom, seeded
+from shapebias.rng import ImageRandom, seeded_generators
 
 P_VALUE = 1e-4
 
@@ -127,8 +127,8 @@ DRAWS = {
 kinds = pytest.mark.parametrize("draw", DRAWS.values(), ids=DRAWS)
 
 
-def batch(size=6, seed=1, plugin="noise", place=0, prefix="image"):
-    return ImageRandom.for_images(seed, plugin, place, [f"{prefix}-{i}" for i in range(size)])
+def batch(size=6, seed=1, plugin="noise", position=0, prefix="image"):
+    return ImageRandom.for_images(seed, plugin, position, [f"{prefix}-{i}" for i in range(size)])
 
 
 @kinds
@@ -174,7 +174,7 @@ def test_every_coordinate_matters(draw):
         draw(rng.epoch(0), "s", 0, 64),
         draw(rng.epoch(1), "s", 0, 64),
         draw(batch(seed=2), "s", 0, 64),
-        draw(batch(place=1), "s", 0, 64),
+        draw(batch(position=1), "s", 0, 64),
         draw(batch(plugin="other"), "s", 0, 64),
         draw(batch(prefix="other"), "s", 0, 64),
     ]
@@ -304,7 +304,7 @@ NEIGHBOURS = {
     "epoch": lambda: (row(batch().epoch(0)), row(batch().epoch(1))),
     "first epoch": lambda: (row(batch()), row(batch().epoch(0))),
     "seed": lambda: (row(batch()), row(batch(seed=2))),
-    "place": lambda: (row(batch()), row(batch(place=1))),
+    "place": lambda: (row(batch()), row(batch(position=1))),
     "plugin": lambda: (row(batch()), row(batch(plugin="noisy"))),
 }
 
@@ -389,7 +389,9 @@ def test_noise_has_a_flat_spectrum():
 def test_all_permutations_are_equally_frequent():
     permutations = batch(300).permutation("s", range(80), 4).view(-1, 4)
     counts = torch.bincount(permutations @ torch.tensor([64, 16, 4, 1]), minlength=256)
-    orders = [sum(digit * 4**place for place, digit in enumerate(order)) for order in itertools.permutations(range(4))]
+    orders = [
+        sum(digit * 4**position for position, digit in enumerate(order)) for order in itertools.permutations(range(4))
+    ]
     assert counts.sum() == counts[orders].sum() == 24_000
     assert chi_square(counts[orders], 1000) > P_VALUE
 
@@ -439,10 +441,10 @@ def test_other_libraries_draw_what_belongs_to_an_image_and_leave_no_trace():
     images = ImageRandom.for_images(0, "theirs", 0, ["a", "b"])
     drawn = []
     for rng in (images[0], images[1], ImageRandom.for_images(0, "theirs", 0, ["b"])):
-        with seeded(rng):
+        with seeded_generators(rng):
             drawn.append(from_global_generators())
     assert drawn[1] == drawn[2] != drawn[0]
-    with contextlib.suppress(RuntimeError), seeded(images[0]):
+    with contextlib.suppress(RuntimeError), seeded_generators(images[0]):
         from_global_generators()
         raise RuntimeError("theirs breaks")
     assert from_global_generators() == expected
@@ -451,6 +453,6 @@ def test_other_libraries_draw_what_belongs_to_an_image_and_leave_no_trace():
 def test_random_numbers_of_several_images_seed_nothing():
     with (
         pytest.raises(ValueError, match=r"of one image, rng\[row\], not of 2"),
-        seeded(ImageRandom.for_images(0, "theirs", 0, ["a", "b"])),
+        seeded_generators(ImageRandom.for_images(0, "theirs", 0, ["a", "b"])),
     ):
         pass

@@ -15,12 +15,8 @@ import torch
 from torch import Tensor, nn
 
 import shapebias
-from shapebias.classifier import IMAGENET_MEAN, IMAGENET_STD, Classifier
-from shapebias.contracts import Features
 from shapebias.models.resnet_cifar import Network
-from shapebias.params import param
-from shapebias.specs import ModelSpec
-from shapebias.weights import load_weights
+from shapebias.plugin import IMAGENET_MEAN, IMAGENET_STD, Classifier, Features, ModelSpec, load_weights, param
 
 CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 CIFAR_MEAN = (0.4914, 0.4822, 0.4465)

@@ -14,11 +14,8 @@ from torch import nn
 from torchvision.models import resnet18
 
 import shapebias
-from shapebias.classifier import Classifier
-from shapebias.contracts import Features
-from shapebias.params import param
-from shapebias.specs import ModelSpec
-from shapebias.weights import seeded
+from shapebias.networks.weights import seeded
+from shapebias.plugin import Classifier, Features, ModelSpec, param
 
 
 @shapebias.hookimpl

@@ -6,25 +6,25 @@ from collections.abc import Callable, Sequence
 
 from torch import Tensor
 
-from shapebias.attacks.escalation import Search
-from shapebias.contracts import Attacked
+from shapebias.attacks.adversarial_search import AdversarialSearch
+from shapebias.plugins.protocols import AttackedImages
 from shapebias.rng import ImageRandom
 
 __all__ = ["add_noise"]
 
 
 def add_noise(
-    search: Search,
+    search: AdversarialSearch,
     draw: Callable[[ImageRandom, int, Sequence[int]], Tensor],
     rng: ImageRandom,
     eps: Sequence[float],
     samples: int,
-) -> Tensor | Attacked:
+) -> Tensor | AttackedImages:
     """Add noise of each radius, and clip to [0, 1].
 
     Args:
         search: takes the noisy images.
-        draw: noise in the ball of radius 1, as :class:`shapebias.attacks.balls.Ball` draws it.
+        draw: noise in the ball of radius 1, as :class:`shapebias.attacks.norms.NormBall` draws it.
         rng: of the N images.
         eps: the radii, ascending.
         samples: draws a radius.

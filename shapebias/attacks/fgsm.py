@@ -6,13 +6,13 @@ import attrs
 import torch
 from torch import Tensor
 
-from shapebias.attacks.balls import BALLS, Norm, check_radii
-from shapebias.attacks.escalation import Keep, Search, ascending
-from shapebias.attacks.goal import Goal, Target
-from shapebias.classifier import Classifier
-from shapebias.contracts import Attacked
-from shapebias.params import param
+from shapebias.attacks.adversarial_search import AdversarialSearch, Keep, ascending
+from shapebias.attacks.criterion import Criterion, Target
+from shapebias.attacks.norms import NORM_BALLS, Norm, check_eps
+from shapebias.networks.classifier import Classifier
+from shapebias.plugins.protocols import AttackedImages
 from shapebias.rng import ImageRandom
+from shapebias.spelling.params import param
 
 __all__ = ["Fgsm"]
 
@@ -52,15 +52,15 @@ class Fgsm:
     )
 
     def __attrs_post_init__(self) -> None:
-        check_radii("fgsm", self.eps, self.norm)
+        check_eps("fgsm", self.eps, self.norm)
 
-    def __call__(self, model: Classifier, images: Tensor, labels: Tensor, rng: ImageRandom) -> Tensor | Attacked:
+    def __call__(self, model: Classifier, images: Tensor, labels: Tensor, rng: ImageRandom) -> Tensor | AttackedImages:
         """Return (N, 3, H, W) images in the ball and in [0, 1]; (E, N, 3, H, W) for several eps."""
-        goal = Goal.of(model, images, labels, rng, target=self.target)
+        goal = Criterion.of(model, images, labels, rng, target=self.target)
         gradient, scores = goal.gradient(images)
-        search = Search(goal, images, self.keep, scores)
+        search = AdversarialSearch(goal, images, self.keep, scores)
         rows = torch.arange(len(images), device=images.device)
-        direction = BALLS[self.norm].steepest(search.usable(rows, gradient))
+        direction = NORM_BALLS[self.norm].steepest(search.usable(rows, gradient))
 
         def attempt(rows: Tensor, eps: float, restart: int) -> None:
             search.end(rows, (images[rows] + eps * direction[rows]).clamp(0, 1))

@@ -6,13 +6,13 @@ import attrs
 from torch import Tensor
 
 from shapebias.attacks._noise import add_noise
-from shapebias.attacks.balls import BALLS, Norm, check_radii
-from shapebias.attacks.escalation import Keep, Search, ascending
-from shapebias.attacks.goal import Goal
-from shapebias.classifier import Classifier
-from shapebias.contracts import Attacked
-from shapebias.params import param
+from shapebias.attacks.adversarial_search import AdversarialSearch, Keep, ascending
+from shapebias.attacks.criterion import Criterion
+from shapebias.attacks.norms import NORM_BALLS, Norm, check_eps
+from shapebias.networks.classifier import Classifier
+from shapebias.plugins.protocols import AttackedImages
 from shapebias.rng import ImageRandom
+from shapebias.spelling.params import param
 
 __all__ = ["GaussianNoise"]
 
@@ -49,9 +49,9 @@ class GaussianNoise:
     )
 
     def __attrs_post_init__(self) -> None:
-        check_radii("gaussian-noise", self.eps, self.norm)
+        check_eps("gaussian-noise", self.eps, self.norm)
 
-    def __call__(self, model: Classifier, images: Tensor, labels: Tensor, rng: ImageRandom) -> Tensor | Attacked:
+    def __call__(self, model: Classifier, images: Tensor, labels: Tensor, rng: ImageRandom) -> Tensor | AttackedImages:
         """Return (N, 3, H, W) images in the ball and in [0, 1]; (E, N, 3, H, W) for several eps."""
-        search = Search(Goal(model, labels), images, self.keep)
-        return add_noise(search, BALLS[self.norm].gaussian, rng, self.eps, self.samples)
+        search = AdversarialSearch(Criterion(model, labels), images, self.keep)
+        return add_noise(search, NORM_BALLS[self.norm].gaussian, rng, self.eps, self.samples)

@@ -5,11 +5,11 @@ from __future__ import annotations
 import attrs
 from torch import Tensor
 
-from shapebias.classifier import Classifier
-from shapebias.contracts import Attacked
-from shapebias.objectives import pixel_gradient
-from shapebias.params import param
+from shapebias.networks.classifier import Classifier
+from shapebias.networks.objectives import pixel_gradient
+from shapebias.plugins.protocols import AttackedImages
 from shapebias.rng import ImageRandom
+from shapebias.spelling.params import param
 
 __all__ = ["NFgsm"]
 
@@ -42,10 +42,10 @@ class NFgsm:
         """The most that a pixel value moves."""
         return (self.noise + 1) * self.eps
 
-    def __call__(self, model: Classifier, images: Tensor, labels: Tensor, rng: ImageRandom) -> Tensor | Attacked:
+    def __call__(self, model: Classifier, images: Tensor, labels: Tensor, rng: ImageRandom) -> Tensor | AttackedImages:
         """Return (N, 3, H, W) images in the ball of :attr:`radius` and in [0, 1]."""
         noisy = images + self.noise * self.eps * (2 * rng.uniform("noise", 0, images.shape[1:]) - 1)
         gradient, _ = pixel_gradient(model, noisy, labels)
         failed = ~gradient.isfinite().flatten(1).all(dim=1)
         attacked = (noisy + self.eps * gradient.nan_to_num(nan=0.0).sign()).clamp(0, 1)
-        return Attacked(attacked, failed) if failed.any() else attacked
+        return AttackedImages(attacked, failed) if failed.any() else attacked

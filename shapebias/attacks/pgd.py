@@ -5,14 +5,14 @@ from __future__ import annotations
 import attrs
 from torch import Tensor
 
-from shapebias.attacks.balls import BALLS, Norm, check_radii
-from shapebias.attacks.escalation import Keep, Search, ascending
-from shapebias.attacks.goal import Goal, Raised, Target
-from shapebias.classifier import Classifier
-from shapebias.contracts import Attacked
+from shapebias.attacks.adversarial_search import AdversarialSearch, Keep, ascending
+from shapebias.attacks.criterion import AttackLoss, Criterion, Target
+from shapebias.attacks.norms import NORM_BALLS, Norm, check_eps
 from shapebias.errors import SpellingError
-from shapebias.params import param
+from shapebias.networks.classifier import Classifier
+from shapebias.plugins.protocols import AttackedImages
 from shapebias.rng import ImageRandom
+from shapebias.spelling.params import param
 
 __all__ = ["Pgd"]
 
@@ -53,7 +53,7 @@ class Pgd:
     step: float = param("size of a step as a fraction of eps", default=1 / 4, gt=0)
     random_start: bool = param("start at a random point of the ball instead of the image", default=True)
     restarts: int = param("random starts; each takes what still stands, or everything with keep=worst", default=1, ge=1)
-    objective: Raised = param(
+    objective: AttackLoss = param(
         "what is raised: cross-entropy, or the best other score above the label's", default="loss"
     )
     target: Target = param(
@@ -66,22 +66,22 @@ class Pgd:
     )
 
     def __attrs_post_init__(self) -> None:
-        check_radii("pgd", self.eps, self.norm)
+        check_eps("pgd", self.eps, self.norm)
         if self.restarts > 1 and not self.random_start:
             raise SpellingError(f"pgd: {self.restarts} restarts without random_start are all the same; leave one out")
 
-    def __call__(self, model: Classifier, images: Tensor, labels: Tensor, rng: ImageRandom) -> Tensor | Attacked:
+    def __call__(self, model: Classifier, images: Tensor, labels: Tensor, rng: ImageRandom) -> Tensor | AttackedImages:
         """Return (N, 3, H, W) images in the ball and in [0, 1]; (E, N, 3, H, W) for several eps."""
-        goal = Goal.of(model, images, labels, rng, target=self.target, objective=self.objective)
-        search = Search(goal, images, self.keep)
+        goal = Criterion.of(model, images, labels, rng, target=self.target, objective=self.objective)
+        search = AdversarialSearch(goal, images, self.keep)
 
         def attempt(rows: Tensor, eps: float, restart: int) -> None:
             self._climb(search, rows, eps, rng[rows], restart)
 
         return search.over(self.eps, attempt, self.restarts)
 
-    def _climb(self, search: Search, rows: Tensor, eps: float, rng: ImageRandom, restart: int) -> None:
-        ball, size = BALLS[self.norm], eps * self.step
+    def _climb(self, search: AdversarialSearch, rows: Tensor, eps: float, rng: ImageRandom, restart: int) -> None:
+        ball, size = NORM_BALLS[self.norm], eps * self.step
         images = adversarial = search.images[rows]
         if self.random_start:
             adversarial = (images + eps * ball.random(rng, restart, images.shape[1:])).clamp(0, 1)

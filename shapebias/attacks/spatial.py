@@ -7,12 +7,12 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from shapebias.attacks.escalation import Keep, Search, ascending
-from shapebias.attacks.goal import Goal, Raised, Target
-from shapebias.classifier import Classifier
-from shapebias.contracts import Attacked
-from shapebias.params import param
+from shapebias.attacks.adversarial_search import AdversarialSearch, Keep, ascending
+from shapebias.attacks.criterion import AttackLoss, Criterion, Target
+from shapebias.networks.classifier import Classifier
+from shapebias.plugins.protocols import AttackedImages
 from shapebias.rng import ImageRandom
+from shapebias.spelling.params import param
 
 __all__ = ["Spatial", "total_variation", "warp"]
 
@@ -45,7 +45,7 @@ class Spatial:
     steps: int = param("number of steps", default=40, ge=1)
     step: float = param("size of the largest step as a fraction of eps", default=1 / 4, gt=0)
     smoothness: float = param("weight of the flow's total variation", default=0.005, ge=0)
-    objective: Raised = param(
+    objective: AttackLoss = param(
         "what is raised: cross-entropy, or the best other score above the label's", default="margin"
     )
     target: Target = param(
@@ -56,17 +56,17 @@ class Spatial:
         default="first",
     )
 
-    def __call__(self, model: Classifier, images: Tensor, labels: Tensor, rng: ImageRandom) -> Tensor | Attacked:
+    def __call__(self, model: Classifier, images: Tensor, labels: Tensor, rng: ImageRandom) -> Tensor | AttackedImages:
         """Return (N, 3, H, W) images in [0, 1]; (E, N, 3, H, W) for several eps."""
-        goal = Goal.of(model, images, labels, rng, target=self.target, objective=self.objective)
-        search = Search(goal, images, self.keep)
+        goal = Criterion.of(model, images, labels, rng, target=self.target, objective=self.objective)
+        search = AdversarialSearch(goal, images, self.keep)
 
         def attempt(rows: Tensor, eps: float, restart: int) -> None:
             self._bend(search, rows, eps)
 
         return search.over(self.eps, attempt)
 
-    def _bend(self, search: Search, rows: Tensor, eps: float) -> None:
+    def _bend(self, search: AdversarialSearch, rows: Tensor, eps: float) -> None:
         images = search.images[rows]
         flow = images.new_zeros(len(rows), 2, *images.shape[2:])
         for step in range(self.steps):
@@ -81,7 +81,9 @@ class Spatial:
         search.end(rows, warp(images, flow))
 
     @torch.enable_grad()
-    def _uphill(self, search: Search, rows: Tensor, images: Tensor, flow: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def _uphill(
+        self, search: AdversarialSearch, rows: Tensor, images: Tensor, flow: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
         """Return the images in the flow, the gradient in the flow of what is raised, and the scores."""
         flow = flow.detach().requires_grad_()
         bent = warp(images, flow)

@@ -7,9 +7,9 @@ from typing import Any, TypeAlias
 
 import click
 
-from shapebias.catalog import Catalog, default_catalog
+from shapebias.plugins.catalog import Catalog, default_catalog
+from shapebias.plugins.specs import KINDS
 from shapebias.reporting.export import UNDEFINED
-from shapebias.specs import KINDS
 
 __all__ = ["KIND", "KindChoice", "echo_table", "examples", "working_catalog"]
 

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from shapebias.cli._frames import echo_frame, format_option
 from shapebias.cli._output import examples, working_catalog
-from shapebias.cli._tables import echo_frame, format_option
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -34,7 +34,7 @@ def command(before: str, after: str, form: str | None) -> None:
     answers right; p is corrected for the number of tests of that model (Holm).
     """
     from shapebias.reporting.comparison import compare
-    from shapebias.store import open_store
+    from shapebias.store.results import open_store
 
     working_catalog()
     with open_store(before) as first, open_store(after) as second:

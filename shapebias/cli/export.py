@@ -23,7 +23,7 @@ def command() -> None:
 def decisions(file: str, output: str) -> None:
     """Write each model's answers as a table that model-vs-human and 'shapebias import decisions' read."""
     from shapebias.interop import export_decisions
-    from shapebias.store import open_store
+    from shapebias.store.results import open_store
 
     with open_store(file) as results:
         for path in export_decisions(results, output):

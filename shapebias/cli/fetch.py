@@ -41,8 +41,8 @@ def command(ctx: click.Context, /, names: tuple[str, ...], show: bool, to: Path 
     not fetched again.  In a study such a data set is spelled by its name, as in 'shapebias run -d edges', and fetched
     on first use where it is missing.
     """
-    from shapebias import data
     from shapebias.fetching import data_folder, fetch_source
+    from shapebias.plugins import data_sources as data
 
     if not names and not show:
         raise click.UsageError("name what to fetch, or give --list", ctx)

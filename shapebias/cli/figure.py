@@ -12,8 +12,8 @@ __all__ = ["command"]
 
 
 def _list(ctx: click.Context, _: click.Parameter, asked: bool) -> None:  # noqa: FBT001 - click's signature
-    from shapebias.params import describe
     from shapebias.reporting.figures import FIGURES
+    from shapebias.spelling.params import describe
 
     if not asked or ctx.resilient_parsing:
         return
@@ -45,7 +45,7 @@ def command(files: tuple[str, ...], name: str, output: str) -> None:
     NAME may have settings, such as saliency:images=4,method=smoothgrad; see --list.
     """
     from shapebias.reporting.drawing import figure
-    from shapebias.store import open_store
+    from shapebias.store.results import open_store
 
     working_catalog()
     with ExitStack() as opened:

@@ -8,7 +8,7 @@ import click
 
 from shapebias.cli._output import KindChoice, echo_table, examples, working_catalog
 from shapebias.cli.references import echo_references
-from shapebias.specs import KINDS, Kind
+from shapebias.plugins.specs import KINDS, Kind
 
 __all__ = ["command"]
 

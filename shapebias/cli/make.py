@@ -10,10 +10,10 @@ import click
 from shapebias.cli._options import device_option, seed_option
 from shapebias.cli._output import examples, working_catalog
 from shapebias.cli._progress import progress_bar
-from shapebias.grammar import spell_scalar
+from shapebias.spelling.grammar import spell_scalar
 
 if TYPE_CHECKING:
-    from shapebias.engine import Made
+    from shapebias.rendering.make import WrittenDataset
 
 __all__ = ["command"]
 
@@ -64,11 +64,12 @@ def command(
         raise click.UsageError(f"one copy has one condition; join its steps: -c '{'+'.join(conditions)}'", ctx)
     working_catalog()
 
-    from shapebias import engine
+    from shapebias.rendering import make as making
+    from shapebias.runtime.progress import Interrupted
 
     try:
         with progress_bar(quiet=quiet) as progress:
-            made = engine.make(
+            made = making.make(
                 dataset,
                 conditions or "clean",
                 output,
@@ -79,7 +80,7 @@ def command(
                 workers=workers,
                 progress=progress,
             )
-    except engine.Interrupted as interrupted:
+    except Interrupted as interrupted:
         click.echo(str(interrupted), err=True)
         ctx.exit(130)  # 128 + SIGINT, as shells have it
     if not quiet:
@@ -89,7 +90,7 @@ def command(
     ctx.exit(1 if made.manifest.failures else 0)
 
 
-def _echo(made: Made) -> None:
+def _echo(made: WrittenDataset) -> None:
     there = len(made.manifest.images)
     before = f", {there - made.new} of them from before" if made.new < there else ""
     read_as = shlex.quote(f"folder:{spell_scalar(str(made.folder))},labels=manifest.json")

@@ -8,7 +8,7 @@ import click
 
 from shapebias.cli._options import PathType
 from shapebias.cli._output import KIND, examples
-from shapebias.specs import Kind
+from shapebias.plugins.specs import Kind
 
 __all__ = ["command"]
 

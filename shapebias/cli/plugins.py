@@ -8,10 +8,10 @@ from collections.abc import Iterator
 
 import click
 
-from shapebias.catalog import default_catalog
 from shapebias.cli._output import echo_table, examples
 from shapebias.errors import PluginError
-from shapebias.plugins import PluginInfo, Problem
+from shapebias.plugins.catalog import default_catalog
+from shapebias.plugins.discovery import PluginInfo, Problem
 
 __all__ = ["command"]
 

@@ -50,8 +50,10 @@ def command(
     """
     working_catalog()
 
-    from shapebias import engine
+    from shapebias.rendering import preview as previewing
 
-    shown = engine.preview(dataset, [*transforms, *attacks, *chains], model, images=images, seed=seed, device=device)
+    shown = previewing.preview(
+        dataset, [*transforms, *attacks, *chains], model, images=images, seed=seed, device=device
+    )
     shown.save(output)
     click.echo(f"{len(shown.ids)} images under {len(shown.titles)} conditions are in {output}.")

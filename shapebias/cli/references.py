@@ -8,7 +8,7 @@ import click
 
 from shapebias.cli._output import echo_table, examples
 from shapebias.errors import SpellingError, suggestion
-from shapebias.references import references
+from shapebias.published.references import references
 
 __all__ = ["command", "echo_references"]
 

@@ -36,7 +36,7 @@ def command(files: tuple[str, ...], output: str, images: int, title: str | None)
     side by side.  The page is a single file that opens anywhere, without a network.
     """
     from shapebias.reporting.page import report
-    from shapebias.store import open_store
+    from shapebias.store.results import open_store
 
     working_catalog()
     with ExitStack() as opened:

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from shapebias.cli._failures import echo_failures
+from shapebias.cli._frames import echo_caption, echo_frame, format_option
 from shapebias.cli._output import examples, working_catalog
-from shapebias.cli._tables import echo_caption, echo_frame, format_option
 from shapebias.paths import as_path
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from shapebias.reporting.joined import Joined
+    from shapebias.reporting.combined import CombinedResults
     from shapebias.store import Results
 
 __all__ = ["command", "echo_overview", "overview"]
@@ -52,8 +52,8 @@ def command(words: tuple[str, ...], form: str | None) -> None:
     files stand side by side.
     """
     from shapebias.reporting.caption import caption
-    from shapebias.reporting.joined import Joined
-    from shapebias.store import open_store
+    from shapebias.reporting.combined import CombinedResults
+    from shapebias.store.results import open_store
 
     files, metric = (words, None) if _is_file(words[-1]) else (words[:-1], words[-1])
     if not files:
@@ -61,7 +61,7 @@ def command(words: tuple[str, ...], form: str | None) -> None:
     working_catalog()
     with ExitStack() as opened:
         several = [opened.enter_context(open_store(file)) for file in files]
-        results = several[0] if len(several) == 1 else Joined(several)
+        results = several[0] if len(several) == 1 else CombinedResults(several)
         if form is None and metric is None:
             echo_overview(results)
             echo_failures(results.failures)
@@ -77,12 +77,12 @@ def _is_file(word: str) -> bool:
     return Path(word).suffix == ".h5" or as_path(word).is_file()
 
 
-def overview(results: Results | Joined) -> pd.DataFrame:
+def overview(results: Results | CombinedResults) -> pd.DataFrame:
     """Collect one row for each prediction and eps: accuracy, and shape bias over all images with a conflict."""
     import pandas as pd
 
-    places = [[getattr(answers, name) for name in _PLACE] for answers in results.answers()]
-    table = pd.DataFrame(places, columns=[*_PLACE]).astype({"eps": float})
+    sources = [[getattr(answers, name) for name in _PLACE] for answers in results.answers()]
+    table = pd.DataFrame(sources, columns=[*_PLACE]).astype({"eps": float})
     bias = results.metric("shape-bias")
     for metric, names in (
         (results.metric("accuracy:top=1"), _ACCURACY),
@@ -92,7 +92,7 @@ def overview(results: Results | Joined) -> pd.DataFrame:
     return table.astype({"n": "Int64", **dict.fromkeys(_HITS, "Int64")})  # whole numbers, of which some are missing
 
 
-def echo_overview(results: Results | Joined) -> None:
+def echo_overview(results: Results | CombinedResults) -> None:
     """Write the overview in few columns, each number with its interval and counts; then the cells that it lacks.
 
     Below it stands what the numbers rest on.
@@ -119,7 +119,7 @@ def echo_overview(results: Results | Joined) -> None:
     echo_caption(caption(results))
 
 
-def _notes(results: Results | Joined) -> list[str]:
+def _notes(results: Results | CombinedResults) -> list[str]:
     """Say of which published sets only a part was there."""
     stores = [each.store for each in getattr(results, "files", [results])]
     datasets = {dataset.name: dataset.note for store in stores for dataset in store.datasets() if dataset.note}

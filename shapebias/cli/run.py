@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import click
 
-from shapebias.catalog import default_catalog
 from shapebias.cli._failures import echo_failures
 from shapebias.cli._options import PathType, device_option
 from shapebias.cli._output import examples, working_catalog
 from shapebias.cli._progress import progress_bar
-from shapebias.grammar import split, split_label
-from shapebias.specs import Kind
+from shapebias.plugins.catalog import default_catalog
+from shapebias.plugins.specs import Kind
+from shapebias.spelling.grammar import split, split_label
 from shapebias.study import Study, read_toml
 
 if TYPE_CHECKING:
@@ -103,11 +103,12 @@ def command(
     study = _study(study_file, what, [*transforms, *attacks, *chains], no_clean=no_clean)
 
     from shapebias import engine
+    from shapebias.runtime.progress import Interrupted
 
     try:
         with progress_bar(quiet=quiet) as progress:
             results = engine.run(study, output, progress=progress, **how)
-    except engine.Interrupted as interrupted:
+    except Interrupted as interrupted:
         click.echo(str(interrupted), err=True)
         ctx.exit(130)  # 128 + SIGINT, as shells have it
     if not quiet:

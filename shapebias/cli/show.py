@@ -8,10 +8,10 @@ from typing import Any, cast
 import attrs
 import click
 
-from shapebias.catalog import Catalog, Entry
 from shapebias.cli._output import KIND, echo_table, examples, working_catalog
-from shapebias.params import Parameter, describe
-from shapebias.specs import KINDS, Kind, Spec
+from shapebias.plugins.catalog import Catalog, CatalogEntry
+from shapebias.plugins.specs import KINDS, Kind, Spec
+from shapebias.spelling.params import Parameter, describe
 
 __all__ = ["command", "example"]
 
@@ -33,18 +33,18 @@ def command(ctx: click.Context, /, words: tuple[str, ...]) -> None:
     *kinds, name = words
     if len(kinds) > 1:
         raise click.UsageError("give one NAME, perhaps with its KIND before it", ctx)
-    for place, entry in enumerate(_find(working_catalog(), [cast(Kind, KIND(kind)) for kind in kinds], name)):
-        click.echo("\n" * (place > 0), nl=False)
+    for position, entry in enumerate(_find(working_catalog(), [cast(Kind, KIND(kind)) for kind in kinds], name)):
+        click.echo("\n" * (position > 0), nl=False)
         _echo(entry)
 
 
-def _find(catalog: Catalog, kinds: Sequence[Kind], name: str) -> list[Entry]:
+def _find(catalog: Catalog, kinds: Sequence[Kind], name: str) -> list[CatalogEntry]:
     """Find the thing of this kind, or of whatever kinds have one of this name."""
     found = [] if kinds else [entry for entry in catalog if entry.spec.name == name]
     return found or [catalog.find(kinds or KINDS, name)]
 
 
-def _echo(entry: Entry) -> None:
+def _echo(entry: CatalogEntry) -> None:
     parameters = describe(entry.spec.load())
     click.echo(f"{entry.spec.kind} {entry.spec.name}: {entry.spec.summary}\n")
     if parameters:
@@ -65,7 +65,7 @@ def _used(parameters: list[Parameter], column: str) -> bool:
     return any(getattr(row, column) for row in parameters)
 
 
-def _facts(entry: Entry, parameters: list[Parameter]) -> Iterator[tuple[str, str]]:
+def _facts(entry: CatalogEntry, parameters: list[Parameter]) -> Iterator[tuple[str, str]]:
     """Yield what is known without running it: the facts of its kind, papers, provider, and how it is written."""
     common = {field.name for field in attrs.fields(Spec)}
     for field in attrs.fields(type(entry.spec)):
@@ -85,7 +85,7 @@ def _name(value: Any) -> str:
 def example(spec: Spec, parameters: list[Parameter]) -> str:
     """Write the thing as one would in a command: with its required parameters, or else the first.
 
-    >>> from shapebias.specs import TransformSpec
+    >>> from shapebias.plugins.specs import TransformSpec
     >>> p = Parameter("p", "a number", default="8", unit="", bounds="", help="strength")
     >>> example(TransformSpec("saturate", "shapebias.transforms.saturate:Saturate"), [p])
     '-t saturate:p=8'

@@ -12,12 +12,12 @@ import click
 from shapebias.cli._options import PathType, device_option
 from shapebias.cli._output import examples, working_catalog
 from shapebias.cli._progress import progress_bar
-from shapebias.params import describe, field_types
-from shapebias.toml import parse_toml
+from shapebias.spelling.params import describe, field_types
+from shapebias.study.config import parse_toml
 from shapebias.training.recipe import Recipe
 
 if TYPE_CHECKING:
-    from shapebias.training.loop import Progress
+    from shapebias.training.loop import TrainingProgress
     from shapebias.training.state import Epoch, Trained
 
 __all__ = ["command"]
@@ -103,11 +103,11 @@ def command(
     recipe = _recipe(recipe_file, options)
     file = output or f"{recipe_file.stem}.safetensors" if recipe_file else output
 
-    from shapebias.engine import Interrupted
+    from shapebias.runtime.progress import Interrupted
+    from shapebias.training.distributed import Processes
     from shapebias.training.loop import train
-    from shapebias.training.ranks import Ranks
 
-    quiet = quiet or not Ranks.speaks()
+    quiet = quiet or not Processes.speaks()
     try:
         with progress_bar(_describe, attrgetter("epoch"), quiet=quiet) as progress:
             trained = train(recipe, str(file), device=device, workers=workers, replace=replace, progress=progress)
@@ -135,7 +135,7 @@ def _number(text: str) -> str | float:
         return text
 
 
-def _describe(state: Progress) -> str:
+def _describe(state: TrainingProgress) -> str:
     said = f"epoch {state.epoch}, loss {state.loss:.3f}"
     return f"{said}, validation {_accuracies(state.validation)}" if state.validation else said
 

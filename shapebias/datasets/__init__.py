@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from shapebias.fetching.sources import Source, built_in_sources
-from shapebias.hookspecs import hookimpl
-from shapebias.specs import DatasetSpec
+from shapebias.plugins.hookspecs import hookimpl
+from shapebias.plugins.specs import DatasetSpec
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -12,16 +12,16 @@ import attrs
 from numpy.typing import NDArray
 
 from shapebias.errors import DataError
-from shapebias.image_files import SUFFIXES, find_images
+from shapebias.images.reading import SUFFIXES, find_images
 from shapebias.paths import folder_identity, printable, why_unusable
 
-__all__ = ["ClassFolders", "Entry", "class_folders", "first_readable", "listing_fingerprint", "same_size"]
+__all__ = ["ClassFolders", "ListedImage", "class_folders", "first_readable", "listing_fingerprint", "same_size"]
 
 _Image = TypeVar("_Image")
 
 
 @attrs.frozen
-class Entry:
+class ListedImage:
     """One line of a data set's listing.
 
     Args:
@@ -116,7 +116,7 @@ def _why_not_taken(path: Path) -> str | None:
     return problem or ("an image in no class folder" if path.is_file() and path.suffix.lower() in SUFFIXES else None)
 
 
-def listing_fingerprint(folder: Path, entries: Iterable[Entry], classes: Sequence[str]) -> str:
+def listing_fingerprint(folder: Path, entries: Iterable[ListedImage], classes: Sequence[str]) -> str:
     """Hash what a data set lists: name, size and labels of each of its images, and of nothing else in its folder."""
     digest = hashlib.sha256("\n".join(classes).encode())
     for entry in entries:
@@ -127,7 +127,7 @@ def listing_fingerprint(folder: Path, entries: Iterable[Entry], classes: Sequenc
     return digest.hexdigest()
 
 
-def first_readable(entries: Sequence[Entry], read: Callable[[Entry], _Image]) -> _Image:
+def first_readable(entries: Sequence[ListedImage], read: Callable[[ListedImage], _Image]) -> _Image:
     """Read the first image of a listing that can be read.
 
     Raises:

@@ -12,12 +12,12 @@ import attrs
 import numpy as np
 from numpy.typing import NDArray
 
-from shapebias.contracts import Sample
 from shapebias.datasets.folder import Folder
 from shapebias.errors import DataError
 from shapebias.fetching import Held, held, published
-from shapebias.image_files import Interpolation
-from shapebias.params import param
+from shapebias.images.reading import Interpolation
+from shapebias.plugins.protocols import Sample
+from shapebias.spelling.params import param
 
 __all__ = ["CorruptedArrays", "Corruption", "PublishedPhotos", "cifar_classes"]
 

@@ -25,7 +25,7 @@ class Cifar100C(CorruptedArrays):
     Source: Hendrycks & Dietterich 2019, "Benchmarking neural network robustness to common corruptions and
     perturbations", section 4.
 
-    >>> from shapebias.params import spell
+    >>> from shapebias.spelling.params import spell
     >>> spell("cifar100-c", Cifar100C("fog", severity=5), full=False)
     'cifar100-c:fog,severity=5'
     """

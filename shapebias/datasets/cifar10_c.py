@@ -25,7 +25,7 @@ class Cifar10C(CorruptedArrays):
     Source: Hendrycks & Dietterich 2019, "Benchmarking neural network robustness to common corruptions and
     perturbations", section 4.
 
-    >>> from shapebias.params import spell
+    >>> from shapebias.spelling.params import spell
     >>> spell("cifar10-c", Cifar10C("fog", severity=5), full=False)
     'cifar10-c:fog,severity=5'
     """

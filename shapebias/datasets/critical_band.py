@@ -10,12 +10,12 @@ import attrs
 import numpy as np
 from numpy.typing import NDArray
 
-from shapebias.contracts import Sample
-from shapebias.datasets._images import Entry, listing_fingerprint, same_size
+from shapebias.datasets._images import ListedImage, listing_fingerprint, same_size
 from shapebias.errors import DataError, listed
-from shapebias.image_files import fit, images_below, read_image
-from shapebias.labels import entry_level_classes
-from shapebias.params import param
+from shapebias.images.reading import fit, images_below, read_image
+from shapebias.networks.labels import entry_level_classes
+from shapebias.plugins.protocols import Sample
+from shapebias.spelling.params import param
 
 __all__ = ["CriticalBand"]
 
@@ -40,7 +40,7 @@ class CriticalBand:
 
     Source: Subramanian et al. 2023, "Spatial-frequency channels, shape bias, and adversarial robustness", section 3.
 
-    >>> from shapebias.params import spell
+    >>> from shapebias.spelling.params import spell
     >>> spell("critical-band", CriticalBand(Path("stimuli")), full=False)
     'critical-band:stimuli'
     """
@@ -65,7 +65,7 @@ class CriticalBand:
         image = same_size(self._pixels(entry), self._first, self.path / entry.file, "take it out")
         return Sample(image, entry.file, entry.label)
 
-    def _pixels(self, entry: Entry) -> NDArray[np.uint8]:
+    def _pixels(self, entry: ListedImage) -> NDArray[np.uint8]:
         return fit(read_image(self.path / entry.file))
 
     @cached_property
@@ -73,7 +73,7 @@ class CriticalBand:
         return self._pixels(self._listing[0])
 
     @cached_property
-    def _listing(self) -> tuple[Entry, ...]:
+    def _listing(self) -> tuple[ListedImage, ...]:
         files = images_below(self.path) if self.path.is_dir() else []
         if not files:
             raise DataError(f"{self.path} has no images; give the folder of the critical-band stimuli")
@@ -87,4 +87,4 @@ class CriticalBand:
                     strangers[:_SHOWN],
                 )
             )
-        return tuple(Entry(file, label) for file, label in labels.items())
+        return tuple(ListedImage(file, label) for file, label in labels.items())

@@ -11,10 +11,9 @@ import attrs
 import numpy as np
 from numpy.typing import NDArray
 
-from shapebias.contracts import Sample
 from shapebias.datasets._images import (
     ClassFolders,
-    Entry,
+    ListedImage,
     class_folders,
     first_readable,
     listing_fingerprint,
@@ -22,10 +21,11 @@ from shapebias.datasets._images import (
 )
 from shapebias.errors import DataError, suggestion
 from shapebias.fetching import Held, held, published
-from shapebias.image_files import fit, read_image
-from shapebias.labels import entry_level_classes
-from shapebias.params import param
+from shapebias.images.reading import fit, read_image
+from shapebias.networks.labels import entry_level_classes
 from shapebias.paths import printable
+from shapebias.plugins.protocols import Sample
+from shapebias.spelling.params import param
 
 __all__ = ["CueConflict", "texture_name"]
 
@@ -63,7 +63,7 @@ class CueConflict:
 
     Source: Geirhos et al. 2019, "ImageNet-trained CNNs are biased towards texture", section 2.
 
-    >>> from shapebias.params import spell
+    >>> from shapebias.spelling.params import spell
     >>> spell("cue-conflict", CueConflict(Path("stimuli/cue-conflict")), full=False)
     'cue-conflict:stimuli/cue-conflict'
     >>> spell("cue-conflict", CueConflict(), full=False)
@@ -96,7 +96,7 @@ class CueConflict:
         image = same_size(self._pixels(entry), self._first, file, "take it out, or make it again")
         return Sample(image, entry.name, entry.label, shape=entry.label, texture=entry.texture)
 
-    def _pixels(self, entry: Entry) -> NDArray[np.uint8]:
+    def _pixels(self, entry: ListedImage) -> NDArray[np.uint8]:
         return fit(read_image(self._folder / entry.file))
 
     @cached_property
@@ -121,13 +121,13 @@ class CueConflict:
         return self.path or self._held.folder
 
     @cached_property
-    def _listing(self) -> tuple[tuple[str, ...], tuple[Entry, ...]]:
+    def _listing(self) -> tuple[tuple[str, ...], tuple[ListedImage, ...]]:
         """The classes and, in order, the pictures."""
         folders = self._folders.images
         sixteen = entry_level_classes()
         classes = tuple(sixteen if sixteen.keys() >= folders.keys() else folders)
         entries = [
-            Entry(file, classes.index(shape), self._texture(file, classes))
+            ListedImage(file, classes.index(shape), self._texture(file, classes))
             for shape, files in folders.items()
             for file in files
         ]

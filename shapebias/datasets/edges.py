@@ -6,9 +6,9 @@ from functools import cached_property
 
 import attrs
 
-from shapebias.contracts import Sample
 from shapebias.datasets.cue_conflict import CueConflict
 from shapebias.fetching import Held, held, published
+from shapebias.plugins.protocols import Sample
 
 __all__ = ["Edges"]
 

@@ -16,21 +16,21 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from shapebias import files
-from shapebias.contracts import Sample
 from shapebias.datasets._images import (
     ClassFolders,
-    Entry,
+    ListedImage,
     class_folders,
     first_readable,
     listing_fingerprint,
     same_size,
 )
 from shapebias.errors import DataError, listed, suggestion
-from shapebias.image_files import GIVE_SIZE, Interpolation, check_crop, fit, fit_mask, read_image
-from shapebias.labels import class_order, imagenet_wnids, whole_numbers
-from shapebias.manifest import MANIFEST, read_manifest
-from shapebias.params import param
+from shapebias.images.manifest import MANIFEST, read_manifest
+from shapebias.images.reading import GIVE_SIZE, Interpolation, check_crop, fit, fit_mask, read_image
+from shapebias.networks.labels import class_order, imagenet_wnids, whole_numbers
 from shapebias.paths import as_path, printable, why_unusable
+from shapebias.plugins.protocols import Sample
+from shapebias.spelling.params import param
 
 __all__ = ["Folder"]
 
@@ -78,7 +78,7 @@ class Folder:
         DataError: at the first use: the folder or a file is missing, empty or damaged; a label means nothing.
         SpellingError: ``crop`` without ``size``.
 
-    >>> from shapebias.params import spell
+    >>> from shapebias.spelling.params import spell
     >>> spell("folder", Folder(Path("photos"), size=224, crop=0.875, labels="labels.csv"), full=False)
     'folder:photos,size=224,crop=0.875,labels=labels.csv'
     """
@@ -130,7 +130,7 @@ class Folder:
     def _first(self) -> NDArray[np.uint8]:
         return first_readable(self._listing[1], lambda entry: self._fit(read_image(self.path / entry.file)))
 
-    def _mask(self, entry: Entry, image: Image.Image) -> NDArray[np.bool_] | None:
+    def _mask(self, entry: ListedImage, image: Image.Image) -> NDArray[np.bool_] | None:
         if self.masks is None:
             return None
         path = (self.masks / entry.file).with_suffix(".png")
@@ -146,7 +146,7 @@ class Folder:
         return class_folders(self.path)
 
     @cached_property
-    def _listing(self) -> tuple[tuple[str, ...], tuple[Entry, ...]]:
+    def _listing(self) -> tuple[tuple[str, ...], tuple[ListedImage, ...]]:
         """The classes and, in order, the images."""
         if self.labels == MANIFEST:
             return _read_manifest(self.path)
@@ -159,16 +159,16 @@ class Folder:
             names = class_order(label for _, label in labels)
         space = "imagenet-1k" if self._says_imagenet(names) else self.label_space
         if space == "own":
-            index = {name: place for place, name in enumerate(names)}
+            index = {name: position for position, name in enumerate(names)}
         else:
-            index = {text: place for place, wnid in enumerate(imagenet_wnids()) for text in (wnid, str(place))}
+            index = {text: position for position, wnid in enumerate(imagenet_wnids()) for text in (wnid, str(position))}
             if strangers := [name for name in names if name not in index]:
                 raise DataError(
                     f"{self.path / (self.labels or '')} has labels that are no index from 0 to 999 and no WordNet id "
                     f"of ImageNet-1k: {', '.join(strangers[:_PROBLEMS_SHOWN])}; correct them, or give label_space=own"
                 )
         classes = names if space == "own" else imagenet_wnids()
-        return classes, tuple(Entry(file, index[name]) for file, name in labels)
+        return classes, tuple(ListedImage(file, index[name]) for file, name in labels)
 
     def _says_imagenet(self, names: Iterable[str]) -> bool:
         """Tell whether the column of labels says by its name that they are ImageNet's, and they can be."""
@@ -177,7 +177,7 @@ class Folder:
         return {*imagenet_wnids(), *map(str, range(len(imagenet_wnids())))}.issuperset(names)
 
 
-def _read_manifest(folder: Path) -> tuple[tuple[str, ...], tuple[Entry, ...]]:
+def _read_manifest(folder: Path) -> tuple[tuple[str, ...], tuple[ListedImage, ...]]:
     """Read the classes and images of a copy.
 
     Raises:
@@ -190,7 +190,7 @@ def _read_manifest(folder: Path) -> tuple[tuple[str, ...], tuple[Entry, ...]]:
     if not made.images:
         raise DataError(f"{folder / MANIFEST} lists no images; make some, without a failure")
     return made.classes, tuple(
-        Entry(image.file, image.label, image.texture, image.shape, image.id) for image in made.images
+        ListedImage(image.file, image.label, image.texture, image.shape, image.id) for image in made.images
     )
 
 

@@ -25,7 +25,7 @@ class ImageNetA(PublishedPhotos):
 
     Source: Hendrycks et al. 2021, "Natural adversarial examples", section 3.
 
-    >>> from shapebias.params import spell
+    >>> from shapebias.spelling.params import spell
     >>> spell("imagenet-a", ImageNetA(size=256), full=False)
     'imagenet-a:size=256'
     """

@@ -6,11 +6,11 @@ from functools import cached_property
 
 import attrs
 
-from shapebias.contracts import Sample
 from shapebias.datasets._published import Corruption
 from shapebias.datasets.folder import Folder
 from shapebias.fetching import Held, held, published
-from shapebias.params import param
+from shapebias.plugins.protocols import Sample
+from shapebias.spelling.params import param
 
 __all__ = ["ImageNetC"]
 
@@ -40,7 +40,7 @@ class ImageNetC:
     Source: Hendrycks & Dietterich 2019, "Benchmarking neural network robustness to common corruptions and
     perturbations", section 4.
 
-    >>> from shapebias.params import spell
+    >>> from shapebias.spelling.params import spell
     >>> spell("imagenet-c", ImageNetC("gaussian_noise", severity=5), full=False)
     'imagenet-c:gaussian_noise,severity=5'
     """

@@ -25,7 +25,7 @@ class ImageNetR(PublishedPhotos):
 
     Source: Hendrycks et al. 2021, "The many faces of robustness", section 3.
 
-    >>> from shapebias.params import spell
+    >>> from shapebias.spelling.params import spell
     >>> spell("imagenet-r", ImageNetR(size=256), full=False)
     'imagenet-r:size=256'
     """

@@ -23,7 +23,7 @@ class ImageNetSketch(PublishedPhotos):
 
     Source: Wang et al. 2019, "Learning robust global representations by penalizing local predictive power", section 4.
 
-    >>> from shapebias.params import spell
+    >>> from shapebias.spelling.params import spell
     >>> spell("imagenet-sketch", ImageNetSketch(size=256), full=False)
     'imagenet-sketch:size=256'
     """

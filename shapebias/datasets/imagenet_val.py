@@ -7,11 +7,11 @@ from pathlib import Path
 
 import attrs
 
-from shapebias.contracts import Sample
 from shapebias.datasets.folder import Folder
 from shapebias.fetching import Held, held, published
-from shapebias.image_files import Interpolation
-from shapebias.params import param
+from shapebias.images.reading import Interpolation
+from shapebias.plugins.protocols import Sample
+from shapebias.spelling.params import param
 
 __all__ = ["ImageNetVal"]
 
@@ -32,7 +32,7 @@ class ImageNetVal:
 
     Source: Russakovsky et al. 2015, "ImageNet large scale visual recognition challenge".
 
-    >>> from shapebias.params import spell
+    >>> from shapebias.spelling.params import spell
     >>> spell("imagenet-val", ImageNetVal(Path("ILSVRC2012/val")), full=False)
     'imagenet-val:ILSVRC2012/val'
     """

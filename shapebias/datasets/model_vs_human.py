@@ -10,14 +10,14 @@ import attrs
 import numpy as np
 from numpy.typing import NDArray
 
-from shapebias.contracts import Sample
-from shapebias.datasets._images import Entry, listing_fingerprint, same_size
+from shapebias.datasets._images import ListedImage, listing_fingerprint, same_size
 from shapebias.datasets.cue_conflict import texture_name
 from shapebias.errors import DataError, suggestion
 from shapebias.fetching import Held, held, published
-from shapebias.image_files import fit, images_below, read_image
-from shapebias.labels import entry_level_classes
-from shapebias.params import param
+from shapebias.images.reading import fit, images_below, read_image
+from shapebias.networks.labels import entry_level_classes
+from shapebias.plugins.protocols import Sample
+from shapebias.spelling.params import param
 
 __all__ = ["ModelVsHuman"]
 
@@ -72,7 +72,7 @@ class ModelVsHuman:
 
     Source: Geirhos et al. 2021, "Partial success in closing the gap between human and machine vision", section 2.
 
-    >>> from shapebias.params import spell
+    >>> from shapebias.spelling.params import spell
     >>> spell("model-vs-human", ModelVsHuman("contrast", condition=("c30", "c100")), full=False)
     'model-vs-human:contrast,condition=c30,c100'
     """
@@ -109,7 +109,7 @@ class ModelVsHuman:
         image = same_size(self._pixels(entry), self._first, self._held.folder / entry.file, "fetch the set again")
         return Sample(image, str(entry.id), entry.label, shape=entry.shape, texture=entry.texture)
 
-    def _pixels(self, entry: Entry) -> NDArray[np.uint8]:
+    def _pixels(self, entry: ListedImage) -> NDArray[np.uint8]:
         return fit(read_image(self._held.folder / entry.file))
 
     @cached_property
@@ -121,16 +121,16 @@ class ModelVsHuman:
         return held(published(f"model-vs-human:{self.set}"), self.path)
 
     @cached_property
-    def _entries(self) -> tuple[Entry, ...]:
+    def _entries(self) -> tuple[ListedImage, ...]:
         return tuple(self._entry(picture) for picture in self._pictures)
 
-    def _entry(self, picture: _Picture) -> Entry:
+    def _entry(self, picture: _Picture) -> ListedImage:
         label = self.classes.index(picture.category)
         prefix = "" if self.set in _WITHOUT_CONDITIONS else f"{picture.condition}/"
         texture = texture_name(picture.name) if self.set == "cue-conflict" else None
         if texture is not None and texture not in self.classes:
             raise self._misnamed(picture.file, texture)
-        return Entry(
+        return ListedImage(
             picture.file,
             label,
             None if texture is None else self.classes.index(texture),

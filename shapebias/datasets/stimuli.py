@@ -21,8 +21,8 @@ import attrs
 import numpy as np
 from numpy.typing import NDArray
 
-from shapebias.contracts import Sample
-from shapebias.params import param
+from shapebias.plugins.protocols import Sample
+from shapebias.spelling.params import param
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -110,9 +110,9 @@ class Stimuli:
     def _pair(self, index: int) -> tuple[int, int]:
         """Choose a shape and another texture: each run of 56 pictures has all such pairs, in an order of its own."""
         others = len(TEXTURES) - 1
-        run, place = divmod(index, len(SHAPES) * others)
+        run, position = divmod(index, len(SHAPES) * others)
         order = self._random(_PAIRS, run).random(len(SHAPES) * others).argsort()
-        shape, step = divmod(int(order[place]), others)
+        shape, step = divmod(int(order[position]), others)
         return shape, (shape + 1 + step) % len(TEXTURES)
 
     def _object(self, shape: int, index: int) -> tuple[Grid, Grid, Grid]:

@@ -9,11 +9,11 @@ import attrs
 import numpy as np
 from numpy.typing import NDArray
 
-from shapebias.contracts import Sample
-from shapebias.datasets._images import Entry, listing_fingerprint, same_size
+from shapebias.datasets._images import ListedImage, listing_fingerprint, same_size
 from shapebias.errors import DataError
 from shapebias.fetching import Held, held, published
-from shapebias.image_files import fit, read_image
+from shapebias.images.reading import fit, read_image
+from shapebias.plugins.protocols import Sample
 
 __all__ = ["TinyImageNet"]
 
@@ -56,7 +56,7 @@ class TinyImageNet:
         image = same_size(self._pixels(entry), self._first, self._images / entry.file, "fetch the set again")
         return Sample(image, entry.file, entry.label)
 
-    def _pixels(self, entry: Entry) -> NDArray[np.uint8]:
+    def _pixels(self, entry: ListedImage) -> NDArray[np.uint8]:
         return fit(read_image(self._images / entry.file))
 
     @cached_property
@@ -72,7 +72,7 @@ class TinyImageNet:
         return self._held.folder / "val" / "images"
 
     @cached_property
-    def _listing(self) -> tuple[tuple[str, ...], tuple[Entry, ...]]:
+    def _listing(self) -> tuple[tuple[str, ...], tuple[ListedImage, ...]]:
         """The classes and, by name, the images that are here."""
         table = self._held.folder / "val" / "val_annotations.txt"
         try:
@@ -84,4 +84,4 @@ class TinyImageNet:
                 f"{self._held.folder} is not Tiny ImageNet as published ({error}): it has wnids.txt and "
                 "val/val_annotations.txt; remove it and run 'shapebias fetch tiny-imagenet'"
             ) from error
-        return classes, tuple(Entry(name, label) for name, label in labels if (self._images / name).is_file())
+        return classes, tuple(ListedImage(name, label) for name, label in labels if (self._images / name).is_file())

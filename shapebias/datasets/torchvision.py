@@ -15,11 +15,11 @@ import torchvision
 from numpy.typing import NDArray
 from PIL import Image
 
-from shapebias.contracts import Sample
 from shapebias.datasets._images import same_size
 from shapebias.errors import DataError, SpellingError, UnknownNameError, suggestion
-from shapebias.image_files import GIVE_SIZE, Interpolation, check_crop, fit
-from shapebias.params import Options, param
+from shapebias.images.reading import GIVE_SIZE, Interpolation, check_crop, fit
+from shapebias.plugins.protocols import Sample
+from shapebias.spelling.params import Options, param
 
 __all__ = ["Torchvision"]
 
@@ -53,7 +53,7 @@ class Torchvision:
 
     Source: TorchVision maintainers and contributors 2016, "TorchVision: PyTorch's computer vision library".
 
-    >>> from shapebias.params import spell
+    >>> from shapebias.spelling.params import spell
     >>> spell("torchvision", Torchvision("Imagenette", split="val", size=224, arg=Options(size="320px")), full=False)
     'torchvision:Imagenette,split=val,size=224,arg.size=320px'
     """

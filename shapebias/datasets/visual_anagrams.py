@@ -10,12 +10,12 @@ import attrs
 import numpy as np
 from numpy.typing import NDArray
 
-from shapebias.contracts import Sample
-from shapebias.datasets._images import Entry, listing_fingerprint, same_size
+from shapebias.datasets._images import ListedImage, listing_fingerprint, same_size
 from shapebias.errors import DataError
 from shapebias.fetching import Held, held, published
-from shapebias.image_files import fit, images_below, read_image
-from shapebias.params import param
+from shapebias.images.reading import fit, images_below, read_image
+from shapebias.plugins.protocols import Sample
+from shapebias.spelling.params import param
 
 __all__ = ["VisualAnagrams"]
 
@@ -76,7 +76,7 @@ class VisualAnagrams:
         image = same_size(self._pixels(entry), self._first, self._held.folder / entry.file, "fetch the set again")
         return Sample(image, PurePosixPath(entry.file).name, entry.label, shape=entry.label)
 
-    def _pixels(self, entry: Entry) -> NDArray[np.uint8]:
+    def _pixels(self, entry: ListedImage) -> NDArray[np.uint8]:
         return fit(read_image(self._held.folder / entry.file))
 
     @cached_property
@@ -88,9 +88,9 @@ class VisualAnagrams:
         return held(published("visual-anagrams"), self.path)
 
     @cached_property
-    def _entries(self) -> tuple[Entry, ...]:
+    def _entries(self) -> tuple[ListedImage, ...]:
         files = images_below(self._held.folder)
-        return tuple(Entry(file, _CLASSES.index(self._named(file)["label"])) for file in files)
+        return tuple(ListedImage(file, _CLASSES.index(self._named(file)["label"])) for file in files)
 
     def _named(self, file: str) -> re.Match[str]:
         named = _NAME.fullmatch(PurePosixPath(file).stem)

@@ -9,9 +9,9 @@ from typing import Any, cast
 import attrs
 
 from shapebias import files
-from shapebias.catalog import Component, default_catalog
 from shapebias.errors import ShapebiasError, StudyError, listed
-from shapebias.specs import Kind
+from shapebias.plugins.catalog import Component, default_catalog
+from shapebias.plugins.specs import Kind
 from shapebias.store import CellRecord, ComponentRecord, StoredCell
 from shapebias.study import Cell, Condition, Study
 

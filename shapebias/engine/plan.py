@@ -6,14 +6,14 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 
 import attrs
 
-from shapebias.catalog import Component
 from shapebias.engine.identity import Recorder
-from shapebias.engine.images import first_sample
 from shapebias.errors import DataError
+from shapebias.images.decoded import first_sample
+from shapebias.plugins.catalog import Component
 from shapebias.store import CellRecord, ComponentRecord
 from shapebias.study import Cell, Condition, Study
 
-__all__ = ["Task", "Work", "check_needs", "pixels", "plan", "spread"]
+__all__ = ["Task", "Work", "check_needs", "evenly_spaced", "pixels", "plan"]
 
 _PART_IMAGES = 2048
 _USUAL_PIXELS = 224 * 224
@@ -45,15 +45,15 @@ class Work:
     tasks: tuple[Task, ...]
 
 
-def spread(count: int, limit: int | None) -> Sequence[int]:
+def evenly_spaced(count: int, limit: int | None) -> Sequence[int]:
     """Choose ``limit`` of ``count`` images, evenly spread, so that a sorted data set gives every class its share.
 
-    >>> spread(10, 4)
+    >>> evenly_spaced(10, 4)
     [0, 2, 5, 7]
     """
     if limit is None or limit >= count:
         return range(count)
-    return [place * count // limit for place in range(limit)]
+    return [position * count // limit for position in range(limit)]
 
 
 def check_needs(dataset: Component, conditions: Iterable[Condition]) -> None:
@@ -115,8 +115,8 @@ def _plan_dataset(
     count = len(dataset.settings)
     if count == 0:
         raise DataError(f"data set {dataset.text} has no images")
-    answered = spread(count, study.limit)
-    explained = {answered[place] for place in spread(len(answered), study.saliency_limit)}
+    answered = evenly_spaced(count, study.limit)
+    explained = {answered[position] for position in evenly_spaced(len(answered), study.saliency_limit)}
     work = []
     size = max(1, min(_PART_IMAGES, _STIMULI_BYTES // (4 * 3 * pixels(dataset))))
     for start in range(0, len(answered), size):

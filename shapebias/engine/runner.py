@@ -3,62 +3,32 @@
 from __future__ import annotations
 
 import contextlib
-import platform
 import tempfile
 from collections.abc import Callable, Iterable, Sequence
-from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-import attrs
 import torch
 
-from shapebias.catalog import default_catalog
-from shapebias.engine.compute import Computer
-from shapebias.engine.device import Precision, autocast, choose_device, describe_device
+from shapebias.engine.batch_size import check_counts, images_at_once
+from shapebias.engine.executor import LocalExecutor
 from shapebias.engine.identity import Recorder, changed_cells, current, explain_changes
-from shapebias.engine.plan import Work, check_needs, pixels, plan
-from shapebias.engine.session import Memory, Session
-from shapebias.errors import ShapebiasError, StudyError
+from shapebias.engine.plan import Work, check_needs, plan
+from shapebias.engine.session import Session
 from shapebias.paths import as_path
+from shapebias.runtime.device import Precision, autocast, choose_device, describe_device
+from shapebias.runtime.environment import versions
+from shapebias.runtime.memory import Memory
+from shapebias.runtime.progress import Interrupted, Progress
 from shapebias.store import CellRecord, DatasetPart, Header, Results, Writer
 from shapebias.study import Study
 
 if TYPE_CHECKING:
     from torch import nn
 
-    from shapebias.classifier import Classifier
+    from shapebias.networks.classifier import Classifier
 
-__all__ = ["Interrupted", "Progress", "evaluate", "run"]
-
-# On a CPU more pixels at once leave its cache and make the kernel map fresh memory for every layer.
-_IMAGES_OF_224 = {"cpu": 16, "cuda": 256}
-_MOST_IMAGES = 1024
-
-
-class Interrupted(ShapebiasError):  # noqa: N818 - the user's wish, not an error
-    """The run was interrupted; everything finished is in the store."""
-
-    @classmethod
-    def with_results_in(cls, output: str | Path) -> Interrupted:
-        """Say where what is finished is, and how to go on."""
-        return cls(f"interrupted; what is finished is in {output}: run the same command again to continue")
-
-
-@attrs.frozen
-class Progress:
-    """How far a run is.
-
-    Args:
-        done, total: images times cells.
-        cell: the cell that is being computed.
-        status: ``done`` or ``failed`` when the cell's answers to at most 2,048 images have just been written.
-    """
-
-    done: int
-    total: int
-    cell: str
-    status: Literal["running", "done", "failed"] = "running"
+__all__ = ["evaluate", "run"]
 
 
 def run(
@@ -99,17 +69,19 @@ def run(
         Interrupted: Ctrl-C; everything finished is in the file.
     """
     check_counts(batch_size=batch_size, chunk=chunk, workers=workers)
-    place = choose_device(device)
-    autocast(place, precision)  # refused here, not in the middle of the run
+    torch_device = choose_device(device)
+    autocast(torch_device, precision)  # refused here, not in the middle of the run
     for dataset in study.datasets:
         len(dataset.settings)  # what is missing is fetched here, or refused
         check_needs(dataset, study.conditions)
-    usual = images_at_once(study, place)
+    usual = images_at_once(study, torch_device)
     memory = Memory(batch_size or usual, chunk or usual)
     recorder = Recorder(study, precision)
     wanted = [recorder.cell(cell) for cell in study.cells()]
-    session = Session(study, place, memory, precision, workers)
-    with Writer(as_path(output), Header(study.to_toml(), study.seed, versions(), describe_device(place))) as writer:
+    session = Session(study, torch_device, memory, precision, workers)
+    with Writer(
+        as_path(output), Header(study.to_toml(), study.seed, versions(), describe_device(torch_device))
+    ) as writer:
         _settle_changes(writer, wanted, output, replace=replace)
         stored = {current(cell.record).key: cell.rows.tolist() for cell in writer.store.cells()}
         try:
@@ -121,27 +93,6 @@ def run(
             raise Interrupted.with_results_in(output) from None
         writer.pack()
     return Results(as_path(output))
-
-
-def check_counts(least: int = 1, **counts: int | None) -> None:
-    """Refuse numbers that are too small.
-
-    Raises:
-        StudyError: one is less than ``least``.
-    """
-    for name, value in counts.items():
-        if value is not None and value < least:
-            raise StudyError(f"{name} is {value}; give at least {least}, or leave it out")
-
-
-def images_at_once(study: Study, device: torch.device) -> int:
-    """Choose how many images go through a network at once, by the size of the study's largest image."""
-    return images_of(max(pixels(dataset) for dataset in study.datasets), device)
-
-
-def images_of(size: int, device: torch.device) -> int:
-    """Choose how many images of so many pixels go through a network at once."""
-    return max(1, min(_IMAGES_OF_224.get(device.type, 16) * 224 * 224 // size, _MOST_IMAGES))
 
 
 def _settle_changes(writer: Writer, wanted: Iterable[CellRecord], output: str | Path, *, replace: bool) -> None:
@@ -165,7 +116,7 @@ def _compute(
         if progress is not None:
             progress(Progress(min(done, total), total, cell, status))
 
-    computer = Computer(session, report)
+    computer = LocalExecutor(session, report)
     for one in work:
         # Closed at once when writing is interrupted: decoding stops, and the network's flags are restored.
         with contextlib.closing(computer.compute(one)) as parts:
@@ -209,15 +160,3 @@ def evaluate(
     results = run(study, Path(folder.name) / "run.h5", **options)
     results.keep_alive(folder)
     return results
-
-
-def versions() -> dict[str, str]:
-    """List the versions that the numbers depend on: Python, torch, timm, CUDA, and every plugin's distribution."""
-    found = {"python": platform.python_version(), "torch": torch.__version__}
-    if torch.version.cuda:
-        found["cuda"] = torch.version.cuda
-    for package in ("shapebias", "torchvision", "timm", "numpy", "h5py"):
-        found[package] = metadata.version(package)
-    for plugin in default_catalog().plugins:
-        found.setdefault(plugin.distribution, plugin.version or plugin.source)
-    return found

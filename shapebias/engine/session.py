@@ -3,55 +3,24 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any, TypeVar
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
 
 import attrs
 import torch
 from torch import nn
 
-from shapebias.engine.device import Precision, is_out_of_memory
-from shapebias.engine.guard import NetworkState, contained
 from shapebias.errors import PluginError, ShapebiasError
+from shapebias.runtime.device import Precision
+from shapebias.runtime.guard import NetworkState
+from shapebias.runtime.loading import load
+from shapebias.runtime.memory import Memory
 
 if TYPE_CHECKING:
-    from shapebias.catalog import Component
+    from shapebias.plugins.catalog import Component
     from shapebias.study import Condition, Study
 
-__all__ = ["Memory", "Session", "load", "naming"]
-
-_Result = TypeVar("_Result")
-
-
-@attrs.define
-class Memory:
-    """How many images fit into memory at once; shrinks when it runs out, and the results stay the same.
-
-    Args:
-        batch: the most images in one forward pass.
-        chunk: the most images in one forward and backward pass.
-    """
-
-    batch: int
-    chunk: int
-
-    def fit(self, size: str, call: Callable[[int], _Result]) -> _Result:
-        """Call with the size named ``batch`` or ``chunk``; running out of memory halves it and goes on.
-
-        Raises:
-            torch.OutOfMemoryError: not even one image fits.
-        """
-        while True:
-            images = getattr(self, size)
-            try:
-                return call(images)
-            except (RuntimeError, MemoryError) as error:
-                if not is_out_of_memory(error) or images == 1:
-                    raise
-            # Outside the handler, so that the traceback no longer holds the tensors of the failed call.
-            setattr(self, size, images // 2)
-            if torch.cuda.is_available():
-                torch.cuda.empty_cache()
+__all__ = ["Session", "naming"]
 
 
 @attrs.define(eq=False)
@@ -81,10 +50,10 @@ class Session:
             component: the component.
             device: where; None is the study's device, a live network may be on another.
         """
-        place = device or self.device
-        key = (component.kind, component.title, component.canonical, place)
+        on = device or self.device
+        key = (component.kind, component.title, component.canonical, on)
         if key not in self._loaded:
-            self._loaded[key] = load(component, place)
+            self._loaded[key] = load(component, on)
         return self._loaded[key]
 
     def state_of(self, network: nn.Module) -> NetworkState:
@@ -105,12 +74,3 @@ def naming(condition: Condition) -> Iterator[None]:
         raise
     except Exception as error:
         raise PluginError(f"{condition.title} fails: {type(error).__name__}: {error}") from error
-
-
-def load(component: Component, device: torch.device) -> Any:
-    """Return what does a component's work: what its settings load on the device, or the settings themselves."""
-    settings = component.settings
-    if not hasattr(settings, "load"):
-        return settings
-    with contained(component.text):
-        return settings.load(device)

@@ -105,8 +105,8 @@ class _Resuming:
         if resumed and self.meter is not None:
             self.meter(start, total)
         with self.partial.open("ab" if resumed else "wb") as file:
-            for place, block in enumerate(response.iter_content(_BLOCK)):
-                if place == 0 and not resumed and _is_page(response.headers, block):
+            for subfolder, block in enumerate(response.iter_content(_BLOCK)):
+                if subfolder == 0 and not resumed and _is_page(response.headers, block):
                     raise DataError(f"{url} answers with a web page and not with the file\n{self.by_hand}")
                 file.write(block)
                 if self.meter is not None:

@@ -16,8 +16,7 @@ import attrs
 from filelock import FileLock, Timeout
 
 from shapebias.errors import DataError, PluginError, suggestion
-from shapebias.fetching.inspecting import Presence, check_content, count_files, inspect, is_published, missing
-from shapebias.fetching.places import (
+from shapebias.fetching.data_folder import (
     VARIABLE,
     data_folder,
     folder_of,
@@ -28,6 +27,7 @@ from shapebias.fetching.places import (
     waiting_room,
     writable,
 )
+from shapebias.fetching.inspecting import Presence, check_content, count_files, inspect, is_published, missing
 from shapebias.fetching.sources import Archive, ListedFile, Source, built_in_sources, read_listing
 from shapebias.files import sha256
 
@@ -119,7 +119,7 @@ def _by_hand(source: Source, presence: Presence) -> Presence:
         return presence
     raise DataError(
         f"{source.name} cannot be fetched: {source.manual}\nput it at {presence.folder}, or set ${VARIABLE} to the "
-        f"folder that has it as {source.place}"
+        f"folder that has it as {source.subfolder}"
     )
 
 
@@ -177,7 +177,7 @@ def _fetch_file(source: Source, data: Path, file: ListedFile, *, meter: Meter | 
     url = source.address + quote(file.path)
     by_hand = (
         f"without a network: download it elsewhere and put it at {folder / file.path}, and so all of "
-        f"{source.name} (see {source.page});\nor set ${VARIABLE} to a folder that has it as {source.place}"
+        f"{source.name} (see {source.page});\nor set ${VARIABLE} to a folder that has it as {source.subfolder}"
     )
     # Waits beside the folder: what is in it has been checked.
     arrived = download_file(url, waiting_room(source, data) / file.path, by_hand=by_hand, meter=meter)
@@ -199,10 +199,10 @@ def _fetch_archives(source: Source, data: Path) -> None:
     folder, room = folder_of(source, data), waiting_room(source, data)
     fresh = room.with_name(f"{room.name}.{uuid.uuid4().hex[:8]}.unpacked")
     try:
-        for place, archive in enumerate(source.archives):
+        for subfolder, archive in enumerate(source.archives):
             arrived = _fetch_archive(source, archive, data)
             try:
-                unpack(arrived, fresh if len(source.archives) == 1 else fresh / str(place))
+                unpack(arrived, fresh if len(source.archives) == 1 else fresh / str(subfolder))
             except DataError:
                 arrived.replace(arrived.with_name(f"{arrived.name}.refused"))  # not taken again by the next fetch
                 raise
@@ -231,7 +231,7 @@ def _fetch_archive(source: Source, archive: Archive, data: Path) -> Path:
     path = waiting_room(source, data) / archive.file_name
     by_hand = (
         f"without a network: download it elsewhere, put it at {path} and run 'shapebias fetch {source.name}';\n"
-        f"or set ${VARIABLE} to a folder that has it, unpacked, as {source.place}"
+        f"or set ${VARIABLE} to a folder that has it, unpacked, as {source.subfolder}"
     )
     known = archive.checksum or recorded_checksum(archive, data)
     with shown_progress(source, source.bytes or None) as meter:

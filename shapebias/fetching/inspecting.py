@@ -11,7 +11,7 @@ from pathlib import Path
 import attrs
 
 from shapebias.errors import DataError, listed
-from shapebias.fetching.places import finished, folder_of, is_unfinished, recorded_checksum
+from shapebias.fetching.data_folder import finished, folder_of, is_unfinished, recorded_checksum
 from shapebias.fetching.sources import ListedFile, Source, read_listing
 
 __all__ = [

@@ -100,7 +100,7 @@ class Source:
             raise PluginError(f"source {self.name!r}: give archives, or address and listing, or manual")
 
     @property
-    def place(self) -> str:
+    def subfolder(self) -> str:
         """Its folder below the data folder."""
         return self.folder or self.name.replace(":", "/")
 

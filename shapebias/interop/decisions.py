@@ -13,7 +13,7 @@ import attrs
 import numpy as np
 
 from shapebias.errors import DataError, StoreError, listed
-from shapebias.interop.stimuli import Pictures, described, fitting, stored
+from shapebias.interop.stimuli import PublishedStimuli, described, fitting, stored
 from shapebias.interop.tables import Table, Trial, read_tables
 from shapebias.store.reader import Store
 from shapebias.store.records import CellRecord, ComponentRecord, Header, Part
@@ -121,7 +121,7 @@ def _natural(text: str) -> tuple[int, str]:
 
 def _found(
     sets: Mapping[str, Mapping[Session, Sequence[Trial]]], store: Store, title: str | None
-) -> dict[str, Pictures]:
+) -> dict[str, PublishedStimuli]:
     """Find for each set of stimuli the data set of a store that has its pictures; leave out sets without any."""
     candidates = stored(store, title)
     found = {stimuli: fitting(stimuli, list(sets[stimuli].values()), candidates) for stimuli in sets}
@@ -140,7 +140,7 @@ def _found(
     return pictures
 
 
-def _cells(sessions: Mapping[Session, Sequence[Trial]], pictures: Pictures) -> dict[Session, dict[int, Trial]]:
+def _cells(sessions: Mapping[Session, Sequence[Trial]], pictures: PublishedStimuli) -> dict[Session, dict[int, Trial]]:
     """Find the row of each answer; conditions that are in the names of the images are no cells of their own."""
     cells: dict[Session, dict[int, Trial]] = {}
     lost: Counter[str] = Counter()
@@ -149,10 +149,10 @@ def _cells(sessions: Mapping[Session, Sequence[Trial]], pictures: Pictures) -> d
         shown: Counter[tuple[str | None, str]] = Counter()
         for trial in trials:
             rows = pictures.rows_of(trial)
-            place = shown[trial.category, trial.name.stem]
+            position = shown[trial.category, trial.name.stem]
             shown[trial.category, trial.name.stem] += 1
-            if place < len(rows):
-                cell[rows[place]] = trial
+            if position < len(rows):
+                cell[rows[position]] = trial
             elif rows:
                 lost[observer] += 1
     for observer, count in lost.items():
@@ -166,7 +166,7 @@ def _cells(sessions: Mapping[Session, Sequence[Trial]], pictures: Pictures) -> d
 
 
 def _parts(
-    observer: ComponentRecord, condition: str, trials: Mapping[int, Trial], pictures: Pictures
+    observer: ComponentRecord, condition: str, trials: Mapping[int, Trial], pictures: PublishedStimuli
 ) -> Iterator[Part]:
     """Turn the answers to pictures of the data set into parts, in the order of the data set."""
     cell = CellRecord(pictures.record, observer, ComponentRecord(condition, condition))

@@ -8,10 +8,10 @@ from pathlib import Path
 
 from shapebias.errors import DataError, StoreError
 from shapebias.files import write_atomically
-from shapebias.image_names import CLEAN, read_image_name
 from shapebias.interop.tables import COLUMNS
-from shapebias.store.answers import StoredAnswers
+from shapebias.published.image_names import CLEAN, read_image_name
 from shapebias.store.results import Results
+from shapebias.store.views import StoredAnswers
 
 __all__ = ["export_decisions"]
 

@@ -11,22 +11,22 @@ import attrs
 import numpy as np
 
 from shapebias.errors import DataError, StoreError, listed, suggestion
-from shapebias.image_names import CLEAN, cue_words, presented, read_image_name
 from shapebias.interop.tables import CUE_CONFLICT, Trial
-from shapebias.labels import entry_level_classes
-from shapebias.protocols import human_sets
+from shapebias.networks.labels import entry_level_classes
+from shapebias.published.human_sets import human_sets
+from shapebias.published.image_names import CLEAN, cue_words, presented, read_image_name
 from shapebias.store.reader import Store
 from shapebias.store.records import ComponentRecord, DatasetPart, Scalar
 from shapebias.store.stored import StoredDataset
 
-__all__ = ["Pictures", "described", "fitting", "stored"]
+__all__ = ["PublishedStimuli", "described", "fitting", "stored"]
 
 Key: TypeAlias = tuple[str | None, str | None, str]
 """Condition, class and picture, as far as the names say."""
 
 
 @attrs.frozen(eq=False)
-class Pictures:
+class PublishedStimuli:
     """A data set, and where each picture is in it.
 
     Args:
@@ -60,7 +60,7 @@ class Pictures:
             return -1
         if trial.response in self.classes:
             return self.classes.index(trial.response)
-        same = [place for place, name in enumerate(self.classes) if name.casefold() == trial.response.casefold()]
+        same = [position for position, name in enumerate(self.classes) if name.casefold() == trial.response.casefold()]
         if len(same) == 1:
             return same[0]
         hint = suggestion(trial.response, self.classes)
@@ -70,7 +70,7 @@ class Pictures:
         )
 
 
-def described(stimuli: str, sessions: Iterable[Sequence[Trial]]) -> Pictures:
+def described(stimuli: str, sessions: Iterable[Sequence[Trial]]) -> PublishedStimuli:
     """Make a data set of what the tables say: its pictures, their classes and their textures.
 
     Args:
@@ -107,7 +107,7 @@ def described(stimuli: str, sessions: Iterable[Sequence[Trial]]) -> Pictures:
     facts: dict[str, Scalar] = {"classes": json.dumps(classes), "images": len(images)}
     ids = tuple(presented(name, presentation) for name, presentation, _ in images)
     part = DatasetPart(record, np.arange(len(ids)), ids, shapes, shapes, textures, None, facts)
-    return Pictures(record, classes, rows, has_conditions=False, part=part)
+    return PublishedStimuli(record, classes, rows, has_conditions=False, part=part)
 
 
 def _picture(trial: Trial) -> tuple[str, str]:
@@ -127,12 +127,14 @@ def _classes(named: set[str], answered: set[str]) -> tuple[str, ...]:
     return tuple(sixteen if sixteen.keys() >= named | others else sorted(named | others))
 
 
-def stored(store: Store, title: str | None) -> list[Pictures]:
+def stored(store: Store, title: str | None) -> list[PublishedStimuli]:
     """List the data sets of a store, or the one of a title or text."""
     return [_stored(one) for one in store.datasets() if title in (None, one.record.title, one.record.canonical)]
 
 
-def fitting(stimuli: str, sessions: Sequence[Sequence[Trial]], candidates: Sequence[Pictures]) -> Pictures | None:
+def fitting(
+    stimuli: str, sessions: Sequence[Sequence[Trial]], candidates: Sequence[PublishedStimuli]
+) -> PublishedStimuli | None:
     """Find the data set that has the pictures of a set of stimuli.
 
     Args:
@@ -175,7 +177,7 @@ def _is_another(stimuli: str, record: ComponentRecord) -> bool:
     return stimuli in human_sets() and other is not None and other != stimuli
 
 
-def _stored(dataset: StoredDataset) -> Pictures:
+def _stored(dataset: StoredDataset) -> PublishedStimuli:
     arrays = {name: dataset.array(name) if name in dataset.names else None for name in ("thumbnails", "masks")}
     labels = (dataset.labels, dataset.shape_labels, dataset.texture_labels)
     part = DatasetPart(
@@ -188,4 +190,4 @@ def _stored(dataset: StoredDataset) -> Pictures:
         # A folder that is not a class says nothing of the picture.
         category = name.category if name.condition is not None or name.category in dataset.classes else None
         rows[name.condition, category, name.stem].append(row)
-    return Pictures(dataset.record, dataset.classes, rows, has_conditions, part)
+    return PublishedStimuli(dataset.record, dataset.classes, rows, has_conditions, part)

@@ -19,7 +19,7 @@ import attrs
 
 from shapebias.errors import DataError
 from shapebias.files import fingerprint
-from shapebias.image_names import CLEAN, ImageName, condition_name, cue_words, read_image_name
+from shapebias.published.image_names import CLEAN, ImageName, condition_name, cue_words, read_image_name
 
 __all__ = ["COLUMNS", "CUE_CONFLICT", "Table", "Trial", "read_tables"]
 
@@ -37,7 +37,7 @@ class Trial:
 
     Args:
         observer: who answered.
-        condition: what was done to the picture, as :func:`shapebias.image_names.condition_name` writes it.
+        condition: what was done to the picture, as :func:`shapebias.published.image_names.condition_name` writes it.
         name: the picture.
         category: its class, None where the table does not say.
         response: the class answered, None for no answer.

@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from shapebias.contracts import Answers
 from shapebias.metrics.intervals import Estimate, wilson
+from shapebias.plugins.protocols import Answers
 
 __all__ = ["NEITHER", "SHAPE", "TEXTURE", "conflict", "cues_of", "followed", "shape_bias"]
 

@@ -10,10 +10,10 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import stats
 
-from shapebias.contracts import Answers
 from shapebias.metrics._cues import SHAPE, TEXTURE, followed
+from shapebias.metrics.frames import correctness
 from shapebias.metrics.intervals import Estimate, bootstrap, mean, wilson
-from shapebias.metrics.tables import correctness
+from shapebias.plugins.protocols import Answers
 
 __all__ = [
     "NEWCOMBE",

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from shapebias.contracts import Maps
+from shapebias.plugins.protocols import Maps
 
 __all__ = ["CONTOUR_WIDTH", "REGIONS", "Cutter", "regions", "shares"]
 
@@ -51,8 +51,8 @@ def shares(maps: NDArray[Any], cut: NDArray[np.int8]) -> NDArray[np.float64]:
         cut: (N, H, W) made by :func:`regions`.
     """
     n = len(maps)
-    places = cut.reshape(n, -1) + len(REGIONS) * np.arange(n)[:, None]
-    sums = np.bincount(places.ravel(), np.abs(maps).ravel(), minlength=len(REGIONS) * n).reshape(n, len(REGIONS))
+    positions = cut.reshape(n, -1) + len(REGIONS) * np.arange(n)[:, None]
+    sums = np.bincount(positions.ravel(), np.abs(maps).ravel(), minlength=len(REGIONS) * n).reshape(n, len(REGIONS))
     with np.errstate(invalid="ignore"):  # 0 / 0 is NaN: nothing mattered
         share: NDArray[np.float64] = sums / sums.sum(axis=1, keepdims=True)
     return share

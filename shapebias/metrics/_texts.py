@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from shapebias.errors import ShapebiasError
-from shapebias.grammar import Spelling, parse, parse_number, split
+from shapebias.spelling.grammar import Spelling, parse, parse_number, split
 
 __all__ = ["number_in", "steps"]
 
@@ -49,7 +49,7 @@ def number_in(text: str, parameter: str) -> tuple[str, float] | None:
 
 
 def _single_values(step: Spelling, parameter: str) -> Iterator[str]:
-    for place, argument in enumerate(step.arguments, start=1):
-        listed = any(follower.key is None for follower in step.arguments[place : place + 1])
+    for position, argument in enumerate(step.arguments, start=1):
+        listed = any(follower.key is None for follower in step.arguments[position : position + 1])
         if argument.key == parameter and not argument.quoted and not listed:
             yield argument.text

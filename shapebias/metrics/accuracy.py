@@ -8,10 +8,10 @@ from typing import Any
 import attrs
 import pandas as pd
 
-from shapebias.contracts import Answers, Results
+from shapebias.metrics.frames import record, table
 from shapebias.metrics.intervals import wilson
-from shapebias.metrics.tables import record, table
-from shapebias.params import param
+from shapebias.plugins.protocols import Answers, StudyResults
+from shapebias.spelling.params import param
 
 __all__ = ["Accuracy"]
 
@@ -33,7 +33,7 @@ class Accuracy:
 
     top: tuple[int, ...] = param("k of top-k accuracy", default=(1, 5), ge=1, converter=_whole_numbers)
 
-    def __call__(self, results: Results) -> pd.DataFrame:
+    def __call__(self, results: StudyResults) -> pd.DataFrame:
         """Return one row for each cell and k, with Wilson's interval."""
         rows = [row for answers in results.answers() for row in self._rows(answers)]
         return table(rows, "top", note="" if rows else "no finished predictions with labels")

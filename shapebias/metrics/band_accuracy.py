@@ -7,11 +7,11 @@ import math
 import attrs
 import pandas as pd
 
-from shapebias.contracts import Answers, Results
-from shapebias.grammar import parse_number
 from shapebias.metrics._texts import steps
+from shapebias.metrics.frames import correctness, record, table
 from shapebias.metrics.intervals import wilson
-from shapebias.metrics.tables import correctness, record, table
+from shapebias.plugins.protocols import Answers, StudyResults
+from shapebias.spelling.grammar import parse_number
 
 __all__ = ["BandAccuracy"]
 
@@ -25,7 +25,7 @@ class BandAccuracy:
     2023, "Spatial-frequency channels, shape bias, and adversarial robustness".
     """
 
-    def __call__(self, results: Results) -> pd.DataFrame:
+    def __call__(self, results: StudyResults) -> pd.DataFrame:
         """Return one row for each such cell, in the order of the bands, with Wilson's interval."""
         answers = results.answers()
         clean = {(one.dataset, one.model): correctness(one) for one in answers if one.texts["condition"] == "clean"}

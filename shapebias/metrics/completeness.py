@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from shapebias.contracts import Results
+from shapebias.metrics.frames import record, table
 from shapebias.metrics.intervals import BOOTSTRAP, Estimate, bootstrap
-from shapebias.metrics.tables import record, table
+from shapebias.plugins.protocols import StudyResults
 
 __all__ = ["Completeness"]
 
@@ -25,7 +25,7 @@ class Completeness:
     baseline there is nothing to share out: the number is undefined, with ``n`` 0.
     """
 
-    def __call__(self, results: Results) -> pd.DataFrame:
+    def __call__(self, results: StudyResults) -> pd.DataFrame:
         """Return one row for each cell of a saliency method with an error, with a bootstrap interval over images."""
         rows = [
             record(cell, "completeness", _ratio(cell.extras, results.seed), saliency=cell.saliency)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import attrs
 import pandas as pd
 
-from shapebias.contracts import Results
+from shapebias.metrics.frames import correctness, record, table
 from shapebias.metrics.intervals import wilson
-from shapebias.metrics.tables import correctness, record, table
+from shapebias.plugins.protocols import StudyResults
 
 __all__ = ["ConditionalAccuracy"]
 
@@ -21,7 +21,7 @@ class ConditionalAccuracy:
     data set has no rows, and the table's note says so.
     """
 
-    def __call__(self, results: Results) -> pd.DataFrame:
+    def __call__(self, results: StudyResults) -> pd.DataFrame:
         """Return one row for each cell that is not clean, with Wilson's interval."""
         answers = results.answers()
         clean = {(cell.dataset, cell.model): correctness(cell) for cell in answers if cell.condition == "clean"}

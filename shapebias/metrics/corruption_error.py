@@ -10,12 +10,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from shapebias.contracts import Answers, Results
 from shapebias.metrics._texts import number_in
+from shapebias.metrics.frames import correctness, record, table
 from shapebias.metrics.intervals import bootstrap
 from shapebias.metrics.paired_difference import reference_model
-from shapebias.metrics.tables import correctness, record, table
-from shapebias.params import param
+from shapebias.plugins.protocols import Answers, StudyResults
+from shapebias.spelling.params import param
 
 __all__ = ["CorruptionError"]
 
@@ -46,22 +46,22 @@ class CorruptionError:
     against: str = param("the baseline model; empty for the first", default="")
     severity: str = param("name of the parameter that says how strong", default="severity")
 
-    def __call__(self, results: Results) -> pd.DataFrame:
+    def __call__(self, results: StudyResults) -> pd.DataFrame:
         """Return one row ``corruption-error`` a model and corruption, and one row ``mce`` a model and data set."""
         answers = results.answers()
         baseline = reference_model(answers, self.against)
         found = _by_corruption(answers, self.severity)
         rows: list[dict[str, Any]] = []
         together: dict[tuple[str, str], list[pd.DataFrame]] = {}
-        for place, cells in found.items():
-            standard = found.get(attrs.evolve(place, model=baseline), {})
+        for corruption, cells in found.items():
+            standard = found.get(attrs.evolve(corruption, model=baseline), {})
             errors = _errors(cells, standard)
             if len(errors):
-                rows.append(_row(place, "corruption-error", [errors], results.seed, baseline, len(cells)))
-                together.setdefault((place.dataset, place.model), []).append(errors)
+                rows.append(_row(corruption, "corruption-error", [errors], results.seed, baseline, len(cells)))
+                together.setdefault((corruption.dataset, corruption.model), []).append(errors)
         for (dataset, model), several in together.items():
-            place = _Corrupted(dataset, model, f"{len(several)} corruptions")
-            rows.append(_row(place, "mce", several, results.seed, baseline))
+            corruption = _Corrupted(dataset, model, f"{len(several)} corruptions")
+            rows.append(_row(corruption, "mce", several, results.seed, baseline))
         note = f"no conditions with a {self.severity!r} in their text that the baseline has too"
         return table(rows, "against", "error", "severities", note="" if rows else note)
 
@@ -86,7 +86,12 @@ def _errors(cells: Mapping[float, Answers], standard: Mapping[float, Answers]) -
 
 
 def _row(
-    place: _Corrupted, metric: str, several: list[pd.DataFrame], seed: int, baseline: str, severities: int | None = None
+    corruption: _Corrupted,
+    metric: str,
+    several: list[pd.DataFrame],
+    seed: int,
+    baseline: str,
+    severities: int | None = None,
 ) -> dict[str, Any]:
     """Estimate the mean over corruptions of the ratio of errors; an image is drawn with its errors everywhere."""
     common = pd.concat(several, axis=1, join="inner").to_numpy(dtype=np.int64)
@@ -103,5 +108,10 @@ def _row(
     rates = [errors.to_numpy()[:, 0].mean() for errors in several]
     error = float(np.mean(rates)) / severities if severities else np.nan
     return record(
-        place, metric, bootstrap(counts, ratio, seed), against=baseline, error=error, severities=severities or np.nan
+        corruption,
+        metric,
+        bootstrap(counts, ratio, seed),
+        against=baseline,
+        error=error,
+        severities=severities or np.nan,
     )

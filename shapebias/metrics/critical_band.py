@@ -12,12 +12,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from shapebias.contracts import Answers, Results
-from shapebias.grammar import parse_number, split
 from shapebias.metrics._channel import BANDS, STRENGTHS, channel, thresholds
 from shapebias.metrics._texts import steps
+from shapebias.metrics.frames import record, table
 from shapebias.metrics.intervals import BOOTSTRAP, Estimate, wilson
-from shapebias.metrics.tables import record, table
+from shapebias.plugins.protocols import Answers, StudyResults
+from shapebias.spelling.grammar import parse_number, split
 
 __all__ = ["CriticalBand"]
 
@@ -41,7 +41,7 @@ class CriticalBand:
     Subramanian et al. 2023, "Spatial-frequency channels, shape bias, and adversarial robustness", section 3.
     """
 
-    def __call__(self, results: Results) -> pd.DataFrame:
+    def __call__(self, results: StudyResults) -> pd.DataFrame:
         """Return ten rows for each model: bandwidth, centre, sensitivity, and the threshold of each band."""
         cells: dict[tuple[str, str, str], tuple[Answers, NDArray[np.int64]]] = {}
         for answers in results.answers():
@@ -89,18 +89,18 @@ def _rows(answers: Answers, condition: str, counts: NDArray[np.int64], seed: int
     reason, values = _measured(correct, shown)
     drawn = None if reason else _resampled(correct, shown, seed)
     bands = thresholds(correct, shown)
-    place = {"condition": condition, "without_noise": plain.value, "reason": reason}
+    position = {"condition": condition, "without_noise": plain.value, "reason": reason}
     for column, name in enumerate(_MEASURES):
         low, high = (math.nan, math.nan) if drawn is None else np.nanquantile(drawn[:, column], [0.025, 0.975])
         estimate = Estimate(values[column], float(low), float(high), n, BOOTSTRAP)
-        yield {**record(answers, f"critical-band-{name}", estimate, band=math.nan), **place}
+        yield {**record(answers, f"critical-band-{name}", estimate, band=math.nan), **position}
     for band in range(BANDS):
         whole = shown[:, band].all()
         value = float(bands[band]) if whole else math.nan
         estimate = Estimate(value, math.nan, math.nan, int(shown[:, band].sum()), "none")
         lacking = "" if 2 * correct[-1, band] > shown[-1, band] else "no more than half right without noise"
         lacking = lacking if whole else "a strength of the noise is missing"
-        yield {**record(answers, "critical-band-threshold", estimate, band=band), **place, "reason": lacking}
+        yield {**record(answers, "critical-band-threshold", estimate, band=band), **position, "reason": lacking}
 
 
 def _measured(correct: NDArray[np.int64], shown: NDArray[np.int64]) -> tuple[str, tuple[float, ...]]:

@@ -10,9 +10,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from shapebias.contracts import Answers, Results
+from shapebias.metrics.frames import record, table
 from shapebias.metrics.intervals import BOOTSTRAP, Estimate, mean
-from shapebias.metrics.tables import record, table
+from shapebias.plugins.protocols import Answers, StudyResults
 
 __all__ = ["CueSensitivity"]
 
@@ -34,7 +34,7 @@ class CueSensitivity:
     that of REFINED-BIAS, 2026.
     """
 
-    def __call__(self, results: Results) -> pd.DataFrame:
+    def __call__(self, results: StudyResults) -> pd.DataFrame:
         """Return up to three rows for each cell, with a bootstrap interval over images."""
         rows: list[dict[str, Any]] = []
         lacking = []

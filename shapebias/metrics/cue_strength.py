@@ -10,12 +10,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from shapebias.contracts import Answers, Results
 from shapebias.metrics._cues import SHAPE, TEXTURE, cues_of, followed, shape_bias
 from shapebias.metrics._texts import number_in
+from shapebias.metrics.frames import record, table
 from shapebias.metrics.intervals import BOOTSTRAP, Estimate, bootstrap
-from shapebias.metrics.tables import record, table
-from shapebias.params import param
+from shapebias.plugins.protocols import Answers, StudyResults
+from shapebias.spelling.params import param
 
 __all__ = ["CueStrength", "equal_reliance"]
 
@@ -50,7 +50,7 @@ class CueStrength:
 
     over: str = param("name of the parameter that varies", default="contrast")
 
-    def __call__(self, results: Results) -> pd.DataFrame:
+    def __call__(self, results: StudyResults) -> pd.DataFrame:
         """Return one row for each strength, with Wilson's interval, and one ``point-of-equal-reliance`` a curve."""
         curves: dict[_Place, list[tuple[float, Answers]]] = {}
         for answers in results.answers():
@@ -59,9 +59,9 @@ class CueStrength:
                 curves.setdefault(found[0], []).append((found[1], answers))
         rows = [
             row
-            for place, cells in curves.items()
+            for curve, cells in curves.items()
             if len(cells) > 1
-            for row in _rows(place, sorted(cells, key=lambda cell: cell[0]), results.seed)
+            for row in _rows(curve, sorted(cells, key=lambda cell: cell[0]), results.seed)
         ]
         note = f"no cells with cue conflict that differ in {self.over!r} alone; give over=, the name of a parameter"
         return table(rows, "strength", note="" if rows else note)
@@ -79,12 +79,12 @@ def _strength(answers: Answers, over: str) -> tuple[_Place, float] | None:
     return _Place(dataset, answers.model, condition, answers.eps), strength
 
 
-def _rows(place: _Place, cells: Sequence[tuple[float, Answers]], seed: int) -> Iterator[dict[str, Any]]:
+def _rows(curve: _Place, cells: Sequence[tuple[float, Answers]], seed: int) -> Iterator[dict[str, Any]]:
     for strength, answers in cells:
         yield record(answers, "cue-strength", shape_bias(answers), strength=strength)
     strengths = np.array([strength for strength, _ in cells])
     choices = pd.concat([followed(answers) for _, answers in cells], axis=1).fillna(_ABSENT).to_numpy(dtype=np.int64)
-    yield record(place, "point-of-equal-reliance", _point(choices, strengths, seed), strength=np.nan)
+    yield record(curve, "point-of-equal-reliance", _point(choices, strengths, seed), strength=np.nan)
 
 
 def _point(choices: NDArray[np.int64], strengths: NDArray[np.float64], seed: int) -> Estimate:

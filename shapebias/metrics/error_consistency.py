@@ -10,9 +10,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from shapebias.contracts import Answers, Results
+from shapebias.metrics.frames import correctness, record, table
 from shapebias.metrics.intervals import bootstrap
-from shapebias.metrics.tables import correctness, record, table
+from shapebias.plugins.protocols import Answers, StudyResults
 
 __all__ = ["ErrorConsistency", "agreement", "cohens_kappa"]
 
@@ -28,7 +28,7 @@ class ErrorConsistency:
     models is right on all images or wrong on all: nothing can then be told of whether it fails on the same images.
     """
 
-    def __call__(self, results: Results) -> pd.DataFrame:
+    def __call__(self, results: StudyResults) -> pd.DataFrame:
         """Return one row for each pair, ``model`` and ``other``, with a bootstrap interval over images."""
         peers: dict[tuple[str, str, float | None], list[Answers]] = {}
         for answers in results.answers():

@@ -5,9 +5,9 @@ from __future__ import annotations
 import attrs
 import pandas as pd
 
-from shapebias.contracts import Results
+from shapebias.metrics.frames import record, table
 from shapebias.metrics.intervals import mean
-from shapebias.metrics.tables import record, table
+from shapebias.plugins.protocols import StudyResults
 
 __all__ = ["Faithfulness"]
 
@@ -20,7 +20,7 @@ class Faithfulness:
     two saliency methods on one model, the more faithful one has the larger insertion and the smaller deletion area.
     """
 
-    def __call__(self, results: Results) -> pd.DataFrame:
+    def __call__(self, results: StudyResults) -> pd.DataFrame:
         """Return one row for each cell of a probe with areas, with a bootstrap interval over images."""
         rows = []
         for cell in results.values():

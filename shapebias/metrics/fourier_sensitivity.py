@@ -5,9 +5,9 @@ from __future__ import annotations
 import attrs
 import pandas as pd
 
-from shapebias.contracts import Results
+from shapebias.metrics.frames import record, table
 from shapebias.metrics.intervals import wilson
-from shapebias.metrics.tables import record, table
+from shapebias.plugins.protocols import StudyResults
 
 __all__ = ["FourierSensitivity"]
 
@@ -20,7 +20,7 @@ class FourierSensitivity:
     ``across`` are the wave's cycles an image; of a wave and its opposite, which are the same, one is listed.
     """
 
-    def __call__(self, results: Results) -> pd.DataFrame:
+    def __call__(self, results: StudyResults) -> pd.DataFrame:
         """Return one row for each cell of the probe and each wave, with Wilson's interval."""
         rows = []
         for cell in results.values():

@@ -8,7 +8,6 @@ from typing import Any, Literal, TypeAlias
 import attrs
 import pandas as pd
 
-from shapebias.contracts import Answers, Results
 from shapebias.metrics._cues import cues_of, shape_bias
 from shapebias.metrics._paired import (
     Correction,
@@ -19,10 +18,11 @@ from shapebias.metrics._paired import (
     value_difference,
 )
 from shapebias.metrics._regions import CONTOUR_WIDTH, REGIONS, Cutter
+from shapebias.metrics.frames import CellTexts, correctness, record, table
 from shapebias.metrics.intervals import Estimate, mean, wilson
 from shapebias.metrics.paired_difference import reference_model
-from shapebias.metrics.tables import Cell, correctness, record, table
-from shapebias.params import param
+from shapebias.plugins.protocols import Answers, StudyResults
+from shapebias.spelling.params import param
 
 __all__ = ["Headline"]
 
@@ -36,7 +36,7 @@ _COLUMNS = ("cue", "saliency", "region", "against", *_DIFFERENCE)
 class _Measured:
     """One number of one model, and how it compares with the same number of another model."""
 
-    cell: Cell
+    cell: CellTexts
     metric: str
     cue: Cue
     estimate: Estimate
@@ -74,7 +74,7 @@ class Headline:
     against: str = param("model that the others are compared with; empty for the first", default="")
     correction: Correction = param("of the p-values for their number", default="holm")
 
-    def __call__(self, results: Results) -> pd.DataFrame:
+    def __call__(self, results: StudyResults) -> pd.DataFrame:
         """Return one row for each model and number: both cues first, then shape, then texture."""
         measured = sorted(
             [*_of_answers(results), *_of_maps(results)], key=lambda one: ("both", "shape", "texture").index(one.cue)
@@ -87,7 +87,7 @@ class Headline:
         return found.astype(dict.fromkeys(_DIFFERENCE, float))
 
 
-def _of_answers(results: Results) -> Iterator[_Measured]:
+def _of_answers(results: StudyResults) -> Iterator[_Measured]:
     def compare_biases(first: Answers, second: Answers) -> Difference:
         return shape_bias_difference(first, second, results.seed)
 
@@ -119,7 +119,7 @@ def _cue(cell: Answers) -> Cue | None:
     return "shape" if no_texture else "texture"
 
 
-def _of_maps(results: Results) -> Iterator[_Measured]:
+def _of_maps(results: StudyResults) -> Iterator[_Measured]:
     def compare(first: pd.Series[float], second: pd.Series[float]) -> Difference:
         return value_difference(first, second, results.seed)
 

@@ -13,13 +13,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from shapebias.contracts import Answers, Results
-from shapebias.image_names import CLEAN, condition_name, read_image_name
 from shapebias.metrics.error_consistency import agreement
+from shapebias.metrics.frames import correctness, table
 from shapebias.metrics.intervals import BOOTSTRAP, Estimate, resamples
-from shapebias.metrics.tables import correctness, table
-from shapebias.params import param
-from shapebias.protocols import human_sets
+from shapebias.plugins.protocols import Answers, StudyResults
+from shapebias.published.human_sets import human_sets
+from shapebias.published.image_names import CLEAN, condition_name, read_image_name
+from shapebias.spelling.params import param
 
 __all__ = ["ALL_SETS", "PEOPLE", "HumanConsistency", "protocol_kappa"]
 
@@ -75,7 +75,7 @@ class HumanConsistency:
     images on which both are right or both are wrong, and Cohen's kappa of the two, which is 1 where they agree on every
     image.  Means are taken over conditions, then over observers, then over sets of stimuli.  The fourth measure is the
     accuracy over all images of a set.  Conditions that the paper leaves out are left out: see
-    :func:`shapebias.protocols.human_sets`.  ``people`` are the observers among themselves, each pair once.
+    :func:`shapebias.published.human_sets.human_sets`.  ``people`` are the observers among themselves, each pair once.
 
     Intervals are bootstrapped over the images of each condition, drawn for the model and all observers together:
     Klein et al. 2025, "Quantifying uncertainty in error consistency".
@@ -84,7 +84,7 @@ class HumanConsistency:
     observers: str = param("which models are people, as a pattern of their names", default="subject-*")
     conditions: bool = param("whether to have rows for each condition too, also those left out", default=False)
 
-    def __call__(self, results: Results) -> pd.DataFrame:
+    def __call__(self, results: StudyResults) -> pd.DataFrame:
         """Return rows for each set and model, and for all sets where there are several."""
         rows: list[dict[str, Any]] = []
         sets: dict[str, list[_Draws]] = {}
@@ -124,8 +124,8 @@ class HumanConsistency:
         return ""
 
 
-def _rows(draws: _Draws, *, averaging: str, sets: int = 1, **place: str) -> list[dict[str, Any]]:
-    facts = {**place, "eps": None, "metric": "human-consistency", "averaging": averaging, "sets": sets}
+def _rows(draws: _Draws, *, averaging: str, sets: int = 1, **position: str) -> list[dict[str, Any]]:
+    facts = {**position, "eps": None, "metric": "human-consistency", "averaging": averaging, "sets": sets}
     return [{**facts, "measure": measure, **attrs.asdict(one)} for measure, one in draws.estimates()]
 
 
@@ -183,9 +183,9 @@ class _Comparison:
         # Images with the same outcomes are alike: what is drawn is how many there are of each kind.
         outcomes = frame[models].dropna(how="all").fillna(-1).to_numpy(dtype=np.int8)
         kinds, counts = np.unique(outcomes, axis=0, return_counts=True)
-        place = {model: column for column, model in enumerate(models)}
-        first, second = (kinds[:, [place[pair[side]] for pair in pairs]] for side in (0, 1))
-        asked = kinds[:, [place[model] for model in self.asked if model in place]]
+        position = {model: column for column, model in enumerate(models)}
+        first, second = (kinds[:, [position[pair[side]] for pair in pairs]] for side in (0, 1))
+        asked = kinds[:, [position[model] for model in self.asked if model in position]]
         values = _measures(counts, first, second, asked)
         resampled = [_measures(drawn, first, second, asked) for drawn in resamples(counts, seed)]
         return _Draws(values, np.concatenate(resampled, axis=-1), int(counts.sum()))

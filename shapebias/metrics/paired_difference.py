@@ -8,11 +8,11 @@ from typing import Any, Literal, TypeAlias
 import attrs
 import pandas as pd
 
-from shapebias.contracts import Answers, Results
 from shapebias.errors import DataError
 from shapebias.metrics._paired import Correction, Difference, accuracy_difference, adjusted, shape_bias_difference
-from shapebias.metrics.tables import record, table
-from shapebias.params import param
+from shapebias.metrics.frames import record, table
+from shapebias.plugins.protocols import Answers, StudyResults
+from shapebias.spelling.params import param
 
 __all__ = ["PairedDifference", "reference_model"]
 
@@ -41,7 +41,7 @@ class PairedDifference:
     of: tuple[Measure, ...] = param("what is compared", default=("accuracy", "shape-bias"), converter=_measures)
     correction: Correction = param("of the p-values for their number", default="holm")
 
-    def __call__(self, results: Results) -> pd.DataFrame:
+    def __call__(self, results: StudyResults) -> pd.DataFrame:
         """Return one row for each model, cell and measure: the model's value minus that of the model ``against``."""
         measures: dict[str, Callable[[Answers, Answers], Difference]] = {
             "accuracy": accuracy_difference,

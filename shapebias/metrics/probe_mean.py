@@ -5,9 +5,9 @@ from __future__ import annotations
 import attrs
 import pandas as pd
 
-from shapebias.contracts import Results
+from shapebias.metrics.frames import record, table
 from shapebias.metrics.intervals import mean
-from shapebias.metrics.tables import record, table
+from shapebias.plugins.protocols import StudyResults
 
 __all__ = ["ProbeMean"]
 
@@ -20,7 +20,7 @@ class ProbeMean:
     image, are left out; ``n`` counts the images whose number is defined, that is not NaN.
     """
 
-    def __call__(self, results: Results) -> pd.DataFrame:
+    def __call__(self, results: StudyResults) -> pd.DataFrame:
         """Return one row for each quantity of each cell of a probe, with a bootstrap interval over images."""
         rows = [
             record(

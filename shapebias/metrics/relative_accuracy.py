@@ -11,9 +11,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from shapebias.contracts import Answers, Results
+from shapebias.metrics.frames import correctness, record, table
 from shapebias.metrics.intervals import bootstrap
-from shapebias.metrics.tables import correctness, record, table
+from shapebias.plugins.protocols import Answers, StudyResults
 
 __all__ = ["RelativeAccuracy"]
 
@@ -30,7 +30,7 @@ class RelativeAccuracy:
     Burgert et al. 2025, "ImageNet-trained CNNs are not biased towards texture", section 3.
     """
 
-    def __call__(self, results: Results) -> pd.DataFrame:
+    def __call__(self, results: StudyResults) -> pd.DataFrame:
         """Return two rows for each cell that is not clean, with a bootstrap interval over images."""
         answers = results.answers()
         clean = {(cell.dataset, cell.model): cell for cell in answers if cell.condition == "clean"}

@@ -11,9 +11,9 @@ import attrs
 import numpy as np
 import pandas as pd
 
-from shapebias.contracts import Answers, Results
+from shapebias.metrics.frames import correctness, record, table
 from shapebias.metrics.intervals import wilson
-from shapebias.metrics.tables import correctness, record, table
+from shapebias.plugins.protocols import Answers, StudyResults
 
 __all__ = ["RobustAccuracy"]
 
@@ -30,7 +30,7 @@ class RobustAccuracy:
     says nothing: it is left out of the cell's whole curve, and counted in the column ``gradient_failed``.
     """
 
-    def __call__(self, results: Results) -> pd.DataFrame:
+    def __call__(self, results: StudyResults) -> pd.DataFrame:
         """Return one row for each attacked cell and eps, eps ascending, with Wilson's interval."""
         curves: dict[tuple[str, str, str], list[Answers]] = {}
         for answers in results.answers():

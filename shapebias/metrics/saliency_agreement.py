@@ -10,11 +10,11 @@ import attrs
 import pandas as pd
 from numpy.typing import NDArray
 
-from shapebias.contracts import Maps, Results
 from shapebias.metrics._similarity import overlap, spearman, ssim
+from shapebias.metrics.frames import record, table
 from shapebias.metrics.intervals import mean
-from shapebias.metrics.tables import record, table
-from shapebias.params import param
+from shapebias.plugins.protocols import Maps, StudyResults
+from shapebias.spelling.params import param
 
 __all__ = ["SaliencyAgreement"]
 
@@ -33,7 +33,7 @@ class SaliencyAgreement:
 
     top: float = param("share of the pixels that count as the largest", default=0.1, gt=0, le=1)
 
-    def __call__(self, results: Results) -> pd.DataFrame:
+    def __call__(self, results: StudyResults) -> pd.DataFrame:
         """Return one row for each pair of cells and measure, with a bootstrap interval over images."""
         rows = [row for first, second in _pairs(results) for row in self._rows(first, second, results.seed)]
         note = (
@@ -53,7 +53,7 @@ class SaliencyAgreement:
             yield record(first, "saliency-agreement", mean(values, seed), **facts, measure=measure)
 
 
-def _pairs(results: Results) -> Iterator[tuple[Maps, Maps]]:
+def _pairs(results: StudyResults) -> Iterator[tuple[Maps, Maps]]:
     between_models: dict[object, list[Maps]] = {}
     clean: dict[object, Maps] = {}
     cells = list(results.maps())
@@ -72,8 +72,8 @@ def _pairs(results: Results) -> Iterator[tuple[Maps, Maps]]:
 
 def _common(first: Maps, second: Maps) -> tuple[NDArray[Any], NDArray[Any]]:
     """Take the magnitudes of the maps of the images that both have, in one order."""
-    places = {image: place for place, image in enumerate(second.ids)}
-    ids = sorted(image for image in first.ids if image in places)
-    own = {image: place for place, image in enumerate(first.ids)}
+    positions = {image: position for position, image in enumerate(second.ids)}
+    ids = sorted(image for image in first.ids if image in positions)
+    own = {image: position for position, image in enumerate(first.ids)}
     one, other = first.maps, second.maps
-    return abs(one[[own[image] for image in ids]]), abs(other[[places[image] for image in ids]])
+    return abs(one[[own[image] for image in ids]]), abs(other[[positions[image] for image in ids]])

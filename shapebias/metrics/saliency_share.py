@@ -5,11 +5,11 @@ from __future__ import annotations
 import attrs
 import pandas as pd
 
-from shapebias.contracts import Results
 from shapebias.metrics._regions import CONTOUR_WIDTH, REGIONS, Cutter
+from shapebias.metrics.frames import record, table
 from shapebias.metrics.intervals import mean
-from shapebias.metrics.tables import record, table
-from shapebias.params import param
+from shapebias.plugins.protocols import StudyResults
+from shapebias.spelling.params import param
 
 __all__ = ["SaliencyShare"]
 
@@ -30,7 +30,7 @@ class SaliencyShare:
         "half the width of the contour's band", default=CONTOUR_WIDTH, gt=0, le=1, unit="share of the height"
     )
 
-    def __call__(self, results: Results) -> pd.DataFrame:
+    def __call__(self, results: StudyResults) -> pd.DataFrame:
         """Return one row for each saliency cell and region, with a bootstrap interval over images."""
         cutter, rows = Cutter(self.width), []
         for maps in results.maps():
@@ -38,9 +38,9 @@ class SaliencyShare:
             if found is None:
                 continue
             shares, area = found
-            for place, region in enumerate(REGIONS):
-                share = mean(shares[:, place], results.seed)
-                facts = {"saliency": maps.saliency, "region": region, "area": float(area[:, place].mean())}
+            for position, region in enumerate(REGIONS):
+                share = mean(shares[:, position], results.seed)
+                facts = {"saliency": maps.saliency, "region": region, "area": float(area[:, position].mean())}
                 rows.append(record(maps, "saliency-share", share, **facts))
         note = "no maps of images with masks, under a condition that leaves objects where they are"
         return table(rows, "saliency", "region", "area", note="" if rows else note)

@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from shapebias.contracts import Results
+from shapebias.metrics.frames import record, table
 from shapebias.metrics.intervals import mean
-from shapebias.metrics.tables import record, table
+from shapebias.plugins.protocols import StudyResults
 
 __all__ = ["SaliencySparseness", "gini"]
 
@@ -24,7 +24,7 @@ class SaliencySparseness:
     explanations of neural networks using adversarial training", section 4: adversarial training makes maps sparser.
     """
 
-    def __call__(self, results: Results) -> pd.DataFrame:
+    def __call__(self, results: StudyResults) -> pd.DataFrame:
         """Return one row for each saliency cell, with a bootstrap interval over images."""
         rows = [
             record(cell, "saliency-sparseness", mean(gini(cell.maps), results.seed), saliency=cell.saliency)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import attrs
 import pandas as pd
 
-from shapebias.contracts import Results
+from shapebias.metrics.frames import record, table
 from shapebias.metrics.intervals import mean
-from shapebias.metrics.tables import record, table
+from shapebias.plugins.protocols import StudyResults
 
 __all__ = ["Sanity"]
 
@@ -21,7 +21,7 @@ class Sanity:
     Adebayo et al. 2018, "Sanity checks for saliency maps", section 4.
     """
 
-    def __call__(self, results: Results) -> pd.DataFrame:
+    def __call__(self, results: StudyResults) -> pd.DataFrame:
         """Return one row for each stage of each cell of the probe, with a bootstrap interval over images."""
         rows = []
         for cell in results.values():

@@ -10,10 +10,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from shapebias.contracts import Answers, Results
 from shapebias.metrics._cues import conflict, followed
+from shapebias.metrics.frames import record, table
 from shapebias.metrics.intervals import Estimate, bootstrap, wilson
-from shapebias.metrics.tables import record, table
+from shapebias.plugins.protocols import Answers, StudyResults
 
 __all__ = ["ShapeBias"]
 
@@ -35,7 +35,7 @@ class ShapeBias:
     Where no image is decided the value is NaN and ``n`` is 0.
     """
 
-    def __call__(self, results: Results) -> pd.DataFrame:
+    def __call__(self, results: StudyResults) -> pd.DataFrame:
         """Return one micro and one macro row for each cell with conflicts, and one row for each shape class in it."""
         rows = [row for answers in results.answers() for row in _rows(answers, results.seed)]
         note = "no image has a shape label and a different texture label; use a data set with cue conflict"

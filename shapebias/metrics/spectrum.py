@@ -10,9 +10,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from shapebias.contracts import Results
+from shapebias.metrics.frames import CellTexts, record, table
 from shapebias.metrics.intervals import mean
-from shapebias.metrics.tables import Cell, record, table
+from shapebias.plugins.protocols import StudyResults
 
 __all__ = ["Spectrum", "radial_power"]
 
@@ -28,7 +28,7 @@ class Spectrum:
     natural images and the response properties of cortical cells": power in octaves.
     """
 
-    def __call__(self, results: Results) -> pd.DataFrame:
+    def __call__(self, results: StudyResults) -> pd.DataFrame:
         """Return rows ``spectrum``, one an octave, and one row ``mean-frequency``, for each cell."""
         rows = [
             row
@@ -43,7 +43,7 @@ class Spectrum:
         return table(rows, "saliency", "probe", "from_cycles", "to_cycles", note=note)
 
 
-def _rows(cell: Cell, power: NDArray[Any], seed: int, **facts: str | None) -> Iterator[dict[str, Any]]:
+def _rows(cell: CellTexts, power: NDArray[Any], seed: int, **facts: str | None) -> Iterator[dict[str, Any]]:
     rings = np.arange(power.shape[1])
     whole = power.sum(axis=1, keepdims=True)
     power = np.where(rings > 0, power, 0).astype(np.float64)

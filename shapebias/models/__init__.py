@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from shapebias.hookspecs import hookimpl
-from shapebias.specs import ModelSpec
+from shapebias.plugins.hookspecs import hookimpl
+from shapebias.plugins.specs import ModelSpec
 
 __all__ = ["shapebias_models"]
 

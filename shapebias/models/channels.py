@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from shapebias.errors import SpellingError
-from shapebias.params import numbers
+from shapebias.spelling.params import numbers
 
 __all__ = ["channels"]
 

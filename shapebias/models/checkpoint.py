@@ -7,9 +7,9 @@ from pathlib import Path
 import attrs
 import torch
 
-from shapebias.checkpoints import load_checkpoint
-from shapebias.classifier import Classifier
-from shapebias.params import param
+from shapebias.networks.checkpoints import load_checkpoint
+from shapebias.networks.classifier import Classifier
+from shapebias.spelling.params import param
 
 __all__ = ["Checkpoint"]
 
@@ -22,7 +22,7 @@ class Checkpoint:
         WeightsError: the file is missing, damaged, not one of ours, or its architecture cannot be made here.
 
     >>> import tempfile
-    >>> from shapebias.checkpoints import save_checkpoint
+    >>> from shapebias.networks.checkpoints import save_checkpoint
     >>> from shapebias.models.cnn import Cnn
     >>> settings = Cnn(num_classes=2, width=4)
     >>> trained = attrs.evolve(settings.load(torch.device("cpu")), classes=("square", "circle"))

@@ -6,10 +6,10 @@ import attrs
 import torch
 from torch import nn
 
-from shapebias.classifier import Classifier
-from shapebias.contracts import Features
-from shapebias.params import param
-from shapebias.weights import seeded
+from shapebias.networks.classifier import Classifier
+from shapebias.networks.features import Features
+from shapebias.networks.weights import seeded_weights
+from shapebias.spelling.params import param
 
 __all__ = ["Cnn"]
 
@@ -35,15 +35,15 @@ class Cnn:
 
     def load(self, device: torch.device) -> Classifier:
         """Make the network."""
-        with seeded(self.seed):
-            convolutions = nn.Sequential(*(self._layer(place) for place in range(self.depth)))
+        with seeded_weights(self.seed):
+            convolutions = nn.Sequential(*(self._layer(position) for position in range(self.depth)))
             head = nn.Linear(self.width * 2 ** (self.depth - 1), self.num_classes)
         network = nn.Sequential(convolutions, nn.AdaptiveAvgPool2d(1), nn.Flatten(), head)
         network = network.eval().to(device).to(memory_format=torch.channels_last)
         return Classifier(network, mean=(0.5,) * 3, std=(0.25,) * 3, features=Features(convolutions))
 
-    def _layer(self, place: int) -> nn.Sequential:
-        channels = self.width * 2**place
-        convolution = nn.Conv2d(channels // 2 if place else 3, channels, 3, padding=1, bias=False)
-        pooling = [nn.MaxPool2d(2)] if place else []
+    def _layer(self, position: int) -> nn.Sequential:
+        channels = self.width * 2**position
+        convolution = nn.Conv2d(channels // 2 if position else 3, channels, 3, padding=1, bias=False)
+        pooling = [nn.MaxPool2d(2)] if position else []
         return nn.Sequential(convolution, nn.BatchNorm2d(channels), nn.ReLU(), *pooling)

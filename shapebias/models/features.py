@@ -8,8 +8,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from shapebias.contracts import Features
 from shapebias.errors import SpellingError
+from shapebias.networks.features import Features
 
 __all__ = ["as_features"]
 

@@ -24,10 +24,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from shapebias.classifier import Classifier
-from shapebias.contracts import Features
-from shapebias.params import param
-from shapebias.weights import load_weights, seeded
+from shapebias.networks.classifier import Classifier
+from shapebias.networks.features import Features
+from shapebias.networks.weights import load_weights, seeded_weights
+from shapebias.spelling.params import param
 
 __all__ = ["Planted", "PlantedNetwork", "ShapeStream", "TextureStream"]
 
@@ -60,7 +60,7 @@ class Planted:
 
     def load(self, device: torch.device) -> Classifier:
         """Make the network."""
-        with seeded(0):  # the weights are replaced, and nobody else's random numbers move
+        with seeded_weights(0):  # the weights are replaced, and nobody else's random numbers move
             network = PlantedNetwork(self.reliance)
         with resources.as_file(resources.files("shapebias") / "resources" / "planted.safetensors") as weights:
             load_weights(network, Path(weights))
@@ -111,8 +111,8 @@ class ShapeStream(nn.Module):
         super().__init__()
         widths = (1, 16, 32, 48, 64)
         layers = [
-            _layer(inputs, outputs, stride=1 if place == 0 else 2)
-            for place, (inputs, outputs) in enumerate(itertools.pairwise(widths))
+            _layer(inputs, outputs, stride=1 if position == 0 else 2)
+            for position, (inputs, outputs) in enumerate(itertools.pairwise(widths))
         ]
         self.network = nn.Sequential(*layers, nn.Flatten(), nn.Linear(64 * 16, _CLASSES))
 
@@ -194,8 +194,8 @@ def _grey(images: Tensor) -> Tensor:
 def _blurred(images: Tensor, width: float) -> Tensor:
     """Convolve (N, 1, H, W) with a Gaussian cut off at three widths; the border pixels go on beyond the border."""
     reach = math.ceil(3 * width)
-    places = torch.arange(-reach, reach + 1, dtype=images.dtype, device=images.device)
-    kernel = torch.softmax(-(places**2) / (2 * width**2), dim=0)
+    positions = torch.arange(-reach, reach + 1, dtype=images.dtype, device=images.device)
+    kernel = torch.softmax(-(positions**2) / (2 * width**2), dim=0)
     padded = functional.pad(images, (reach,) * 4, mode="replicate")
     return functional.conv2d(functional.conv2d(padded, kernel.view(1, 1, 1, -1)), kernel.view(1, 1, -1, 1))
 

@@ -7,11 +7,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from shapebias.classifier import Classifier
-from shapebias.contracts import Features
 from shapebias.errors import SpellingError
-from shapebias.params import param
-from shapebias.weights import seeded
+from shapebias.networks.classifier import Classifier
+from shapebias.networks.features import Features
+from shapebias.networks.weights import seeded_weights
+from shapebias.spelling.params import param
 
 __all__ = ["Block", "Network", "ResNetCifar"]
 
@@ -92,7 +92,7 @@ class ResNetCifar:
 
     def load(self, device: torch.device) -> Classifier:
         """Make the network."""
-        with seeded(self.seed):
+        with seeded_weights(self.seed):
             network = Network(self.depth // 6, self.width, self.num_classes, self.stride)
         network.eval().to(device).to(memory_format=torch.channels_last)
         return Classifier(network, mean=(0.5,) * 3, std=(0.25,) * 3, features=Features(network.layer3))

@@ -11,14 +11,14 @@ import attrs
 
 from shapebias.errors import SpellingError, UnknownNameError, WeightsError, suggestion
 from shapebias.models.channels import channels
-from shapebias.params import Options, param
 from shapebias.paths import as_path
+from shapebias.spelling.params import Options, param
 
 if TYPE_CHECKING:
     import torch
     from torch import nn
 
-    from shapebias.classifier import Classifier
+    from shapebias.networks.classifier import Classifier
 
 __all__ = ["Timm"]
 
@@ -78,16 +78,16 @@ class Timm:
         import torch
         from timm.data.config import resolve_data_config
 
-        from shapebias.classifier import Classifier, Interpolation
         from shapebias.models.features import as_features
-        from shapebias.weights import seeded
+        from shapebias.networks.classifier import Classifier, Interpolation
+        from shapebias.networks.weights import seeded_weights
 
         if (channels := self.arg.get("in_chans", 3)) != 3:
             raise SpellingError(
                 f"timm:{self.architecture} with in_chans={channels}: images are RGB here, so a network takes 3 "
                 "channels; leave arg.in_chans out"
             )
-        with seeded(self.seed):
+        with seeded_weights(self.seed):
             network = self._create()
         if self.checkpoint is not None:
             network = self._with_weights(network, self.checkpoint)
@@ -121,8 +121,8 @@ class Timm:
 
     def _classes(self, network: nn.Module) -> tuple[str, ...] | None:
         """Return the names of the outputs, as far as the weights or timm say them."""
-        from shapebias.checkpoints import stated_classes
-        from shapebias.labels import imagenet_wnids
+        from shapebias.networks.checkpoints import stated_classes
+        from shapebias.networks.labels import imagenet_wnids
 
         if self.checkpoint is not None and (stated := stated_classes(self.checkpoint)):
             return stated
@@ -162,8 +162,8 @@ class Timm:
 
     def _with_weights(self, network: nn.Module, path: Path) -> nn.Module:
         """Load a file as it is or, where it is not in timm's own form, as timm converts it for this family."""
-        from shapebias.weight_files import read_state_dict
-        from shapebias.weights import put_weights, read_weights
+        from shapebias.networks.weight_files import read_state_dict
+        from shapebias.networks.weights import put_weights, read_weights
 
         weights = read_state_dict(path)
         if self.architecture.startswith("inception_v3"):  # published with a head that only training uses

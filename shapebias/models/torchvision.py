@@ -11,14 +11,14 @@ import attrs
 
 from shapebias.errors import SpellingError, UnknownNameError, WeightsError, suggestion
 from shapebias.models.channels import channels
-from shapebias.params import Options, param
 from shapebias.paths import as_path
+from shapebias.spelling.params import Options, param
 
 if TYPE_CHECKING:
     import torch
     from torch import nn
 
-    from shapebias.classifier import Classifier
+    from shapebias.networks.classifier import Classifier
 
 __all__ = ["Torchvision"]
 
@@ -89,12 +89,12 @@ class Torchvision:
         """Make the network and read its weights."""
         import torch
 
-        from shapebias.classifier import Classifier
         from shapebias.models.features import as_features
-        from shapebias.weights import seeded
+        from shapebias.networks.classifier import Classifier
+        from shapebias.networks.weights import seeded_weights
 
         weights = self._weights()
-        with seeded(self.seed):
+        with seeded_weights(self.seed):
             network = self._create(weights if isinstance(self.weights, str) else None)
         if isinstance(self.weights, Path):
             self._load_file(network, self.weights)
@@ -112,8 +112,8 @@ class Torchvision:
 
     def _classes(self) -> tuple[str, ...] | None:
         """Return the names of the outputs, as far as the weights say them."""
-        from shapebias.checkpoints import stated_classes
-        from shapebias.labels import imagenet_wnids
+        from shapebias.networks.checkpoints import stated_classes
+        from shapebias.networks.labels import imagenet_wnids
 
         if isinstance(self.weights, Path):
             return stated_classes(self.weights)
@@ -157,8 +157,8 @@ class Torchvision:
 
     def _load_file(self, network: nn.Module, path: Path) -> None:
         """Load a file that torchvision, or a training of its network, wrote."""
-        from shapebias.weight_files import read_state_dict
-        from shapebias.weights import put_weights, renamed
+        from shapebias.networks.weight_files import read_state_dict
+        from shapebias.networks.weights import put_weights, renamed
 
         weights = read_state_dict(path)
         heads = _AUXILIARY_HEADS.get(self.architecture)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from shapebias.classifier import Classifier
-from shapebias.objectives import objective_values
+from shapebias.networks.classifier import Classifier
+from shapebias.networks.objectives import objective_values
 
 __all__ = ["probability_curve"]
 
@@ -34,8 +34,8 @@ def probability_curve(
     changed = torch.arange(steps + 1, device=maps.device) * pixels // steps
     probabilities = []
     with torch.no_grad():
-        for places in torch.split(torch.arange(n * (steps + 1), device=maps.device), model.chunk):
-            image, step = places // (steps + 1), places % (steps + 1)
+        for positions in torch.split(torch.arange(n * (steps + 1), device=maps.device), model.chunk):
+            image, step = positions // (steps + 1), positions % (steps + 1)
             mixed = torch.where(rank[image] < changed[step].view(-1, 1, 1, 1), end[image], start[image])
             log_probabilities = objective_values(model, model(mixed), targets[image], "log-prob")
             probabilities.append(log_probabilities.exp())

@@ -8,9 +8,9 @@ import attrs
 import torch
 from torch import Tensor
 
-from shapebias.classifier import Classifier
-from shapebias.params import param
+from shapebias.networks.classifier import Classifier
 from shapebias.rng import ImageRandom
+from shapebias.spelling.params import param
 
 __all__ = ["FourierHeatmap"]
 
@@ -28,7 +28,7 @@ class FourierHeatmap:
         strength: root mean square of a wave; the paper's norm of 4 on CIFAR-10 is 0.125.
 
     >>> colours = Classifier(torch.nn.Sequential(torch.nn.AdaptiveAvgPool2d(1), torch.nn.Flatten()))
-    >>> rng = ImageRandom.for_images(seed=0, plugin="fourier-heatmap", place=0, ids=["cat.png", "dog.png"])
+    >>> rng = ImageRandom.for_images(seed=0, plugin="fourier-heatmap", step_index=0, ids=["cat.png", "dog.png"])
     >>> probe = FourierHeatmap(radius=2)
     >>> probe(colours, torch.rand(2, 3, 8, 8), torch.tensor([0, 1]), None, rng)["wrong"].shape
     torch.Size([2, 5, 5])

@@ -6,10 +6,10 @@ import attrs
 import torch
 from torch import Tensor
 
-from shapebias.classifier import Classifier
-from shapebias.objectives import Objective, pixel_gradient
-from shapebias.params import param
+from shapebias.networks.classifier import Classifier
+from shapebias.networks.objectives import Objective, pixel_gradient
 from shapebias.rng import ImageRandom
+from shapebias.spelling.params import param
 
 __all__ = ["GradientSpectrum", "radial_power"]
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import attrs
 from torch import Tensor
 
-from shapebias.baselines import Baseline, blank
-from shapebias.classifier import Classifier
-from shapebias.params import param
+from shapebias.networks.baselines import Baseline, blank
+from shapebias.networks.classifier import Classifier
 from shapebias.probes._curves import probability_curve
 from shapebias.rng import ImageRandom
+from shapebias.spelling.params import param
 
 __all__ = ["Insertion"]
 
@@ -27,7 +27,7 @@ class Insertion:
 
     >>> import torch
     >>> colours = Classifier(torch.nn.Sequential(torch.nn.AdaptiveAvgPool2d(1), torch.nn.Flatten()))
-    >>> rng = ImageRandom.for_images(seed=0, plugin="insertion", place=0, ids=["cat.png", "dog.png"])
+    >>> rng = ImageRandom.for_images(seed=0, plugin="insertion", step_index=0, ids=["cat.png", "dog.png"])
     >>> images, targets, maps = torch.rand(2, 3, 32, 32), torch.tensor([0, 1]), torch.rand(2, 32, 32)
     >>> Insertion()(colours, images, targets, maps, rng)["curve"].shape
     torch.Size([2, 21])

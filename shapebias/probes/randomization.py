@@ -9,9 +9,9 @@ import attrs
 import torch
 from torch import Tensor, nn
 
-from shapebias.classifier import Classifier
-from shapebias.params import param
+from shapebias.networks.classifier import Classifier
 from shapebias.rng import ImageRandom
+from shapebias.spelling.params import param
 
 __all__ = ["Randomization"]
 
@@ -90,8 +90,8 @@ def _ranks(values: Tensor) -> Tensor:
     """Return the ranks of each row less their mean, (N, P); equal values share the mean of their ranks."""
     ranks = []
     for row in values:
-        _, place, counts = torch.unique(row, return_inverse=True, return_counts=True)
+        _, position, counts = torch.unique(row, return_inverse=True, return_counts=True)
         last = counts.cumsum(0).double()
-        ranks.append((last - (counts - 1) / 2)[place])
+        ranks.append((last - (counts - 1) / 2)[position])
     stacked = torch.stack(ranks)
     return stacked - stacked.mean(dim=1, keepdim=True)

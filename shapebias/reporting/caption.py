@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from shapebias.labels import LabelMapping, imagenet_names, imagenet_wnids
+from shapebias.networks.labels import LabelMapping, imagenet_names, imagenet_wnids
 
 if TYPE_CHECKING:
-    from shapebias.reporting.joined import Joined
+    from shapebias.reporting.combined import CombinedResults
     from shapebias.store import Results
     from shapebias.store.stored import StoredDataset
 
@@ -20,7 +20,7 @@ __all__ = ["caption"]
 _SHOWN = 4
 
 
-def caption(results: Results | Joined) -> list[str]:
+def caption(results: Results | CombinedResults) -> list[str]:
     """Say in sentences what the numbers of some results rest on.
 
     Of each data set: how many images and classes it has, and what was skipped and why.  Of each model: where its

@@ -8,11 +8,11 @@ import attrs
 import numpy as np
 from numpy.typing import NDArray
 
-from shapebias.catalog import default_catalog
-from shapebias.contracts import Maps, Values
 from shapebias.errors import FigureError
+from shapebias.plugins.catalog import default_catalog
+from shapebias.plugins.protocols import Maps, Values
 from shapebias.store import Results
-from shapebias.store.answers import StoredAnswers
+from shapebias.store.views import StoredAnswers
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -69,9 +69,9 @@ def _table(before: Results, after: Results, first: str, second: str) -> pd.DataF
         for results, model in ((before, first), (after, second))
     )
     common = [
-        (_Common.of(old[place], new[place], "before"), _Common.of(new[place], old[place], "after"))
-        for place in old
-        if place in new
+        (_Common.of(old[position], new[position], "before"), _Common.of(new[position], old[position], "after"))
+        for position in old
+        if position in new
     ]
     pair = _Pair(before.seed, [one for both in common for one in both])
     table = pair.metric("paired-difference:against=before")
@@ -119,14 +119,14 @@ class _Common:
     @classmethod
     def of(cls, view: StoredAnswers, other: StoredAnswers, model: str) -> _Common:
         known = set(other.ids)
-        kept = [place for place, identity in enumerate(view.ids) if identity in known]
+        kept = [position for position, identity in enumerate(view.ids) if identity in known]
         return cls(
             dataset=view.dataset,
             model=model,
             condition=view.condition,
             eps=view.eps,
             classes=tuple(view.classes),
-            ids=tuple(view.ids[place] for place in kept),
+            ids=tuple(view.ids[position] for position in kept),
             labels=view.labels[kept],
             shape_labels=view.shape_labels[kept],
             texture_labels=view.texture_labels[kept],

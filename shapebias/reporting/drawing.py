@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from shapebias.reporting.canvas import check_path, save
+from shapebias.reporting.combined import CombinedResults
 from shapebias.reporting.figures import find
-from shapebias.reporting.joined import Joined
+from shapebias.reporting.mpl_style import check_path, save
 from shapebias.store import Results
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ def figure(results: Results | Sequence[Results], name: str, path: str | Path | N
     draw = find(name)
     if path is not None:
         check_path(path)  # before the work
-    drawn = draw(Joined([results] if isinstance(results, Results) else results))
+    drawn = draw(CombinedResults([results] if isinstance(results, Results) else results))
     if path is not None:
         save(drawn, path)
     return drawn

@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from shapebias.grammar import spell_scalar
+from shapebias.spelling.grammar import spell_scalar
 
 if TYPE_CHECKING:
     import pandas as pd

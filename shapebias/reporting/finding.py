@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from shapebias.grammar import quote
 from shapebias.reporting.export import records
 from shapebias.reporting.pictures import block_title
+from shapebias.spelling.grammar import quote
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from shapebias.reporting.joined import Joined
+    from shapebias.reporting.combined import CombinedResults
 
 __all__ = ["finding"]
 
@@ -24,7 +24,7 @@ _NOTHING = (
 _NAMED = 4  # with more models, only the two ends are named
 
 
-def finding(results: Joined) -> list[str]:
+def finding(results: CombinedResults) -> list[str]:
     """Say in sentences whether the models look at shape or at texture.
 
     Two kinds of evidence, each a sentence where it is there: what models answer where shape and texture disagree, and
@@ -36,7 +36,7 @@ def finding(results: Joined) -> list[str]:
     return [_NOTHING]
 
 
-def _conflict(results: Joined) -> Iterator[str]:
+def _conflict(results: CombinedResults) -> Iterator[str]:
     """Compare shape hits with texture hits, on the first data set with cue conflict."""
     table = results.metric("shape-bias")
     table = table[(table["averaging"] == "micro") & (table["condition"] == "clean") & table["eps"].isna()]
@@ -55,14 +55,14 @@ def _conflict(results: Joined) -> Iterator[str]:
     yield f"Where shape and texture disagree ({dataset}, {images} images), shape decides for {said}: {lean}."
 
 
-def _people(results: Joined, rows: list[dict[str, Any]]) -> Iterator[str]:
+def _people(results: CombinedResults, rows: list[dict[str, Any]]) -> Iterator[str]:
     """Say where people are, who are named one by one only where there are no networks."""
     shares = [100 * row["value"] for row in rows if row["model"] in results.people]
     if 1 < len(shares) < len(rows):
         yield f"for {len(shares)} people it is {min(shares):.0f} to {max(shares):.0f} %"
 
 
-def _apart(results: Joined, dataset: str, rows: list[dict[str, Any]]) -> Iterator[str]:
+def _apart(results: CombinedResults, dataset: str, rows: list[dict[str, Any]]) -> Iterator[str]:
     """Compare the last model that is named with the first, on the same images."""
     first, last = rows[0]["model"], rows[-1]["model"]
     table = results.metric(f"paired-difference:against={quote(first)},of=shape-bias")
@@ -92,7 +92,7 @@ def _lean(rows: list[dict[str, Any]]) -> str:
     return "; ".join(clauses)
 
 
-def _destroyed(results: Joined) -> Iterator[str]:
+def _destroyed(results: CombinedResults) -> Iterator[str]:
     """Compare what is left without texture with what is left without shape, on one data set."""
     table = results.metric("conditional-accuracy")
     table = table[table["eps"].isna() & (table["n"] > 0)]
@@ -112,7 +112,7 @@ def _destroyed(results: Joined) -> Iterator[str]:
         yield f"No condition destroys {kind} alone, so nothing is said about it; add one, such as {_EXAMPLES[kind]}."
 
 
-def _kind(results: Joined, title: str) -> str:
+def _kind(results: CombinedResults, title: str) -> str:
     """Say what a condition destroys: ``texture``, ``shape``, or nothing that tells the two apart."""
     view = next(view for view in results.answers() if view.condition == title)
     attacked = any(step.kind == "attack" for step in view.steps or ())

@@ -12,17 +12,17 @@ import attrs
 
 from shapebias.errors import FigureError, reason
 from shapebias.files import new_file
-from shapebias.grammar import spell_scalar
 from shapebias.paths import as_path
-from shapebias.reporting.browser import browse
+from shapebias.reporting.combined import CombinedResults
 from shapebias.reporting.export import UNDEFINED
 from shapebias.reporting.finding import finding
-from shapebias.reporting.joined import Joined
+from shapebias.reporting.image_browser import browse
+from shapebias.reporting.metric_tables import MetricTable, metric_tables
 from shapebias.reporting.palette import themed
 from shapebias.reporting.panels import panels
 from shapebias.reporting.provenance import source
 from shapebias.reporting.sections import chart_sections
-from shapebias.reporting.tables import Shown, metric_tables
+from shapebias.spelling.grammar import spell_scalar
 from shapebias.store import Failure, Results
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def report(
     path = as_path(path)
     if not path.parent.is_dir():  # before the work
         raise FigureError(f"{path} cannot be written: there is no folder {path.parent}")
-    joined = Joined([results] if isinstance(results, Results) else results)
+    joined = CombinedResults([results] if isinstance(results, Results) else results)
     text = render(joined, images=images, title=title or "Shape or texture?")
     try:
         with new_file(path) as temporary:
@@ -64,7 +64,7 @@ def report(
     return path
 
 
-def render(results: Joined, *, images: int, title: str) -> str:
+def render(results: CombinedResults, *, images: int, title: str) -> str:
     """Make the page's text; arguments as in :func:`report`."""
     if not results.answers():
         names = ", ".join(str(each.store.path) for each in results.files)
@@ -101,22 +101,22 @@ def _template() -> Template:
     return environment.from_string((folder / "report.html.j2").read_text(encoding="utf-8"))
 
 
-def _table(shown: Shown) -> dict[str, Any]:
+def _table(shown: MetricTable) -> dict[str, Any]:
     """Prepare a table for the template: what is the same in every row is said once, and only downloaded with it."""
     constant = {
-        name: row[place]
-        for place, name in enumerate(shown.columns)
+        name: row[position]
+        for position, name in enumerate(shown.columns)
         for row in shown.rows[:1]
-        if len(shown.rows) > 1 and name in _SAID_ONCE and all(other[place] == row[place] for other in shown.rows)
+        if len(shown.rows) > 1 and name in _SAID_ONCE and all(other[position] == row[position] for other in shown.rows)
     }
     columns = [
         {
             "name": name,
             "title": name.replace("_", " "),
             "hidden": name in constant,
-            "number": not any(isinstance(row[place], str) for row in shown.rows),
+            "number": not any(isinstance(row[position], str) for row in shown.rows),
         }
-        for place, name in enumerate(shown.columns)
+        for position, name in enumerate(shown.columns)
     ]
     rows = [
         [{"column": column, "value": _exact(value), "text": _rounded(column["name"], value)} for column, value in line]

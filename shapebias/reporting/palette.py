@@ -8,7 +8,7 @@ from typing import Literal, TypeAlias
 
 import attrs
 
-__all__ = ["INK", "MUTED", "PAPER", "Look", "looks", "themed"]
+__all__ = ["INK", "MUTED", "PAPER", "ModelStyle", "looks", "themed"]
 
 Line: TypeAlias = Literal["-", "--", "-.", ":"]
 
@@ -25,7 +25,7 @@ _LINES: tuple[Line, ...] = ("-", "--", "-.", ":")
 
 
 @attrs.frozen
-class Look:
+class ModelStyle:
     """How one model is drawn: never by its colour alone.
 
     Args:
@@ -42,7 +42,7 @@ _THEME = {
     INK: "currentColor",
     MUTED: "var(--muted)",
     PAPER: "var(--paper)",
-    **{colour: f"var(--model-{place})" for place, colour in enumerate(_COLOURS)},
+    **{colour: f"var(--model-{position})" for position, colour in enumerate(_COLOURS)},
 }
 _ANY = re.compile("|".join(_THEME))
 
@@ -56,7 +56,7 @@ def themed(text: str) -> str:
     return _ANY.sub(lambda colour: _THEME[colour[0]], text)
 
 
-def looks(models: Iterable[str], people: Collection[str] = ()) -> dict[str, Look]:
+def looks(models: Iterable[str], people: Collection[str] = ()) -> dict[str, ModelStyle]:
     """Give each model its look, in order.  Colours begin again after six models; markers and lines then differ.
 
     People are drawn in ink, with thin markers of their own, and take no colour from the networks.
@@ -67,13 +67,13 @@ def looks(models: Iterable[str], people: Collection[str] = ()) -> dict[str, Look
     names = list(models)
     networks = [model for model in names if model not in people]
     coloured = {
-        model: Look(
-            _COLOURS[place % len(_COLOURS)],
-            _MARKERS[place % len(_MARKERS)],
-            _LINES[place // len(_COLOURS) % len(_LINES)],
+        model: ModelStyle(
+            _COLOURS[position % len(_COLOURS)],
+            _MARKERS[position % len(_MARKERS)],
+            _LINES[position // len(_COLOURS) % len(_LINES)],
         )
-        for place, model in enumerate(networks)
+        for position, model in enumerate(networks)
     }
     persons = [model for model in names if model in people]
-    inked = {model: Look(INK, _PERSONS[place % len(_PERSONS)], ":") for place, model in enumerate(persons)}
+    inked = {model: ModelStyle(INK, _PERSONS[position % len(_PERSONS)], ":") for position, model in enumerate(persons)}
     return {model: (coloured | inked)[model] for model in names}

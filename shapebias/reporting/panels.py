@@ -7,7 +7,7 @@ from typing import Any
 
 import attrs
 
-from shapebias.reporting.browser import Browsed
+from shapebias.reporting.image_browser import BrowserImages
 from shapebias.reporting.pictures import one_of_each
 
 __all__ = ["Panel", "Picture", "panels"]
@@ -43,41 +43,47 @@ class Panel:
     rows: list[list[Picture]]
 
 
-def panels(browsed: Browsed) -> Iterator[Panel]:
+def panels(browsed: BrowserImages) -> Iterator[Panel]:
     """Lay out a panel for each saliency method, of the pictures that the browser has."""
     for method in browsed.methods:
         mapped = [
-            (place, model)
-            for place in range(len(browsed.conditions))
+            (condition_index, model)
+            for condition_index in range(len(browsed.conditions))
             for model in browsed.models
-            if any(_map(image, place, model, method) for image in browsed.images)
+            if any(_map(image, condition_index, model, method) for image in browsed.images)
         ]
-        titles = one_of_each([(browsed.conditions[place], None) for place, _ in mapped], _CONDITIONS)
+        titles = one_of_each(
+            [(browsed.conditions[condition_index], None) for condition_index, _ in mapped], _CONDITIONS
+        )
         models = [model for model in browsed.models if any(model == other for _, other in mapped)]
         images = browsed.images[:_IMAGES]
         seen = {
-            place: any(image["seen"][place] for image in images)
-            for place in (browsed.conditions.index(title) for title, _ in titles)
+            condition_index: any(image["seen"][condition_index] for image in images)
+            for condition_index in (browsed.conditions.index(title) for title, _ in titles)
         }
         rows = [
-            [cell for place in seen for cell in _cells(browsed, image, place, models, method, seen=seen[place])]
+            [
+                cell
+                for condition_index in seen
+                for cell in _cells(browsed, image, condition_index, models, method, seen=seen[condition_index])
+            ]
             for image in images
         ]
-        conditions = [(browsed.conditions[place], there) for place, there in seen.items()]
+        conditions = [(browsed.conditions[condition_index], there) for condition_index, there in seen.items()]
         yield Panel(browsed.dataset, method, models, conditions, rows)
 
 
 def _cells(
-    browsed: Browsed, image: dict[str, Any], place: int, models: list[str], method: str, *, seen: bool
+    browsed: BrowserImages, image: dict[str, Any], condition_index: int, models: list[str], method: str, *, seen: bool
 ) -> Iterator[Picture]:
-    condition = browsed.conditions[place]
+    condition = browsed.conditions[condition_index]
     if seen:
-        yield Picture(image["seen"][place], f"{image['id']}, {condition}", first=True)
+        yield Picture(image["seen"][condition_index], f"{image['id']}, {condition}", first=True)
     for model in models:
         first = not seen and model == models[0]
-        yield Picture(_map(image, place, model, method), f"{method} map of {model}, {condition}", first)
+        yield Picture(_map(image, condition_index, model, method), f"{method} map of {model}, {condition}", first)
 
 
-def _map(image: dict[str, Any], place: int, model: str, method: str) -> str | None:
-    maps: dict[str, str] = image["answers"][place].get(model, {}).get("maps", {})
+def _map(image: dict[str, Any], condition_index: int, model: str, method: str) -> str | None:
+    maps: dict[str, str] = image["answers"][condition_index].get(model, {}).get("maps", {})
     return maps.get(method)

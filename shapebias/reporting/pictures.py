@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from shapebias.grammar import spell_scalar
-from shapebias.store.answers import StoredAnswers, StoredMaps
+from shapebias.spelling.grammar import spell_scalar
+from shapebias.store.views import StoredAnswers, StoredMaps
 
 __all__ = [
     "Block",
@@ -27,7 +27,7 @@ __all__ = [
     "maps_of",
     "one_of_each",
     "rows_of",
-    "spread",
+    "spread_over_classes",
     "stimuli",
 ]
 
@@ -54,9 +54,9 @@ def one_of_each(blocks: Iterable[Block], most: int) -> list[Block]:
     """
     known = list(dict.fromkeys(blocks))
     kinds = [re.split("[:,]", condition)[0] for condition, _ in known]
-    turns = [kinds[:place].count(kind) for place, kind in enumerate(kinds)]
-    order = sorted(range(len(known)), key=lambda place: (turns[place], place))
-    return [known[place] for place in sorted(order[:most])]
+    turns = [kinds[:position].count(kind) for position, kind in enumerate(kinds)]
+    order = sorted(range(len(known)), key=lambda position: (turns[position], position))
+    return [known[position] for position in sorted(order[:most])]
 
 
 def common_ids(views: Sequence[_View]) -> list[str]:
@@ -65,7 +65,7 @@ def common_ids(views: Sequence[_View]) -> list[str]:
     return [identity for identity in views[0].ids if identity in shared]
 
 
-def spread(ids: Sequence[str], labels: Sequence[int], most: int) -> list[str]:
+def spread_over_classes(ids: Sequence[str], labels: Sequence[int], most: int) -> list[str]:
     """Choose images spread evenly over the classes: the first of each class, then the second of each, and so on.
 
     Args:
@@ -73,15 +73,15 @@ def spread(ids: Sequence[str], labels: Sequence[int], most: int) -> list[str]:
         labels: n classes, -1 where unknown.
         most: how many to choose; they keep their order.
 
-    >>> spread(["a", "b", "c", "d"], [0, 0, 0, 1], 3)
+    >>> spread_over_classes(["a", "b", "c", "d"], [0, 0, 0, 1], 3)
     ['a', 'b', 'd']
     """
     seen: dict[int, int] = defaultdict(int)
     turns = []
-    for place, label in enumerate(labels):
-        turns.append((seen[label], place))
+    for position, label in enumerate(labels):
+        turns.append((seen[label], position))
         seen[label] += 1
-    return [ids[place] for place in sorted(place for _, place in sorted(turns)[:most])]
+    return [ids[position] for position in sorted(position for _, position in sorted(turns)[:most])]
 
 
 def rows_of(view: _View, ids: Sequence[str]) -> NDArray[np.int64]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from shapebias.errors import ShapebiasError
-from shapebias.grammar import natural
+from shapebias.spelling.grammar import natural
 from shapebias.study import Study
 
 if TYPE_CHECKING:

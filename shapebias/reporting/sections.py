@@ -8,27 +8,27 @@ from typing import TYPE_CHECKING, TypeAlias
 import attrs
 
 from shapebias.errors import FigureError
-from shapebias.reporting.canvas import to_svg
 from shapebias.reporting.figures.accuracy import AccuracyFigure
 from shapebias.reporting.figures.curves import CurvesFigure
 from shapebias.reporting.figures.error_consistency import ErrorConsistencyFigure
 from shapebias.reporting.figures.headline import HeadlineFigure
 from shapebias.reporting.figures.shape_bias import ShapeBiasFigure
-from shapebias.reporting.series import find_series
+from shapebias.reporting.mpl_style import to_svg
 from shapebias.reporting.svg import inline
+from shapebias.reporting.sweeps import find_sweeps
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from shapebias.reporting.joined import Joined
+    from shapebias.reporting.combined import CombinedResults
 
-__all__ = ["Drawn", "Section", "chart_sections"]
+__all__ = ["Chart", "Section", "chart_sections"]
 
-_Drawing: TypeAlias = Callable[["Joined"], "Figure"]
+_Drawing: TypeAlias = Callable[["CombinedResults"], "Figure"]
 
 
 @attrs.frozen
-class Drawn:
+class Chart:
     """One chart: SVG for the page, and the words below it."""
 
     svg: str
@@ -49,10 +49,10 @@ class Section:
     label: str
     title: str
     text: str
-    figures: list[Drawn]
+    figures: list[Chart]
 
 
-def chart_sections(results: Joined) -> list[Section]:
+def chart_sections(results: CombinedResults) -> list[Section]:
     """Draw every chart for which the results have something to show."""
     datasets = list(dict.fromkeys(view.dataset for view in results.answers()))
     sections = [
@@ -105,19 +105,19 @@ def chart_sections(results: Joined) -> list[Section]:
     return [section for section in sections if section.figures]
 
 
-def _curves(results: Joined) -> Iterator[tuple[_Drawing, str]]:
-    for series in find_series(results.answers()):
+def _curves(results: CombinedResults) -> Iterator[tuple[_Drawing, str]]:
+    for series in find_sweeps(results.answers()):
         yield CurvesFigure(of=series.step, dataset=series.dataset), f"{series.dataset}, {series.title}"
 
 
 def _section(
-    results: Joined, identity: str, label: str, title: str, text: str, figures: Iterable[tuple[_Drawing, str]]
+    results: CombinedResults, identity: str, label: str, title: str, text: str, figures: Iterable[tuple[_Drawing, str]]
 ) -> Section:
     drawn = []
-    for place, (figure, caption) in enumerate(figures):
+    for position, (figure, caption) in enumerate(figures):
         try:
             svg = to_svg(figure(results))
         except FigureError:  # this data set has nothing of the kind
             continue
-        drawn.append(Drawn(inline(svg, f"{identity}-{place}-", f"{title}: {caption}"), caption))
+        drawn.append(Chart(inline(svg, f"{identity}-{position}-", f"{title}: {caption}"), caption))
     return Section(identity, label, title, text, drawn)

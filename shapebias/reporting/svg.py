@@ -18,7 +18,7 @@ def inline(text: str, prefix: str, title: str) -> str:
     """Turn a file into an element of a page.
 
     Args:
-        text: what :func:`shapebias.reporting.canvas.to_svg` wrote.
+        text: what :func:`shapebias.reporting.mpl_style.to_svg` wrote.
         prefix: put before every id, so that two figures on one page have none in common.
         title: what the figure shows, for those who do not see it.
     """

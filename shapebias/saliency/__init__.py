@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from shapebias.hookspecs import hookimpl
-from shapebias.specs import SaliencySpec
+from shapebias.plugins.hookspecs import hookimpl
+from shapebias.plugins.specs import SaliencySpec
 
 __all__ = ["shapebias_saliency"]
 

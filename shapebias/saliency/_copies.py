@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-from shapebias.classifier import Classifier
-from shapebias.objectives import Objective, objective_values, pixel_gradient
+from shapebias.networks.classifier import Classifier
+from shapebias.networks.objectives import Objective, objective_values, pixel_gradient
 
 __all__ = ["chunks", "gradient_of_copies", "values_of_copies"]
 

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from shapebias.classifier import Classifier
+from shapebias.networks.classifier import Classifier
 from shapebias.rng import ImageRandom
 
 __all__ = ["EdgeDetector"]

@@ -11,12 +11,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from shapebias.classifier import Classifier
-from shapebias.contracts import Features
 from shapebias.errors import ShapebiasError
-from shapebias.objectives import Objective, objective_values
-from shapebias.params import param
+from shapebias.networks.classifier import Classifier
+from shapebias.networks.features import Features
+from shapebias.networks.objectives import Objective, objective_values
 from shapebias.rng import ImageRandom
+from shapebias.spelling.params import param
 
 __all__ = ["GradCam"]
 

@@ -7,10 +7,10 @@ from typing import Literal
 import attrs
 from torch import Tensor
 
-from shapebias.classifier import Classifier
-from shapebias.objectives import Objective, Reduction, pixel_gradient, reduce_channels
-from shapebias.params import param
+from shapebias.networks.classifier import Classifier
+from shapebias.networks.objectives import Objective, Reduction, pixel_gradient, reduce_channels
 from shapebias.rng import ImageRandom
+from shapebias.spelling.params import param
 
 __all__ = ["Gradient"]
 

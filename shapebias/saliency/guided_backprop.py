@@ -7,11 +7,11 @@ from typing import Literal
 import attrs
 from torch import Tensor
 
-from shapebias.classifier import Classifier
-from shapebias.objectives import Objective, Reduction, pixel_gradient, reduce_channels
-from shapebias.params import param
-from shapebias.relus import ChangedReLUs
+from shapebias.networks.classifier import Classifier
+from shapebias.networks.modified_relus import ModifiedReLUs
+from shapebias.networks.objectives import Objective, Reduction, pixel_gradient, reduce_channels
 from shapebias.rng import ImageRandom
+from shapebias.spelling.params import param
 
 __all__ = ["GuidedBackprop"]
 
@@ -47,7 +47,7 @@ class GuidedBackprop:
 
     def __call__(self, model: Classifier, images: Tensor, targets: Tensor, rng: ImageRandom) -> Tensor:
         """Return maps (N, H, W) of (N, 3, H, W) images in [0, 1] for (N,) targets."""
-        with ChangedReLUs("guided") as relus:
+        with ModifiedReLUs("guided") as relus:
             gradient, _ = pixel_gradient(model, images, targets, self.objective)
         relus.require("guided-backprop", model.module)
         return reduce_channels(gradient, self.reduce)

@@ -9,13 +9,13 @@ import torch
 from numpy.polynomial.legendre import leggauss
 from torch import Tensor
 
-from shapebias.baselines import Baseline, blank
-from shapebias.classifier import Classifier
-from shapebias.contracts import Attributed
-from shapebias.objectives import Objective, Reduction, reduce_channels
-from shapebias.params import param
+from shapebias.networks.baselines import Baseline, blank
+from shapebias.networks.classifier import Classifier
+from shapebias.networks.objectives import Objective, Reduction, reduce_channels
+from shapebias.plugins.protocols import Attributed
 from shapebias.rng import ImageRandom
 from shapebias.saliency._copies import chunks, gradient_of_copies, values_of_copies
+from shapebias.spelling.params import param
 
 __all__ = ["IntegratedGradients"]
 

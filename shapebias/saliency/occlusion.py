@@ -8,13 +8,13 @@ import attrs
 import torch
 from torch import Tensor
 
-from shapebias.baselines import Baseline, blank
-from shapebias.classifier import Classifier
 from shapebias.errors import ShapebiasError
-from shapebias.objectives import Objective
-from shapebias.params import param
+from shapebias.networks.baselines import Baseline, blank
+from shapebias.networks.classifier import Classifier
+from shapebias.networks.objectives import Objective
 from shapebias.rng import ImageRandom
 from shapebias.saliency._copies import chunks, values_of_copies
+from shapebias.spelling.params import param
 
 __all__ = ["Occlusion"]
 
@@ -54,11 +54,13 @@ class Occlusion:
         cover = blank(model, images, self.baseline)
         whole = values_of_copies(model, images[:, None], targets, self.objective)
         falls = whole.repeat(1, count)
-        for some, places in chunks(model, images, count):
-            place = torch.arange(places.start, places.stop, device=images.device)
-            covered = rows[place // len(columns), :, None] & columns[place % len(columns), None, :]
+        for some, positions in chunks(model, images, count):
+            position = torch.arange(positions.start, positions.stop, device=images.device)
+            covered = rows[position // len(columns), :, None] & columns[position % len(columns), None, :]
             copies = torch.where(covered[:, None], cover[some, None], images[some, None])
-            falls[some, places.start : places.stop] -= values_of_copies(model, copies, targets[some], self.objective)
+            falls[some, positions.start : positions.stop] -= values_of_copies(
+                model, copies, targets[some], self.objective
+            )
         rows, columns = rows.to(falls), columns.to(falls)
         total: Tensor = rows.T @ falls.unflatten(1, (len(rows), -1)) @ columns
         return total / torch.outer(rows.sum(dim=0), columns.sum(dim=0))
@@ -80,5 +82,5 @@ class Occlusion:
 
 def _covered(side: int, window: int, stride: int) -> Tensor:
     starts = torch.arange(0, max(side - window, 0) + stride, stride)[:, None]
-    places = torch.arange(side)
-    return (starts <= places) & (places < starts + window)
+    positions = torch.arange(side)
+    return (starts <= positions) & (positions < starts + window)

@@ -9,12 +9,12 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from shapebias.baselines import Baseline, blank
-from shapebias.classifier import Classifier
-from shapebias.objectives import Objective
-from shapebias.params import param
+from shapebias.networks.baselines import Baseline, blank
+from shapebias.networks.classifier import Classifier
+from shapebias.networks.objectives import Objective
 from shapebias.rng import ImageRandom
 from shapebias.saliency._copies import chunks, values_of_copies
+from shapebias.spelling.params import param
 
 __all__ = ["Rise"]
 

@@ -8,11 +8,11 @@ import attrs
 import torch
 from torch import Tensor
 
-from shapebias.classifier import Classifier
-from shapebias.objectives import Objective, Reduction, reduce_channels
-from shapebias.params import param
+from shapebias.networks.classifier import Classifier
+from shapebias.networks.objectives import Objective, Reduction, reduce_channels
 from shapebias.rng import ImageRandom
 from shapebias.saliency._copies import chunks, gradient_of_copies
+from shapebias.spelling.params import param
 
 __all__ = ["SmoothGrad"]
 

@@ -11,8 +11,8 @@ from string import Template
 
 from shapebias.errors import PluginError
 from shapebias.paths import as_path
-from shapebias.plugins import HOOKS, discover
-from shapebias.specs import KINDS, Kind
+from shapebias.plugins.discovery import HOOKS, discover
+from shapebias.plugins.specs import KINDS, Kind
 
 __all__ = ["new_plugin"]
 

@@ -6,7 +6,8 @@ from shapebias.store.dropping import drop
 from shapebias.store.merging import merge
 from shapebias.store.reader import Store
 from shapebias.store.records import CellRecord, ComponentRecord, DatasetPart, Header, Part, Scalar
-from shapebias.store.results import Results, open_store
+from shapebias.store.results import Results
+from shapebias.store.results import open_store as open  # noqa: A004 - read as shapebias.open
 from shapebias.store.stored import Failure, StoredCell, StoredDataset
 from shapebias.store.verifying import verify
 from shapebias.store.writer import Writer, pack
@@ -26,7 +27,7 @@ __all__ = [
     "Writer",
     "drop",
     "merge",
-    "open_store",
+    "open",
     "pack",
     "verify",
 ]

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 from shapebias.errors import StoreError, listed, suggestion
 from shapebias.store.layout import ROLES
-from shapebias.store.order import in_study_order
+from shapebias.store.ordering import in_study_order
 from shapebias.store.results import Results
-from shapebias.store.select import matches
+from shapebias.store.selection import matches
 from shapebias.store.stored import StoredCell
 from shapebias.store.writer import Writer
 
@@ -56,7 +56,7 @@ def drop(
         header = results.store.header
     if not dry_run:
         with Writer(path, header) as writer:
-            writer.discard([cells[place].record for place in found])
+            writer.discard([cells[position].record for position in found])
     return table.iloc[found].reset_index(drop=True)
 
 
@@ -65,7 +65,7 @@ def _found(
 ) -> list[int]:
     """Find the places of the cells that have one of the texts of every role."""
     fitting = {role: [_fitting(role, text, cells, names) for text in texts] for role, texts in wanted.items()}
-    every = [set.union(*places) for places in fitting.values()]
+    every = [set.union(*positions) for positions in fitting.values()]
     found = sorted(set.intersection(*every))
     if not found:
         asked = " and ".join(f"{role} {' or '.join(map(repr, texts))}" for role, texts in wanted.items())
@@ -75,12 +75,12 @@ def _found(
 
 def _fitting(role: str, text: str, cells: Sequence[StoredCell], names: Sequence[Mapping[str, str | None]]) -> set[int]:
     """Find the cells whose component is called so; a whole name counts before a text that fits several."""
-    components = {place: cell.record.components()[role] for place, cell in enumerate(cells)}
-    there = {place: component for place, component in components.items() if component is not None}
-    exact = {place for place, one in there.items() if text in (names[place][role], one.title, one.canonical)}
-    found = exact or {place for place, component in there.items() if matches(text, component)}
+    components = {position: cell.record.components()[role] for position, cell in enumerate(cells)}
+    there = {position: component for position, component in components.items() if component is not None}
+    exact = {position for position, one in there.items() if text in (names[position][role], one.title, one.canonical)}
+    found = exact or {position for position, component in there.items() if matches(text, component)}
     if not found:
-        known = list(dict.fromkeys(str(names[place][role]) for place in there))
+        known = list(dict.fromkeys(str(names[position][role]) for position in there))
         close = suggestion(text, known)
         raise StoreError(listed(f"no {role} is called {text!r}{close}; there are:", known or ["none at all"]))
     return found

@@ -12,11 +12,12 @@ import numpy as np
 from shapebias.errors import StoreError
 from shapebias.files import new_file
 from shapebias.paths import as_path
-from shapebias.store.disk import WriterLock, explained
+from shapebias.store.listing import part_files
+from shapebias.store.locking import WriterLock
+from shapebias.store.os_errors import translate_os_errors
 from shapebias.store.packing import write_store
 from shapebias.store.reader import Store, join_cells, join_datasets
 from shapebias.store.records import CellRecord
-from shapebias.store.scan import part_files
 from shapebias.store.stored import StoredCell, StoredDataset
 
 __all__ = ["merge"]
@@ -49,7 +50,7 @@ def merge(paths: Sequence[str | Path], output: str | Path) -> None:
             _check_cells(first, second)
         header = next((store.header for store in reversed(stores) if store.header.study), stores[-1].header)
         listings = [listing for store in stores for listing in store.listings]
-        with explained(output), WriterLock(output):
+        with translate_os_errors(output), WriterLock(output):
             if output.exists() or part_files(output):
                 raise StoreError(f"{output} exists already; choose another output")
             with new_file(output) as temporary:

@@ -13,12 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shapebias.errors import StoreError
-from shapebias.store.disk import Patient
 from shapebias.store.encoding import Stored, create, read
+from shapebias.store.joined_arrays import LATER, JoinedArrays, runs
 from shapebias.store.layout import LIBVER, Facts, write_array, write_cell, write_dataset, write_header
+from shapebias.store.os_errors import DeferredErrorFile
 from shapebias.store.records import Header
 from shapebias.store.stored import StoredCell, StoredDataset
-from shapebias.store.table import LATER, Table, runs
 
 __all__ = ["write_store"]
 
@@ -37,19 +37,19 @@ def write_store(path: Path, header: Header, datasets: Iterable[StoredDataset], c
         OSError: the disk is full; HDF5 itself would have ended the process.
         StoreError: a part is damaged, or parts of one cell do not fit together.
     """
-    with contextlib.closing(Patient(path)) as stream:
+    with contextlib.closing(DeferredErrorFile(path)) as stream:
         with h5py.File(stream, "w", libver=LIBVER) as file:
-            places: dict[str, str] = {}
+            positions: dict[str, str] = {}
             for number, dataset in enumerate(datasets):
                 group = file.create_group(f"datasets/{number:04}")
-                places[dataset.record.key] = group.name
+                positions[dataset.record.key] = group.name
                 _join_all(dataset, group, stream.check)
                 write_array(group, "rows", dataset.rows)
                 write_dataset(group, dataset.record, dataset.attributes)
             for number, cell in enumerate(cells):
                 group = file.create_group(f"cells/{number:04}")
-                if cell.record.dataset.key in places:
-                    group.attrs["dataset_group"] = places[cell.record.dataset.key]
+                if cell.record.dataset.key in positions:
+                    group.attrs["dataset_group"] = positions[cell.record.dataset.key]
                 _join_all(cell, group, stream.check)
                 summary = Facts(cell.rows, cell.status, cell.error, cell.attributes)
                 write_cell(group, cell.record, [*cell.done, *cell.failed], summary)
@@ -60,14 +60,14 @@ def write_store(path: Path, header: Header, datasets: Iterable[StoredDataset], c
         stream.check()
 
 
-def _join_all(table: Table, group: h5py.Group, check: Callable[[], None]) -> None:
+def _join_all(table: JoinedArrays, group: h5py.Group, check: Callable[[], None]) -> None:
     for name in table.names:
         scale = _join(table, name, group, check).attrs.get("scale")
         if scale is not None:
             _join(table, scale, group, check)
 
 
-def _join(table: Table, name: str, group: h5py.Group, check: Callable[[], None]) -> h5py.Dataset:
+def _join(table: JoinedArrays, name: str, group: h5py.Group, check: Callable[[], None]) -> h5py.Dataset:
     """Copy one array of all sources into one."""
     used = [(source, np.flatnonzero(table.source == number)) for number, source in enumerate(table.sources)]
     used = [
@@ -82,7 +82,7 @@ def _join(table: Table, name: str, group: h5py.Group, check: Callable[[], None])
         target[...] = 0
     for source, targets in used:
         with source.open() as found:
-            _copy(found[name], table.place[targets], target, targets)
+            _copy(found[name], table.position[targets], target, targets)
         check()
     return target
 
@@ -92,7 +92,7 @@ def _example(name: str, dataset: h5py.Dataset) -> Stored:
     return Stored(name, np.empty((0, *dataset.shape[1:]), dataset.dtype), dataset.attrs["encoding"], facts)
 
 
-def _common(table: Table, examples: list[Stored]) -> Stored:
+def _common(table: JoinedArrays, examples: list[Stored]) -> Stored:
     """Find the type that holds all of them: texts may differ in length."""
     if len({(example.encoding, example.values.shape) for example in examples}) > 1:
         shapes = sorted({f"{example.encoding} {example.values.shape[1:]}" for example in examples})
@@ -104,18 +104,18 @@ def _common(table: Table, examples: list[Stored]) -> Stored:
     return attrs.evolve(examples[0], values=examples[0].values.astype(dtype))
 
 
-def _copy(source: h5py.Dataset, places: NDArray[np.int64], target: h5py.Dataset, targets: NDArray[np.int64]) -> None:
+def _copy(source: h5py.Dataset, positions: NDArray[np.int64], target: h5py.Dataset, targets: NDArray[np.int64]) -> None:
     """Copy some images: chunk by chunk where each image has its own, so that nothing is compressed again."""
     if _has_chunks_of_images(source) and _storage(source) == _storage(target):
         corners = [range(0, size, chunk) for size, chunk in zip(source.shape[1:], source.chunks[1:], strict=True)]
-        for place, goal in zip(places.tolist(), targets.tolist(), strict=True):
+        for position, goal in zip(positions.tolist(), targets.tolist(), strict=True):
             for corner in itertools.product(*corners):
-                mask, chunk = source.id.read_direct_chunk((place, *corner))
+                mask, chunk = source.id.read_direct_chunk((position, *corner))
                 target.id.write_direct_chunk((goal, *corner), chunk, mask)
         return
-    for start in range(0, len(places), _BLOCK):
+    for start in range(0, len(positions), _BLOCK):
         some = slice(start, start + _BLOCK)
-        values = np.concatenate([read(source, run) for run in runs(places[some])]).astype(target.dtype)
+        values = np.concatenate([read(source, run) for run in runs(positions[some])]).astype(target.dtype)
         done = 0
         for run in runs(targets[some]):
             count = run.stop - run.start

@@ -10,10 +10,10 @@ import h5py
 
 from shapebias.errors import StoreError
 from shapebias.paths import as_path
+from shapebias.store.joined_arrays import Source, open_file
+from shapebias.store.listing import ListedCell, ListedDataset, Listing, list_file, part_files, parts_folder
 from shapebias.store.records import CellRecord, Header
-from shapebias.store.scan import FoundCell, FoundDataset, Listing, list_file, part_files, parts_folder
 from shapebias.store.stored import Failure, StoredCell, StoredDataset
-from shapebias.store.table import Source, open_file
 
 __all__ = ["Store", "join_cells", "join_datasets"]
 
@@ -102,7 +102,7 @@ class Store:
 
 def join_datasets(listings: Iterable[Listing]) -> list[StoredDataset]:
     """Join what several files hold of the same data set; of an image in several, the last counts."""
-    found: dict[str, list[FoundDataset]] = {}
+    found: dict[str, list[ListedDataset]] = {}
     for dataset in (dataset for listing in listings for dataset in listing.datasets):
         found.setdefault(dataset.record.key, []).append(dataset)
     joined = [StoredDataset(each[-1].record, each[-1].attributes, _sources(each)) for each in found.values()]
@@ -111,7 +111,7 @@ def join_datasets(listings: Iterable[Listing]) -> list[StoredDataset]:
 
 def join_cells(listings: Iterable[Listing]) -> list[StoredCell]:
     """Join what several files hold of the same cell; of an image in several, the last counts."""
-    found: dict[str, list[FoundCell]] = {}
+    found: dict[str, list[ListedCell]] = {}
     for cell in (cell for listing in listings for cell in listing.cells):
         found.setdefault(cell.record.key, []).append(cell)
     joined = [
@@ -121,7 +121,7 @@ def join_cells(listings: Iterable[Listing]) -> list[StoredCell]:
     return sorted(joined, key=lambda cell: (_texts(cell.record), cell.record.key))
 
 
-def _sources(found: Iterable[FoundCell | FoundDataset]) -> list[Source]:
+def _sources(found: Iterable[ListedCell | ListedDataset]) -> list[Source]:
     return [each.source for each in found]
 
 

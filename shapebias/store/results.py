@@ -12,15 +12,15 @@ import attrs
 import numpy as np
 from numpy.typing import NDArray
 
-from shapebias.catalog import default_catalog
 from shapebias.errors import SpellingError, StoreError, suggestion
-from shapebias.store.answers import StoredAnswers, StoredMaps, StoredValues, eps_places
+from shapebias.plugins.catalog import default_catalog
 from shapebias.store.layout import ROLES
-from shapebias.store.order import in_study_order
+from shapebias.store.ordering import in_study_order
 from shapebias.store.reader import Store
 from shapebias.store.records import ComponentRecord
-from shapebias.store.select import select
+from shapebias.store.selection import select
 from shapebias.store.stored import Failure, StoredCell
+from shapebias.store.views import StoredAnswers, StoredMaps, StoredValues, eps_axis
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -87,8 +87,8 @@ class Results:
                 continue
             if record.dataset.key not in datasets:
                 raise StoreError(f"{self.store.path}: {cell.name}: its data set is missing; see 'shapebias verify'")
-            for eps, place in eps_places(cell):
-                yield view(cell, datasets[record.dataset.key], _named(cell, names), eps, place)
+            for eps, eps_index in eps_axis(cell):
+                yield view(cell, datasets[record.dataset.key], _named(cell, names), eps, eps_index)
 
     def _names(self) -> dict[str, str]:
         """Choose what tables call each component, by its key: its title, or more where another one has the same."""

@@ -11,9 +11,9 @@ import attrs
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from shapebias.store.joined_arrays import JoinedArrays, Source
 from shapebias.store.layout import Facts
 from shapebias.store.records import CellRecord, ComponentRecord, Scalar
-from shapebias.store.table import Source, Table
 
 __all__ = ["Failure", "StoredCell", "StoredDataset"]
 
@@ -33,7 +33,7 @@ class Failure:
     error: str
 
 
-class StoredDataset(Table):
+class StoredDataset(JoinedArrays):
     """What a store keeps of a data set.
 
     Args:
@@ -102,7 +102,7 @@ class StoredDataset(Table):
         return None if (masks < 0).any() else masks.astype(bool)
 
 
-class StoredCell(Table):
+class StoredCell(JoinedArrays):
     """What a store keeps of a cell.
 
     Its ``rows`` are the images that have answers: which images a cell has is nowhere implied.

@@ -11,9 +11,9 @@ import numpy as np
 from shapebias.errors import StoreError
 from shapebias.paths import as_path
 from shapebias.store.encoding import VERSIONS, datasets_of, digest
+from shapebias.store.joined_arrays import open_file
+from shapebias.store.listing import ListedCell, ListedDataset, list_file, part_files, part_path
 from shapebias.store.reader import Store
-from shapebias.store.scan import FoundCell, FoundDataset, list_file, part_files, part_path
-from shapebias.store.table import open_file
 from shapebias.store.writer import stray_files
 
 __all__ = ["verify"]
@@ -51,11 +51,11 @@ def _check_file(store: Path, path: Path) -> Iterator[str]:
             file.visititems(lambda _, item: groups.append(item) if isinstance(item, h5py.Group) else None)
             for group in groups:
                 yield from _check_group(group)
-            parts: list[FoundCell | FoundDataset] = [*listing.cells, *listing.datasets]
+            parts: list[ListedCell | ListedDataset] = [*listing.cells, *listing.datasets]
             for found in parts:
                 if file[found.source.group].attrs["key"] != found.record.key:
                     yield f"{found.source.group}: its key is not that of its texts"
-                rows = found.parts[0].rows if isinstance(found, FoundCell) else found.source.rows
+                rows = found.parts[0].rows if isinstance(found, ListedCell) else found.source.rows
                 if path != store and path != part_path(store, found.record.key, rows):
                     yield "it is under a name that belongs to another part"
     except Exception as error:  # noqa: BLE001 - damage can make HDF5 raise anything

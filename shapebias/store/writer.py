@@ -15,14 +15,15 @@ from numpy.typing import NDArray
 from shapebias.errors import StoreError
 from shapebias.files import new_file, temporary_of, temporary_path, write_atomically
 from shapebias.paths import as_path
-from shapebias.store.disk import WriterLock, explained
+from shapebias.store.joined_arrays import open_file
 from shapebias.store.layout import LIBVER, check_facts, dataset_arrays, write_dataset_part, write_header, write_part
+from shapebias.store.listing import part_files, part_path, parts_folder
+from shapebias.store.locking import WriterLock
+from shapebias.store.os_errors import translate_os_errors
 from shapebias.store.packing import write_store
 from shapebias.store.reader import Store
 from shapebias.store.records import CellRecord, DatasetPart, Header, Part
-from shapebias.store.scan import part_files, part_path, parts_folder
 from shapebias.store.stored import StoredCell
-from shapebias.store.table import open_file
 
 __all__ = ["PACK_BYTES", "Writer", "pack", "stray_files"]
 
@@ -48,7 +49,7 @@ class Writer:
         self.path = as_path(path)
         if self.path.is_dir():
             raise StoreError(f"{self.path} is a folder; give the name of a file, for example {self.path}/run.h5")
-        with explained(self.path):
+        with translate_os_errors(self.path):
             self.path.parent.mkdir(parents=True, exist_ok=True)
             self._lock = WriterLock(self.path)
             self._lock.acquire()
@@ -102,7 +103,7 @@ class Writer:
         buffer = io.BytesIO()
         with h5py.File(buffer, "w", libver=LIBVER) as file:
             fill(file)
-        with explained(path):
+        with translate_os_errors(path):
             path.parent.mkdir(parents=True, exist_ok=True)
             write_atomically(path, buffer.getbuffer())
 
@@ -116,7 +117,7 @@ class Writer:
         kept = [cell for cell in store.cells() if cell.record.key not in keys]
         named = {cell.record.dataset.key for cell in kept}
         gone = keys | {dataset.record.key for dataset in store.datasets() if dataset.record.key not in named}
-        with explained(self.path):
+        with translate_os_errors(self.path):
             packed = [
                 source for cell in store.cells() if cell.record.key in keys for source in cell.sources if source.file
             ]
@@ -153,7 +154,7 @@ class Writer:
         if size > PACK_BYTES and not force:
             return False
         store = self.store
-        with explained(self.path):
+        with translate_os_errors(self.path):
             with new_file(self.path) as temporary:
                 write_store(temporary, store.header, store.datasets(), store.cells())
                 store.close()

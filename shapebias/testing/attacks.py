@@ -34,7 +34,7 @@ def call(subject: Subject, rows: Any = slice(None), loaded: Any = None) -> Tenso
     return result
 
 
-def budgets(subject: Subject) -> tuple[float, ...] | None:
+def eps_values(subject: Subject) -> tuple[float, ...] | None:
     """Return the attack's list of eps, None where it has no such parameter."""
     eps = getattr(subject.component.settings, "eps", None)
     if eps is None:
@@ -44,14 +44,14 @@ def budgets(subject: Subject) -> tuple[float, ...] | None:
 
 def several(subject: Subject) -> bool:
     """Say whether the result has an axis of eps."""
-    return len(budgets(subject) or ()) > 1
+    return len(eps_values(subject) or ()) > 1
 
 
 def norm(subject: Subject) -> float:
     """Return the order of the norm of the ball."""
     names: tuple[str, ...] = getattr(subject.component.spec, "norms", ())
     name = getattr(subject.component.settings, "norm", None) or (names[0] if len(names) == 1 else None)
-    if name not in _ORDERS or budgets(subject) is None:
+    if name not in _ORDERS or eps_values(subject) is None:
         raise NotApplicable(f"no parameter eps and norm of {', '.join(_ORDERS)} say what the ball is")
     return _ORDERS[name]
 
@@ -59,7 +59,7 @@ def norm(subject: Subject) -> float:
 @RULES("keeps shape, type and device", "what comes after it, a transform or the model, takes the same kind of images")
 def _keeps_shape(subject: Subject) -> None:
     result, images = attack(subject), subject.images
-    wanted = (len(budgets(subject) or ()), *images.shape) if several(subject) else images.shape
+    wanted = (len(eps_values(subject) or ()), *images.shape) if several(subject) else images.shape
     require(tuple(result.shape) == tuple(wanted), f"{tuple(images.shape)} became {tuple(result.shape)}")
     require(result.dtype == images.dtype, f"{images.dtype} became {result.dtype}")
     require(result.device == images.device, f"images on {images.device} became images on {result.device}")
@@ -77,7 +77,7 @@ def _stays_in_range(subject: Subject) -> None:
 @RULES("stays in its ball", "robust accuracy is a statement about a ball: a step outside makes it another number")
 def _stays_in_ball(subject: Subject) -> None:
     order, result = norm(subject), attack(subject)
-    for eps, images in zip(budgets(subject) or (), result if several(subject) else result[None], strict=True):
+    for eps, images in zip(eps_values(subject) or (), result if several(subject) else result[None], strict=True):
         size = torch.linalg.vector_norm((images - subject.images).double().flatten(1), ord=order, dim=1)
         require(
             (size <= eps * (1 + _SLACK) + _SLACK).all(), f"eps={eps:.6g}, but a perturbation of {float(size.max()):.6g}"
@@ -86,7 +86,7 @@ def _stays_in_ball(subject: Subject) -> None:
 
 @RULES("does nothing at eps=0", "the curve over eps starts at the clean accuracy")
 def _identity_at_zero(subject: Subject) -> None:
-    if budgets(subject) is None:
+    if eps_values(subject) is None:
         raise NotApplicable("no parameter eps")
     settings = subject.component.settings
     try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from shapebias.contracts import Sample
+from shapebias.plugins.protocols import Sample
 from shapebias.testing.rules import Rules, require
 from shapebias.testing.subjects import Subject
 
@@ -17,8 +17,8 @@ _LOOKED_AT = 32
 def samples(subject: Subject) -> list[Sample]:
     """Return some samples, evenly spread."""
     count = len(subject.loaded)
-    places = dict.fromkeys(place * count // _LOOKED_AT for place in range(_LOOKED_AT)) if count else ()
-    return [subject.loaded[place] for place in places]
+    positions = dict.fromkeys(position * count // _LOOKED_AT for position in range(_LOOKED_AT)) if count else ()
+    return [subject.loaded[position] for position in positions]
 
 
 @RULES("has as many images as it says", "progress, limits and parts are planned by the length")

@@ -16,11 +16,11 @@ from typing import Any, Literal, TypeAlias, TypeVar
 
 import attrs
 
-from shapebias.catalog import Catalog
 from shapebias.errors import PluginError, suggestion
-from shapebias.params import describe
-from shapebias.plugins import PluginInfo, discover
-from shapebias.specs import Kind, Spec
+from shapebias.plugins.catalog import Catalog
+from shapebias.plugins.discovery import PluginInfo, discover
+from shapebias.plugins.specs import Kind, Spec
+from shapebias.spelling.params import describe
 from shapebias.testing import attacks, datasets, metrics, models, probes, saliency, transforms
 from shapebias.testing.rules import BrokenRuleError, NotApplicable, Rule, Rules
 from shapebias.testing.static import PLUGIN_RULES, SETTINGS_RULES, SPEC_RULES

@@ -89,7 +89,7 @@ class _Values(_View):
 
 @attrs.frozen(eq=False)
 class MadeUpResults:
-    """Results that no model gave, as :class:`shapebias.contracts.Results` describes them.
+    """Results that no model gave, as :class:`shapebias.plugins.protocols.Results` describes them.
 
     Args:
         listed: the cells.
@@ -120,7 +120,7 @@ class MadeUpResults:
 def made_up_results(seed: int = 0) -> MadeUpResults:
     """Make results of two models on images with a conflict between shape and texture."""
     random = np.random.default_rng(seed)
-    ids = tuple(f"{place:03d}.png" for place in range(_IMAGES))
+    ids = tuple(f"{position:03d}.png" for position in range(_IMAGES))
     shape = random.integers(CLASSES, size=_IMAGES)
     texture = (shape + random.integers(1, CLASSES, size=_IMAGES)) % CLASSES
     conditions = [
@@ -135,17 +135,17 @@ def made_up_results(seed: int = 0) -> MadeUpResults:
     masks[:, 4:12, 5:15] = True
     for model in ("first", "second"):
         for condition, eps in conditions:
-            place = ("pictures", model, condition, eps, ids)
+            position = ("pictures", model, condition, eps, ids)
             logits = random.normal(size=(_IMAGES, CLASSES)).astype(np.float32)
             logits[np.arange(_IMAGES), shape] += 1
             logits[np.arange(_IMAGES), texture] += 0.5
-            cells.append(_Answers(*place, shape, shape, texture, logits.argmax(axis=1), logits))
+            cells.append(_Answers(*position, shape, shape, texture, logits.argmax(axis=1), logits))
             for method in ("gradient", "random"):
                 known = None if "shape" in _DESTROYED.get(condition, ()) else masks
-                cells.append(_Maps(*place, method, random.random((_IMAGES, 16, 20), dtype=np.float32), known))
+                cells.append(_Maps(*position, method, random.random((_IMAGES, 16, 20), dtype=np.float32), known))
                 for probe in ("insertion", "deletion"):
                     curve = np.sort(random.random((_IMAGES, 6), dtype=np.float32), axis=1)
-                    cells.append(_Values(*place, method, probe, {"auc": curve.mean(axis=1), "curve": curve}))
+                    cells.append(_Values(*position, method, probe, {"auc": curve.mean(axis=1), "curve": curve}))
     return MadeUpResults(tuple(cells), seed)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from shapebias.classifier import Classifier
+from shapebias.networks.classifier import Classifier
 from shapebias.testing.methods import add_rules_of_methods
 from shapebias.testing.rules import Rules, require
 from shapebias.testing.subjects import IDS, Subject

@@ -8,8 +8,8 @@ import attrs
 import torch
 from torch import Tensor
 
-from shapebias.classifier import Classifier
-from shapebias.contracts import Attributed
+from shapebias.networks.classifier import Classifier
+from shapebias.plugins.protocols import Attributed
 from shapebias.testing.methods import add_rules_of_methods
 from shapebias.testing.rules import BrokenRuleError, Rules, require
 from shapebias.testing.subjects import (

@@ -10,11 +10,11 @@ from typing import Any
 
 import attrs
 
-from shapebias.catalog import Catalog, Component
 from shapebias.errors import ShapebiasError
-from shapebias.params import describe, field_types
-from shapebias.plugins import PluginInfo, discover
-from shapebias.specs import Spec
+from shapebias.plugins.catalog import Catalog, Component
+from shapebias.plugins.discovery import PluginInfo, discover
+from shapebias.plugins.specs import Spec
+from shapebias.spelling.params import describe, field_types
 from shapebias.testing.rules import NotApplicable, Rules, require
 
 __all__ = ["PLUGIN_RULES", "SETTINGS_RULES", "SPEC_RULES"]

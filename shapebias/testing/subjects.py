@@ -13,11 +13,12 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from shapebias.catalog import Component
-from shapebias.classifier import Classifier
-from shapebias.contracts import Attributed, Features, Transformed
-from shapebias.engine.session import load
+from shapebias.networks.classifier import Classifier
+from shapebias.networks.features import Features
+from shapebias.plugins.catalog import Component
+from shapebias.plugins.protocols import Attributed, Transformed
 from shapebias.rng import ImageRandom
+from shapebias.runtime.loading import load
 from shapebias.testing.rules import BrokenRuleError, require
 
 __all__ = [

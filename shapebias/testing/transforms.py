@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from shapebias.contracts import Transformed
+from shapebias.plugins.protocols import Transformed
 from shapebias.testing.rules import BrokenRuleError, Rules, require
 from shapebias.testing.subjects import Subject, close, nothing_left_behind, same_alone, same_twice
 

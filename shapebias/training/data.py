@@ -10,20 +10,21 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from shapebias.catalog import Component
-from shapebias.contracts import Dataset
-from shapebias.engine.images import Batch, Pictures, apply_transform, batched
 from shapebias.errors import StudyError
+from shapebias.images.decoded import Batch, DecodedImages, batched
+from shapebias.images.transformed import apply_transform
+from shapebias.plugins.catalog import Component
+from shapebias.plugins.protocols import Dataset
 from shapebias.rng import ImageRandom
-from shapebias.training.ranks import Ranks
+from shapebias.training.distributed import Processes
 from shapebias.training.recipe import Recipe
 
 __all__ = ["Images", "TrainingData", "crop_and_flip", "held_out", "random_numbers"]
 
 
-def random_numbers(recipe: Recipe, purpose: str, place: int, batch: Batch) -> ImageRandom:
+def random_numbers(recipe: Recipe, purpose: str, step_index: int, batch: Batch) -> ImageRandom:
     """Make the random numbers of a batch for one purpose; they depend on the seed and the images alone."""
-    return ImageRandom.for_images(recipe.seed, purpose, place, batch.ids, batch.images.device)
+    return ImageRandom.for_images(recipe.seed, purpose, step_index, batch.ids, batch.images.device)
 
 
 def held_out(labels: Sequence[int], ids: Sequence[str], share: float, seed: int) -> list[int]:
@@ -44,7 +45,7 @@ def held_out(labels: Sequence[int], ids: Sequence[str], share: float, seed: int)
     lots = ImageRandom.for_images(seed, "validation", 0, ids).uniform("lot", 0, ()).tolist()
     chosen: list[int] = []
     for label in set(labels):
-        members = [place for place, own in enumerate(labels) if own == label]
+        members = [step_index for step_index, own in enumerate(labels) if own == label]
         members.sort(key=lots.__getitem__)
         chosen += members[: round(share * len(members))]
     return sorted(chosen)
@@ -84,27 +85,27 @@ class Images:
         places: which of them.
     """
 
-    pictures: Pictures
-    places: Sequence[int]
+    pictures: DecodedImages
+    rows: Sequence[int]
 
     @classmethod
     def of(cls, dataset: Dataset, workers: int | None = None) -> Images:
         """Begin to decode a data set."""
         every = range(len(dataset))
-        return cls(Pictures(dataset, every, workers), every)
+        return cls(DecodedImages(dataset, every, workers), every)
 
     def __len__(self) -> int:
-        return len(self.places)
+        return len(self.rows)
 
     def take(self, rows: Sequence[int], device: torch.device) -> Batch:
         """Move some of them to the device."""
-        return self.pictures.take([self.places[row] for row in rows], device)
+        return self.pictures.take([self.rows[row] for row in rows], device)
 
     def split(self, share: float, seed: int) -> tuple[Images, Images]:
         """Hold a share out; return the rest and the share."""
-        samples = self.pictures.samples(self.places)
+        samples = self.pictures.samples(self.rows)
         held = held_out([sample.label for sample in samples], [sample.id for sample in samples], share, seed)
-        rest = sorted({*self.places} - {*held})
+        rest = sorted({*self.rows} - {*held})
         return Images(self.pictures, rest), Images(self.pictures, held)
 
 
@@ -121,13 +122,13 @@ class TrainingData:
     """
 
     recipe: Recipe
-    ranks: Ranks
+    ranks: Processes
     training: Images
     validation: Images
     transforms: Sequence[tuple[Component, Any]]
 
     @classmethod
-    def open(cls, recipe: Recipe, ranks: Ranks, workers: int | None = None) -> TrainingData:
+    def open(cls, recipe: Recipe, ranks: Processes, workers: int | None = None) -> TrainingData:
         """Decode the images and split them.
 
         Args:
@@ -195,8 +196,8 @@ class TrainingData:
 
     def _changed(self, batch: Batch, epoch: int) -> Batch:
         """Apply the transforms to some training images, then crop and flip."""
-        for place, (component, transform) in enumerate(self.transforms):
-            rng = random_numbers(self.recipe, component.name, place, batch).epoch(epoch)
+        for step_index, (component, transform) in enumerate(self.transforms):
+            rng = random_numbers(self.recipe, component.name, step_index, batch).epoch(epoch)
             batch = apply_transform(component, transform, batch, self.training.pictures, rng)
         rng = random_numbers(self.recipe, "crop-and-flip", 0, batch).epoch(epoch)
         images = crop_and_flip(batch.images, rng, crop=self.recipe.crop, flip=self.recipe.flip)

@@ -14,17 +14,17 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from shapebias.catalog import Component
-from shapebias.checkpoints import load_checkpoint, save_checkpoint
-from shapebias.classifier import Classifier
-from shapebias.engine import Interrupted
-from shapebias.engine.images import Batch
-from shapebias.engine.returned import checked_attack
-from shapebias.engine.runner import versions
 from shapebias.errors import StudyError, TrainingError
+from shapebias.images.decoded import Batch
+from shapebias.networks.checkpoints import load_checkpoint, save_checkpoint
+from shapebias.networks.classifier import Classifier
 from shapebias.paths import as_path
+from shapebias.plugins.catalog import Component
+from shapebias.runtime.environment import versions
+from shapebias.runtime.progress import Interrupted
+from shapebias.runtime.result_checks import checked_attack
 from shapebias.training.data import TrainingData, random_numbers
-from shapebias.training.ranks import Ranks
+from shapebias.training.distributed import Processes
 from shapebias.training.recipe import Recipe
 from shapebias.training.state import (
     Epoch,
@@ -38,11 +38,11 @@ from shapebias.training.state import (
 )
 from shapebias.training.steps import make_optimiser, make_schedule, seeded
 
-__all__ = ["Progress", "Trainer", "train"]
+__all__ = ["Trainer", "TrainingProgress", "train"]
 
 
 @attrs.frozen
-class Progress:
+class TrainingProgress:
     """How far a training is.
 
     Args:
@@ -66,7 +66,7 @@ def train(
     device: str = "auto",
     workers: int | None = None,
     replace: bool = False,
-    progress: Callable[[Progress], None] | None = None,
+    progress: Callable[[TrainingProgress], None] | None = None,
 ) -> Trained:
     """Train one network and keep it in one file; a training that was cut off goes on after its last finished epoch.
 
@@ -102,7 +102,7 @@ def train(
         unfinished.unlink(missing_ok=True)  # what a process leaves that was killed just before this line
         return trained
     before = load_state(unfinished, identity)
-    ranks = Ranks.join(device)
+    ranks = Processes.join(device)
     with contextlib.closing(TrainingData.open(recipe, ranks, workers)) as data:
         trainer = Trainer.begin(recipe, data, progress if ranks.first else None)
         if before is not None:
@@ -149,13 +149,13 @@ class Trainer:
     optimiser: torch.optim.Optimizer
     schedule: torch.optim.lr_scheduler.LRScheduler
     target: float | None
-    progress: Callable[[Progress], None] | None
+    progress: Callable[[TrainingProgress], None] | None
     history: list[Epoch] = attrs.field(factory=list)
     kept: int = 0
     weights: dict[str, Any] = attrs.field(factory=dict)
 
     @classmethod
-    def begin(cls, recipe: Recipe, data: TrainingData, progress: Callable[[Progress], None] | None) -> Trainer:
+    def begin(cls, recipe: Recipe, data: TrainingData, progress: Callable[[TrainingProgress], None] | None) -> Trainer:
         """Make the network and what moves it.
 
         Raises:
@@ -285,7 +285,7 @@ class Trainer:
         if self.progress is not None:
             images = len(self.data.training)
             last = self.history[-1] if self.history else None
-            state = Progress(epoch * images + done, self.recipe.epochs * images, epoch + 1, loss.item(), last)
+            state = TrainingProgress(epoch * images + done, self.recipe.epochs * images, epoch + 1, loss.item(), last)
             self.progress(state)
 
     def state(self) -> dict[str, Any]:

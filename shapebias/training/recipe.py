@@ -9,11 +9,11 @@ from typing import Any, Literal, TypeAlias
 
 import attrs
 
-from shapebias.catalog import Component
 from shapebias.errors import ShapebiasError, StudyError
-from shapebias.params import param
-from shapebias.specs import Kind
-from shapebias.toml import component, each, parse_toml, structure, to_toml
+from shapebias.plugins.catalog import Component
+from shapebias.plugins.specs import Kind
+from shapebias.spelling.params import param
+from shapebias.study.config import component, each, parse_toml, structure, to_toml
 
 __all__ = ["Keep", "Optimiser", "Precision", "Recipe", "Schedule"]
 
@@ -146,7 +146,7 @@ class Recipe:
         named = {
             name: getattr(self, name) for name in ("model", "dataset", "attack", "validation", "validation_attack")
         }
-        named |= {f"transforms[{place}]": transform for place, transform in enumerate(self.transforms)}
+        named |= {f"transforms[{position}]": transform for position, transform in enumerate(self.transforms)}
         return {name: value for name, value in named.items() if isinstance(value, Component)}
 
     def holds_out_the_same_as(self, other: Recipe) -> bool:

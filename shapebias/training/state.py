@@ -11,10 +11,10 @@ from typing import Any
 import attrs
 import torch
 
-from shapebias.checkpoints import read_metadata
 from shapebias.engine.identity import fingerprints
 from shapebias.errors import ShapebiasError, StudyError, TrainingError, WeightsError
 from shapebias.files import sha256, write_atomically
+from shapebias.networks.checkpoints import read_metadata
 from shapebias.training.recipe import Recipe
 
 __all__ = ["Epoch", "Identity", "Trained", "load_state", "read_recipe", "read_trained", "save_state", "state_file"]

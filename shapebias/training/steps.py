@@ -9,7 +9,7 @@ import torch
 from torch.optim.lr_scheduler import ConstantLR, CosineAnnealingLR, LRScheduler, OneCycleLR
 
 from shapebias.rng import ImageRandom
-from shapebias.training.ranks import Ranks
+from shapebias.training.distributed import Processes
 from shapebias.training.recipe import Recipe
 
 __all__ = ["make_optimiser", "make_schedule", "seeded"]
@@ -35,7 +35,7 @@ def make_schedule(recipe: Recipe, optimiser: torch.optim.Optimizer, steps: int) 
 
 
 @contextlib.contextmanager
-def seeded(seed: int, epoch: int, ranks: Ranks) -> Iterator[None]:
+def seeded(seed: int, epoch: int, ranks: Processes) -> Iterator[None]:
     """Seed what networks draw themselves, such as dropout, by epoch and process; global generators stay."""
     with torch.random.fork_rng([ranks.device] if ranks.device.type == "cuda" else []):
         numbers = ImageRandom.for_images(seed, "network", ranks.rank, [""]).epoch(epoch)

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from shapebias.files import download
-from shapebias.weights import put_weights, read_weights
+from shapebias.networks.weights import put_weights, read_weights
 
 __all__ = ["AdaIN", "moments", "normalise_to", "published_weights"]
 

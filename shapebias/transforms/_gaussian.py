@@ -51,8 +51,8 @@ def smoothing(side: int, weights: Tensor) -> Tensor:
         weights: of a pixel and its neighbours, (2 reach + 1,).
     """
     reach = len(weights) // 2
-    places = mirrored(side, reach).unfold(0, 2 * reach + 1, 1)
-    return torch.zeros(side, side, dtype=weights.dtype).scatter_add_(1, places, weights.expand(side, -1))
+    positions = mirrored(side, reach).unfold(0, 2 * reach + 1, 1)
+    return torch.zeros(side, side, dtype=weights.dtype).scatter_add_(1, positions, weights.expand(side, -1))
 
 
 def mirrored(side: int, reach: int) -> Tensor:
@@ -62,5 +62,5 @@ def mirrored(side: int, reach: int) -> Tensor:
     tensor([2, 1, 0, 1, 2, 3, 2, 1])
     """
     period = max(2 * (side - 1), 1)
-    places = torch.arange(-reach, side + reach) % period
-    return torch.minimum(places, period - places) % side
+    positions = torch.arange(-reach, side + reach) % period
+    return torch.minimum(positions, period - positions) % side

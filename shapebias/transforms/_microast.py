@@ -7,8 +7,8 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from shapebias.networks.weights import put_weights, read_weights
 from shapebias.transforms._adain import moments, normalise_to
-from shapebias.weights import put_weights, read_weights
 
 __all__ = ["MicroAST"]
 

@@ -6,8 +6,8 @@ import attrs
 from torch import Tensor
 
 from shapebias.errors import DataError
-from shapebias.params import param
 from shapebias.rng import ImageRandom
+from shapebias.spelling.params import param
 from shapebias.transforms._fourier import filtered, squared_frequency
 
 __all__ = ["BandNoise"]

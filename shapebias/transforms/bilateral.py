@@ -8,8 +8,8 @@ import attrs
 import torch
 from torch import Tensor
 
-from shapebias.params import param
 from shapebias.rng import ImageRandom
+from shapebias.spelling.params import param
 from shapebias.transforms._gaussian import mirrored
 
 __all__ = ["Bilateral"]
@@ -37,7 +37,7 @@ class Bilateral:
     sigma_colour: float = param("standard deviation in colour", default=170 / 255, gt=0, unit="pixel value")
     sigma_space: float = param("standard deviation in place", default=75, gt=0, unit="pixels")
 
-    def __call__(self, images: Tensor, rng: ImageRandom) -> Tensor:  # noqa: ARG002 - nothing here is random
+    def __call__(self, images: Tensor, rng: ImageRandom) -> Tensor:
         """Filter (N, 3, H, W) images in [0, 1]."""
         reach = max(self.d // 2, 1)
         height, width = images.shape[-2:]

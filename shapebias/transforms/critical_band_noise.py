@@ -6,8 +6,8 @@ import attrs
 import torch
 from torch import Tensor
 
-from shapebias.params import param
 from shapebias.rng import ImageRandom
+from shapebias.spelling.params import param
 from shapebias.transforms._gaussian import smoothing
 from shapebias.transforms.grayscale import Grayscale
 

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from shapebias.params import param
 from shapebias.rng import ImageRandom
+from shapebias.spelling.params import param
 from shapebias.transforms._gaussian import smooth
 
 __all__ = ["Edges"]
@@ -68,7 +68,7 @@ def _is_ridge(length: Tensor, down: Tensor, across: Tensor) -> Tensor:
     """
     width = length.shape[-1] + 2
     padded = functional.pad(length, (1, 1, 1, 1)).flatten(1)
-    place = torch.arange(padded.shape[1], device=length.device).view(-1, width)[1:-1, 1:-1]
+    position = torch.arange(padded.shape[1], device=length.device).view(-1, width)[1:-1, 1:-1]
     step_down, step_across = down.sign().long() * width, across.sign().long()
     steep = down.abs() > across.abs()
     to_side = torch.where(steep, step_down, step_across)
@@ -78,7 +78,7 @@ def _is_ridge(length: Tensor, down: Tensor, across: Tensor) -> Tensor:
 
     def beside(direction: int) -> Tensor:
         side, corner = (
-            padded.gather(1, (place + direction * step).flatten(1)).view_as(length) for step in (to_side, to_corner)
+            padded.gather(1, (position + direction * step).flatten(1)).view_as(length) for step in (to_side, to_corner)
         )
         return side.lerp(corner, share)
 

@@ -6,8 +6,8 @@ import attrs
 from torch import Tensor
 from torchvision.transforms.v2 import functional
 
-from shapebias.params import param
 from shapebias.rng import ImageRandom
+from shapebias.spelling.params import param
 
 __all__ = ["Hue"]
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import attrs
 from torch import Tensor
 
-from shapebias.params import param
 from shapebias.rng import ImageRandom
+from shapebias.spelling.params import param
 from shapebias.transforms._fourier import filtered, squared_frequency
 
 __all__ = ["LowPass"]

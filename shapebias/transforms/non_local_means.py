@@ -6,8 +6,8 @@ import attrs
 import torch
 from torch import Tensor
 
-from shapebias.params import param
 from shapebias.rng import ImageRandom
+from shapebias.spelling.params import param
 from shapebias.transforms._gaussian import mirrored
 
 __all__ = ["NonLocalMeans"]
@@ -47,7 +47,7 @@ class NonLocalMeans:
     template: int = param("side of a patch", default=14, ge=1, unit="pixels")
     window: int = param("side of the window that is searched", default=21, ge=1, unit="pixels")
 
-    def __call__(self, images: Tensor, rng: ImageRandom) -> Tensor:  # noqa: ARG002 - nothing here is random
+    def __call__(self, images: Tensor, rng: ImageRandom) -> Tensor:
         """Filter (N, 3, H, W) images in [0, 1]."""
         lab = _to_lab(images)
         lightness, colour = self._averaged(lab[:, :1]), self._averaged(lab[:, 1:])

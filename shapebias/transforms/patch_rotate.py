@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from shapebias.params import param
+from shapebias.spelling.params import param
 from shapebias.transforms._tiles import tilings
 
 if TYPE_CHECKING:

@@ -8,8 +8,8 @@ import attrs
 import torch
 from torch import Tensor
 
-from shapebias.params import param
 from shapebias.rng import ImageRandom
+from shapebias.spelling.params import param
 
 __all__ = ["PhaseNoise"]
 
@@ -51,6 +51,6 @@ def _odd(values: Tensor) -> Tensor:
     tensor([[[ 0.0000,  0.2000, -0.2000]]])
     """
     height, width = values.shape[-2:]
-    place = torch.arange(height * width, device=values.device).view(height, width)
-    mirrored = place.flip(0, 1).roll((1, 1), (0, 1))
-    return (mirrored - place).sign() * values.flatten(1)[:, torch.minimum(place, mirrored)]
+    position = torch.arange(height * width, device=values.device).view(height, width)
+    mirrored = position.flip(0, 1).roll((1, 1), (0, 1))
+    return (mirrored - position).sign() * values.flatten(1)[:, torch.minimum(position, mirrored)]

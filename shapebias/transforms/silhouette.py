@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Literal
 
 import attrs
 
-from shapebias.params import param
+from shapebias.spelling.params import param
 
 if TYPE_CHECKING:
     from torch import Tensor

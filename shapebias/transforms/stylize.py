@@ -13,9 +13,9 @@ from PIL import Image
 from torch import Tensor
 
 from shapebias.errors import DataError, SpellingError, WeightsError
-from shapebias.image_files import fit, images_below, read_image
-from shapebias.params import param
+from shapebias.images.reading import fit, images_below, read_image
 from shapebias.rng import ImageRandom
+from shapebias.spelling.params import param
 from shapebias.transforms._adain import AdaIN, published_weights
 from shapebias.transforms._microast import MicroAST
 from shapebias.transforms._textures import COUNT, draw_texture
@@ -56,7 +56,7 @@ class Stylize:
     Source: Huang & Belongie 2017, Arbitrary style transfer in real-time with adaptive instance normalization; Wang et
     al. 2023, MicroAST; Geirhos et al. 2019, section 2.1, for one random style an image.
 
-    >>> from shapebias.params import spell
+    >>> from shapebias.spelling.params import spell
     >>> spell("stylize", Stylize("microast", styles="textures", weights="microast"), full=False)
     'stylize:method=microast,styles=textures,weights=microast'
     """

@@ -8,8 +8,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from shapebias.errors import DataError
-from shapebias.params import param
 from shapebias.rng import ImageRandom
+from shapebias.spelling.params import param
 
 __all__ = ["TextureOnly"]
 

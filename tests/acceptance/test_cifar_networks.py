@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import shapebias as sb
-from shapebias.catalog import default_catalog
+from shapebias.plugins.catalog import default_catalog
 
 PLUGINS = Path(__file__).parents[2] / "examples" / "plugins"
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import nn
 
-from shapebias.catalog import default_catalog
+from shapebias.plugins.catalog import default_catalog
 from shapebias.probes.insertion import Insertion
 from shapebias.rng import ImageRandom
 

@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from shapebias.classifier import Classifier
+from shapebias.networks.classifier import Classifier
 from shapebias.rng import ImageRandom
 
 

@@ -11,13 +11,13 @@ import torch
 from torch import nn
 
 from shapebias.attacks import shapebias_attacks
-from shapebias.attacks.goal import Goal
-from shapebias.catalog import Catalog
-from shapebias.classifier import Classifier
+from shapebias.attacks.criterion import Criterion
 from shapebias.errors import SpellingError
-from shapebias.params import describe
-from shapebias.plugins import discover
+from shapebias.networks.classifier import Classifier
+from shapebias.plugins.catalog import Catalog
+from shapebias.plugins.discovery import discover
 from shapebias.rng import ImageRandom
+from shapebias.spelling.params import describe
 
 CATALOG = Catalog(discover())
 SPECS = {spec.name: spec for spec in shapebias_attacks()}
@@ -181,7 +181,7 @@ with_keep = pytest.mark.parametrize("name", [name for name in SPECS if "keep" in
 def test_the_worst_is_never_better_than_the_image_nor_than_a_smaller_radius(model, batch, name):
     images, labels = batch
     levels = attacked(name, model, images, labels, eps(name, 0.1, 0.3, 1), "keep=worst")
-    goal = Goal(model, labels, objective=getattr(settings(name), "objective", "loss"))
+    goal = Criterion(model, labels, objective=getattr(settings(name), "objective", "loss"))
     values = torch.stack([goal.value(goal.scores(view)) for view in (images, *levels)])
     assert (values.diff(dim=0) >= -1e-6).all()
     assert (values[-1] > values[0]).any()

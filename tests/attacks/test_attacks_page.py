@@ -11,9 +11,9 @@ import pytest
 from click.testing import CliRunner
 
 from shapebias.attacks import shapebias_attacks
-from shapebias.catalog import Catalog, default_catalog
 from shapebias.cli import main
-from shapebias.plugins import discover
+from shapebias.plugins.catalog import Catalog, default_catalog
+from shapebias.plugins.discovery import discover
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "attacks.md"

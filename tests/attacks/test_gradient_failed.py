@@ -10,8 +10,8 @@ from shapebias.attacks.fgsm import Fgsm
 from shapebias.attacks.n_fgsm import NFgsm
 from shapebias.attacks.pgd import Pgd
 from shapebias.attacks.spatial import Spatial
-from shapebias.classifier import Classifier
-from shapebias.contracts import Attacked
+from shapebias.networks.classifier import Classifier
+from shapebias.plugins.protocols import AttackedImages
 from shapebias.rng import ImageRandom
 
 
@@ -34,7 +34,7 @@ RNG = ImageRandom.for_images(0, "x", 0, ["black", "grey"])
 def test_the_image_is_named_and_the_other_is_attacked(attack, norm):
     options = {"random_start": False, "steps": 3} if attack is Pgd else {}
     attacked = attack(eps=0.25 if norm == "linf" else 4.0, norm=norm, **options)(MODEL, IMAGES, LABELS, RNG)
-    assert isinstance(attacked, Attacked)
+    assert isinstance(attacked, AttackedImages)
     assert attacked.gradient_failed.tolist() == [True, False]
     assert attacked.images.isfinite().all()
     assert (attacked.images[1] < IMAGES[1]).all()  # its score falls with every pixel

@@ -37,8 +37,8 @@ def attack(network, results):
     (answers, *_) = results.answers()
     labels = torch.from_numpy(np.array(answers.labels))
 
-    def attack(images, place):
-        rng = ImageRandom.for_images(0, "pgd", place, answers.ids)
+    def attack(images, position):
+        rng = ImageRandom.for_images(0, "pgd", position, answers.ids)
         return Pgd(eps=1 / 16, steps=3, keep="last")(sb.Classifier(network), images, labels, rng)
 
     return attack
@@ -58,13 +58,13 @@ def test_an_attack_after_a_transform_attacks_the_transformed_image(seen, attack)
     assert (under - saturated).abs().max() <= 1 / 16 + SAVED
     assert (under - clean).abs().max() > 0.1
     # The stimuli are 8-bit, so float16 loses nothing that matters, but a sign may turn where a gradient is almost 0.
-    assert ((under - attack(saturate(clean), place=1)).abs() < SAVED).float().mean() > 0.99
+    assert ((under - attack(saturate(clean), position=1)).abs() < SAVED).float().mean() > 0.99
 
 
 def test_a_transform_after_an_attack_transforms_the_attacked_image(seen, attack):
     clean, saturated, attacked, _, over = seen
     assert (attacked - clean).abs().max() <= 1 / 16 + SAVED
-    assert ((attacked - attack(clean, place=0)).abs() < SAVED).float().mean() > 0.99
+    assert ((attacked - attack(clean, position=0)).abs() < SAVED).float().mean() > 0.99
     assert (over - saturated).abs().max() > 1 / 16 + SAVED  # no ball is left around the saturated image
     assert ((over - saturate(attacked)).abs() < 0.01).float().mean() > 0.99
 

@@ -11,13 +11,13 @@ from hypothesis import strategies as st
 from torch import nn
 from torch.nn import functional
 
-from shapebias.attacks.balls import BALLS
-from shapebias.attacks.goal import Goal
+from shapebias.attacks.criterion import Criterion
+from shapebias.attacks.norms import NORM_BALLS
 from shapebias.attacks.pgd import Pgd
-from shapebias.classifier import Classifier
 from shapebias.errors import SpellingError
-from shapebias.grammar import parse
-from shapebias.params import build, spell
+from shapebias.networks.classifier import Classifier
+from shapebias.spelling.grammar import parse
+from shapebias.spelling.params import build, spell
 
 NORMS = ("linf", "l2")
 EPS = {"linf": 0.1, "l2": 1.0}
@@ -93,7 +93,7 @@ def test_agrees_with_foolbox(small, batch, numbers, norm, random_start):
     images, labels, ids = batch
     eps = EPS[norm]
     theirs = {"linf": FoolboxLinf, "l2": FoolboxL2}[norm](rel_stepsize=0.3, steps=6, random_start=random_start)
-    start = images + eps * BALLS[norm].random(numbers(ids), 0, images.shape[1:])
+    start = images + eps * NORM_BALLS[norm].random(numbers(ids), 0, images.shape[1:])
     theirs.start = start.clamp(0, 1)
     mean, std = (torch.tensor(values).view(3, 1, 1).double() for values in (small.mean, small.std))
     network = foolbox.PyTorchModel(
@@ -132,7 +132,7 @@ def test_stops_at_the_first_adversarial_image(small, batch, numbers, norm):
     """Image by image, so that the active set cannot mix images up; the last image is wrong from the start."""
     images, labels, ids = batch
     eps = EPS[norm] / 10
-    start = (images + eps * BALLS[norm].random(numbers(ids), 0, images.shape[1:])).clamp(0, 1)
+    start = (images + eps * NORM_BALLS[norm].random(numbers(ids), 0, images.shape[1:])).clamp(0, 1)
     attacked = Pgd(eps=eps, norm=norm, steps=12)(small, images, labels, numbers(ids))
     for row in range(len(images) - 1):
         one = images[[row]], labels[row], start[[row]]
@@ -191,7 +191,7 @@ def test_keep_worst_never_lowers_what_it_raises(small, batch, numbers, norm, obj
     """Neither from the image, nor with more steps, more restarts or a larger radius; and what fell stays fallen."""
     images, labels, ids = batch
     attack = Pgd(eps=EPS[norm] / 4, norm=norm, steps=3, step=2, keep="worst", objective=objective, target=target)
-    goal = Goal.of(small, images, labels, numbers(ids), target=target, objective=objective)
+    goal = Criterion.of(small, images, labels, numbers(ids), target=target, objective=objective)
     searches = [
         attack,
         attrs.evolve(attack, steps=6),
@@ -214,7 +214,7 @@ def test_the_worst_is_the_highest_loss_of_all_steps(small, batch, numbers):
     images, labels, ids = images[:-1], labels[:-1], ids[:-1]
     settings = {"eps": 1, "step": 2}
     ends = [Pgd(**settings, steps=steps, keep="last")(small, images, labels, numbers(ids)) for steps in range(1, 7)]
-    start = (images + BALLS["linf"].random(numbers(ids), 0, images.shape[1:])).clamp(0, 1)
+    start = (images + NORM_BALLS["linf"].random(numbers(ids), 0, images.shape[1:])).clamp(0, 1)
     losses = torch.stack(
         [functional.cross_entropy(small(view), labels, reduction="none") for view in (images, start, *ends)]
     )
@@ -231,7 +231,7 @@ def test_the_model_sees_only_images_that_are_left(small, batch, numbers, passes,
     eps, steps = EPS["linf"] / 10, 12
     with passes(small) as counted:
         Pgd(eps=eps, steps=steps, keep=keep)(small, images, labels, numbers(ids))
-    start = (images + eps * BALLS["linf"].random(numbers(ids), 0, images.shape[1:])).clamp(0, 1)
+    start = (images + eps * NORM_BALLS["linf"].random(numbers(ids), 0, images.shape[1:])).clamp(0, 1)
     passes_of_each = []
     for row in range(len(images) - 1):  # the last one is wrong to begin with
         for count in range(1, steps + 1):
@@ -306,7 +306,7 @@ def test_targeted_attacks_reach_their_target(cifar, numbers):
     images, labels, ids = cifar.images[::20], cifar.labels[::20], cifar.ids[::20]
     with model.evaluating():
         for target in ("least-likely", "random", 3):
-            goal = Goal.of(model, images, labels, numbers(ids), target=target)
+            goal = Criterion.of(model, images, labels, numbers(ids), target=target)
             attacked = Pgd(eps=8 / 255, target=target)(model, images, labels, numbers(ids))
             reached = model(attacked).argmax(dim=1) == goal.targets
             assert reached[goal.possible].float().mean() > 0.9

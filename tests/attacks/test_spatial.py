@@ -10,7 +10,7 @@ from scipy import ndimage
 from torch import nn
 
 from shapebias.attacks.spatial import Spatial, total_variation, warp
-from shapebias.classifier import Classifier
+from shapebias.networks.classifier import Classifier
 
 X, Y = 0, 1  # the channels of a flow
 
@@ -46,9 +46,9 @@ def test_colours_between_pixels_are_those_of_scipy(seed, height, width, far):
     rows, columns = np.mgrid[:height, :width]
     found = warp(images, flow)
     for image, displacement, warped in zip(images.numpy(), flow.numpy(), found.numpy(), strict=True):
-        places = rows + displacement[Y], columns + displacement[X]
+        positions = rows + displacement[Y], columns + displacement[X]
         for channel, wanted in zip(image, warped, strict=True):
-            assert np.allclose(ndimage.map_coordinates(channel, places, order=1, mode="nearest"), wanted, atol=1e-9)
+            assert np.allclose(ndimage.map_coordinates(channel, positions, order=1, mode="nearest"), wanted, atol=1e-9)
 
 
 def test_total_variation_is_the_sum_over_pixels_and_their_neighbours():

@@ -8,8 +8,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 import shapebias
-from shapebias.catalog import default_catalog
 from shapebias.cli import main
+from shapebias.plugins.catalog import default_catalog
 
 DATASET = "stimuli:cue=conflict,images=56,size=32"
 MODEL = "cnn:num_classes=8,width=4"

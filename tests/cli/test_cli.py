@@ -13,8 +13,8 @@ import pytest
 
 from shapebias import engine
 from shapebias.cli import COMMANDS, main
-from shapebias.specs import KINDS
-from shapebias.store import open_store
+from shapebias.plugins.specs import KINDS
+from shapebias.store.results import open_store
 from shapebias.training import loop
 from shapebias.training.state import Epoch, Trained
 

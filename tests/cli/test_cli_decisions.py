@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 
-from shapebias.store import open_store
+from shapebias.store.results import open_store
 
 HEAD = "subj,session,trial,rt,object_response,category,condition,imagename\n"
 

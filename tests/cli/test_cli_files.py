@@ -8,7 +8,7 @@ import h5py
 import pytest
 
 import shapebias
-from shapebias.store import open_store
+from shapebias.store.results import open_store
 
 
 @pytest.fixture
@@ -23,9 +23,9 @@ def test_verify_says_that_a_file_is_whole(cli, copy):
 
 def test_verify_names_what_is_damaged_and_its_status_is_1(cli, copy):
     with h5py.File(copy, "r") as file:
-        places = {}
-        file.visititems(lambda name, item: places.update({name: item}) if name.endswith("/logits") else None)
-        name, dataset = next(iter(places.items()))
+        positions = {}
+        file.visititems(lambda name, item: positions.update({name: item}) if name.endswith("/logits") else None)
+        name, dataset = next(iter(positions.items()))
         chunked = dataset.chunks is not None
         offset = dataset.id.get_chunk_info(0).byte_offset if chunked else dataset.id.get_offset()
     with copy.open("r+b") as file:

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from shapebias.catalog import default_catalog
-from shapebias.specs import KINDS
+from shapebias.plugins.catalog import default_catalog
+from shapebias.plugins.specs import KINDS
 
 
 def rows(text):

@@ -8,8 +8,9 @@ import shlex
 import pytest
 from PIL import Image
 
-from shapebias.engine import Interrupted, Made
-from shapebias.manifest import Manifest
+from shapebias.images.manifest import Manifest
+from shapebias.rendering.make import WrittenDataset
+from shapebias.runtime.progress import Interrupted
 
 DATASET = "stimuli:cue=conflict,images=8,size=32"
 
@@ -21,9 +22,9 @@ def ask(cli, monkeypatch):
 
     def stand_in(*what, progress, **how):
         calls.append((*what, how))
-        return Made(what[2], Manifest(*what[:2], {}, 0, (), {}), 0)
+        return WrittenDataset(what[2], Manifest(*what[:2], {}, 0, (), {}), 0)
 
-    monkeypatch.setattr("shapebias.engine.make", stand_in)
+    monkeypatch.setattr("shapebias.rendering.make.make", stand_in)
 
     def run(*arguments):
         result = cli("make", *arguments)
@@ -95,6 +96,6 @@ def test_an_interruption_is_told_with_the_status_of_shells(cli, monkeypatch):
     def stop(*_, **__):
         raise Interrupted("interrupted; what is finished is in copy")
 
-    monkeypatch.setattr("shapebias.engine.make", stop)
+    monkeypatch.setattr("shapebias.rendering.make.make", stop)
     result = cli("make", DATASET, "-o", "copy")
     assert (result.exit_code, result.stderr) == (130, "interrupted; what is finished is in copy\n")

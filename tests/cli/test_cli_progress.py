@@ -3,7 +3,7 @@ from __future__ import annotations
 import re
 
 from shapebias.cli._progress import Lines, progress_bar
-from shapebias.engine import Progress
+from shapebias.runtime.progress import Progress
 
 
 def test_nothing_is_shown_when_quiet(capsys, monkeypatch):
@@ -46,8 +46,8 @@ def told(times, capsys, milestone=lambda state: None):
     """Return the lines that are written when 100 more images are done at each of these seconds."""
     clock = iter(times)
     lines = Lines(lambda state: state.cell, milestone, lambda: next(clock))
-    for place in range(len(times)):
-        lines(Progress(100 * (place + 1), 1000, "net"))
+    for position in range(len(times)):
+        lines(Progress(100 * (position + 1), 1000, "net"))
     return capsys.readouterr().err.splitlines()
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from shapebias.references import references
+from shapebias.published.references import references
 
 
 def test_values_are_listed_largest_first_with_their_source(cli):

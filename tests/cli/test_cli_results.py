@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import shapebias
-from shapebias.store import open_store
+from shapebias.store.results import open_store
 
 
 @pytest.fixture

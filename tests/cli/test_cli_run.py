@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from shapebias import engine
-from shapebias.store import open_store
+from shapebias.store.results import open_store
 
 DATASET = "stimuli:cue=conflict,images=56,size=32"
 SMALL = "small=cnn:num_classes=8,width=4"
@@ -166,7 +166,7 @@ def test_what_cannot_run_is_status_2_says_why_and_leaves_no_file(cli, tmp_path, 
 def test_all_problems_are_told_at_once(cli):
     result = cli("run", "-d", "stimuli:cue=none", "-m", "cnnn", "-t", "saturate:p=-1", "-o", "run.h5")
     assert result.exit_code == 2
-    assert all(place in result.stderr for place in ("datasets[0]:", "models[0]:", "conditions[1]:"))
+    assert all(position in result.stderr for position in ("datasets[0]:", "models[0]:", "conditions[1]:"))
 
 
 def test_a_run_tells_where_results_are_and_what_they_say(cli, tmp_path):

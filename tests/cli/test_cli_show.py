@@ -6,9 +6,9 @@ import shlex
 import attrs
 import pytest
 
-from shapebias.catalog import default_catalog
 from shapebias.cli.show import example
-from shapebias.params import describe
+from shapebias.plugins.catalog import default_catalog
+from shapebias.spelling.params import describe
 
 BUILT_IN = sorted((entry.spec.kind, entry.spec.name) for entry in default_catalog())
 

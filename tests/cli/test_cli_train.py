@@ -7,8 +7,8 @@ import re
 import pytest
 
 from shapebias.cli.train import _describe
-from shapebias.engine import Interrupted
-from shapebias.training.loop import Progress
+from shapebias.runtime.progress import Interrupted
+from shapebias.training.loop import TrainingProgress
 from shapebias.training.recipe import Recipe
 from shapebias.training.state import Epoch, Trained
 
@@ -130,7 +130,7 @@ def test_an_interruption_is_told_with_the_status_of_shells(cli, recipe_file, mon
 
 
 def test_the_bar_says_epoch_loss_and_accuracies():
-    assert _describe(Progress(32, 96, 1, 2.0794, None)) == "epoch 1, loss 2.079"
-    assert _describe(Progress(64, 96, 2, 1.5, Epoch(1.6, 0.75))) == "epoch 2, loss 1.500, validation 0.750"
-    after = _describe(Progress(64, 96, 2, 1.5, Epoch(1.6, 0.75, 0.5)))
+    assert _describe(TrainingProgress(32, 96, 1, 2.0794, None)) == "epoch 1, loss 2.079"
+    assert _describe(TrainingProgress(64, 96, 2, 1.5, Epoch(1.6, 0.75))) == "epoch 2, loss 1.500, validation 0.750"
+    after = _describe(TrainingProgress(64, 96, 2, 1.5, Epoch(1.6, 0.75, 0.5)))
     assert after == "epoch 2, loss 1.500, validation 0.750 clean, 0.500 under attack"

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from shapebias.catalog import default_catalog
 from shapebias.datasets.cue_conflict import CueConflict
 from shapebias.errors import DataError
-from shapebias.labels import entry_level_classes
+from shapebias.networks.labels import entry_level_classes
+from shapebias.plugins.catalog import default_catalog
 
 
 def save(path, side=8):

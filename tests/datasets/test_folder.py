@@ -14,12 +14,12 @@ import torchvision
 from PIL import Image
 
 from shapebias import Study, run
-from shapebias.catalog import default_catalog
 from shapebias.datasets.folder import Folder
 from shapebias.errors import DataError, SpellingError
-from shapebias.grammar import parse
-from shapebias.labels import imagenet_wnids
-from shapebias.params import build, spell
+from shapebias.networks.labels import imagenet_wnids
+from shapebias.plugins.catalog import default_catalog
+from shapebias.spelling.grammar import parse
+from shapebias.spelling.params import build, spell
 
 
 def save(path, height=8, width=8, seed=0):
@@ -34,8 +34,8 @@ def write_table(path, rows, columns=("file", "label")):
 
 @pytest.fixture
 def pets(tmp_path):
-    for place, name in enumerate(["dog/b.png", "dog/a.JPEG", "cat/deep/er/c.png", "cat/z.png", "Ant/x.webp"]):
-        save(tmp_path / name, seed=place)
+    for position, name in enumerate(["dog/b.png", "dog/a.JPEG", "cat/deep/er/c.png", "cat/z.png", "Ant/x.webp"]):
+        save(tmp_path / name, seed=position)
     (tmp_path / "cat/notes.txt").write_text("not an image")
     (tmp_path / "cat/._z.png").write_text("left by a file manager")
     (tmp_path / ".hidden").mkdir()
@@ -45,8 +45,8 @@ def pets(tmp_path):
 
 @pytest.fixture
 def listed(tmp_path):
-    for place in range(3):
-        save(tmp_path / f"images/{place}.png", seed=place)
+    for position in range(3):
+        save(tmp_path / f"images/{position}.png", seed=position)
     write_table(tmp_path / "labels.csv", [("images/2.png", "dog"), ("images/0.png", "cat"), ("images/1.png", "dog")])
     return tmp_path
 
@@ -198,11 +198,11 @@ def test_fingerprint_knows_labels_sizes_and_only_listed_files(listed):
 @pytest.fixture
 def masked(tmp_path):
     """Make images that are their own masks: a light object on a dark ground, at another place in each."""
-    for place in range(3):
+    for position in range(3):
         pixels = np.zeros((24, 36, 3), np.uint8)
-        pixels[2 + 4 * place : 14 + 4 * place, 6 : 20 + 4 * place] = 255
+        pixels[2 + 4 * position : 14 + 4 * position, 6 : 20 + 4 * position] = 255
         for folder, suffix in (("images", "bmp"), ("masks", "png")):
-            path = tmp_path / folder / "cat" / f"{place}.{suffix}"
+            path = tmp_path / folder / "cat" / f"{position}.{suffix}"
             path.parent.mkdir(parents=True, exist_ok=True)
             Image.fromarray(pixels).save(path)
     return tmp_path
@@ -260,13 +260,13 @@ def test_photos_of_imagenet(data_dir):
     rows = list(csv.DictReader((path / "labels.csv").open()))
     assert len(photos) == len(rows) == 330
     assert len(photos.classes) == 1000
-    for place in (0, 100, 329):
-        sample = photos[place]
-        image = Image.open(path / rows[place]["file"])
+    for position in (0, 100, 329):
+        sample = photos[position]
+        image = Image.open(path / rows[position]["file"])
         left, top = (round((side - 224) / 2) for side in image.size)
         assert min(image.size) == 256
         assert np.array_equal(sample.image, np.asarray(image)[top : top + 224, left : left + 224])
-        assert (sample.id, sample.label) == (rows[place]["file"], int(rows[place]["imagenet_index"]))
+        assert (sample.id, sample.label) == (rows[position]["file"], int(rows[position]["imagenet_index"]))
 
 
 def test_imagenette_folders_are_classes_of_imagenet(data_dir):

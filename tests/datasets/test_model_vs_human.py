@@ -8,7 +8,7 @@ from PIL import Image
 
 from shapebias.datasets.model_vs_human import ModelVsHuman
 from shapebias.errors import DataError
-from shapebias.labels import entry_level_classes
+from shapebias.networks.labels import entry_level_classes
 
 
 @pytest.fixture

@@ -7,7 +7,6 @@ import pytest
 from lay_out_data import lay_out
 from PIL import Image
 
-from shapebias.catalog import default_catalog
 from shapebias.datasets.cifar10_c import Cifar10C
 from shapebias.datasets.cifar100_c import Cifar100C
 from shapebias.datasets.imagenet_c import ImageNetC
@@ -17,7 +16,8 @@ from shapebias.datasets.imagenet_val import ImageNetVal
 from shapebias.datasets.tiny_imagenet import TinyImageNet
 from shapebias.datasets.visual_anagrams import VisualAnagrams
 from shapebias.errors import DataError
-from shapebias.labels import imagenet_wnids
+from shapebias.networks.labels import imagenet_wnids
+from shapebias.plugins.catalog import default_catalog
 
 random = np.random.default_rng(0)
 
@@ -93,8 +93,8 @@ def test_tiny_imagenet_reads_its_validation_table(data):
 
 
 def test_anagrams_come_in_pairs(data):
-    for place, label in enumerate(("bear", "bunny")):
-        save(data / f"visual-anagrams/000_transform_bear_bunny_object{place}_{label}.png")
+    for position, label in enumerate(("bear", "bunny")):
+        save(data / f"visual-anagrams/000_transform_bear_bunny_object{position}_{label}.png")
     pictures = VisualAnagrams()
     assert pictures.pairs == ("000", "000")
     assert [pictures.classes[sample.label] for sample in pictures] == ["bear", "bunny"]

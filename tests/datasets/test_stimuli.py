@@ -17,8 +17,8 @@ from scipy.ndimage import binary_dilation
 
 from shapebias.datasets.stimuli import SHAPES, TEXTURES, Stimuli
 from shapebias.errors import SpellingError
-from shapebias.grammar import parse
-from shapebias.params import build, spell
+from shapebias.spelling.grammar import parse
+from shapebias.spelling.params import build, spell
 
 CUES = ("match", "conflict", "shape", "texture")
 sizes = st.integers(16, 80)

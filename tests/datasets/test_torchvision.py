@@ -12,11 +12,11 @@ import pytest
 import torchvision
 from PIL import Image
 
-from shapebias.catalog import default_catalog
 from shapebias.datasets.torchvision import Torchvision
 from shapebias.errors import DataError, SpellingError, UnknownNameError
-from shapebias.grammar import parse
-from shapebias.params import Options, build, spell
+from shapebias.plugins.catalog import default_catalog
+from shapebias.spelling.grammar import parse
+from shapebias.spelling.params import Options, build, spell
 
 random = np.random.default_rng(0)
 PIXELS = random.integers(0, 256, (6, 28, 28), np.uint8)
@@ -44,11 +44,13 @@ def imagenette(tmp_path):
 
 @pytest.fixture
 def caltech(tmp_path):
-    for place, name in enumerate(["001.ak47", "002.american-flag"], start=1):
+    for position, name in enumerate(["001.ak47", "002.american-flag"], start=1):
         folder = tmp_path / "caltech256" / "256_ObjectCategories" / name
         folder.mkdir(parents=True)
         for number in range(1, 3):
-            Image.fromarray(np.full((9, 9), 40 * place + number, np.uint8)).save(folder / f"00{place}_000{number}.jpg")
+            Image.fromarray(np.full((9, 9), 40 * position + number, np.uint8)).save(
+                folder / f"00{position}_000{number}.jpg"
+            )
     return tmp_path
 
 
@@ -82,7 +84,8 @@ def test_no_split_and_grey_files(caltech):
 
 def test_classes_are_digits_where_none_are_named(tmp_path):
     lines = [
-        f"{label + 1} " + " ".join(f"{place + 1}:{value}" for place in range(256)) for label, value in [(7, -1), (2, 1)]
+        f"{label + 1} " + " ".join(f"{position + 1}:{value}" for position in range(256))
+        for label, value in [(7, -1), (2, 1)]
     ]
     (tmp_path / "usps.t.bz2").write_bytes(bz2.compress("\n".join(lines).encode()))
     data = Torchvision("USPS", tmp_path, "test")

@@ -6,12 +6,13 @@ import pytest
 import torch
 from torch import nn
 
-from shapebias.catalog import default_catalog
+from shapebias.plugins.catalog import default_catalog
 
 MISBEHAVING = '''
 import attrs
 import torch
 import shapebias as sb
+from shapebias import plugin
 
 
 @attrs.frozen
@@ -51,7 +52,7 @@ class Relabel:
     """Say that the texture is now class 3."""
 
     def __call__(self, images, rng):
-        return sb.Transformed(images, texture=torch.full((len(images),), 3, device=images.device))
+        return plugin.Transformed(images, texture=torch.full((len(images),), 3, device=images.device))
 
 
 @attrs.frozen
@@ -75,11 +76,11 @@ class FlatMaps:
 class TargetMaps:
     """Maps that are the target class everywhere."""
 
-    target: str = sb.param("what is explained", default="label")
+    target: str = plugin.param("what is explained", default="label")
 
     def __call__(self, model, images, targets, rng):
         maps = targets.view(-1, 1, 1).expand(-1, *images.shape[-2:]).float()
-        return sb.Attributed(maps, {"brightness": images.mean(dim=(1, 2, 3))})
+        return plugin.Attributed(maps, {"brightness": images.mean(dim=(1, 2, 3))})
 
 
 @attrs.frozen
@@ -121,44 +122,44 @@ class Brightness:
 class Add:
     """Add eps to every pixel."""
 
-    eps: tuple[float, ...] = sb.param("added", default=(0.1,), converter=sb.numbers)
+    eps: tuple[float, ...] = plugin.param("added", default=(0.1,), converter=plugin.numbers)
 
     def __call__(self, model, images, labels, rng):
         views = [(images + eps).clamp(0, 1) for eps in self.eps]
         return torch.stack(views) if len(views) > 1 else views[0]
 
 
-@sb.hookimpl
+@plugin.hookimpl
 def shapebias_transforms():
     for name, target in {"raises": Raises, "smaller": Smaller, "leaves": Leaves, "relabel": Relabel}.items():
-        yield sb.TransformSpec(name, target)
-    yield sb.TransformSpec("masked", Masked, needs="mask")
-    yield sb.TransformSpec("partner", Partner, needs="partner")
+        yield plugin.TransformSpec(name, target)
+    yield plugin.TransformSpec("masked", Masked, needs="mask")
+    yield plugin.TransformSpec("partner", Partner, needs="partner")
 
 
-@sb.hookimpl
+@plugin.hookimpl
 def shapebias_attacks():
-    yield sb.AttackSpec("add", Add)
+    yield plugin.AttackSpec("add", Add)
 
 
-@sb.hookimpl
+@plugin.hookimpl
 def shapebias_models():
-    yield sb.ModelSpec("nan", NanModel)
+    yield plugin.ModelSpec("nan", NanModel)
 
 
-@sb.hookimpl
+@plugin.hookimpl
 def shapebias_saliency():
-    yield sb.SaliencySpec("flat-maps", FlatMaps)
-    yield sb.SaliencySpec("target-maps", TargetMaps)
-    yield sb.SaliencySpec("lit-maps", LitMaps)
-    yield sb.SaliencySpec("feature-maps", TargetMaps, needs_features=True)
+    yield plugin.SaliencySpec("flat-maps", FlatMaps)
+    yield plugin.SaliencySpec("target-maps", TargetMaps)
+    yield plugin.SaliencySpec("lit-maps", LitMaps)
+    yield plugin.SaliencySpec("feature-maps", TargetMaps, needs_features=True)
 
 
-@sb.hookimpl
+@plugin.hookimpl
 def shapebias_probes():
-    yield sb.ProbeSpec("map-mean", MapMean, needs_maps=True)
-    yield sb.ProbeSpec("image-brightness", Brightness)
-    yield sb.ProbeSpec("elsewhere", Elsewhere, needs_maps=True, needs_method=True)
+    yield plugin.ProbeSpec("map-mean", MapMean, needs_maps=True)
+    yield plugin.ProbeSpec("image-brightness", Brightness)
+    yield plugin.ProbeSpec("elsewhere", Elsewhere, needs_maps=True, needs_method=True)
 '''
 
 

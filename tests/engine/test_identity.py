@@ -8,9 +8,9 @@ import torch
 from safetensors.torch import save_file
 
 import shapebias as sb
-from shapebias.catalog import default_catalog
 from shapebias.engine.identity import Recorder, current, fingerprints
 from shapebias.engine.plan import plan
+from shapebias.plugins.catalog import default_catalog
 
 STIMULI = "stimuli:images=8,size=32"
 

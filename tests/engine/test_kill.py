@@ -122,20 +122,20 @@ def assert_same_answers(found, expected):
 def assert_killed_runs_lose_nothing(run, undisturbed, folder, moments):
     finished = []
     for moment in sorted(moments):
-        place = folder / str(moment)
-        place.mkdir()
-        assert run(place, kill_before=moment) == [-signal.SIGKILL, moment]
-        kept = seconds_in(place)
+        folder_of_run = folder / str(moment)
+        folder_of_run.mkdir()
+        assert run(folder_of_run, kill_before=moment) == [-signal.SIGKILL, moment]
+        kept = seconds_in(folder_of_run)
         finished.append(len(kept))
         if kept:
-            assert_same_answers(logits_in(place), undisturbed.logits)
-            assert all("a writer that was killed left it" in problem for problem in verify(place / "run.h5"))
-        assert run(place)[0] == 0
-        assert verify(place / "run.h5") == []
-        assert {path.name for path in place.iterdir()} == {"run.h5", ".run.h5.lock", "stderr"}
-        assert list(logits_in(place)) == CONDITIONS
-        assert_same_answers(logits_in(place), undisturbed.logits)
-        assert kept.items() <= seconds_in(place).items()  # what was finished is not computed again
+            assert_same_answers(logits_in(folder_of_run), undisturbed.logits)
+            assert all("a writer that was killed left it" in problem for problem in verify(folder_of_run / "run.h5"))
+        assert run(folder_of_run)[0] == 0
+        assert verify(folder_of_run / "run.h5") == []
+        assert {path.name for path in folder_of_run.iterdir()} == {"run.h5", ".run.h5.lock", "stderr"}
+        assert list(logits_in(folder_of_run)) == CONDITIONS
+        assert_same_answers(logits_in(folder_of_run), undisturbed.logits)
+        assert kept.items() <= seconds_in(folder_of_run).items()  # what was finished is not computed again
     assert finished == sorted(finished)  # who was killed later has as much or more
 
 

@@ -11,12 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import shapebias as sb
-from shapebias.catalog import Component
-from shapebias.contracts import Sample
 from shapebias.engine.identity import Recorder
-from shapebias.engine.plan import plan, spread
+from shapebias.engine.plan import evenly_spaced, plan
 from shapebias.errors import DataError
-from shapebias.specs import DatasetSpec
+from shapebias.plugins.catalog import Component
+from shapebias.plugins.protocols import Sample
+from shapebias.plugins.specs import DatasetSpec
 
 MODEL = "cnn:num_classes=8,width=4"
 
@@ -46,7 +46,7 @@ def large(images, side=8):
 
 @given(st.integers(1, 200), st.integers(1, 250))
 def test_a_limit_spreads_evenly_over_a_sorted_data_set(count, limit):
-    chosen = list(spread(count, limit))
+    chosen = list(evenly_spaced(count, limit))
     assert len(chosen) == min(count, limit)
     assert chosen == sorted(set(chosen))
     steps = {later - earlier for earlier, later in itertools.pairwise(chosen)}

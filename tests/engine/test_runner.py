@@ -8,8 +8,8 @@ import torch
 from safetensors.torch import save_file
 
 import shapebias as sb
-from shapebias.catalog import default_catalog
 from shapebias.errors import DataError, StudyError
+from shapebias.plugins.catalog import default_catalog
 from shapebias.rng import ImageRandom
 from shapebias.store import verify
 
@@ -26,9 +26,9 @@ def by_hand(network, text=STIMULI, conditions=CONDITIONS):
         for sample in (dataset[index] for index in range(len(dataset))):
             pixels = torch.from_numpy(sample.image).permute(2, 0, 1)[None]
             images = pixels.float() / 255 if pixels.dtype == torch.uint8 else pixels
-            for place, text_of_step in enumerate([] if condition == "clean" else condition.split("+")):
+            for step_index, text_of_step in enumerate([] if condition == "clean" else condition.split("+")):
                 step = default_catalog().component("transform", text_of_step)
-                images = step.settings(images, ImageRandom.for_images(0, step.name, place, [sample.id]))
+                images = step.settings(images, ImageRandom.for_images(0, step.name, step_index, [sample.id]))
             with torch.no_grad():
                 mean = torch.tensor([0.485, 0.456, 0.406]).view(1, 3, 1, 1)
                 std = torch.tensor([0.229, 0.224, 0.225]).view(1, 3, 1, 1)

@@ -9,9 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import shapebias as sb
-from shapebias.catalog import Component, default_catalog
-from shapebias.engine.session import Memory, Session
-from shapebias.specs import TransformSpec
+from shapebias.engine.session import Session
+from shapebias.plugins.catalog import Component, default_catalog
+from shapebias.plugins.specs import TransformSpec
+from shapebias.runtime.memory import Memory
 
 CPU = torch.device("cpu")
 

@@ -13,10 +13,10 @@ from shapebias.cli import main
 @pytest.fixture
 def photos(tmp_path):
     """Return the folder of twelve pictures of two classes."""
-    for place in range(12):
-        path = tmp_path / f"photos/{'ab'[place % 2]}/{place:02}.png"
+    for position in range(12):
+        path = tmp_path / f"photos/{'ab'[position % 2]}/{position:02}.png"
         path.parent.mkdir(parents=True, exist_ok=True)
-        Image.fromarray(np.random.default_rng(place).integers(0, 256, (16, 16, 3), np.uint8)).save(path)
+        Image.fromarray(np.random.default_rng(position).integers(0, 256, (16, 16, 3), np.uint8)).save(path)
     return tmp_path / "photos"
 
 

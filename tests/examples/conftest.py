@@ -12,8 +12,8 @@ import pytest
 from click.testing import CliRunner, Result
 from PIL import Image
 
-from shapebias.catalog import default_catalog
 from shapebias.cli import main
+from shapebias.plugins.catalog import default_catalog
 
 ROOT = Path(__file__).parents[2]
 

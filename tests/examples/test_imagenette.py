@@ -32,7 +32,9 @@ def data(tmp_path, photographs):
     """Lay out noise as the photographs are."""
     for part, count in (("train", 6), ("val", 2)):
         folder = tmp_path / part
-        photographs({folder / wnid / f"{n}.png": place for place, wnid in enumerate(CLASSES) for n in range(count)}, 72)
+        photographs(
+            {folder / wnid / f"{n}.png": position for position, wnid in enumerate(CLASSES) for n in range(count)}, 72
+        )
     return tmp_path
 
 

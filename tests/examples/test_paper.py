@@ -15,7 +15,7 @@ import torch
 from PIL import Image
 
 import shapebias as sb
-from shapebias.catalog import default_catalog
+from shapebias.plugins.catalog import default_catalog
 from shapebias.training.recipe import Recipe
 
 SMALL = ("-m", "cnn:num_classes=3,width=4,depth=2", "--epochs", 2, "--validation", 0.34, "-q")

@@ -15,9 +15,9 @@ import torch
 from PIL import Image
 
 import shapebias as sb
-from shapebias.catalog import default_catalog
-from shapebias.checkpoints import save_checkpoint
 from shapebias.models.cnn import Cnn
+from shapebias.networks.checkpoints import save_checkpoint
+from shapebias.plugins.catalog import default_catalog
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs/study.md").read_text(encoding="utf-8")

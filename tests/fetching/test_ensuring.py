@@ -14,8 +14,8 @@ import pytest
 
 from shapebias.errors import DataError
 from shapebias.fetching import Archive, Source, ensuring, fetch_source, held, inspecting, published, sources
+from shapebias.fetching.data_folder import is_unfinished
 from shapebias.fetching.inspecting import blob_sha1, how_checked, inspect
-from shapebias.fetching.places import is_unfinished
 
 FILES = {f"{kind}/{kind}{number}.png": f"{kind} {number}".encode() * 50 for kind in ("cat", "dog") for number in (1, 2)}
 
@@ -147,8 +147,8 @@ def test_an_archive_fetched_by_hand_is_taken(archived, host, data):
     content = host.files.pop("/set.tar.gz")
     with pytest.raises(DataError, match=r"put it at (\S+set\.tar\.gz) and run 'shapebias fetch mine:part'"):
         held(archived)
-    place = data / "downloads/mine/part/set.tar.gz"
-    place.write_bytes(content)
+    subfolder = data / "downloads/mine/part/set.tar.gz"
+    subfolder.write_bytes(content)
     assert content_of(held(archived).folder) == FILES
 
 

@@ -78,7 +78,7 @@ def test_links_in_a_zip_are_refused(tmp_path):
 @pytest.mark.parametrize("make", [tar, zipped])
 def test_bombs_stop_at_their_limit(tmp_path, monkeypatch, make):
     monkeypatch.setattr(unpacking, "_LEAST_LIMIT", 10_000)
-    archive = make(tmp_path / "a.archive", {f"{place}.png": bytes(1_000_000) for place in range(3)})
+    archive = make(tmp_path / "a.archive", {f"{subfolder}.png": bytes(1_000_000) for subfolder in range(3)})
     with pytest.raises(DataError, match="more than 30 times its size"):
         unpack(archive, tmp_path / "out")
     assert sum(path.stat().st_size for path in (tmp_path / "out").rglob("*.png")) <= 30 * archive.stat().st_size
@@ -86,11 +86,11 @@ def test_bombs_stop_at_their_limit(tmp_path, monkeypatch, make):
 
 def test_damaged_archives_are_named(tmp_path):
     whole = tar(tmp_path / "a.tar.gz", {"a.png": bytes(range(256)) * 99}).read_bytes()
-    for place, content in enumerate([whole[: len(whole) // 2], b"no archive", b""]):
-        archive = tmp_path / f"{place}.tar.gz"
+    for subfolder, content in enumerate([whole[: len(whole) // 2], b"no archive", b""]):
+        archive = tmp_path / f"{subfolder}.tar.gz"
         archive.write_bytes(content)
-        with pytest.raises(DataError, match=rf"{place}\.tar\.gz is damaged"):
-            unpack(archive, tmp_path / f"out{place}")
+        with pytest.raises(DataError, match=rf"{subfolder}\.tar\.gz is damaged"):
+            unpack(archive, tmp_path / f"out{subfolder}")
 
 
 def test_tables_of_images_become_files(tmp_path):

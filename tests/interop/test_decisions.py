@@ -57,10 +57,10 @@ def test_the_ids_are_those_of_the_data_set(data_dir, tmp_path):
     (dataset,) = Results(tmp_path / "humans.h5").store.datasets()
     stimuli = CueConflict(data_dir / "cue-conflict")
     assert dataset.classes == stimuli.classes
-    places = {image: place for place, image in enumerate(dataset.ids)}
+    positions = {image: position for position, image in enumerate(dataset.ids)}
     for entry in stimuli._listing[1]:
-        place = places[entry.file]
-        assert (dataset.labels[place], dataset.texture_labels[place]) == (entry.label, entry.texture)
+        position = positions[entry.file]
+        assert (dataset.labels[position], dataset.texture_labels[position]) == (entry.label, entry.texture)
 
 
 def test_what_is_exported_comes_back(data_dir, tmp_path):
@@ -81,8 +81,12 @@ def test_no_answer_is_none_and_classes_are_those_of_the_tables(tmp_path):
     import_decisions([table(tmp_path / "tables")], tmp_path / "ann.h5")
     (answers,) = Results(tmp_path / "ann.h5").answers()
     assert answers.ids == ("cat/cat1-dog2.png", "dog/dog1-cat1.png", "dog/dog2-cat7.png")
-    assert [answers.classes[place] if place >= 0 else None for place in answers.prediction] == ["cat", None, "cat"]
-    assert [answers.classes[place] for place in answers.texture_labels] == ["dog", "cat", "cat"]
+    assert [answers.classes[position] if position >= 0 else None for position in answers.prediction] == [
+        "cat",
+        None,
+        "cat",
+    ]
+    assert [answers.classes[position] for position in answers.texture_labels] == ["dog", "cat", "cat"]
     assert answers.logits is None
     assert answers.top(1).ravel().tolist() == answers.prediction.tolist()
 
@@ -172,7 +176,7 @@ def test_headers_in_any_case_and_order_are_read(tmp_path):
     import_decisions([table(tmp_path / "contrast", line, head=SCRAMBLED)], tmp_path / "ann.h5")
     (answers,) = Results(tmp_path / "ann.h5").answers()
     assert (answers.model, answers.condition, answers.ids) == ("subject-01", "c30", ("dog/n02_7.png",))
-    assert [answers.classes[place] for place in (*answers.labels, *answers.prediction)] == ["dog", "cat"]
+    assert [answers.classes[position] for position in (*answers.labels, *answers.prediction)] == ["dog", "cat"]
 
 
 def trial(observer, picture, answer="dog", *, session=1, number=1, condition="0", code="nse", suffix=".png"):
@@ -195,7 +199,7 @@ def test_a_picture_shown_again_is_a_stimulus_of_its_own_in_the_order_of_session_
     assert verify(tmp_path / "all.h5") == []
     (net,) = (answers for answers in results.answers() if answers.model == "net")
     assert net.ids == ("dog/n1.png", "dog/n1.png (2)", "dog/n1.png (3)")
-    assert [net.classes[place] for place in net.prediction] == ["dog", "bird", "cat"]
+    assert [net.classes[position] for position in net.prediction] == ["dog", "bird", "cat"]
     (pair,) = results.metric("error-consistency").to_dict("records")
     assert (pair["n"], pair["observed"]) == (1, 1)
     export_decisions(results, tmp_path / "out")

@@ -142,7 +142,7 @@ def published(path: Path) -> FakeAnswers:
     # 0003_s5n_s01_0_dog_00_dog10-bicycle1.png: the last part names shape and texture, with numbers.
     stimuli = [trial["imagename"].rsplit("_", 1)[1].removesuffix(".png") for trial in trials]
     words = [re.fullmatch(r"([a-z]+)\d+-([a-z]+)\d+", stimulus).groups() for stimulus in stimuli]
-    index = {name: place for place, name in enumerate(CUE_CLASSES)}
+    index = {name: position for position, name in enumerate(CUE_CLASSES)}
     shape = [index[word] for word, _ in words]
     return FakeAnswers(
         prediction=[index.get(trial["object_response"], -1) for trial in trials],

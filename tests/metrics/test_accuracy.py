@@ -11,7 +11,7 @@ from metric_fakes import FakeAnswers, FakeResults
 
 from shapebias.errors import SpellingError
 from shapebias.metrics.accuracy import Accuracy
-from shapebias.metrics.tables import COLUMNS
+from shapebias.metrics.frames import COLUMNS
 
 
 def seven_classes(seed, n=50):

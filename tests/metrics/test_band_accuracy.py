@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from metric_fakes import FakeAnswers, FakeResults
 
-from shapebias.catalog import default_catalog
 from shapebias.metrics.band_accuracy import BandAccuracy
 from shapebias.metrics.intervals import wilson
+from shapebias.plugins.catalog import default_catalog
 
 
 def under(text, hits, n=10):

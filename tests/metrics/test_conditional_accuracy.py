@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from metric_fakes import FakeAnswers, FakeResults
 
 from shapebias.metrics.conditional_accuracy import ConditionalAccuracy
-from shapebias.metrics.tables import COLUMNS
+from shapebias.metrics.frames import COLUMNS
 
 
 def cells(seed, n=40):

@@ -29,7 +29,7 @@ def networks(data_dir):
     found = {}
     for file in sorted((data_dir / "critical-band" / "published").glob("*.json")):
         trials = json.loads(file.read_text(encoding="utf-8"))
-        ids = [f"{cell}/{place}" for cell, right in trials.items() for place in range(len(right))]
+        ids = [f"{cell}/{position}" for cell, right in trials.items() for position in range(len(right))]
         right = [answer for answers in trials.values() for answer in answers]
         name = re.sub(r"^solomon_|_accuracies_.*", "", file.name)
         found[name] = FakeAnswers(right, [1] * len(right), ids=ids, model=name, classes=("wrong", "right"))

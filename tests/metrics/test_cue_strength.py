@@ -17,7 +17,7 @@ STRENGTHS = (0.05, 0.1, 0.2, 0.4, 0.8)
 
 
 @attrs.frozen(eq=False)
-class Drawn(FakeAnswers):
+class Chart(FakeAnswers):
     """Answers to stimuli of a contrast."""
 
     contrast: float = attrs.field(default=0.1, kw_only=True)
@@ -34,7 +34,7 @@ def study(point, slope=8.0, n=400, seed=0, strengths=STRENGTHS):
     for contrast in strengths:
         by_shape = rng.random(n) < special.expit(slope * (point - contrast))
         answer = np.where(rng.random(n) < 0.2, 2, np.where(by_shape, 0, 1))
-        cells.append(Drawn(answer, np.zeros(n), np.zeros(n), np.ones(n), dataset=f"c{contrast}", contrast=contrast))
+        cells.append(Chart(answer, np.zeros(n), np.zeros(n), np.ones(n), dataset=f"c{contrast}", contrast=contrast))
     return FakeResults(cells)
 
 

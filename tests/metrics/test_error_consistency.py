@@ -14,7 +14,7 @@ from metric_fakes import FakeAnswers, FakeResults, published
 from scipy import stats
 
 from shapebias.metrics.error_consistency import ErrorConsistency, cohens_kappa
-from shapebias.metrics.tables import COLUMNS
+from shapebias.metrics.frames import COLUMNS
 
 
 def pair(first, second, **cell):

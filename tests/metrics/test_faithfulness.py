@@ -8,7 +8,7 @@ import pytest
 from metric_fakes import FakeResults, FakeValues
 
 from shapebias.metrics.faithfulness import Faithfulness
-from shapebias.metrics.tables import COLUMNS
+from shapebias.metrics.frames import COLUMNS
 
 
 def random_areas(seed, n=80):
@@ -17,7 +17,9 @@ def random_areas(seed, n=80):
 
 def stored(seed, n=80, **cell):
     return FakeValues(
-        {"auc": random_areas(seed, n), "curve": np.zeros((n, 21))}, tuple(f"{place}.png" for place in range(n)), **cell
+        {"auc": random_areas(seed, n), "curve": np.zeros((n, 21))},
+        tuple(f"{position}.png" for position in range(n)),
+        **cell,
     )
 
 

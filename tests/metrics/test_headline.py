@@ -10,11 +10,11 @@ from metric_fakes import FakeAnswers, FakeMaps, FakeResults, published
 
 from shapebias.metrics._regions import REGIONS, regions
 from shapebias.metrics.accuracy import Accuracy
+from shapebias.metrics.frames import COLUMNS
 from shapebias.metrics.headline import Headline
 from shapebias.metrics.paired_difference import PairedDifference
 from shapebias.metrics.saliency_share import SaliencyShare
 from shapebias.metrics.shape_bias import ShapeBias
-from shapebias.metrics.tables import COLUMNS
 
 UNKNOWN = np.full(60, -1)
 KINDS = {"conflict": (True, True), "shape": (True, False), "texture": (False, True), "match": (True, True)}
@@ -73,8 +73,8 @@ def test_the_numbers_are_those_of_accuracy_shape_bias_and_their_paired_differenc
         assert [row[name] for name in ("value", "low", "high", "n")] == [
             same[name] for name in ("value", "low", "high", "n")
         ]
-        place = (differences["dataset"] == row["dataset"]) & (differences["metric"] == f"{row['metric']}-difference")
-        (difference,) = differences[place].to_dict("records")
+        selected = (differences["dataset"] == row["dataset"]) & (differences["metric"] == f"{row['metric']}-difference")
+        (difference,) = differences[selected].to_dict("records")
         if row["model"] == "robust":
             found = [row[name] for name in ("difference", "difference_low", "difference_high", "p", "against")]
             assert found == [difference[name] for name in ("value", "low", "high", "p", "against")]
@@ -113,8 +113,8 @@ def test_saliency_stands_on_the_contour_for_shape_and_inside_for_texture():
     cut = regions(masks, 1 / 32)
     rng = np.random.default_rng(0)
     maps = [
-        FakeMaps((cut == place) + rng.random(masks.shape), masks=masks, model=model, condition=condition)
-        for model, place in (("standard", REGIONS.index("inside")), ("robust", REGIONS.index("contour")))
+        FakeMaps((cut == selected) + rng.random(masks.shape), masks=masks, model=model, condition=condition)
+        for model, selected in (("standard", REGIONS.index("inside")), ("robust", REGIONS.index("contour")))
         for condition in ("clean", "grayscale")
     ]
     results = attrs.evolve(study(), listed_maps=maps)
@@ -125,8 +125,10 @@ def test_saliency_stands_on_the_contour_for_shape_and_inside_for_texture():
         ("texture", "standard"): "inside", ("texture", "robust"): "inside",
     }  # fmt: skip
     of_metric = SaliencyShare()(results)
-    place = (of_metric["model"] == "robust") & (of_metric["region"] == "contour") & (of_metric["condition"] == "clean")
-    assert shares.loc[("shape", "robust"), "value"] == of_metric[place]["value"].item()
+    selected = (
+        (of_metric["model"] == "robust") & (of_metric["region"] == "contour") & (of_metric["condition"] == "clean")
+    )
+    assert shares.loc[("shape", "robust"), "value"] == of_metric[selected]["value"].item()
     assert shares.loc[("shape", "robust"), "difference_low"] > 0 > shares.loc[("texture", "robust"), "difference_high"]
     # Eight images: at best one of 2^8 exchanges, either way.
     assert shares.loc[("shape", "robust"), "p"] == pytest.approx(2 / 256, abs=0.003)

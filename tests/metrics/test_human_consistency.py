@@ -85,8 +85,8 @@ def test_the_interval_is_that_of_resampled_images(drawn):
     rng = np.random.default_rng(1)
     kappas = []
     for _ in range(600):
-        places = {where: rng.integers(0, 40, 40) for where in KEPT}
-        again = {(where, who): drawn[where, who][places[where]] for where, who in drawn if where in KEPT}
+        positions = {where: rng.integers(0, 40, 40) for where in KEPT}
+        again = {(where, who): drawn[where, who][positions[where]] for where, who in drawn if where in KEPT}
         kappas.append(averaged(again, [("net", person) for person in PEOPLE])[2])
     assert (row["low"], row["high"]) == pytest.approx(np.quantile(kappas, [0.025, 0.975]), abs=0.03)
     assert row["low"] < row["value"] < row["high"]

@@ -122,7 +122,7 @@ def test_a_true_null_is_rejected_as_often_as_the_level_says(monkeypatch):
 
 def test_the_difference_of_values_is_that_of_scipy():
     rng = np.random.default_rng(0)
-    first = pd.Series(rng.normal(0.3, 1, 25), [f"{place}" for place in range(25)])
+    first = pd.Series(rng.normal(0.3, 1, 25), [f"{position}" for position in range(25)])
     second = pd.Series(rng.normal(0, 1, 25), first.index)
     difference = value_difference(first, second.sample(frac=1, random_state=0), seed=0)
     paired = (first - second).to_numpy()
@@ -162,5 +162,5 @@ def test_holm_rejects_what_stepping_down_rejects(p):
     corrected = adjusted(p, "holm")
     assert np.isnan(corrected).tolist() == np.isnan(p).tolist()
     left = sorted(value for value in p if not np.isnan(value))
-    stepping = itertools.takewhile(lambda place: left[place] * (len(left) - place) <= 0.05, range(len(left)))
+    stepping = itertools.takewhile(lambda position: left[position] * (len(left) - position) <= 0.05, range(len(left)))
     assert (corrected <= 0.05).sum() == len(list(stepping))

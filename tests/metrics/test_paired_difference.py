@@ -10,8 +10,8 @@ from metric_fakes import FakeAnswers, FakeResults, published
 from scipy import stats
 
 from shapebias.errors import DataError, SpellingError
+from shapebias.metrics.frames import COLUMNS
 from shapebias.metrics.paired_difference import PairedDifference
-from shapebias.metrics.tables import COLUMNS
 
 
 def answers(seed, model, condition="clean", n=80, accuracy=0.6):

@@ -9,7 +9,7 @@ from metric_fakes import FakeResults, FakeValues
 
 from shapebias.metrics.probe_mean import ProbeMean
 
-IDS = tuple(f"{place}.png" for place in range(60))
+IDS = tuple(f"{position}.png" for position in range(60))
 
 
 def stored(**cell):

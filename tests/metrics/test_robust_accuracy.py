@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from metric_fakes import FakeAnswers, FakeResults
 
 from shapebias.metrics.accuracy import Accuracy
+from shapebias.metrics.frames import COLUMNS
 from shapebias.metrics.robust_accuracy import RobustAccuracy
-from shapebias.metrics.tables import COLUMNS
 
 EPS = (0.01, 0.02, 0.04)
 
@@ -39,12 +39,12 @@ def test_the_curve_never_increases_and_is_what_a_loop_finds(seed):
     labels[0] = 0
     cells = curve(rng.integers(-1, 2, (3, 30)), labels)
     table = RobustAccuracy()(FakeResults(cells[::-1]).shuffled(seed))
-    for place, row in enumerate(table.to_dict("records")):
+    for position, row in enumerate(table.to_dict("records")):
         standing = [
-            all(cell.prediction[image] == labels[image] for cell in cells[: place + 1])
+            all(cell.prediction[image] == labels[image] for cell in cells[: position + 1])
             for image in np.flatnonzero(labels >= 0)
         ]
-        assert row["eps"] == EPS[place]
+        assert row["eps"] == EPS[position]
         assert row["value"] == np.mean(standing)
     assert table["value"].is_monotonic_decreasing
 

@@ -9,8 +9,8 @@ import pytest
 from metric_fakes import FakeMaps, FakeResults
 from scipy import stats
 
+from shapebias.metrics.frames import COLUMNS
 from shapebias.metrics.saliency_agreement import SaliencyAgreement
-from shapebias.metrics.tables import COLUMNS
 
 
 def maps(seed, **cell):
@@ -52,8 +52,8 @@ def test_images_are_paired_by_id_and_signs_do_not_matter():
     shuffled = attrs.evolve(second.taking([3, 5, 1, 0, 4]), maps=-second.maps[[3, 5, 1, 0, 4]])
     table = SaliencyAgreement()(FakeResults(listed_maps=[first, shuffled])).set_index("measure")
     expected = [
-        stats.spearmanr(abs(first.maps[place]).ravel(), abs(second.maps[place]).ravel()).statistic
-        for place in (0, 1, 3, 4, 5)
+        stats.spearmanr(abs(first.maps[position]).ravel(), abs(second.maps[position]).ravel()).statistic
+        for position in (0, 1, 3, 4, 5)
     ]
     assert table.loc["spearman", "value"] == pytest.approx(np.mean(expected))
     assert table["n"].tolist() == [5, 5, 5]

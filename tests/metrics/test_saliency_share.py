@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from metric_fakes import FakeMaps, FakeResults
 
 from shapebias.metrics._regions import REGIONS, regions, shares
+from shapebias.metrics.frames import COLUMNS
 from shapebias.metrics.saliency_share import SaliencyShare
-from shapebias.metrics.tables import COLUMNS
 
 BACKGROUND, INSIDE, CONTOUR = range(3)
 
@@ -69,8 +69,8 @@ def test_shares_are_those_of_a_loop_over_pixels(seed):
 def test_a_map_of_the_contour_and_one_of_the_inside_are_told_apart():
     masks = discs()
     cut = regions(masks, 1 / 32)
-    for place, region in enumerate(REGIONS):
-        table = by_region(FakeResults(listed_maps=[FakeMaps((cut == place) * 0.3, masks=masks)]))
+    for position, region in enumerate(REGIONS):
+        table = by_region(FakeResults(listed_maps=[FakeMaps((cut == position) * 0.3, masks=masks)]))
         assert table["value"].to_dict() == {name: float(name == region) for name in REGIONS}
         assert table["n"].tolist() == [6, 6, 6]
 

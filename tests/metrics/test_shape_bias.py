@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from metric_fakes import CUE_CLASSES, FakeAnswers, FakeResults, published
 
+from shapebias.metrics.frames import COLUMNS
 from shapebias.metrics.shape_bias import ShapeBias
-from shapebias.metrics.tables import COLUMNS
 
 HUMANS = "humans/cue-conflict_subject-{:02d}_session_1.csv"
 RESNET50 = "models/style-transfer-512-nomask-experiment_resnet50_session-1.csv"

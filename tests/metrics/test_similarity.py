@@ -65,6 +65,8 @@ def test_overlap_by_hand_and_in_a_loop():
         count = round(share * 340)
         expected = []
         for a, b in zip(one, other, strict=True):
-            best = [set(sorted(range(340), key=lambda place, of=each: -of.ravel()[place])[:count]) for each in (a, b)]
+            best = [
+                set(sorted(range(340), key=lambda position, of=each: -of.ravel()[position])[:count]) for each in (a, b)
+            ]
             expected.append(len(best[0] & best[1]) / count)
         assert overlap(one, other, share).tolist() == pytest.approx(expected)

@@ -15,8 +15,8 @@ from shapebias.probes import gradient_spectrum
 
 
 def waves(*cycles, size=32):
-    places = np.arange(size) / size
-    return np.stack([np.cos(2 * math.pi * one * places)[None] * np.ones((size, 1)) for one in cycles])
+    positions = np.arange(size) / size
+    return np.stack([np.cos(2 * math.pi * one * positions)[None] * np.ones((size, 1)) for one in cycles])
 
 
 def test_a_wave_is_in_its_octave_and_at_its_frequency():

@@ -12,12 +12,12 @@ import safetensors
 import safetensors.torch
 import torch
 
-from shapebias.checkpoints import read_metadata, save_checkpoint
 from shapebias.errors import WeightsError
 from shapebias.models.checkpoint import Checkpoint
 from shapebias.models.cnn import Cnn
 from shapebias.models.timm import Timm
-from shapebias.params import param
+from shapebias.networks.checkpoints import read_metadata, save_checkpoint
+from shapebias.spelling.params import param
 
 CPU = torch.device("cpu")
 SMALL = Cnn(num_classes=2, width=4, depth=2)

@@ -12,7 +12,7 @@ import torchvision.models
 
 from shapebias.models.timm import Timm
 from shapebias.models.torchvision import Torchvision
-from shapebias.params import Options
+from shapebias.spelling.params import Options
 
 CPU = torch.device("cpu")
 TORCHVISION = torchvision.models.list_models(module=torchvision.models)

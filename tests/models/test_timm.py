@@ -10,12 +10,12 @@ import safetensors.torch
 import timm
 import torch
 
-from shapebias.checkpoints import save_checkpoint
 from shapebias.errors import LabelError, SpellingError, UnknownNameError, WeightsError
-from shapebias.grammar import parse
-from shapebias.labels import imagenet_wnids, match_labels
 from shapebias.models.timm import Timm
-from shapebias.params import build, spell
+from shapebias.networks.checkpoints import save_checkpoint
+from shapebias.networks.labels import imagenet_wnids, match_labels
+from shapebias.spelling.grammar import parse
+from shapebias.spelling.params import build, spell
 
 CPU = torch.device("cpu")
 

@@ -10,10 +10,10 @@ import torch
 import torchvision.models
 
 from shapebias.errors import SpellingError, UnknownNameError, WeightsError
-from shapebias.grammar import parse
-from shapebias.labels import imagenet_wnids
 from shapebias.models.torchvision import Torchvision
-from shapebias.params import build, files_named, spell
+from shapebias.networks.labels import imagenet_wnids
+from shapebias.spelling.grammar import parse
+from shapebias.spelling.params import build, files_named, spell
 
 CPU = torch.device("cpu")
 

@@ -11,10 +11,10 @@ from scipy.integrate import trapezoid
 from scipy.special import expit
 from torch import nn
 
-from shapebias.baselines import blank
-from shapebias.classifier import Classifier
 from shapebias.errors import SpellingError
-from shapebias.labels import LabelMapping
+from shapebias.networks.baselines import blank
+from shapebias.networks.classifier import Classifier
+from shapebias.networks.labels import LabelMapping
 from shapebias.probes.deletion import Deletion
 from shapebias.probes.insertion import Insertion
 
@@ -51,12 +51,12 @@ def batch(n=3, height=7, width=9, seed=0):
 def curve_in_a_loop(model, start, end, target, saliency, steps):
     """Change single pixels of one image, in the order of (-saliency, place)."""
     height, width = saliency.shape
-    places = [(row, column) for row in range(height) for column in range(width)]
-    places.sort(key=lambda place: -saliency[place].item())  # Python's sort is stable
+    positions = [(row, column) for row in range(height) for column in range(width)]
+    positions.sort(key=lambda position: -saliency[position].item())  # Python's sort is stable
     picture, changed, curve = start.clone(), 0, []
     for step in range(steps + 1):
         while changed < step * height * width // steps:
-            picture[:, *places[changed]] = end[:, *places[changed]]
+            picture[:, *positions[changed]] = end[:, *positions[changed]]
             changed += 1
         curve.append(model(picture[None]).softmax(dim=1)[0, target].item())
     shares = [step * height * width // steps / (height * width) for step in range(steps + 1)]

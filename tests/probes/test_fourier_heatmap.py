@@ -8,11 +8,11 @@ import pytest
 import torch
 from torch import nn
 
-from shapebias.classifier import Classifier
+from shapebias.networks.classifier import Classifier
 from shapebias.probes.fourier_heatmap import FourierHeatmap, _wave
 from shapebias.rng import ImageRandom
 
-IDS = [f"{place}.png" for place in range(8)]
+IDS = [f"{position}.png" for position in range(8)]
 RNG = ImageRandom.for_images(0, "fourier-heatmap", 0, IDS)
 
 
@@ -45,8 +45,8 @@ def test_a_wave_has_two_coefficients_and_the_stated_strength(down, across):
     wave = _wave(torch.zeros(1, 3, 12, 12), down, across)
     assert wave.square().mean().item() == pytest.approx(1, abs=1e-5)
     power = torch.fft.fft2(wave).abs() > 1e-3
-    places = {tuple(place) for place in power.nonzero().tolist()}
-    assert places == {(down % 12, across % 12), (-down % 12, -across % 12)}
+    positions = {tuple(position) for position in power.nonzero().tolist()}
+    assert positions == {(down % 12, across % 12), (-down % 12, -across % 12)}
 
 
 def test_signs_belong_to_the_image_and_no_noise_changes_nothing():

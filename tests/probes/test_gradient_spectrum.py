@@ -7,7 +7,7 @@ import math
 import torch
 from torch import nn
 
-from shapebias.classifier import Classifier
+from shapebias.networks.classifier import Classifier
 from shapebias.probes.gradient_spectrum import GradientSpectrum
 
 

@@ -9,7 +9,8 @@ from scipy import stats
 from torch import nn
 
 import shapebias as sb
-from shapebias.classifier import Classifier, hash_state
+from shapebias import plugin
+from shapebias.networks.classifier import Classifier, hash_state
 from shapebias.probes.randomization import Randomization, _rank_correlation
 from shapebias.rng import ImageRandom
 from shapebias.saliency.edge_detector import EdgeDetector
@@ -21,12 +22,12 @@ def classifier():
     torch.manual_seed(0)
     convolutions = nn.Sequential(nn.Conv2d(3, 8, 3), nn.ReLU(), nn.Conv2d(8, 8, 3), nn.ReLU())
     network = nn.Sequential(convolutions, nn.AdaptiveAvgPool2d(2), nn.Flatten(), nn.Linear(32, 5))
-    return Classifier(network, features=sb.Features(convolutions))
+    return Classifier(network, features=plugin.Features(convolutions))
 
 
 def measure(method, stages=3, n=4):
     model, images = classifier(), torch.rand(n, 3, 16, 16)
-    targets, rng = torch.arange(n) % 5, ImageRandom.for_images(0, "x", 0, [str(place) for place in range(n)])
+    targets, rng = torch.arange(n) % 5, ImageRandom.for_images(0, "x", 0, [str(position) for position in range(n)])
     before, seen = hash_state(model.module), []
 
     def explain(network):

@@ -8,7 +8,7 @@ import shutil
 import pytest
 
 import shapebias
-from shapebias.reporting.joined import Joined
+from shapebias.reporting.combined import CombinedResults
 
 HOSTILE = "</script><b>net"
 CONDITIONS = ["clean", "saturate:p=8", "saturate:p=64", "patch-shuffle:k=2", "pgd:eps=1/255,2/255,steps=1"]
@@ -37,7 +37,7 @@ def run_file(tmp_path_factory):
 def results(run_file):
     """Open the small study."""
     with shapebias.open(run_file) as opened:
-        yield Joined([opened])
+        yield CombinedResults([opened])
 
 
 @pytest.fixture(scope="session")

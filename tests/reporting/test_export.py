@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from shapebias.cli._tables import FORMATS as OFFERED
+from shapebias.cli._frames import FORMATS as OFFERED
 from shapebias.reporting.export import FORMATS, write
 
 TABLE = pd.DataFrame(

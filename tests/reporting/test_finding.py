@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from shapebias.catalog import default_catalog
+from shapebias.plugins.catalog import default_catalog
 from shapebias.reporting.finding import finding
 from shapebias.study import Condition
 
@@ -21,7 +21,7 @@ def view(model, prediction, *, condition="clean", shape, texture=None, dataset="
         condition=condition,
         eps=None,
         classes=("cat", "dog", "ship"),
-        ids=[str(place) for place in range(len(shape))],
+        ids=[str(position) for position in range(len(shape))],
         labels=shape,
         shape_labels=shape,
         texture_labels=texture,

@@ -93,10 +93,10 @@ def test_the_data_of_the_browser_are_the_answers(page, run_file):
     with shapebias.open(run_file) as results:
         for view in results.answers():
             title = view.condition if view.eps is None else f"pgd, eps={round(view.eps * 255)}/255"
-            place = data["conditions"].index(title)
+            position = data["conditions"].index(title)
             for image in data["images"]:
                 at = view.ids.index(image["id"])
-                said = image["answers"][place][view.model]
+                said = image["answers"][position][view.model]
                 shape, texture = view.shape_labels[at], view.texture_labels[at]
                 kinds = {int(shape): "shape", int(texture): "texture"}
                 assert said["class"] == view.classes[view.prediction[at]]

@@ -36,11 +36,11 @@ def page(request, chromium, address):
 
 
 def column(page, table, name):
-    place = page.evaluate(
+    position = page.evaluate(
         "([table, name]) => [...table.tHead.rows[0].cells].findIndex(c => c.dataset.name === name)", [table, name]
     )
     return page.evaluate(
-        "([table, place]) => [...table.tBodies[0].rows].map(row => row.cells[place].dataset.value)", [table, place]
+        "([table, place]) => [...table.tBodies[0].rows].map(row => row.cells[place].dataset.value)", [table, position]
     )
 
 

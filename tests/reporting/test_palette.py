@@ -30,6 +30,6 @@ def test_a_model_keeps_its_look_when_others_follow():
 
 @pytest.mark.parametrize("colour", [palette.INK, palette.MUTED, palette.PAPER, *palette._COLOURS])
 def test_each_colour_has_a_place_in_both_themes_of_the_page(colour):
-    place = themed(colour)
-    name = re.fullmatch(r"var\((--[\w-]+)\)", place)
-    assert place == "currentColor" or CSS.count(f"{name[1]}:") == 2
+    value = themed(colour)
+    name = re.fullmatch(r"var\((--[\w-]+)\)", value)
+    assert value == "currentColor" or CSS.count(f"{name[1]}:") == 2

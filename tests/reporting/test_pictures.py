@@ -9,13 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from shapebias.reporting.pictures import data_uri, map_picture, one_of_each, spread
+from shapebias.reporting.pictures import data_uri, map_picture, one_of_each, spread_over_classes
 
 
 @given(st.lists(st.integers(-1, 4), max_size=30), st.integers(1, 12))
 def test_chosen_images_are_spread_over_the_classes_and_keep_their_order(labels, most):
-    ids = [str(place) for place in range(len(labels))]
-    chosen = spread(ids, labels, most)
+    ids = [str(position) for position in range(len(labels))]
+    chosen = spread_over_classes(ids, labels, most)
     assert chosen == sorted(set(chosen), key=int)
     assert len(chosen) == min(most, len(ids))
     there = Counter(labels)

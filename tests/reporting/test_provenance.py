@@ -15,7 +15,7 @@ REPEATED = "Write it to study.toml, and 'shapebias run study.toml -o run.h5' rep
 
 @pytest.fixture(scope="module")
 def imported(data_dir, tmp_path_factory):
-    from shapebias.store import import_decisions
+    from shapebias.interop.decisions import import_decisions
 
     path = tmp_path_factory.mktemp("imported") / "people.h5"
     humans = data_dir / "decisions" / "humans"

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from shapebias.catalog import default_catalog
 from shapebias.cli import main
-from shapebias.params import describe
+from shapebias.plugins.catalog import default_catalog
 from shapebias.reporting.figures import FIGURES
+from shapebias.spelling.params import describe
 
 PAGE = Path(__file__).parents[2] / "docs" / "report.md"
 TEXT = PAGE.read_text(encoding="utf-8")

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import re
 
-from shapebias.reporting.canvas import new_figure, style, to_svg
+from shapebias.reporting.mpl_style import new_figure, style, to_svg
 from shapebias.reporting.palette import INK
 from shapebias.reporting.svg import inline
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from shapebias.classifier import Classifier
+from shapebias.networks.classifier import Classifier
 from shapebias.rng import ImageRandom
 
 

@@ -11,10 +11,10 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from shapebias.classifier import Classifier
-from shapebias.contracts import Features
 from shapebias.errors import ShapebiasError
 from shapebias.models.timm import Timm
+from shapebias.networks.classifier import Classifier
+from shapebias.networks.features import Features
 from shapebias.saliency.grad_cam import GradCam
 
 LOGIT = GradCam(objective="logit")

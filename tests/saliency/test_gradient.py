@@ -8,12 +8,12 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from shapebias.classifier import Classifier
 from shapebias.errors import ShapebiasError, SpellingError
-from shapebias.grammar import parse
-from shapebias.labels import LabelMapping
-from shapebias.params import build
+from shapebias.networks.classifier import Classifier
+from shapebias.networks.labels import LabelMapping
 from shapebias.saliency.gradient import Gradient
+from shapebias.spelling.grammar import parse
+from shapebias.spelling.params import build
 
 
 def test_agrees_with_captum(small, batch):

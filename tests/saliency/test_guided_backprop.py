@@ -10,8 +10,8 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from shapebias.classifier import Classifier
 from shapebias.errors import ShapebiasError
+from shapebias.networks.classifier import Classifier
 from shapebias.saliency.gradient import Gradient
 from shapebias.saliency.guided_backprop import GuidedBackprop
 

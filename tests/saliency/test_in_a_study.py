@@ -7,8 +7,8 @@ import pytest
 import torch
 
 import shapebias as sb
-from shapebias.catalog import default_catalog
-from shapebias.contracts import Attributed
+from shapebias.plugins.catalog import default_catalog
+from shapebias.plugins.protocols import Attributed
 from shapebias.rng import ImageRandom
 from shapebias.saliency import shapebias_saliency
 

@@ -6,7 +6,7 @@ import captum.attr
 import torch
 from torch import nn
 
-from shapebias.classifier import Classifier
+from shapebias.networks.classifier import Classifier
 from shapebias.saliency.input_x_gradient import InputXGradient
 
 

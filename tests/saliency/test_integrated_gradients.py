@@ -8,9 +8,9 @@ import torch
 from numpy.polynomial.legendre import leggauss
 from torch import nn
 
-from shapebias.baselines import blank
-from shapebias.classifier import Classifier
-from shapebias.objectives import objective_values
+from shapebias.networks.baselines import blank
+from shapebias.networks.classifier import Classifier
+from shapebias.networks.objectives import objective_values
 from shapebias.saliency.integrated_gradients import IntegratedGradients
 
 

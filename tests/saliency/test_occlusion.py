@@ -8,10 +8,10 @@ import torch
 from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from shapebias.baselines import blank
-from shapebias.classifier import Classifier
 from shapebias.errors import ShapebiasError
-from shapebias.objectives import objective_values
+from shapebias.networks.baselines import blank
+from shapebias.networks.classifier import Classifier
+from shapebias.networks.objectives import objective_values
 from shapebias.saliency.occlusion import Occlusion
 
 

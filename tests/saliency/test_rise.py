@@ -8,8 +8,8 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from shapebias.classifier import Classifier
-from shapebias.objectives import objective_values
+from shapebias.networks.classifier import Classifier
+from shapebias.networks.objectives import objective_values
 from shapebias.rng import ImageRandom
 from shapebias.saliency.rise import Rise
 

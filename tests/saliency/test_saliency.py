@@ -7,14 +7,15 @@ import pytest
 import torch
 from torch import nn
 
-from shapebias.catalog import Catalog
-from shapebias.classifier import Classifier
-from shapebias.contracts import Attributed, Features
-from shapebias.objectives import OBJECTIVES
-from shapebias.params import describe
-from shapebias.plugins import discover
+from shapebias.networks.classifier import Classifier
+from shapebias.networks.features import Features
+from shapebias.networks.objectives import OBJECTIVES
+from shapebias.plugins.catalog import Catalog
+from shapebias.plugins.discovery import discover
+from shapebias.plugins.protocols import Attributed
 from shapebias.rng import ImageRandom
 from shapebias.saliency import shapebias_saliency
+from shapebias.spelling.params import describe
 
 CATALOG = Catalog(discover())
 SPECS = {spec.name: spec for spec in shapebias_saliency()}

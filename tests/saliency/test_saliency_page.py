@@ -11,8 +11,8 @@ import pytest
 import torch
 from torch import nn
 
-from shapebias.classifier import Classifier
-from shapebias.contracts import Features
+from shapebias.networks.classifier import Classifier
+from shapebias.networks.features import Features
 from shapebias.rng import ImageRandom
 from shapebias.saliency import shapebias_saliency
 

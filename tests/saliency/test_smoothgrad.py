@@ -8,8 +8,8 @@ import pytest
 import torch
 from torch import nn
 
-from shapebias.classifier import Classifier
-from shapebias.objectives import pixel_gradient
+from shapebias.networks.classifier import Classifier
+from shapebias.networks.objectives import pixel_gradient
 from shapebias.rng import ImageRandom
 from shapebias.saliency.gradient import Gradient
 from shapebias.saliency.smoothgrad import SmoothGrad

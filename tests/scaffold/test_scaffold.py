@@ -12,11 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from shapebias.catalog import Catalog
 from shapebias.errors import PluginError
-from shapebias.plugins import GROUP, PluginInfo
+from shapebias.plugins.catalog import Catalog
+from shapebias.plugins.discovery import GROUP, PluginInfo
+from shapebias.plugins.specs import KINDS
 from shapebias.scaffold import new_plugin
-from shapebias.specs import KINDS
 from shapebias.testing import checks, outcomes
 
 

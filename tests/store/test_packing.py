@@ -76,8 +76,8 @@ def _chunks(files, *names) -> set[bytes]:
 
     def note(name, item):
         if name.rpartition("/")[2] in names:
-            for place in range(item.id.get_num_chunks()):
-                found.add(item.id.read_direct_chunk(item.id.get_chunk_info(place).chunk_offset)[1])
+            for position in range(item.id.get_num_chunks()):
+                found.add(item.id.read_direct_chunk(item.id.get_chunk_info(position).chunk_offset)[1])
 
     for path in files:
         with h5py.File(path) as file:
@@ -91,8 +91,8 @@ def test_the_packed_file_does_not_depend_on_how_it_came_about(tmp_path, packed, 
     rng = np.random.default_rng(seed)
     parts = samples.everything()
     with Writer(tmp_path / "other.h5", samples.HEADER) as writer:
-        for place in rng.permutation(len(parts)):
-            one = parts[place]
+        for position in rng.permutation(len(parts)):
+            one = parts[position]
             if isinstance(one, Part) and rng.random() < 0.3:
                 writer.write(samples.failed(one.cell, one.rows))
             samples.put(writer, one)

@@ -9,7 +9,8 @@ import store_samples as samples
 
 from shapebias.errors import SpellingError, StoreError, UnknownNameError
 from shapebias.metrics.accuracy import Accuracy
-from shapebias.store import Results, Store, Writer, open_store
+from shapebias.store import Results, Store, Writer
+from shapebias.store.results import open_store
 
 ROWS = np.arange(samples.IMAGES)
 PHOTOS = "photos | timm:resnet50"

@@ -13,8 +13,9 @@ import store_samples as samples
 from click.testing import CliRunner
 
 from shapebias.cli import main
-from shapebias.store import layout, open_store
+from shapebias.store import layout
 from shapebias.store.encoding import VERSIONS
+from shapebias.store.results import open_store
 
 PAGE = (Path(__file__).parents[2] / "docs" / "store.md").read_text(encoding="utf-8")
 
@@ -73,11 +74,11 @@ def test_every_attribute_array_and_encoding_is_described(read, folder, packed):
     own = set(samples.attributes(samples.PREDICTION))  # facts that the samples made up
     for path in (folder / "run.h5", packed):
         for name in samples.dump(path):
-            place, _, attribute = name.partition("@")
-            array = place.rpartition("/")[2]
+            position, _, attribute = name.partition("@")
+            array = position.rpartition("/")[2]
             assert not attribute or attribute in described | own | {"encoding", "encoding_version"}, name
             if not attribute:
-                assert array in described or place.split("/")[-2] in ("extras", "values"), name
+                assert array in described or position.split("/")[-2] in ("extras", "values"), name
 
 
 def test_the_version_on_the_page_is_the_one_that_is_written():

@@ -5,9 +5,9 @@ from __future__ import annotations
 import attrs
 import pytest
 
-from shapebias.catalog import Catalog
-from shapebias.plugins import PluginInfo
-from shapebias.specs import KINDS
+from shapebias.plugins.catalog import Catalog
+from shapebias.plugins.discovery import PluginInfo
+from shapebias.plugins.specs import KINDS
 from shapebias.testing import checks, outcomes
 
 

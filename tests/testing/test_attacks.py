@@ -4,7 +4,7 @@ import attrs
 import pytest
 import torch
 
-from shapebias import param, pixel_gradient
+from shapebias.plugin import param, pixel_gradient
 
 
 def step(factor=1.0, *, clip=True):

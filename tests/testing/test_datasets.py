@@ -4,7 +4,7 @@ import attrs
 import numpy as np
 import pytest
 
-from shapebias import Sample
+from shapebias.plugin import Sample
 
 
 def picture(index, random=None, **changes):
@@ -18,7 +18,7 @@ def pictures(sample=picture, classes=("one", "two"), length=6, *, endless=False)
     """Make a data set class of six pictures, in which one thing may be wrong."""
 
     @attrs.frozen
-    class Pictures:
+    class DecodedImages:
         """Noise of two classes."""
 
         @property
@@ -31,7 +31,7 @@ def pictures(sample=picture, classes=("one", "two"), length=6, *, endless=False)
         def __getitem__(self, index):
             return sample(index if endless else range(length)[index])
 
-    return Pictures
+    return DecodedImages
 
 
 BROKEN = [

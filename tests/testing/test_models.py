@@ -4,7 +4,8 @@ import attrs
 import pytest
 import torch
 
-from shapebias import Classifier, Features
+from shapebias import Classifier
+from shapebias.plugin import Features
 
 
 def network(*layers):

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from shapebias import pixel_gradient
+from shapebias.plugin import pixel_gradient
 
 
 def gradient(model, images, targets):

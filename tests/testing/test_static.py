@@ -3,9 +3,9 @@ from __future__ import annotations
 import attrs
 import pytest
 
-from shapebias import param
-from shapebias.catalog import Catalog
-from shapebias.plugins import PluginInfo
+from shapebias.plugin import param
+from shapebias.plugins.catalog import Catalog
+from shapebias.plugins.discovery import PluginInfo
 from shapebias.testing import checks, outcomes
 
 HOOKS = '''

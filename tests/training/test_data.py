@@ -13,10 +13,10 @@ from training_problem import small, two_cues
 from shapebias.errors import StudyError
 from shapebias.rng import ImageRandom
 from shapebias.training.data import TrainingData, crop_and_flip, held_out
-from shapebias.training.ranks import Ranks
+from shapebias.training.distributed import Processes
 
 CPU = torch.device("cpu")
-ALONE = Ranks(CPU)
+ALONE = Processes(CPU)
 
 
 def numbers(count, seed=0):
@@ -28,17 +28,17 @@ def numbers(count, seed=0):
 
 def test_a_share_of_every_class_is_held_out():
     labels = [0] * 40 + [1] * 20 + [2] * 10
-    held = held_out(labels, [str(place) for place in range(70)], share=0.3, seed=0)
+    held = held_out(labels, [str(position) for position in range(70)], share=0.3, seed=0)
     assert held == sorted(set(held))
-    assert Counter(labels[place] for place in held) == {0: 12, 1: 6, 2: 3}
+    assert Counter(labels[position] for position in held) == {0: 12, 1: 6, 2: 3}
 
 
 def test_the_split_depends_on_ids_and_seed_not_on_the_order():
-    ids = [f"{place}.png" for place in range(60)]
-    first = {ids[place] for place in held_out([0] * 60, ids, 0.2, seed=0)}
+    ids = [f"{position}.png" for position in range(60)]
+    first = {ids[position] for position in held_out([0] * 60, ids, 0.2, seed=0)}
     backwards = ids[::-1]
-    assert {backwards[place] for place in held_out([0] * 60, backwards, 0.2, seed=0)} == first
-    assert {ids[place] for place in held_out([0] * 60, ids, 0.2, seed=1)} != first
+    assert {backwards[position] for position in held_out([0] * 60, backwards, 0.2, seed=0)} == first
+    assert {ids[position] for position in held_out([0] * 60, ids, 0.2, seed=1)} != first
 
 
 def test_training_and_validation_images_share_none_and_miss_none():
@@ -46,7 +46,7 @@ def test_training_and_validation_images_share_none_and_miss_none():
     training = [name for batch in data.batches(0) for name in batch.ids]
     validation = [name for batch in data.validating() for name in batch.ids]
     assert len(validation) == 24
-    assert sorted(training + validation) == sorted(f"{place}.png" for place in range(96))
+    assert sorted(training + validation) == sorted(f"{position}.png" for position in range(96))
 
 
 @pytest.mark.parametrize("share", [0.001, 0.999])
@@ -66,7 +66,7 @@ def test_validation_images_of_other_classes_are_refused():
 def test_every_epoch_has_every_image_once_in_an_order_of_its_own():
     data = TrainingData.open(small(dataset=two_cues(images=100)), ALONE)
     epochs = [[name for batch in data.batches(epoch) for name in batch.ids] for epoch in range(3)]
-    assert all(Counter(epoch) == Counter({f"{place}.png": 1 for place in range(100)}) for epoch in epochs)
+    assert all(Counter(epoch) == Counter({f"{position}.png": 1 for position in range(100)}) for epoch in epochs)
     assert all(before != after for before, after in itertools.pairwise(epochs))
     assert [name for batch in data.batches(2) for name in batch.ids] == epochs[2]
 
@@ -121,7 +121,9 @@ def test_a_crop_is_a_window_of_the_padded_image(crop):
     seen = Counter()
     for image, window in zip(padded, shifted, strict=True):
         windows = itertools.product(range(2 * crop + 1), repeat=2)
-        seen.update(place for place in windows if torch.equal(image[:, place[0] :, place[1] :][:, :6, :5], window))
+        seen.update(
+            position for position in windows if torch.equal(image[:, position[0] :, position[1] :][:, :6, :5], window)
+        )
     assert sum(seen.values()) == 400
     assert len(seen) == (2 * crop + 1) ** 2
 

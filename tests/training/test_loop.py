@@ -15,22 +15,23 @@ from torch.nn import functional
 from training_problem import small, two_cues
 
 from shapebias.attacks.pgd import Pgd
-from shapebias.catalog import Component
-from shapebias.checkpoints import load_checkpoint
-from shapebias.classifier import Classifier
-from shapebias.engine import Interrupted, evaluate
+from shapebias.engine import evaluate
 from shapebias.errors import PluginError, StudyError, TrainingError
 from shapebias.models.cnn import Cnn
-from shapebias.params import param
-from shapebias.specs import AttackSpec, ModelSpec
+from shapebias.networks.checkpoints import load_checkpoint
+from shapebias.networks.classifier import Classifier
+from shapebias.plugins.catalog import Component
+from shapebias.plugins.specs import AttackSpec, ModelSpec
+from shapebias.runtime.progress import Interrupted
+from shapebias.spelling.params import param
 from shapebias.training.data import TrainingData
+from shapebias.training.distributed import Processes
 from shapebias.training.loop import train
-from shapebias.training.ranks import Ranks
 from shapebias.training.recipe import Recipe
 from shapebias.training.state import state_file
 
 CPU = torch.device("cpu")
-ALONE = Ranks(CPU)
+ALONE = Processes(CPU)
 
 
 def weights(trained):
@@ -236,7 +237,7 @@ def test_the_best_epoch_is_chosen_by_validation_images_alone(trained, attack):
     best, last = trained(recipe), trained(attrs.evolve(recipe, keep="last"))
     assert best.history == last.history
     scores = [epoch.clean if attack is None else epoch.robust for epoch in best.history]
-    assert best.kept == max(place for place, score in enumerate(scores, start=1) if score == max(scores))
+    assert best.kept == max(position for position, score in enumerate(scores, start=1) if score == max(scores))
     assert last.kept == 6
     part = trained(attrs.evolve(recipe, keep="last", epochs=best.kept))
     assert same(weights(part), weights(best))
@@ -248,7 +249,7 @@ def test_an_accuracy_matched_training_stops_as_soon_as_it_is_as_good(trained, mo
     target = weak.history[-1].clean
     full = trained(small(epochs=4, keep="last"))
     matched = trained(small(epochs=4, match=weak.file))
-    stop = next(place for place, epoch in enumerate(full.history, start=1) if epoch.clean >= target)
+    stop = next(position for position, epoch in enumerate(full.history, start=1) if epoch.clean >= target)
     assert (len(matched.history), matched.kept) == (stop, stop)
     assert matched.history == full.history[:stop]
 

@@ -10,10 +10,10 @@ import attrs
 import pytest
 from click.testing import CliRunner
 
-from shapebias.catalog import default_catalog
 from shapebias.cli import main
-from shapebias.params import describe
-from shapebias.store import open_store
+from shapebias.plugins.catalog import default_catalog
+from shapebias.spelling.params import describe
+from shapebias.store.results import open_store
 from shapebias.training.recipe import Recipe
 from shapebias.training.state import read_recipe
 

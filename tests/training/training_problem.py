@@ -5,10 +5,10 @@ from __future__ import annotations
 import attrs
 import numpy as np
 
-from shapebias.catalog import Component
-from shapebias.contracts import Sample
-from shapebias.params import param
-from shapebias.specs import DatasetSpec
+from shapebias.plugins.catalog import Component
+from shapebias.plugins.protocols import Sample
+from shapebias.plugins.specs import DatasetSpec
+from shapebias.spelling.params import param
 from shapebias.training.recipe import Recipe
 
 

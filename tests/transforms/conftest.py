@@ -64,10 +64,10 @@ def microast_folder(tmp_path_factory):
 def styles_folder(tmp_path):
     """Return three style images of different colours, sizes and depths in the folder."""
     folder = tmp_path / "styles"
-    for place, (name, size) in enumerate({"b/wide.png": (40, 24), "a.jpg": (24, 24), "c.webp": (24, 30)}.items()):
+    for position, (name, size) in enumerate({"b/wide.png": (40, 24), "a.jpg": (24, 24), "c.webp": (24, 30)}.items()):
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        pixels = np.random.default_rng(place).integers(0, 80, (*size[::-1], 3))
-        pixels[..., place] += 150
+        pixels = np.random.default_rng(position).integers(0, 80, (*size[::-1], 3))
+        pixels[..., position] += 150
         Image.fromarray(pixels.astype(np.uint8)).save(path)
     return folder

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import shapebias
-from shapebias.engine.images import Pictures
+from shapebias.images.decoded import DecodedImages
 from shapebias.transforms.amplitude_swap import AmplitudeSwap
 
 
@@ -57,8 +57,8 @@ def test_in_a_study_the_partner_is_another_image_of_the_data_set(tmp_path):
     dataset = "stimuli:images=5,size=16"
     study = shapebias.Study(dataset, "cnn:num_classes=8,width=4,depth=2", "amplitude-swap", keep_images=True)
     shown = shapebias.run(study, tmp_path / "run.h5").images()
-    pictures = Pictures(study.datasets[0].settings, range(5)).take(range(5), torch.device("cpu")).images
-    for place, image in enumerate(shown):
-        partners = [row for row in range(5) if row != place]
-        results = [AmplitudeSwap()(pictures[[place]], None, partner=pictures[[row]])[0] for row in partners]
+    pictures = DecodedImages(study.datasets[0].settings, range(5)).take(range(5), torch.device("cpu")).images
+    for position, image in enumerate(shown):
+        partners = [row for row in range(5) if row != position]
+        results = [AmplitudeSwap()(pictures[[position]], None, partner=pictures[[row]])[0] for row in partners]
         assert min(np.abs(result.numpy() - image).max() for result in results) == pytest.approx(0, abs=1e-4)

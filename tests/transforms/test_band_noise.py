@@ -50,7 +50,12 @@ def test_root_mean_square_is_sigma_in_each_image():
 def test_an_octave_at_one_cycle_has_the_diagonal_outside():
     """The band of one octave about 1 ends below sqrt(2): eight coefficients are four, up to rounding or not."""
     power = np.abs(np.fft.fft2(noise_on_grey(BandNoise(1, sigma=0.05), (49, 49), "a")[0])) ** 2
-    assert {tuple(place) for place in np.argwhere(power > 1e-6 * power.max())} == {(0, 1), (1, 0), (0, 48), (48, 0)}
+    assert {tuple(position) for position in np.argwhere(power > 1e-6 * power.max())} == {
+        (0, 1),
+        (1, 0),
+        (0, 48),
+        (48, 0),
+    }
 
 
 def test_values_are_normal():

@@ -15,9 +15,9 @@ sides = st.integers(1, 13)
 radii = st.sampled_from([0, 1, 1.5, 2, 3, 5, 20])
 
 
-def cycles(place: int, side: int) -> int:
+def cycles(position: int, side: int) -> int:
     """Return the frequency of one coefficient of numpy's fft: the second half of them are the negative ones."""
-    return min(place, side - place)
+    return min(position, side - position)
 
 
 def low_passed(image: np.ndarray, radius: float) -> np.ndarray:

@@ -40,8 +40,8 @@ def test_each_tile_is_moved_whole_to_the_place_that_the_permutation_says(shape, 
     shuffled = PatchShuffle(k)(images, random)
     order = random.permutation("tiles", 0, k * k)
     assert shuffled.shape == images.shape
-    for before, after, places in zip(images, shuffled, order.tolist(), strict=True):
-        for tile, source in zip(tiles(after, k), places, strict=True):
+    for before, after, positions in zip(images, shuffled, order.tolist(), strict=True):
+        for tile, source in zip(tiles(after, k), positions, strict=True):
             assert torch.equal(tile, tiles(before, k)[source])
 
 
@@ -67,7 +67,7 @@ def test_the_inverse_permutation_restores_the_image():
     k, images = 4, torch.rand(1, 3, 32, 32)
     shuffled = tiles(PatchShuffle(k)(images, rng("a"))[0], k)
     inverse = rng("a").permutation("tiles", 0, k * k)[0].argsort().tolist()
-    rows = [torch.cat([shuffled[place] for place in inverse[row * k : row * k + k]], dim=2) for row in range(k)]
+    rows = [torch.cat([shuffled[position] for position in inverse[row * k : row * k + k]], dim=2) for row in range(k)]
     assert torch.equal(torch.cat(rows, dim=1), images[0])
 
 
@@ -94,10 +94,10 @@ def test_a_grid_that_does_not_divide_moves_whole_tiles_among_those_of_their_size
     images = torch.rand(2, 3, height, width)
     shuffled = PatchShuffle(k)(images, rng("ab", seed))
     rows, columns = ([i * side // k for i in range(k + 1)] for side in (height, width))
-    places = [(rows[i], rows[i + 1], columns[j], columns[j + 1]) for i in range(k) for j in range(k)]
+    positions = [(rows[i], rows[i + 1], columns[j], columns[j + 1]) for i in range(k) for j in range(k)]
     for before, after in zip(images, shuffled, strict=True):
         cut = [
-            [str(image[:, top:end, left:right].tolist()) for top, end, left, right in places]
+            [str(image[:, top:end, left:right].tolist()) for top, end, left, right in positions]
             for image in (before, after)
         ]
         assert Counter(cut[0]) == Counter(cut[1])

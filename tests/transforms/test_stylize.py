@@ -12,10 +12,10 @@ from PIL import Image
 from safetensors.torch import load_file
 
 import shapebias.transforms._adain as adain
-from shapebias.catalog import default_catalog
 from shapebias.engine.identity import fingerprints
 from shapebias.errors import DataError, SpellingError, WeightsError
-from shapebias.image_files import fit, read_image
+from shapebias.images.reading import fit, read_image
+from shapebias.plugins.catalog import default_catalog
 from shapebias.rng import ImageRandom
 from shapebias.study import Condition
 from shapebias.transforms._adain import AdaIN, moments, normalise_to
@@ -208,9 +208,9 @@ def test_a_photo_in_another_style_has_the_colours_of_the_style_and_the_contours_
     def agreement(first, second):
         return np.corrcoef(contours(first), contours(second))[0, 1]
 
-    for place, content in enumerate(contents):
-        own = np.mean([agreement(style[place], content) for style in others])
-        foreign = np.mean([agreement(style[place], contents[place - 1]) for style in others])
+    for position, content in enumerate(contents):
+        own = np.mean([agreement(style[position], content) for style in others])
+        foreign = np.mean([agreement(style[position], contents[position - 1]) for style in others])
         assert own > foreign + 0.3
 
 

@@ -6,7 +6,7 @@ import attrs
 import pytest
 import torch
 
-from shapebias.contracts import Transformed
+from shapebias.plugins.protocols import Transformed
 from shapebias.rng import ImageRandom
 from shapebias.transforms import shapebias_transforms
 

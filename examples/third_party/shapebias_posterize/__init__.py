@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from shapebias import MetricSpec, TransformSpec, hookimpl
+from shapebias.plugin import MetricSpec, TransformSpec, hookimpl
 
 
 @hookimpl

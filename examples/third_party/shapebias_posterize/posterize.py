@@ -5,7 +5,7 @@ from __future__ import annotations
 import attrs
 from torch import Tensor
 
-from shapebias import ImageRandom, param
+from shapebias.plugin import ImageRandom, param
 
 
 @attrs.frozen

@@ -9,11 +9,11 @@ import attrs
 import numpy as np
 import pandas as pd
 
-from shapebias.metrics.intervals import wilson
-from shapebias.metrics.tables import record, table
+from shapebias.plugin import record, table, wilson
 
 if TYPE_CHECKING:
-    from shapebias.contracts import Answers, Results
+    from shapebias.plugin import Answers
+    from shapebias.plugins.protocols import Results
 
 
 @attrs.frozen

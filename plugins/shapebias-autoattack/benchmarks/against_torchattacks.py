@@ -31,7 +31,8 @@ from shapebias_autoattack.square import Square
 from torch import Tensor, nn
 
 import shapebias as sb
-from shapebias.plugins import discover
+from shapebias import plugin
+from shapebias.plugins.discovery import discover
 
 DATA = Path(os.environ.get("SHAPEBIAS_TEST_DATA", "../shared/data"))
 
@@ -94,7 +95,7 @@ def main() -> None:
     component = sb.Catalog(discover([Path("examples/plugins")])).component("model", options.model)
     model = attrs.evolve(component.settings.load(torch.device("cpu")), chunk=options.images)
     images, labels, ids = photos(options.images)
-    rng = sb.ImageRandom.for_images(0, "autoattack", 0, ids)
+    rng = plugin.ImageRandom.for_images(0, "autoattack", 0, ids)
 
     def stand(attack: Callable[[], Tensor]) -> tuple[Tensor, float]:
         begun = time.perf_counter()

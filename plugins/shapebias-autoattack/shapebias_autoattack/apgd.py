@@ -11,24 +11,33 @@ import attrs
 from torch import Tensor
 from torch.nn import functional
 
-from shapebias import Classifier, ImageRandom, ShapebiasError, param, pixel_gradient
-from shapebias.attacks.balls import BALLS, Norm, check_radii
-from shapebias.attacks.escalation import Search, ascending
+from shapebias.plugin import (
+    NORM_BALLS,
+    AdversarialSearch,
+    Classifier,
+    ImageRandom,
+    Norm,
+    ShapebiasError,
+    ascending,
+    check_eps,
+    param,
+    pixel_gradient,
+)
 from shapebias_autoattack.climb import Climb
 from shapebias_autoattack.losses import contenders, difference, dlr, paired, targeted_dlr
 from shapebias_autoattack.parts import Part, begin, in_order
 
 __all__ = ["Apgd", "checkpoints"]
 
-Raised = Literal["ce", "dlr", "targeted-dlr", "targeted-margin"]
+AttackLoss = Literal["ce", "dlr", "targeted-dlr", "targeted-margin"]
 
-_OBJECTIVES: dict[Raised, Callable[[Tensor, Tensor], Tensor]] = {
+_OBJECTIVES: dict[AttackLoss, Callable[[Tensor, Tensor], Tensor]] = {
     "ce": functools.partial(functional.cross_entropy, reduction="none"),
     "dlr": dlr,
     "targeted-dlr": targeted_dlr,
     "targeted-margin": difference,
 }
-_FEWEST_CLASSES: dict[Raised, int] = {"ce": 2, "dlr": 3, "targeted-dlr": 4, "targeted-margin": 2}
+_FEWEST_CLASSES: dict[AttackLoss, int] = {"ce": 2, "dlr": 3, "targeted-dlr": 4, "targeted-margin": 2}
 
 
 def checkpoints(steps: int) -> list[int]:
@@ -71,7 +80,7 @@ class Apgd:
         "radius of the ball, one or several", default=8 / 255, ge=0, unit="pixel value", converter=ascending
     )
     norm: Norm = param("ball: every pixel value alone, or the whole perturbation's length", default="linf")
-    objective: Raised = param(
+    objective: AttackLoss = param(
         "what is raised: the cross-entropy; the difference-of-logits ratio; the same towards one class after the other "
         "(APGD-T); or that without the ratio",
         default="ce",
@@ -83,14 +92,14 @@ class Apgd:
     alpha: float = param("weight of the new step; the rest is the last one's", default=0.75, gt=0, le=1)
 
     def __attrs_post_init__(self) -> None:
-        check_radii("apgd", self.eps, self.norm)
+        check_eps("apgd", self.eps, self.norm)
 
     def __call__(self, model: Classifier, images: Tensor, labels: Tensor, rng: ImageRandom) -> Tensor:
         """Return (N, 3, H, W) images in the ball and in [0, 1]; (E, N, 3, H, W) for several eps."""
         search, scores = begin(model, images, labels)
         return in_order(search, self.eps, self.parts(search, scores, rng))
 
-    def parts(self, search: Search, scores: Tensor, rng: ImageRandom) -> list[Part]:
+    def parts(self, search: AdversarialSearch, scores: Tensor, rng: ImageRandom) -> list[Part]:
         """Return one part for every target and restart."""
         if scores.shape[1] < _FEWEST_CLASSES[self.objective]:
             raise ShapebiasError(
@@ -103,8 +112,10 @@ class Apgd:
         tries = enumerate(classes * self.restarts)
         return [functools.partial(self._climb, search, rng, number, wanted) for number, wanted in tries]
 
-    def _climb(self, search: Search, rng: ImageRandom, start: int, classes: Tensor, rows: Tensor, eps: float) -> None:
-        objective, ball, judged = _OBJECTIVES[self.objective], BALLS[self.norm], checkpoints(self.steps)
+    def _climb(
+        self, search: AdversarialSearch, rng: ImageRandom, start: int, classes: Tensor, rows: Tensor, eps: float
+    ) -> None:
+        objective, ball, judged = _OBJECTIVES[self.objective], NORM_BALLS[self.norm], checkpoints(self.steps)
         stretches = {0: 0} | {after: after - before for before, after in itertools.pairwise(judged)}
         images = search.images[rows]
         point = (images + eps * ball.random(rng[rows], start, images.shape[1:])).clamp(0, 1)

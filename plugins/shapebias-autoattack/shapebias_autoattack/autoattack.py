@@ -5,9 +5,7 @@ from __future__ import annotations
 import attrs
 from torch import Tensor
 
-from shapebias import Classifier, ImageRandom, param
-from shapebias.attacks.balls import Norm, check_radii
-from shapebias.attacks.escalation import ascending
+from shapebias.plugin import Classifier, ImageRandom, Norm, ascending, check_eps, param
 from shapebias_autoattack.apgd import Apgd
 from shapebias_autoattack.fab import Fab
 from shapebias_autoattack.parts import begin, in_order
@@ -43,7 +41,7 @@ class AutoAttack:
     queries: int = param("images that Square tries of each", default=5000, ge=1)
 
     def __attrs_post_init__(self) -> None:
-        check_radii("autoattack", self.eps, self.norm)
+        check_eps("autoattack", self.eps, self.norm)
 
     def __call__(self, model: Classifier, images: Tensor, labels: Tensor, rng: ImageRandom) -> Tensor:
         """Return (N, 3, H, W) images in the ball and in [0, 1]; (E, N, 3, H, W) for several eps."""

@@ -6,7 +6,7 @@ import attrs
 import torch
 from torch import Tensor
 
-from shapebias.attacks.balls import Ball
+from shapebias.plugin import NormBall
 
 __all__ = ["Climb"]
 
@@ -56,7 +56,7 @@ class Climb:
         for field in attrs.fields(Climb):
             setattr(self, field.name, getattr(self, field.name)[left])
 
-    def move(self, ball: Ball, eps: float, alpha: float) -> None:
+    def move(self, ball: NormBall, eps: float, alpha: float) -> None:
         """Take a step up, and a part of the last one once more (algorithm 1, lines 7 and 8)."""
 
         def project(points: Tensor) -> Tensor:

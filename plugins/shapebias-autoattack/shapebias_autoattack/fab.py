@@ -8,9 +8,17 @@ import attrs
 import torch
 from torch import Tensor
 
-from shapebias import Classifier, ImageRandom, param, pixel_gradient
-from shapebias.attacks.balls import BALLS, Norm, check_radii
-from shapebias.attacks.escalation import Search, ascending
+from shapebias.plugin import (
+    NORM_BALLS,
+    AdversarialSearch,
+    Classifier,
+    ImageRandom,
+    Norm,
+    ascending,
+    check_eps,
+    param,
+    pixel_gradient,
+)
 from shapebias_autoattack.hyperplane import to_hyperplane
 from shapebias_autoattack.losses import contenders, difference, paired
 from shapebias_autoattack.parts import Part, begin, in_order
@@ -54,14 +62,14 @@ class Fab:
     beta: float = param("how much of the way is kept when going back to the image", default=0.9, gt=0, lt=1)
 
     def __attrs_post_init__(self) -> None:
-        check_radii("fab", self.eps, self.norm)
+        check_eps("fab", self.eps, self.norm)
 
     def __call__(self, model: Classifier, images: Tensor, labels: Tensor, rng: ImageRandom) -> Tensor:
         """Return (N, 3, H, W) images in the ball and in [0, 1]; (E, N, 3, H, W) for several eps."""
         search, scores = begin(model, images, labels)
         return in_order(search, self.eps, [self.part(search, scores, rng)])
 
-    def part(self, search: Search, scores: Tensor, rng: ImageRandom, *, nearest: bool = True) -> Part:
+    def part(self, search: AdversarialSearch, scores: Tensor, rng: ImageRandom, *, nearest: bool = True) -> Part:
         """Return the one part; without ``nearest`` an image is left alone when one within the smallest eps is found."""
         labels = search.goal.labels
         pairs = paired(labels, contenders(scores, labels, self.targets))
@@ -81,7 +89,7 @@ class _Approach:
     """
 
     settings: Fab
-    search: Search
+    search: AdversarialSearch
     rng: ImageRandom
     pairs: list[Tensor]
     enough: float
@@ -104,7 +112,7 @@ class _Approach:
             self.search.look(rows, found, self.search.goal.scores(found))
 
     def _find(self, rows: Tensor) -> None:
-        ball = BALLS[self.settings.norm]
+        ball = NORM_BALLS[self.settings.norm]
         for number, (restart, pairs) in enumerate(itertools.product(range(self.settings.restarts), self.pairs)):
             rows = rows[self._distances[rows] > self.enough]
             point = self.search.images[rows]

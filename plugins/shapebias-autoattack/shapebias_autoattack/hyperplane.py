@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from shapebias.attacks.balls import Norm
+from shapebias.plugin import Norm
 
 __all__ = ["to_hyperplane"]
 

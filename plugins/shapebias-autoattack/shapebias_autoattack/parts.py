@@ -7,23 +7,21 @@ from typing import TypeAlias
 
 from torch import Tensor
 
-from shapebias import Classifier
-from shapebias.attacks.escalation import Search
-from shapebias.attacks.goal import Goal
+from shapebias.plugin import AdversarialSearch, Classifier, Criterion
 
 __all__ = ["Part", "begin", "in_order"]
 
 Part: TypeAlias = Callable[[Tensor, float], None]
 
 
-def begin(model: Classifier, images: Tensor, labels: Tensor) -> tuple[Search, Tensor]:
+def begin(model: Classifier, images: Tensor, labels: Tensor) -> tuple[AdversarialSearch, Tensor]:
     """Begin the search for images that are not classified as their labels; also return the images' scores."""
-    goal = Goal(model, labels, objective="margin")
+    goal = Criterion(model, labels, objective="margin")
     scores = goal.scores(images)
-    return Search(goal, images, scores=scores), scores
+    return AdversarialSearch(goal, images, scores=scores), scores
 
 
-def in_order(search: Search, eps: Sequence[float], parts: Sequence[Part]) -> Tensor:
+def in_order(search: AdversarialSearch, eps: Sequence[float], parts: Sequence[Part]) -> Tensor:
     """Run every part at every radius, ascending.
 
     Args:

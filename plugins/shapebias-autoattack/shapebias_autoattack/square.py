@@ -9,9 +9,7 @@ import attrs
 import torch
 from torch import Tensor
 
-from shapebias import Classifier, ImageRandom, param
-from shapebias.attacks.balls import Norm, check_radii
-from shapebias.attacks.escalation import Search, ascending
+from shapebias.plugin import AdversarialSearch, Classifier, ImageRandom, Norm, ascending, check_eps, param
 from shapebias_autoattack.parts import Part, begin, in_order
 from shapebias_autoattack.squares import SQUARES
 
@@ -62,19 +60,19 @@ class Square:
     p_init: float = param("share of the pixels that the first squares change", default=0.8, gt=0, le=1)
 
     def __attrs_post_init__(self) -> None:
-        check_radii("square", self.eps, self.norm)
+        check_eps("square", self.eps, self.norm)
 
     def __call__(self, model: Classifier, images: Tensor, labels: Tensor, rng: ImageRandom) -> Tensor:
         """Return (N, 3, H, W) images in the ball and in [0, 1]; (E, N, 3, H, W) for several eps."""
         search, _scores = begin(model, images, labels)
         return in_order(search, self.eps, self.parts(search, rng))
 
-    def parts(self, search: Search, rng: ImageRandom) -> list[Part]:
+    def parts(self, search: AdversarialSearch, rng: ImageRandom) -> list[Part]:
         """Return one part for every restart."""
         firsts = range(0, self.restarts * self.queries, self.queries)
         return [functools.partial(self._look_around, search, rng, first) for first in firsts]
 
-    def _look_around(self, search: Search, rng: ImageRandom, first: int, rows: Tensor, eps: float) -> None:
+    def _look_around(self, search: AdversarialSearch, rng: ImageRandom, first: int, rows: Tensor, eps: float) -> None:
         squares, images = SQUARES[self.norm], search.images[rows]
         tried = adversarial = squares.start(images, eps, rng[rows], first)
         value = images.new_full((len(rows),), -torch.inf)

@@ -8,8 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from shapebias import ImageRandom
-from shapebias.attacks.balls import BALLS, Norm
+from shapebias.plugin import NORM_BALLS, ImageRandom, Norm
 
 __all__ = ["SQUARES", "Squares", "bump_and_dent"]
 
@@ -60,7 +59,7 @@ class L2:
         pattern = signs * torch.where(turned, tile.T.repeat(down, across), tile.repeat(down, across))
         top, left = (height - down * side) // 2, (width - across * side) // 2
         border = (left, width - across * side - left, top, height - down * side - top)
-        return (images + eps * BALLS["l2"].steepest(functional.pad(pattern, border))).clamp(0, 1)
+        return (images + eps * NORM_BALLS["l2"].steepest(functional.pad(pattern, border))).clamp(0, 1)
 
     def change(self, images: Tensor, found: Tensor, eps: float, side: int, rng: ImageRandom, index: int) -> Tensor:
         """Follow algorithm 3."""
@@ -76,7 +75,7 @@ class L2:
         available = ((perturbation * (here | there)).square().sum(dim=(2, 3), keepdim=True) + unused / 3).sqrt()
         direction = torch.where(here, signs * bump + _unit(perturbation * here), 0)
         changed = torch.where(here, available * _unit(direction), torch.where(there, 0, perturbation))
-        return (images + BALLS["l2"].project(changed, eps)).clamp(0, 1)
+        return (images + NORM_BALLS["l2"].project(changed, eps)).clamp(0, 1)
 
 
 SQUARES: dict[Norm, Squares] = {"linf": Linf(), "l2": L2()}
@@ -112,8 +111,8 @@ def _signs(rng: ImageRandom, stream: str, index: int, shape: tuple[int, ...]) ->
 def _corners(rng: ImageRandom, index: int, squares: int, side: int, images: Tensor) -> list[tuple[Tensor, Tensor]]:
     """Draw the first row and the first column, each (N,), of some squares of every image."""
     rows, columns = (length - side + 1 for length in images.shape[2:])
-    places = rng.integers("corners", index, (squares,), high=rows * columns)
-    return [(place // columns, place % columns) for place in places.unbind(1)]
+    positions = rng.integers("corners", index, (squares,), high=rows * columns)
+    return [(position // columns, position % columns) for position in positions.unbind(1)]
 
 
 def _steps_from(corners: tuple[Tensor, Tensor], images: Tensor) -> tuple[Tensor, Tensor]:

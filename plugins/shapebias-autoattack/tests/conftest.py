@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from shapebias import Classifier, ImageRandom
+from shapebias.plugin import Classifier, ImageRandom
 
 IDS = ["a.png", "b.png", "c.png", "d.png", "e.png", "f.png"]
 

@@ -12,8 +12,7 @@ from shapebias_autoattack.apgd import Apgd, checkpoints
 from shapebias_autoattack.losses import contenders, dlr, targeted_dlr
 from torch.nn import functional
 
-from shapebias import ShapebiasError
-from shapebias.attacks.balls import BALLS
+from shapebias.plugin import NORM_BALLS, ShapebiasError
 
 NORMS = ("linf", "l2")
 
@@ -102,7 +101,7 @@ def algorithm_1(model, image, label, start, norm, eps, steps):
 def test_every_point_is_algorithm_1_s(small, batch, rng, norm):
     images, labels = batch
     eps = {"linf": 0.002, "l2": 0.02}[norm]
-    start = (images[:1] + eps * BALLS[norm].random(rng[0], 0, images.shape[1:])).clamp(0, 1)
+    start = (images[:1] + eps * NORM_BALLS[norm].random(rng[0], 0, images.shape[1:])).clamp(0, 1)
     wanted, size = algorithm_1(small, images[:1], labels[:1], start, norm, eps, steps=40)
     assert size < eps, "the test needs steps that are halved"
     seen = []

@@ -12,7 +12,7 @@ from shapebias_autoattack.fab import Fab
 from shapebias_autoattack.hyperplane import to_hyperplane
 from torch import nn
 
-from shapebias import Classifier
+from shapebias.plugin import Classifier
 
 NORMS = ("linf", "l2")
 ORDERS = {"linf": float("inf"), "l2": 2}

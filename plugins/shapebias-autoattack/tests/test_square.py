@@ -8,7 +8,7 @@ import torch
 from shapebias_autoattack.square import Square, side, size
 from shapebias_autoattack.squares import SQUARES, bump_and_dent
 
-from shapebias import ImageRandom
+from shapebias.plugin import ImageRandom
 
 EPS = {"linf": 0.05, "l2": 0.5}
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from shapebias import SaliencySpec, hookimpl
+from shapebias.plugin import SaliencySpec, hookimpl
 
 __all__ = ["shapebias_saliency"]
 

@@ -11,12 +11,12 @@ import attrs
 import torch
 from torch import Tensor, nn
 
-from shapebias import Classifier, ImageRandom, Objective, objective_values, seeded
+from shapebias.plugin import Classifier, ImageRandom, Objective, objective_values, seeded_generators
 
-__all__ = ["Asked", "image_by_image", "in_chunks", "quiet", "with_own_network"]
+__all__ = ["BatchEvaluation", "image_by_image", "in_chunks", "quiet", "with_own_network"]
 
 
-class Asked(nn.Module):
+class BatchEvaluation(nn.Module):
     """Pixels and targets in, the objective of each image out.
 
     Args:
@@ -59,7 +59,7 @@ def image_by_image(
     found = []
     with torch.enable_grad(), quiet():
         for row in range(len(images)):
-            with seeded(rng[row]):
+            with seeded_generators(rng[row]):
                 found.append(explain(images[row : row + 1].detach().requires_grad_(), targets[row : row + 1]).detach())
     return torch.cat(found)
 

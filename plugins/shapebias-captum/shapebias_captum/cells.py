@@ -12,8 +12,8 @@ import torch
 from captum._utils.models.linear_model import SkLearnLasso
 from torch import Tensor
 
-from shapebias import Baseline, Classifier, ImageRandom, Objective, blank, param
-from shapebias_captum.asking import Asked, image_by_image
+from shapebias.plugin import Baseline, Classifier, ImageRandom, Objective, blank, param
+from shapebias_captum.asking import BatchEvaluation, image_by_image
 
 __all__ = ["FeatureAblation", "KernelShap", "Lime", "ShapleySampling"]
 
@@ -72,7 +72,7 @@ class FeatureAblation:
 
     def __call__(self, model: Classifier, images: Tensor, targets: Tensor, rng: ImageRandom) -> Tensor:
         """Return maps (N, H, W)."""
-        method = captum.attr.FeatureAblation(Asked(model, self.objective))
+        method = captum.attr.FeatureAblation(BatchEvaluation(model, self.objective))
         return ask(model, images, targets, rng, self.baseline, self.cells, method.attribute)
 
 
@@ -93,7 +93,7 @@ class ShapleySampling:
 
     def __call__(self, model: Classifier, images: Tensor, targets: Tensor, rng: ImageRandom) -> Tensor:
         """Return maps (N, H, W)."""
-        method = captum.attr.ShapleyValueSampling(Asked(model, self.objective))
+        method = captum.attr.ShapleyValueSampling(BatchEvaluation(model, self.objective))
         attribute = functools.partial(method.attribute, n_samples=self.samples)
         return ask(model, images, targets, rng, self.baseline, self.cells, attribute)
 
@@ -115,7 +115,7 @@ class KernelShap:
 
     def __call__(self, model: Classifier, images: Tensor, targets: Tensor, rng: ImageRandom) -> Tensor:
         """Return maps (N, H, W)."""
-        method = captum.attr.KernelShap(Asked(model, self.objective))
+        method = captum.attr.KernelShap(BatchEvaluation(model, self.objective))
         attribute = functools.partial(method.attribute, n_samples=self.samples)
         return ask(model, images, targets, rng, self.baseline, self.cells, attribute)
 
@@ -138,6 +138,6 @@ class Lime:
 
     def __call__(self, model: Classifier, images: Tensor, targets: Tensor, rng: ImageRandom) -> Tensor:
         """Return maps (N, H, W)."""
-        method = captum.attr.Lime(Asked(model, self.objective), SkLearnLasso(alpha=self.alpha))
+        method = captum.attr.Lime(BatchEvaluation(model, self.objective), SkLearnLasso(alpha=self.alpha))
         attribute = functools.partial(method.attribute, n_samples=self.samples)
         return ask(model, images, targets, rng, self.baseline, self.cells, attribute)

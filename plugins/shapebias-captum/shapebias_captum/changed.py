@@ -10,12 +10,12 @@ import torch
 from captum.attr._utils.lrp_rules import EpsilonRule
 from torch import Tensor, nn
 
-from shapebias import (
+from shapebias.plugin import (
     Attributed,
     Baseline,
-    ChangedReLUs,
     Classifier,
     ImageRandom,
+    ModifiedReLUs,
     Objective,
     Reduction,
     ShapebiasError,
@@ -24,7 +24,7 @@ from shapebias import (
     pixel_gradient,
     reduce_channels,
 )
-from shapebias_captum.asking import Asked, in_chunks, quiet, with_own_network
+from shapebias_captum.asking import BatchEvaluation, in_chunks, quiet, with_own_network
 from shapebias_captum.functions import NONLINEAR, WITHOUT_RULE, called_outside_layers
 
 __all__ = ["Deconvolution", "DeepLift", "Lrp"]
@@ -54,7 +54,7 @@ class Deconvolution:
 
     def __call__(self, model: Classifier, images: Tensor, targets: Tensor, rng: ImageRandom) -> Tensor:
         """Return maps (N, H, W)."""
-        with ChangedReLUs("deconvolution") as relus:
+        with ModifiedReLUs("deconvolution") as relus:
             gradient, _ = pixel_gradient(model, images, targets, self.objective)
         relus.require("captum-deconvolution", model.module)
         return reduce_channels(gradient, self.reduce)
@@ -90,7 +90,7 @@ class DeepLift:
                 f"captum-deep-lift has rules for modules alone, and {type(model.module).__name__} calls "
                 f"{', '.join(unseen)} as a function or method; use integrated-gradients, or a network of modules"
             )
-        asked = Asked(with_own_network(model), self.objective)
+        asked = BatchEvaluation(with_own_network(model), self.objective)
         method, baselines = captum.attr.DeepLift(asked), blank(model, images, self.baseline)
         found, difference = [], []
         with torch.enable_grad(), quiet():
@@ -154,7 +154,7 @@ class Lrp:
                 "as a function or method, where relevance would get lost; use integrated-gradients"
             )
         own = with_own_network(model)
-        method = captum.attr.LRP(Asked(own, self.objective))
+        method = captum.attr.LRP(BatchEvaluation(own, self.objective))
 
         def explain(some: Tensor, wanted: Tensor) -> Tensor:
             for module in own.module.modules():  # each time: Captum takes its rules away afterwards

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
-from shapebias import Classifier
+from shapebias.plugin import Classifier
 
 __all__ = ["NONLINEAR", "WITHOUT_RULE", "called_outside_layers"]
 

@@ -9,12 +9,12 @@ import captum.attr
 from torch import Tensor
 from torch.nn import functional
 
-from shapebias import (
+from shapebias.plugin import (
     Baseline,
-    ChangedReLUs,
     Classifier,
     Features,
     ImageRandom,
+    ModifiedReLUs,
     Objective,
     Reduction,
     ShapebiasError,
@@ -22,8 +22,8 @@ from shapebias import (
     param,
     pixel_gradient,
 )
-from shapebias import reduce_channels as reduced
-from shapebias_captum.asking import Asked, in_chunks, with_own_network
+from shapebias.plugin import reduce_channels as reduced
+from shapebias_captum.asking import BatchEvaluation, in_chunks, with_own_network
 
 __all__ = ["GuidedGradCam", "InternalInfluence", "LayerConductance", "LayerGradientXActivation"]
 
@@ -72,7 +72,7 @@ class LayerGradientXActivation:
         """Return maps (N, H, W)."""
         model = with_own_network_and_features(model, "captum-layer-gradient-x-activation")
         features = features_of(model, "captum-layer-gradient-x-activation")
-        method = captum.attr.LayerGradientXActivation(Asked(model, self.objective), features.module)
+        method = captum.attr.LayerGradientXActivation(BatchEvaluation(model, self.objective), features.module)
         return in_chunks(
             model,
             images,
@@ -105,7 +105,7 @@ def along_the_way(
     """Attribute the feature layer on the line from a baseline to each image."""
     own = with_own_network_and_features(model, name)
     features = features_of(own, name)
-    attribution = method(Asked(own, settings.objective), features.module)
+    attribution = method(BatchEvaluation(own, settings.objective), features.module)
 
     def explain(some: Tensor, wanted: Tensor) -> Tensor:
         found = attribution.attribute(
@@ -201,13 +201,13 @@ class GuidedGradCam:
                 f"captum-guided-grad-cam needs a convolutional feature layer (NCHW), this one is {features.layout}; "
                 "use grad-cam"
             )
-        method = captum.attr.LayerGradCam(Asked(own, self.objective), features.module)
+        method = captum.attr.LayerGradCam(BatchEvaluation(own, self.objective), features.module)
 
         def explain(some: Tensor, wanted: Tensor) -> Tensor:
             coarse = method.attribute(some, additional_forward_args=(wanted,), relu_attributions=True)
             return functional.interpolate(coarse, some.shape[2:], mode="bilinear", align_corners=False)
 
-        with ChangedReLUs("guided") as relus:
+        with ModifiedReLUs("guided") as relus:
             gradient, _ = pixel_gradient(model, images, targets, self.objective)
         relus.require("captum-guided-grad-cam", model.module)
         return reduced(gradient * in_chunks(model, images, targets, explain), self.reduce)

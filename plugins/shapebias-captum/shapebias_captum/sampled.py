@@ -9,8 +9,8 @@ import captum.attr
 import torch
 from torch import Tensor
 
-from shapebias import Baseline, Classifier, ImageRandom, Objective, Reduction, blank, param, reduce_channels
-from shapebias_captum.asking import Asked, image_by_image
+from shapebias.plugin import Baseline, Classifier, ImageRandom, Objective, Reduction, blank, param, reduce_channels
+from shapebias_captum.asking import BatchEvaluation, image_by_image
 
 __all__ = ["GradientShap", "VarGrad"]
 
@@ -33,7 +33,7 @@ class GradientShap:
 
     def __call__(self, model: Classifier, images: Tensor, targets: Tensor, rng: ImageRandom) -> Tensor:
         """Return maps (N, H, W)."""
-        method = captum.attr.GradientShap(Asked(model, self.objective))
+        method = captum.attr.GradientShap(BatchEvaluation(model, self.objective))
 
         def explain(image: Tensor, wanted: Tensor) -> Tensor:
             total, base = torch.zeros_like(image), blank(model, image, self.baseline).contiguous()
@@ -64,7 +64,7 @@ class VarGrad:
 
     def __call__(self, model: Classifier, images: Tensor, targets: Tensor, rng: ImageRandom) -> Tensor:
         """Return maps (N, H, W)."""
-        method = captum.attr.NoiseTunnel(captum.attr.Saliency(Asked(model, self.objective)))
+        method = captum.attr.NoiseTunnel(captum.attr.Saliency(BatchEvaluation(model, self.objective)))
 
         def explain(image: Tensor, wanted: Tensor) -> Tensor:
             found: Tensor = method.attribute(

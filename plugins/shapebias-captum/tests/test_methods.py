@@ -12,7 +12,7 @@ from shapebias_captum.layers import GuidedGradCam, LayerConductance, LayerGradie
 from shapebias_captum.sampled import VarGrad
 from torch import nn
 
-from shapebias import Classifier, Features, ImageRandom, ShapebiasError
+from shapebias.plugin import Classifier, Features, ImageRandom, ShapebiasError
 
 IDS = ["a.png", "b.png"]
 

@@ -27,7 +27,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from shapebias import ImageRandom, default_catalog, images_below, read_image
+from shapebias.plugin import ImageRandom, default_catalog, images_below, read_image
 
 PHOTOS, BATCH = 16, 16
 BY_CHANCE = "gaussian-noise shot-noise impulse-noise speckle-noise glass-blur motion-blur snow frost fog spatter"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from shapebias import TransformSpec, hookimpl
+from shapebias.plugin import TransformSpec, hookimpl
 
 __all__ = ["shapebias_transforms"]
 

@@ -6,7 +6,7 @@ import attrs
 import torch
 from torch import Tensor
 
-from shapebias import ImageRandom
+from shapebias.plugin import ImageRandom
 from shapebias_corruptions.filters import sampled, smooth
 from shapebias_corruptions.settings import CONSTANTS, SEVERITY, Constants, Published
 
@@ -70,6 +70,6 @@ def _affine(y: Tensor, x: Tensor, moved: Tensor) -> tuple[Tensor, Tensor]:
     ones = torch.ones_like(moved[..., :1], dtype=y.dtype)
     # The affine map that takes the corners from where they have gone back to where they were.
     back = torch.linalg.solve(torch.cat([corners + moved, ones], dim=2), corners.expand(len(moved), -1, -1))
-    places = torch.stack([x, y, torch.ones_like(x)], dim=2).flatten(0, 1) @ back
-    from_x, from_y = places.view(-1, height, width, 2).unbind(3)
+    positions = torch.stack([x, y, torch.ones_like(x)], dim=2).flatten(0, 1) @ back
+    from_x, from_y = positions.view(-1, height, width, 2).unbind(3)
     return from_y, from_x

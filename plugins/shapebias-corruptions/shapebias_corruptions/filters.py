@@ -16,14 +16,14 @@ Border: TypeAlias = Literal["nearest", "mirror", "reflect"]
 """What lies beyond the border, in scipy's words: ``nearest`` aa|abc|cc, ``mirror`` cb|abc|ba, ``reflect`` ba|abc|cb."""
 
 
-def _inside(places: Tensor, side: int, border: Border) -> Tensor:
+def _inside(positions: Tensor, side: int, border: Border) -> Tensor:
     """Return the pixels of a row of ``side`` pixels that stand at integer places inside or outside of it."""
     if border == "nearest":
-        return places.clamp(0, side - 1)
+        return positions.clamp(0, side - 1)
     twice = border == "reflect"  # the outermost pixel stands twice
     period = 2 * side if twice else max(2 * (side - 1), 1)
-    places = places % period
-    return torch.minimum(places, period - twice - places)
+    positions = positions % period
+    return torch.minimum(positions, period - twice - positions)
 
 
 def bordered(images: Tensor, width: int, border: Border) -> Tensor:
@@ -50,8 +50,8 @@ def _gaussian(side: int, sigma: float, border: Border, reach: float) -> Tensor:
     offsets = torch.arange(-radius, radius + 1)
     weights = torch.exp(-0.5 * (offsets.double() / sigma) ** 2)
     weights /= weights.sum()
-    places = _inside(torch.arange(side)[:, None] + offsets, side, border)
-    return torch.zeros(side, side, dtype=torch.float64).scatter_add_(1, places, weights.expand(side, -1))
+    positions = _inside(torch.arange(side)[:, None] + offsets, side, border)
+    return torch.zeros(side, side, dtype=torch.float64).scatter_add_(1, positions, weights.expand(side, -1))
 
 
 def zoomed(images: Tensor, factor: float) -> Tensor:
@@ -106,6 +106,6 @@ def sampled(images: Tensor, y: Tensor, x: Tensor, border: Border) -> Tensor:
         index = (row * width + column).flatten(1)[:, None].expand(-1, images.shape[1], -1)
         return images.flatten(2).gather(2, index).view(images.shape)
 
-    across, down = ((place - whole).to(images)[:, None] for place, whole in ((x, left), (y, top)))
+    across, down = ((position - whole).to(images)[:, None] for position, whole in ((x, left), (y, top)))
     upper, lower = (torch.lerp(at(row, columns[0]), at(row, columns[1]), across) for row in rows)
     return torch.lerp(upper, lower, down)

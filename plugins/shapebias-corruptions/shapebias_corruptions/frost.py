@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from shapebias import ImageRandom, ShapebiasError, download, images_below, param, read_image
+from shapebias.plugin import ImageRandom, ShapebiasError, download, images_below, param, read_image
 from shapebias_corruptions.settings import CONSTANTS, SEVERITY, Constants, Published
 
 __all__ = ["Frost", "Frosted"]
@@ -99,6 +99,6 @@ def _part(photograph: Tensor, size: torch.Size, down: float, across: float) -> T
         enough = [max(want, round(have * short)) for want, have in zip(size, photograph.shape[2:], strict=True)]
         photograph = functional.interpolate(photograph, enough, mode="bicubic").clamp(0, 1)
     # The last place is never taken, as in the released code, if there is another.
-    places = [max(1, have - want) for want, have in zip(size, photograph.shape[2:], strict=True)]
-    top, left = int(down * places[0]), int(across * places[1])
+    positions = [max(1, have - want) for want, have in zip(size, photograph.shape[2:], strict=True)]
+    top, left = int(down * positions[0]), int(across * positions[1])
     return photograph[..., top : top + size[0], left : left + size[1]]

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-from shapebias import ImageRandom
+from shapebias.plugin import ImageRandom
 from shapebias_corruptions.settings import CONSTANTS, SEVERITY, Constants, Published
 
 __all__ = ["JpegCompression"]

@@ -6,7 +6,7 @@ from typing import Generic, Literal, Protocol, TypeAlias, TypeVar, cast
 
 import attrs
 
-from shapebias import param
+from shapebias.plugin import param
 
 __all__ = ["CONSTANTS", "SEVERITY", "Constants", "Corruption", "Published"]
 

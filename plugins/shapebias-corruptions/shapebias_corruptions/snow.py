@@ -9,7 +9,7 @@ import attrs
 import torch
 from torch import Tensor
 
-from shapebias import ImageRandom
+from shapebias.plugin import ImageRandom
 from shapebias_corruptions.filters import smeared, zoomed
 from shapebias_corruptions.settings import CONSTANTS, SEVERITY, Constants, Published
 

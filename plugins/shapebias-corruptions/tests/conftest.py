@@ -9,7 +9,7 @@ import pytest
 import torch
 from scipy import ndimage
 
-from shapebias import ImageRandom
+from shapebias.plugin import ImageRandom
 
 IDS = ["a.png", "b.png"]
 

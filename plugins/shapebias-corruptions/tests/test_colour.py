@@ -24,10 +24,10 @@ def as_bytes(array):
 def special(images, arrays):
     """The images with grey, black and white pixels, where hue and saturation have no meaning."""
     images, arrays = images.clone(), [array.copy() for array in arrays]
-    for place, value in enumerate((0, 0.3, 1)):
-        images[:, :, place, 5:9] = value
+    for position, value in enumerate((0, 0.3, 1)):
+        images[:, :, position, 5:9] = value
         for array in arrays:
-            array[place, 5:9] = value
+            array[position, 5:9] = value
     return images, arrays
 
 

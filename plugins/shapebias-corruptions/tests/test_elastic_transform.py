@@ -29,13 +29,15 @@ def test_elastic_transform_is_opencv_s_and_scipy_s(images, arrays, rng, severity
         affine = cv2.getAffineTransform(corners, corners + move.astype(np.float32))
         back = cv2.invertAffineTransform(affine)
         from_x, from_y = back @ np.stack([x.ravel(), y.ravel(), np.ones(x.size)])
-        places = [from_y.reshape(y.shape), from_x.reshape(x.shape)]
-        stretched = [ndimage.map_coordinates(each, places, order=1, mode="mirror") for each in array.transpose(2, 0, 1)]
+        positions = [from_y.reshape(y.shape), from_x.reshape(x.shape)]
+        stretched = [
+            ndimage.map_coordinates(each, positions, order=1, mode="mirror") for each in array.transpose(2, 0, 1)
+        ]
         rounded = cv2.warpAffine(array, affine, (width, height), borderMode=cv2.BORDER_REFLECT_101)
         # OpenCV counts places in 1 / 32 of a pixel.
         assert np.abs(rounded - np.stack(stretched, 2)).mean() < 0.01
         if distance:
             shifts = [distance * ndimage.gaussian_filter(each, sigma, mode="reflect", truncate=3) for each in ripple]
-            places = [y + shifts[0], x + shifts[1]]
-            stretched = [ndimage.map_coordinates(each, places, order=1, mode="reflect") for each in stretched]
+            positions = [y + shifts[0], x + shifts[1]]
+            stretched = [ndimage.map_coordinates(each, positions, order=1, mode="reflect") for each in stretched]
         assert np.abs(image.double().numpy() - np.stack(stretched)).max() < 2e-4

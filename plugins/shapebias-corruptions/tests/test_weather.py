@@ -14,7 +14,7 @@ from shapebias_corruptions.snow import Snow
 from shapebias_corruptions.spatter import Spatter
 from skimage.filters import gaussian
 
-from shapebias import ImageRandom, ShapebiasError
+from shapebias.plugin import ImageRandom, ShapebiasError
 
 BOTH = pytest.mark.parametrize("constants", ["imagenet", "cifar"])
 ALL = pytest.mark.parametrize("severity", [1, 2, 3, 4, 5])
@@ -66,11 +66,11 @@ def clouds(rng, side, decay):
         def at(y, x):
             return heights[y % side, x % side]
 
-        places = [(y, x) for y in range(0, side, step) for x in range(0, side, step)]
-        for y, x in places:
+        positions = [(y, x) for y in range(0, side, step) for x in range(0, side, step)]
+        for y, x in positions:
             corners = at(y, x) + at(y + step, x) + at(y, x + step) + at(y + step, x + step)
             heights[y + half, x + half] = corners / 4 + draws["centres"][y // step, x // step]
-        for y, x in places:
+        for y, x in positions:
             across = at(y, x) + at(y, x + step) + at(y + half, x + half) + at(y - half, x + half)
             down = at(y, x) + at(y + step, x) + at(y + half, x + half) + at(y + half, x - half)
             heights[y, x + half] = across / 4 + draws["horizontal sides"][y // step, x // step]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from shapebias import AttackSpec, hookimpl
+from shapebias.plugin import AttackSpec, hookimpl
 
 __all__ = ["shapebias_attacks"]
 

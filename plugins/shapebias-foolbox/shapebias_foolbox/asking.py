@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from shapebias import Classifier, ImageRandom, seeded
+from shapebias.plugin import Classifier, ImageRandom, seeded_generators
 
 os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")  # Foolbox's model zoo, unused here, fails where there is no git
 from foolbox import attacks as _attacks
@@ -21,7 +21,7 @@ __all__ = ["attacks", "in_chunks", "one_by_one", "run"]
 attacks: Any = _attacks  # its names are not exported, as type checkers see it
 
 
-class Asked(nn.Module):
+class BatchEvaluation(nn.Module):
     """Pixels in, scores in the data set's classes out.
 
     The classifier is no submodule, so that Foolbox neither moves it nor changes its mode.
@@ -41,7 +41,7 @@ class Asked(nn.Module):
 
 def run(method: Any, model: Callable[[Tensor], Tensor], images: Tensor, labels: Tensor, **options: Any) -> Tensor:
     """Run an attack of Foolbox on all images at once, and return what it ends with, clipped to [0, 1]."""
-    asked = PyTorchModel(Asked(model).eval(), bounds=(0, 1), device=images.device)
+    asked = PyTorchModel(BatchEvaluation(model).eval(), bounds=(0, 1), device=images.device)
     with torch.enable_grad():
         found: Tensor = method.run(asked, images, Misclassification(labels), **options)
     return found.detach().clamp(0, 1)
@@ -65,6 +65,6 @@ def one_by_one(
     """Run an attack in which images of a batch share random numbers or a stop, on each image alone."""
     found = []
     for row in range(len(images)):
-        with seeded(rng[row]):
+        with seeded_generators(rng[row]):
             found.append(run(method, model, images[row : row + 1], labels[row : row + 1], **options))
     return torch.cat(found)

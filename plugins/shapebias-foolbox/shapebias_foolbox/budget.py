@@ -8,8 +8,7 @@ from typing import Literal, TypeAlias
 import torch
 from torch import Tensor
 
-from shapebias import Classifier, ImageRandom
-from shapebias.attacks.goal import Goal
+from shapebias.plugin import Classifier, Criterion, ImageRandom
 
 __all__ = ["AnyNorm", "within"]
 
@@ -48,7 +47,7 @@ def within(
     Returns:
         (N, 3, H, W), or (E, N, 3, H, W) for several radii.
     """
-    goal, found = Goal(model, labels), images.clone()
+    goal, found = Criterion(model, labels), images.clone()
     rows = (~goal.fooled(goal.scores(images))).nonzero().squeeze(1)
     if len(rows):
         found[rows] = find(images[rows], labels[rows], rng[rows])

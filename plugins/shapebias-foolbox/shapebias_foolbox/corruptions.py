@@ -7,9 +7,7 @@ import functools
 import attrs
 from torch import Tensor
 
-from shapebias import Classifier, ImageRandom, param
-from shapebias.attacks.balls import Norm, check_radii
-from shapebias.attacks.escalation import ascending
+from shapebias.plugin import Classifier, ImageRandom, Norm, ascending, check_eps, param
 from shapebias_foolbox.asking import attacks, in_chunks, one_by_one
 from shapebias_foolbox.budget import within
 
@@ -34,7 +32,7 @@ class ContrastReduction:
     grey: float = param("what the image fades to", default=0.5, ge=0, le=1, unit="pixel value")
 
     def __attrs_post_init__(self) -> None:
-        check_radii("foolbox-contrast-reduction", self.eps, self.norm)
+        check_eps("foolbox-contrast-reduction", self.eps, self.norm)
 
     def __call__(self, model: Classifier, images: Tensor, labels: Tensor, rng: ImageRandom) -> Tensor:
         """Return (N, 3, H, W) images; (E, N, 3, H, W) for several eps."""
@@ -62,7 +60,7 @@ class Blur:
     )
 
     def __attrs_post_init__(self) -> None:
-        check_radii("foolbox-blur", self.eps, self.norm)
+        check_eps("foolbox-blur", self.eps, self.norm)
 
     def __call__(self, model: Classifier, images: Tensor, labels: Tensor, rng: ImageRandom) -> Tensor:
         """Return (N, 3, H, W) images; (E, N, 3, H, W) for several eps."""

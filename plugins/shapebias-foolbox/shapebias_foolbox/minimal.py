@@ -10,9 +10,7 @@ import eagerpy as ep
 from eagerpy.tensor.tensor import Tensor as Tensors
 from torch import Tensor
 
-from shapebias import Classifier, ImageRandom, param
-from shapebias.attacks.balls import Norm, check_radii
-from shapebias.attacks.escalation import ascending
+from shapebias.plugin import Classifier, ImageRandom, Norm, ascending, check_eps, param
 from shapebias_foolbox.asking import attacks, in_chunks, one_by_one
 from shapebias_foolbox.budget import AnyNorm, within
 
@@ -38,7 +36,7 @@ class DeepFool:
     overshoot: float = param("how far to go past the boundary, as a fraction of the way", default=0.02, ge=0)
 
     def __attrs_post_init__(self) -> None:
-        check_radii("foolbox-deep-fool", self.eps, self.norm)
+        check_eps("foolbox-deep-fool", self.eps, self.norm)
 
     def __call__(self, model: Classifier, images: Tensor, labels: Tensor, rng: ImageRandom) -> Tensor:
         """Return (N, 3, H, W) images; (E, N, 3, H, W) for several eps."""
@@ -183,7 +181,7 @@ class Fmn:
     gamma: float = param("how much the ball first shrinks or grows, as a fraction of it", default=0.05, gt=0, lt=1)
 
     def __attrs_post_init__(self) -> None:
-        check_radii("foolbox-fmn", self.eps, self.norm)
+        check_eps("foolbox-fmn", self.eps, self.norm)
 
     def __call__(self, model: Classifier, images: Tensor, labels: Tensor, rng: ImageRandom) -> Tensor:
         """Return (N, 3, H, W) images; (E, N, 3, H, W) for several eps."""

@@ -9,10 +9,17 @@ import attrs
 from eagerpy.tensor.pytorch import PyTorchTensor
 from torch import Tensor
 
-from shapebias import Classifier, ImageRandom, param
-from shapebias.attacks.balls import BALLS, Norm, check_radii
-from shapebias.attacks.escalation import Search, ascending
-from shapebias.attacks.goal import Goal
+from shapebias.plugin import (
+    NORM_BALLS,
+    AdversarialSearch,
+    Classifier,
+    Criterion,
+    ImageRandom,
+    Norm,
+    ascending,
+    check_eps,
+    param,
+)
 from shapebias_foolbox.asking import attacks, one_by_one, run
 
 __all__ = ["AdamPgd", "MiFgsm", "Pgd", "SparseL1Descent"]
@@ -31,13 +38,13 @@ def climb(
 
     Foolbox draws the random starts of a batch from torch's global generator; here each is the image's own.
     """
-    search = Search(Goal(model, labels), images)
+    search = AdversarialSearch(Criterion(model, labels), images)
 
     def attempt(rows: Tensor, radius: float, restart: int) -> None:
         for some in rows.split(model.chunk):
 
             def start(pixels: Any, size: float, some: Tensor = some) -> Any:
-                return pixels + size * PyTorchTensor(BALLS[norm].random(rng[some], restart, images.shape[1:]))
+                return pixels + size * PyTorchTensor(NORM_BALLS[norm].random(rng[some], restart, images.shape[1:]))
 
             method.get_random_start = start
             search.end(some, run(method, model, images[some], labels[some], epsilon=radius))
@@ -68,7 +75,7 @@ class Pgd:
     random_start: bool = param("start at a random point of the ball instead of the image", default=True)
 
     def __attrs_post_init__(self) -> None:
-        check_radii("foolbox-pgd", self.eps, self.norm)
+        check_eps("foolbox-pgd", self.eps, self.norm)
 
     def __call__(self, model: Classifier, images: Tensor, labels: Tensor, rng: ImageRandom) -> Tensor:
         """Return (N, 3, H, W) images in the ball and in [0, 1]; (E, N, 3, H, W) for several eps."""
@@ -104,7 +111,7 @@ class AdamPgd:
     beta2: float = param("decay of the mean of its square", default=0.999, ge=0, lt=1)
 
     def __attrs_post_init__(self) -> None:
-        check_radii("foolbox-adam-pgd", self.eps, self.norm)
+        check_eps("foolbox-adam-pgd", self.eps, self.norm)
 
     def __call__(self, model: Classifier, images: Tensor, labels: Tensor, rng: ImageRandom) -> Tensor:
         """Return (N, 3, H, W) images in the ball and in [0, 1]; (E, N, 3, H, W) for several eps."""
@@ -145,7 +152,7 @@ class MiFgsm:
     random_start: bool = param("start at a random point of the ball instead of the image", default=False)
 
     def __attrs_post_init__(self) -> None:
-        check_radii("foolbox-mi-fgsm", self.eps, self.norm)
+        check_eps("foolbox-mi-fgsm", self.eps, self.norm)
 
     def __call__(self, model: Classifier, images: Tensor, labels: Tensor, rng: ImageRandom) -> Tensor:
         """Return (N, 3, H, W) images in the ball and in [0, 1]; (E, N, 3, H, W) for several eps."""
@@ -186,7 +193,7 @@ class SparseL1Descent:
     def __call__(self, model: Classifier, images: Tensor, labels: Tensor, rng: ImageRandom) -> Tensor:
         """Return (N, 3, H, W) images in the ball and in [0, 1]; (E, N, 3, H, W) for several eps."""
         method = attacks.SparseL1DescentAttack(quantile=self.quantile, steps=self.steps, rel_stepsize=self.step)
-        search = Search(Goal(model, labels), images)
+        search = AdversarialSearch(Criterion(model, labels), images)
 
         def attempt(rows: Tensor, radius: float, restart: int) -> None:
             found = one_by_one(method, model, images[rows], labels[rows], rng[rows], epsilon=radius)

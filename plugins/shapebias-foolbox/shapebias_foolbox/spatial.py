@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from shapebias import Classifier, ImageRandom, param
+from shapebias.plugin import Classifier, ImageRandom, param
 from shapebias_foolbox.asking import attacks, run
 
 __all__ = ["Spatial"]

@@ -9,10 +9,17 @@ from typing import Any
 import attrs
 from torch import Tensor
 
-from shapebias import Classifier, ImageRandom, ShapebiasError, param, seeded
-from shapebias.attacks.balls import Norm, check_radii
-from shapebias.attacks.escalation import ascending
-from shapebias.attacks.goal import Goal
+from shapebias.plugin import (
+    Classifier,
+    Criterion,
+    ImageRandom,
+    Norm,
+    ShapebiasError,
+    ascending,
+    check_eps,
+    param,
+    seeded_generators,
+)
 from shapebias_foolbox.asking import attacks, run
 from shapebias_foolbox.budget import AnyNorm, within
 
@@ -28,10 +35,10 @@ def walk(method: Any, model: Classifier, images: Tensor, labels: Tensor, rng: Im
     found = images.clone()
     for row in range(len(images)):
         image, label = images[row : row + 1], labels[row : row + 1]
-        with seeded(rng[row]), warnings.catch_warnings():
+        with seeded_generators(rng[row]), warnings.catch_warnings():
             warnings.filterwarnings("ignore", ".* failed to draw")  # seen below
             start = run(noise, model, image, label)
-            goal = Goal(model, label)
+            goal = Criterion(model, label)
             if goal.fooled(goal.scores(start)).all():
                 found[row : row + 1] = run(method, model, image, label, starting_points=start)
     return found
@@ -87,7 +94,7 @@ class HopSkipJump:
     starts: int = param("draws of noise, until one fools the model and can be the start", default=1000, ge=1)
 
     def __attrs_post_init__(self) -> None:
-        check_radii("foolbox-hop-skip-jump", self.eps, self.norm)
+        check_eps("foolbox-hop-skip-jump", self.eps, self.norm)
 
     def __call__(self, model: Classifier, images: Tensor, labels: Tensor, rng: ImageRandom) -> Tensor:
         """Return (N, 3, H, W) images; (E, N, 3, H, W) for several eps."""
@@ -127,7 +134,7 @@ class BrendelBethge:
     starts: int = param("draws of noise, until one fools the model and can be the start", default=1000, ge=1)
 
     def __attrs_post_init__(self) -> None:
-        check_radii("foolbox-brendel-bethge", self.eps, self.norm)
+        check_eps("foolbox-brendel-bethge", self.eps, self.norm)
 
     def __call__(self, model: Classifier, images: Tensor, labels: Tensor, rng: ImageRandom) -> Tensor:
         """Return (N, 3, H, W) images; (E, N, 3, H, W) for several eps."""

@@ -19,7 +19,7 @@ from shapebias_foolbox.spatial import Spatial
 from shapebias_foolbox.walks import Boundary, BrendelBethge, HopSkipJump
 from torch import nn
 
-from shapebias import Classifier, ImageRandom, ShapebiasError, default_catalog
+from shapebias.plugin import Classifier, ImageRandom, ShapebiasError, default_catalog
 
 ORDERS = {"linf": float("inf"), "l2": 2, "l1": 1}
 
@@ -78,10 +78,10 @@ class Linear:
     def _sum(self, pixels, gap):
         """Return the least sum of changes: the pixel values with the largest weights go all the way, one by one."""
         left, total = gap.abs(), torch.tensor(0.0)
-        for place in self.normal.abs().argsort(descending=True):
-            room = 1 - pixels[place] if self.normal[place] * gap < 0 else pixels[place]
-            change = torch.minimum(room, left / self.normal[place].abs())
-            total, left = total + change, left - change * self.normal[place].abs()
+        for position in self.normal.abs().argsort(descending=True):
+            room = 1 - pixels[position] if self.normal[position] * gap < 0 else pixels[position]
+            change = torch.minimum(room, left / self.normal[position].abs())
+            total, left = total + change, left - change * self.normal[position].abs()
         return total
 
 

@@ -13,8 +13,7 @@ import attrs
 import datasets
 from PIL.Image import Image
 
-from shapebias import Sample, ShapebiasError, param
-from shapebias.image_files import Interpolation, check_crop, fit, fit_mask, read_image
+from shapebias.plugin import Interpolation, Sample, ShapebiasError, check_crop, fit, fit_mask, param, read_image
 from shapebias_hf.labels import Labels, read_labels
 from shapebias_hf.tables import Opened, open_table, table_files
 
@@ -171,7 +170,7 @@ class HuggingFaceDataset:
         stored = self._rows.flatten().select_columns(f"{self._image}.path").with_format("arrow")[:].column(0)
         paths = [_below(Path(self.source), path) for path in stored.to_pylist()]
         ids = [path for path in paths if path is not None]
-        return ids if len(set(ids)) == len(paths) else [f"{place:06d}" for place in range(len(paths))]
+        return ids if len(set(ids)) == len(paths) else [f"{position:06d}" for position in range(len(paths))]
 
 
 def _below(folder: Path, path: str | None) -> str | None:

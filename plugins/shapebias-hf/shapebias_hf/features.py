@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from shapebias import Features, ShapebiasError
+from shapebias.plugin import Features, ShapebiasError
 
 __all__ = ["last_grid"]
 

@@ -7,7 +7,7 @@ from collections.abc import Hashable, Mapping, Sequence
 import attrs
 import datasets
 
-from shapebias import ShapebiasError, class_order
+from shapebias.plugin import ShapebiasError, class_order
 
 __all__ = ["Labels", "read_labels"]
 
@@ -51,14 +51,16 @@ def read_labels(table: datasets.Dataset, columns: Sequence[str], source: str) ->
         classes = class_order(name for by_value in names.values() for name in by_value.values())
     if not classes:
         raise ShapebiasError(f"hf:{source} column {columns[0]!r} has no labels; name another one with label=")
-    places = {name: place for place, name in enumerate(classes)}
+    positions = {name: position for position, name in enumerate(classes)}
     for column, by_value in names.items():
-        if strangers := sorted(set(by_value.values()) - places.keys()):
+        if strangers := sorted(set(by_value.values()) - positions.keys()):
             raise ShapebiasError(
                 f"hf:{source} column {column!r} has {', '.join(strangers[:_SHOWN])}, no classes of {columns[0]!r}, "
                 f"which are {', '.join(classes[:_SHOWN])}, ...; correct the table, or name other columns"
             )
-    return Labels(classes, {column: {value: places[name] for value, name in names[column].items()} for column in names})
+    return Labels(
+        classes, {column: {value: positions[name] for value, name in names[column].items()} for column in names}
+    )
 
 
 def _names(table: datasets.Dataset, column: str, source: str) -> dict[Hashable, str]:

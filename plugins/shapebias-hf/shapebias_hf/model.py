@@ -7,7 +7,7 @@ import os
 import attrs
 import torch
 
-from shapebias import Classifier, param
+from shapebias.plugin import Classifier, param
 from shapebias_hf.features import last_grid
 from shapebias_hf.network import Logits, class_names, read_network
 from shapebias_hf.preprocessing import read_preprocessing

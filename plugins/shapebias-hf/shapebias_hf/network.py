@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from transformers import AutoModelForImageClassification
 from transformers.utils import logging
 
-from shapebias import ShapebiasError
+from shapebias.plugin import ShapebiasError
 
 __all__ = ["Logits", "class_names", "read_network"]
 

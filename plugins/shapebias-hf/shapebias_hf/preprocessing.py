@@ -12,7 +12,7 @@ from PIL.Image import Resampling
 from torch import Tensor
 from transformers import AutoImageProcessor
 
-from shapebias import ShapebiasError
+from shapebias.plugin import ShapebiasError
 
 __all__ = ["Preprocessing", "read_preprocessing"]
 

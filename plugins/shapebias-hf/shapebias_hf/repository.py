@@ -7,7 +7,7 @@ from pathlib import Path
 
 import huggingface_hub
 
-from shapebias import ShapebiasError
+from shapebias.plugin import ShapebiasError
 
 __all__ = ["folder_of", "identity"]
 

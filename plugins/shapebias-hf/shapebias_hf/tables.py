@@ -9,7 +9,7 @@ from typing import Any
 import attrs
 import datasets
 
-from shapebias import ShapebiasError
+from shapebias.plugin import ShapebiasError
 
 __all__ = ["Opened", "open_table", "table_files"]
 

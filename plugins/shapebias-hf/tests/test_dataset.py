@@ -68,7 +68,7 @@ def identity(source):
 def test_what_is_put_in_comes_out(tmp_path, table, pixels, write):
     found = HuggingFaceDataset(write(table, tmp_path / "animals.parquet"))
     assert (len(found), found.classes) == (5, tuple(NAMES))
-    samples = [found[place] for place in range(5)]
+    samples = [found[position] for position in range(5)]
     assert all(np.array_equal(sample.image, image) for sample, image in zip(samples, pixels, strict=True))
     assert [sample.label for sample in samples] == LABELS
     assert [sample.id for sample in samples] == ["000000", "000001", "000002", "000003", "000004"]
@@ -82,7 +82,7 @@ def photos(tmp_path):
     rng = np.random.default_rng(1)
     turned = Image.Exif()
     turned[0x0112] = 6
-    for place, (name, mode, options) in enumerate(
+    for position, (name, mode, options) in enumerate(
         [
             ("cat/a.png", "L", {}),
             ("cat/b.jpg", "CMYK", {}),
@@ -93,7 +93,7 @@ def photos(tmp_path):
     ):
         path = tmp_path / "photos" / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        noise = rng.integers(0, 256, (40 + place, 50, 3), np.uint8)
+        noise = rng.integers(0, 256, (40 + position, 50, 3), np.uint8)
         Image.fromarray(noise).convert(mode).save(path, **options)
     return tmp_path / "photos"
 
@@ -103,23 +103,23 @@ def test_image_files_are_those_of_the_built_in_folder(photos, settings):
     catalog = sb.default_catalog()
     ours, theirs = (catalog.component("dataset", f"{name}:{photos},{settings}").settings for name in ("hf", "folder"))
     assert (len(ours), ours.classes) == (len(theirs), theirs.classes)
-    for place in range(len(theirs)):
-        assert (ours[place].id, ours[place].label) == (theirs[place].id, theirs[place].label)
-        assert np.array_equal(ours[place].image, theirs[place].image)
+    for position in range(len(theirs)):
+        assert (ours[position].id, ours[position].label) == (theirs[position].id, theirs[position].label)
+        assert np.array_equal(ours[position].image, theirs[position].image)
 
 
 def test_paths_that_do_not_tell_images_apart_are_no_ids(tmp_path, photos):
     (photos / "dog" / "d.png").rename(photos / "dog" / "a.png")
     loaded = datasets.load_dataset(str(photos))["train"]
     whole = HuggingFaceDataset(to_folder(loaded, tmp_path / "whole"), size=32)  # keeps the names of files, not folders
-    assert [whole[place].id for place in range(5)] == [f"{place:06d}" for place in range(5)]
+    assert [whole[position].id for position in range(5)] == [f"{position:06d}" for position in range(5)]
     some = HuggingFaceDataset(to_folder(loaded.select([0, 1, 2]), tmp_path / "some"), size=32)
-    assert [some[place].id for place in range(3)] == ["a.png", "b.jpg", "a.jpg"]
+    assert [some[position].id for position in range(3)] == ["a.png", "b.jpg", "a.jpg"]
 
 
 def test_one_of_several_splits_is_chosen(tmp_path, table):
     folder = to_folder(datasets.DatasetDict(train=table, test=table.select([4, 3])), tmp_path / "both")
-    assert [HuggingFaceDataset(folder, split="test")[place].label for place in (0, 1)] == [0, 2]
+    assert [HuggingFaceDataset(folder, split="test")[position].label for position in (0, 1)] == [0, 2]
     with pytest.raises(sb.ShapebiasError, match="has several splits; say which with split=: train, test"):
         len(HuggingFaceDataset(folder))
     with pytest.raises(sb.ShapebiasError, match="has no split 'val'; it has train, test"):
@@ -141,7 +141,7 @@ def test_folders_of_splits_are_splits(photos):
         (photos / name.partition("/")[2]).rename(photos / name)
     (photos / "dog" / "a.jpg").unlink()
     test = HuggingFaceDataset(str(photos), split="test", size=32)
-    assert [test[place].id for place in range(len(test))] == ["test/cat/a.png", "test/dog/c.png"]
+    assert [test[position].id for position in range(len(test))] == ["test/cat/a.png", "test/dog/c.png"]
     assert test.classes == ("cat", "dog")
 
 
@@ -164,11 +164,11 @@ def encoded(image):
 def test_several_threads_get_the_same(tmp_path, table, pixels):
     found = HuggingFaceDataset(to_parquet(table, tmp_path / "animals.parquet"))
     assert len(found) == 5
-    places = np.random.default_rng(0).integers(5, size=400).tolist()
+    positions = np.random.default_rng(0).integers(5, size=400).tolist()
     with ThreadPoolExecutor(8) as pool:
-        samples = list(pool.map(found.__getitem__, places))
-    for place, sample in zip(places, samples, strict=True):
-        assert np.array_equal(sample.image, pixels[place])
+        samples = list(pool.map(found.__getitem__, positions))
+    for position, sample in zip(positions, samples, strict=True):
+        assert np.array_equal(sample.image, pixels[position])
 
 
 # Labels.
@@ -186,14 +186,14 @@ def test_several_threads_get_the_same(tmp_path, table, pixels):
 def test_labels_without_names_are_what_occurs(tmp_path, pixels, values, classes, labels):
     found = HuggingFaceDataset(to_parquet(make(pixels, kind=values), tmp_path / "t.parquet"), label="kind")
     assert found.classes == classes
-    assert [found[place].label for place in range(5)] == labels
+    assert [found[position].label for position in range(5)] == labels
 
 
 def test_an_unknown_label_is_minus_one(tmp_path, pixels):
     features = datasets.Features(image=datasets.Image(), label=datasets.ClassLabel(names=NAMES))
     rows = {"image": [Image.fromarray(pixels[0])] * 2, "label": [-1, 1]}
     found = HuggingFaceDataset(to_folder(datasets.Dataset.from_dict(rows, features=features), tmp_path / "t"))
-    assert [found[place].label for place in range(2)] == [-1, 1]
+    assert [found[position].label for position in range(2)] == [-1, 1]
 
 
 def test_a_label_beyond_the_names_is_refused(tmp_path, table):
@@ -209,12 +209,12 @@ def test_shape_and_texture_are_classes_of_one_list(tmp_path, pixels):
     path = to_parquet(table, tmp_path / "t.parquet")
     found = HuggingFaceDataset(path, shape="form", texture="skin")
     assert found.classes == ("cat", "dog", "owl")
-    assert [(found[place].shape, found[place].texture) for place in range(5)] == [
+    assert [(found[position].shape, found[position].texture) for position in range(5)] == [
         (2, 0), (0, 0), (0, None), (1, 2), (2, 1),
     ]  # fmt: skip
-    assert [found[place].label for place in range(5)] == [2, 0, 0, 1, 2]
+    assert [found[position].label for position in range(5)] == [2, 0, 0, 1, 2]
     both = HuggingFaceDataset(path, label="label", texture="skin")
-    assert [(both[place].label, both[place].texture) for place in range(2)] == [(0, 0), (2, 0)]
+    assert [(both[position].label, both[position].texture) for position in range(2)] == [(0, 0), (2, 0)]
 
 
 def test_a_texture_that_is_no_class_is_named(tmp_path, pixels):

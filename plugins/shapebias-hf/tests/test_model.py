@@ -354,9 +354,11 @@ def test_a_folder_has_no_revisions(saved):
 
 
 def test_names_with_a_gap_are_refused():
-    assert class_names({"1": "dog", "0": "cat", "10": "x", **{str(place): f"c{place}" for place in range(2, 10)}}) == (
+    assert class_names(
+        {"1": "dog", "0": "cat", "10": "x", **{str(position): f"c{position}" for position in range(2, 10)}}
+    ) == (
         *("cat", "dog"),
-        *(f"c{place}" for place in range(2, 10)),
+        *(f"c{position}" for position in range(2, 10)),
         "x",
     )
     with pytest.raises(sb.ShapebiasError, match=r"correct config\.json"):

@@ -14,6 +14,7 @@ import torch
 import transformers
 
 import shapebias as sb
+from shapebias import plugin
 
 pytestmark = pytest.mark.slow  # MobileNetV2 looks at 330 photos three times
 
@@ -32,7 +33,7 @@ def photos(data_dir, tmp_path_factory):
     folder = data_dir / "photos-imagenet"
     with (folder / "labels.csv").open(encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
-    features = datasets.Features(image=datasets.Image(), label=datasets.ClassLabel(names=list(sb.imagenet_wnids())))
+    features = datasets.Features(image=datasets.Image(), label=datasets.ClassLabel(names=list(plugin.imagenet_wnids())))
     stored = [{"path": row["file"], "bytes": (folder / row["file"]).read_bytes()} for row in rows]
     labels = [int(row["imagenet_index"]) for row in rows]
     path = tmp_path_factory.mktemp("photos") / "photos.parquet"
@@ -56,8 +57,8 @@ def mobilenet(weights, tmp_path_factory):
     classes = dict(enumerate(timm.data.ImageNetInfo().label_descriptions()))
     config = transformers.MobileNetV2Config(tf_padding=True, layer_norm_eps=1e-5, id2label=classes)
     network = transformers.MobileNetV2ForImageClassification(config)
-    places = [name for name in network.state_dict() if counters not in name]
-    network.load_state_dict(dict(zip(places, values, strict=True)), strict=False)
+    positions = [name for name in network.state_dict() if counters not in name]
+    network.load_state_dict(dict(zip(positions, values, strict=True)), strict=False)
     folder = tmp_path_factory.mktemp("mobilenet")
     network.save_pretrained(folder)
     transformers.MobileNetV2ImageProcessor().save_pretrained(folder)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from shapebias import MetricSpec, ProbeSpec, hookimpl
+from shapebias.plugin import MetricSpec, ProbeSpec, hookimpl
 
 __all__ = ["shapebias_metrics", "shapebias_probes"]
 

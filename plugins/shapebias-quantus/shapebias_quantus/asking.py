@@ -16,7 +16,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from shapebias import Baseline, Classifier, ImageRandom, blank, objective_values, seeded
+from shapebias.plugin import Baseline, Classifier, ImageRandom, blank, objective_values, seeded_generators
 
 __all__ = [
     "ABSENT",
@@ -102,7 +102,7 @@ def without_pixels(
     size = model.chunk if rng is None else 1
     for rows in torch.arange(len(images), device=images.device).split(size):
         asked = Present(model, images[rows], absent[rows], targets[rows], objective)
-        with contextlib.nullcontext() if rng is None else seeded(rng[rows]):
+        with contextlib.nullcontext() if rng is None else seeded_generators(rng[rows]):
             values = evaluated(
                 metric,
                 model=asked,

@@ -9,7 +9,7 @@ import quantus
 import torch
 from torch import Tensor
 
-from shapebias import Classifier, ImageRandom, param
+from shapebias.plugin import Classifier, ImageRandom, param
 from shapebias_quantus.asking import as_array, evaluated, relative
 
 __all__ = ["Complexity", "EffectiveComplexity", "Sparseness"]

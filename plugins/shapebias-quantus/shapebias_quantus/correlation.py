@@ -7,7 +7,7 @@ import numpy as np
 import quantus
 from torch import Tensor
 
-from shapebias import Baseline, Classifier, ImageRandom, param
+from shapebias.plugin import Baseline, Classifier, ImageRandom, param
 from shapebias_quantus.asking import ABSENT, Numbers, Output, in_step, without_pixels
 
 __all__ = ["FaithfulnessCorrelation", "FaithfulnessEstimate", "MonotonicityCorrelation"]

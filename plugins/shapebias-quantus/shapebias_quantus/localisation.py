@@ -10,9 +10,7 @@ import numpy as np
 import pandas as pd
 import quantus
 
-from shapebias import param
-from shapebias.metrics.intervals import mean
-from shapebias.metrics.tables import record, table
+from shapebias.plugin import mean, param, record, table
 from shapebias_quantus.asking import evaluated
 
 __all__ = ["Localisation"]

@@ -10,7 +10,7 @@ import quantus
 import torch
 from torch import Tensor
 
-from shapebias import Classifier, ImageRandom, ShapebiasError, param, seeded
+from shapebias.plugin import Classifier, ImageRandom, ShapebiasError, param, seeded_generators
 from shapebias_quantus.asking import Numbers, as_array, evaluated, relative
 
 __all__ = ["RandomLogit"]
@@ -66,7 +66,7 @@ class RandomLogit:
 
         metric: Any = quantus.RandomLogit(similarity_func=similar, num_classes=classes, disable_warnings=True)
         metric.explain_batch = explain_batch
-        with seeded(rng[0]):  # Quantus seeds numpy's generator for everybody
+        with seeded_generators(rng[0]):  # Quantus seeds numpy's generator for everybody
             found = evaluated(
                 metric,
                 model=None,

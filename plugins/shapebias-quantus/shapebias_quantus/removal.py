@@ -9,7 +9,7 @@ import quantus
 import torch
 from torch import Tensor
 
-from shapebias import Baseline, Classifier, ImageRandom, ShapebiasError, param
+from shapebias.plugin import Baseline, Classifier, ImageRandom, ShapebiasError, param
 from shapebias_quantus.asking import ABSENT, Output, in_step, without_pixels
 
 __all__ = ["Infidelity", "PixelFlipping", "RegionPerturbation"]

@@ -15,7 +15,7 @@ from shapebias_quantus.correlation import FaithfulnessCorrelation, FaithfulnessE
 from shapebias_quantus.removal import Infidelity, PixelFlipping, RegionPerturbation
 from torch import nn
 
-from shapebias import Classifier, ImageRandom, ShapebiasError, default_catalog
+from shapebias.plugin import Classifier, ImageRandom, ShapebiasError, default_catalog
 
 IDS = ["ant.png", "bee.png", "cat.png"]
 TARGETS = torch.tensor([0, 2, 1])

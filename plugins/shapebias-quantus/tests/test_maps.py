@@ -12,7 +12,7 @@ from shapebias_quantus.randomization import RandomLogit
 from shapebias_quantus.stability import AvgSensitivity, LocalLipschitz, MaxSensitivity
 from torch import nn
 
-from shapebias import Classifier, ImageRandom, ShapebiasError
+from shapebias.plugin import Classifier, ImageRandom, ShapebiasError
 
 IDS = ["ant.png", "bee.png", "cat.png"]
 TARGETS = torch.tensor([0, 2, 1])
@@ -157,7 +157,7 @@ def test_random_logit_explains_other_classes(model, images, maps):
         return repeated
 
     repeated = maps.repeat(200, 1, 1)
-    draw = ImageRandom.for_images(0, "x", 0, [f"{place}.png" for place in range(600)])
+    draw = ImageRandom.for_images(0, "x", 0, [f"{position}.png" for position in range(600)])
     arguments = images.repeat(200, 1, 1, 1), torch.full((600,), 3), repeated, draw
     assert RandomLogit()(model, *arguments, explain=explain)["similarity"].tolist() == [1] * 600
     counts = torch.bincount(asked[0], minlength=5)

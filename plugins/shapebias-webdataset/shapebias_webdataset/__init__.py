@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from shapebias import DatasetSpec, hookimpl
+from shapebias.plugin import DatasetSpec, hookimpl
 
 __all__ = ["shapebias_datasets"]
 

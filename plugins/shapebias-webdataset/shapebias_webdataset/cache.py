@@ -14,7 +14,7 @@ import attrs
 import platformdirs
 from filelock import FileLock
 
-from shapebias import ShapebiasError
+from shapebias.plugin import ShapebiasError
 from shapebias_webdataset.remote import Stamp, fetch
 
 __all__ = ["Cache"]

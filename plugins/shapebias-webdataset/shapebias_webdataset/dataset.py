@@ -16,8 +16,17 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from shapebias import Sample, ShapebiasError, imagenet_wnids, param
-from shapebias.image_files import Interpolation, check_crop, fit, fit_mask, read_image
+from shapebias.plugin import (
+    Interpolation,
+    Sample,
+    ShapebiasError,
+    check_crop,
+    fit,
+    fit_mask,
+    imagenet_wnids,
+    param,
+    read_image,
+)
 from shapebias_webdataset.cache import Cache
 from shapebias_webdataset.members import Entries, Listed, Member
 from shapebias_webdataset.naming import find_shards
@@ -119,9 +128,9 @@ class WebDataset:
 
     def __getitem__(self, index: int) -> Sample:
         index = range(len(self))[index]
-        place = bisect_right(self._ends, index)
-        shard = self._shards[place]
-        listed = shard.listing[index - self._ends[place] + len(shard)]
+        position = bisect_right(self._ends, index)
+        shard = self._shards[position]
+        listed = shard.listing[index - self._ends[position] + len(shard)]
         label, shape, texture = self._labels(shard, listed)
         whole = _decode(shard, listed.image)
         return Sample(
@@ -149,12 +158,12 @@ class WebDataset:
 
     @cached_property
     def _places(self) -> dict[str, int]:
-        return {name: place for place, name in enumerate(self.classes)}
+        return {name: position for position, name in enumerate(self.classes)}
 
     def _labels(self, shard: Shard, listed: Listed) -> tuple[int, int | None, int | None]:
         """Return the places of a sample's label, shape and texture in the classes."""
 
-        def place(text: str) -> int:
+        def position(text: str) -> int:
             found = int(text) if text.isdecimal() else self._places.get(text, -1)
             if not 0 <= found < len(self.classes):
                 raise ShapebiasError(
@@ -163,9 +172,9 @@ class WebDataset:
                 )
             return found
 
-        shape = None if listed.shape is None else place(listed.shape)
-        texture = None if listed.texture is None else place(listed.texture)
-        return place(listed.label), shape, texture
+        shape = None if listed.shape is None else position(listed.shape)
+        texture = None if listed.texture is None else position(listed.texture)
+        return position(listed.label), shape, texture
 
     def _mask(self, shard: Shard, member: Member, image: Image.Image) -> NDArray[np.bool_]:
         name = f"{shard.address.text}: {member.name}"

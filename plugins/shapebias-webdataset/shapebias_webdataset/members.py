@@ -10,7 +10,7 @@ from typing import BinaryIO, NoReturn
 
 import attrs
 
-from shapebias import ShapebiasError
+from shapebias.plugin import ShapebiasError
 
 __all__ = ["Entries", "Listed", "Member", "read_listing", "read_member"]
 

@@ -14,7 +14,7 @@ from urllib.parse import urljoin, urlsplit
 import attrs
 from braceexpand import braceexpand
 
-from shapebias import ShapebiasError
+from shapebias.plugin import ShapebiasError
 from shapebias_webdataset.remote import download
 
 __all__ = ["Address", "find_shards", "is_remote"]

@@ -12,7 +12,7 @@ from typing import Any
 
 import attrs
 
-from shapebias import ShapebiasError
+from shapebias.plugin import ShapebiasError
 
 __all__ = ["Stamp", "download", "fetch", "stamp_of"]
 

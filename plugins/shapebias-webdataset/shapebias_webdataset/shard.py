@@ -11,7 +11,7 @@ from typing import BinaryIO
 
 import attrs
 
-from shapebias import ShapebiasError
+from shapebias.plugin import ShapebiasError
 from shapebias_webdataset.cache import Cache
 from shapebias_webdataset.members import Entries, Listed, Member, read_listing, read_member
 from shapebias_webdataset.naming import Address, is_remote

@@ -18,7 +18,8 @@ from PIL import Image
 from shapebias_webdataset.dataset import WebDataset
 
 import shapebias as sb
-from shapebias import ShapebiasError
+from shapebias import plugin
+from shapebias.plugin import ShapebiasError
 
 DATA = Path(os.environ.get("SHAPEBIAS_TEST_DATA", Path(__file__).parents[3] / "../shared/data"))
 
@@ -69,7 +70,7 @@ def test_labels_are_names_or_indices(shards, tmp_path):
 def test_imagenet_is_known_by_index_and_wordnet_id(tmp_path, pack, image):
     members = [("0.cls", b"1"), ("0.png", image(0)), ("1.cls", b"n01443537"), ("1.png", image(1))]
     dataset = WebDataset(one(tmp_path / "a.tar", members, pack), label_space="imagenet-1k")
-    assert dataset.classes == sb.imagenet_wnids()
+    assert dataset.classes == plugin.imagenet_wnids()
     assert dataset.classes[1] == "n01443537"  # the goldfish
     assert [sample.label for sample in dataset] == [1, 1]
 

@@ -11,7 +11,7 @@ import pytest
 import webdataset
 from shapebias_webdataset.members import Entries, read_listing, read_member
 
-from shapebias import ShapebiasError
+from shapebias.plugin import ShapebiasError
 
 ENTRIES = Entries(("jpg", "png"), "cls")
 FORMS = {"ustar": tarfile.USTAR_FORMAT, "gnu": tarfile.GNU_FORMAT, "pax": tarfile.PAX_FORMAT}
@@ -107,10 +107,10 @@ def test_wherever_a_shard_is_cut_it_is_noticed(pack):
             assert listing(content[:length]) == listing(content)
 
 
-@pytest.mark.parametrize("place", [0, 1024, 2048])
-def test_a_damaged_header_is_noticed(place, pack):
+@pytest.mark.parametrize("position", [0, 1024, 2048])
+def test_a_damaged_header_is_noticed(position, pack):
     content = bytearray(pack([(f"{n}.{e}", b"0") for n in range(2) for e in ("jpg", "cls")]))
-    content[place + 100] ^= 0xFF
+    content[position + 100] ^= 0xFF
     with pytest.raises(ShapebiasError, match=r"a\.tar"):
         listing(bytes(content))
 

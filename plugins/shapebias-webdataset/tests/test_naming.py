@@ -7,7 +7,7 @@ import json
 import pytest
 from shapebias_webdataset.naming import Address, find_shards
 
-from shapebias import ShapebiasError
+from shapebias.plugin import ShapebiasError
 
 
 def names(text):

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 from shapebias_webdataset.dataset import WebDataset
 
-from shapebias import ShapebiasError
+from shapebias.plugin import ShapebiasError
 
 PATTERN = "val-{000..004}.tar"
 

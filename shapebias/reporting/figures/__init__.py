@@ -8,26 +8,26 @@ from typing import TYPE_CHECKING, Any, Protocol
 import attrs
 
 from shapebias.errors import FigureError, suggestion
-from shapebias.grammar import parse
-from shapebias.params import build
+from shapebias.spelling.grammar import parse
+from shapebias.spelling.params import build
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from shapebias.reporting.joined import Joined
+    from shapebias.reporting.combined import CombinedResults
 
-__all__ = ["FIGURES", "Drawing", "Entry", "find"]
+__all__ = ["FIGURES", "Drawing", "FigureEntry", "find"]
 
 
 class Drawing(Protocol):
     """The settings of a figure; called with results, it draws."""
 
-    def __call__(self, results: Joined) -> Figure:
+    def __call__(self, results: CombinedResults) -> Figure:
         """Draw, or raise :class:`shapebias.errors.FigureError` where the results have nothing to show."""
 
 
 @attrs.frozen
-class Entry:
+class FigureEntry:
     """A figure that can be asked for.
 
     Args:
@@ -46,27 +46,27 @@ class Entry:
 
 
 FIGURES = {
-    "headline": Entry(
+    "headline": FigureEntry(
         "shapebias.reporting.figures.headline:HeadlineFigure",
         "everything that speaks for shape, and everything that speaks for texture",
     ),
-    "shape-bias": Entry(
+    "shape-bias": FigureEntry(
         "shapebias.reporting.figures.shape_bias:ShapeBiasFigure",
         "shape bias by class, with each model's mean, as in Geirhos et al. 2019, figure 4",
     ),
-    "curves": Entry(
+    "curves": FigureEntry(
         "shapebias.reporting.figures.curves:CurvesFigure",
         "accuracy as saturation, patch-shuffle, eps or any other number grows",
     ),
-    "accuracy": Entry(
+    "accuracy": FigureEntry(
         "shapebias.reporting.figures.accuracy:AccuracyFigure",
         "accuracy under every condition, with intervals",
     ),
-    "saliency": Entry(
+    "saliency": FigureEntry(
         "shapebias.reporting.figures.saliency:SaliencyFigure",
         "images and the maps of each model, clean and transformed, as in Zhang & Zhu 2019, figure 2",
     ),
-    "error-consistency": Entry(
+    "error-consistency": FigureEntry(
         "shapebias.reporting.figures.error_consistency:ErrorConsistencyFigure",
         "Cohen's kappa of right and wrong between all pairs of models",
     ),

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from shapebias.reporting.canvas import short
-from shapebias.reporting.palette import MUTED, Look
+from shapebias.reporting.mpl_style import short
+from shapebias.reporting.palette import MUTED, ModelStyle
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -21,11 +21,11 @@ def line_height(models: int) -> float:
     return 0.11 + 0.07 * min(models, 4)
 
 
-def panel(axes: Axes, table: pd.DataFrame, look: dict[str, Look]) -> None:
+def panel(axes: Axes, table: pd.DataFrame, look: dict[str, ModelStyle]) -> None:
     """Draw shares between 0 and 1, every other row shaded; the column ``row`` names the row of each line."""
     names = list(dict.fromkeys(table["row"]))
-    for place in range(0, len(names), 2):
-        axes.axhspan(place - 0.5, place + 0.5, color=MUTED, alpha=0.08, linewidth=0)
+    for position in range(0, len(names), 2):
+        axes.axhspan(position - 0.5, position + 0.5, color=MUTED, alpha=0.08, linewidth=0)
     markers(axes, table, names, look)
     axes.set(xlim=(0, 1), ylim=(len(names) - 0.5, -0.5))
     axes.set_yticks(range(len(names)), [short(name, 30) for name in names])
@@ -33,7 +33,9 @@ def panel(axes: Axes, table: pd.DataFrame, look: dict[str, Look]) -> None:
     axes.grid(visible=False, axis="y")
 
 
-def markers(axes: Axes, table: pd.DataFrame, names: list[str], look: dict[str, Look], *, alpha: float = 1) -> None:
+def markers(
+    axes: Axes, table: pd.DataFrame, names: list[str], look: dict[str, ModelStyle], *, alpha: float = 1
+) -> None:
     """Draw one marker a row and model, and its interval; models stand a little above one another.
 
     Args:
@@ -43,12 +45,12 @@ def markers(axes: Axes, table: pd.DataFrame, names: list[str], look: dict[str, L
         look: how the models are drawn.
         alpha: how much of the intervals is seen.
     """
-    places = {name: place for place, name in enumerate(names)}
+    positions = {name: position for position, name in enumerate(names)}
     heights: dict[tuple[str, str], float] = {}
     for name in names:
         there = [model for model in look if model in set(table["model"][table["row"] == name])]
         offsets = np.linspace(-0.25, 0.25, len(there)) if len(there) > 1 else np.zeros(1)
-        heights |= {(name, model): places[name] + offset for model, offset in zip(there, offsets, strict=False)}
+        heights |= {(name, model): positions[name] + offset for model, offset in zip(there, offsets, strict=False)}
     for model, drawn in look.items():
         mine = table[table["model"] == model]
         if mine.empty:  # an empty line that is not clipped lies in the figure's corner, and spoils the layout

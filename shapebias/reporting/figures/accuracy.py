@@ -7,18 +7,18 @@ from typing import TYPE_CHECKING
 import attrs
 
 from shapebias.errors import FigureError
-from shapebias.params import param
-from shapebias.reporting.canvas import legend, new_figure, short, style
 from shapebias.reporting.figures._choose import choose
 from shapebias.reporting.figures._rows import line_height, panel
+from shapebias.reporting.mpl_style import legend, new_figure, short, style
 from shapebias.reporting.pictures import block_title
+from shapebias.spelling.params import param
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
-    from shapebias.reporting.joined import Joined
-    from shapebias.reporting.palette import Look
+    from shapebias.reporting.combined import CombinedResults
+    from shapebias.reporting.palette import ModelStyle
 
 __all__ = ["AccuracyFigure"]
 
@@ -29,7 +29,7 @@ class AccuracyFigure:
 
     dataset: str | None = param("the data set; every one", default=None)
 
-    def __call__(self, results: Joined) -> Figure:
+    def __call__(self, results: CombinedResults) -> Figure:
         """Draw it."""
         table = results.metric("accuracy:top=1")
         if table.empty:
@@ -42,7 +42,7 @@ class AccuracyFigure:
             return _draw(table, results.looks)
 
 
-def _draw(table: pd.DataFrame, looks: dict[str, Look]) -> Figure:
+def _draw(table: pd.DataFrame, looks: dict[str, ModelStyle]) -> Figure:
     look = {model: look for model, look in looks.items() if model in set(table["model"])}
     of_dataset = {str(name): rows for name, rows in table.groupby("dataset", sort=False)}
     counts = [rows["row"].nunique() for rows in of_dataset.values()]

@@ -8,19 +8,19 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from shapebias.errors import FigureError
-from shapebias.grammar import spell_scalar
-from shapebias.params import param
-from shapebias.reporting.canvas import legend, new_figure, style
 from shapebias.reporting.figures._choose import choose
-from shapebias.reporting.palette import Look
-from shapebias.reporting.series import Point, Series, find_series
+from shapebias.reporting.mpl_style import legend, new_figure, style
+from shapebias.reporting.palette import ModelStyle
+from shapebias.reporting.sweeps import Point, Series, find_sweeps
+from shapebias.spelling.grammar import spell_scalar
+from shapebias.spelling.params import param
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from shapebias.reporting.joined import Joined
+    from shapebias.reporting.combined import CombinedResults
 
 __all__ = ["CurvesFigure"]
 
@@ -39,9 +39,9 @@ class CurvesFigure:
     of: str | None = param("the step whose number is varied, such as saturate; every one", default=None)
     dataset: str | None = param("the data set; the first with a curve", default=None)
 
-    def __call__(self, results: Joined) -> Figure:
+    def __call__(self, results: CombinedResults) -> Figure:
         """Draw it."""
-        series = find_series(results.answers())
+        series = find_sweeps(results.answers())
         if not series:
             raise FigureError("curves: no number was varied; run two conditions such as saturate:p=8 and saturate:p=64")
         dataset = choose("dataset", self.dataset, (each.dataset for each in series))
@@ -55,7 +55,7 @@ class CurvesFigure:
             return _draw(series, accuracy, robust, results.looks)
 
 
-def _draw(series: list[Series], accuracy: pd.DataFrame, robust: pd.DataFrame, looks: dict[str, Look]) -> Figure:
+def _draw(series: list[Series], accuracy: pd.DataFrame, robust: pd.DataFrame, looks: dict[str, ModelStyle]) -> Figure:
     look = {model: look for model, look in looks.items() if model in set(accuracy["model"])}
     figure = new_figure(0.3 + 0.13 * ((len(look) + 1) // 2) + 1.65 * len(series))
     panels: list[Axes] = list(figure.subplots(len(series), squeeze=False).flat)
@@ -63,7 +63,7 @@ def _draw(series: list[Series], accuracy: pd.DataFrame, robust: pd.DataFrame, lo
         for model, drawn in look.items():
             mine, attacked = (table[table["model"] == model] for table in (accuracy, robust))
             rows = [_row(mine, _CLEAN), *(_row(attacked if each.axis else mine, point) for point in each.points)]
-            _curve(axes, {place: row for place, row in enumerate(rows) if row is not None}, drawn)
+            _curve(axes, {position: row for position, row in enumerate(rows) if row is not None}, drawn)
         labels = ["clean", *(spell_scalar(point.value) for point in each.points)]
         axes.set_xticks(range(len(labels)), labels)
         axes.set(ylim=(-0.02, 1.02), ylabel="robust accuracy" if each.axis else "accuracy", xlabel=each.title)
@@ -78,10 +78,10 @@ def _row(rows: pd.DataFrame, point: Point) -> Any:
     return None if found.empty else found.iloc[0]
 
 
-def _curve(axes: Axes, rows: dict[int, Any], look: Look) -> None:
+def _curve(axes: Axes, rows: dict[int, Any], look: ModelStyle) -> None:
     if not rows:  # an empty line that is not clipped lies in the figure's corner, and spoils the layout
         return
-    places = [*rows]
+    positions = [*rows]
     value, low, high = ([row[name] for row in rows.values()] for name in ("value", "low", "high"))
-    axes.plot(places, value, color=look.colour, marker=look.marker, linestyle=look.line, clip_on=False)
-    axes.fill_between(places, low, high, color=look.colour, alpha=0.18, linewidth=0)
+    axes.plot(positions, value, color=look.colour, marker=look.marker, linestyle=look.line, clip_on=False)
+    axes.fill_between(positions, low, high, color=look.colour, alpha=0.18, linewidth=0)

@@ -8,17 +8,17 @@ import attrs
 import numpy as np
 
 from shapebias.errors import FigureError
-from shapebias.params import param
-from shapebias.reporting.canvas import COLUMN, new_figure, short, style
 from shapebias.reporting.export import UNDEFINED
 from shapebias.reporting.figures._choose import choose
+from shapebias.reporting.mpl_style import COLUMN, new_figure, short, style
 from shapebias.reporting.palette import INK, PAPER
+from shapebias.spelling.params import param
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
-    from shapebias.reporting.joined import Joined
+    from shapebias.reporting.combined import CombinedResults
 
 __all__ = ["ErrorConsistencyFigure"]
 
@@ -33,7 +33,7 @@ class ErrorConsistencyFigure:
     dataset: str | None = param("the data set; the first", default=None)
     condition: str | None = param("the condition; clean, or the first", default=None)
 
-    def __call__(self, results: Joined) -> Figure:
+    def __call__(self, results: CombinedResults) -> Figure:
         """Draw it."""
         table = results.metric("error-consistency")
         table = table[table["eps"].isna()]

@@ -7,18 +7,18 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from shapebias.errors import FigureError
-from shapebias.params import param
-from shapebias.reporting.canvas import legend, new_figure, style
 from shapebias.reporting.export import records
 from shapebias.reporting.figures._choose import choose
 from shapebias.reporting.figures._rows import line_height, panel
+from shapebias.reporting.mpl_style import legend, new_figure, style
+from shapebias.spelling.params import param
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
-    from shapebias.reporting.joined import Joined
-    from shapebias.reporting.palette import Look
+    from shapebias.reporting.combined import CombinedResults
+    from shapebias.reporting.palette import ModelStyle
 
 __all__ = ["HeadlineFigure"]
 
@@ -35,7 +35,7 @@ class HeadlineFigure:
 
     dataset: str | None = param("the data set; every one", default=None)
 
-    def __call__(self, results: Joined) -> Figure:
+    def __call__(self, results: CombinedResults) -> Figure:
         """Draw it."""
         table = results.metric("headline")
         if table.empty:
@@ -55,7 +55,7 @@ def _title(row: dict[str, Any], *, several: bool) -> str:
     return ": ".join(words)
 
 
-def _draw(table: pd.DataFrame, looks: dict[str, Look]) -> Figure:
+def _draw(table: pd.DataFrame, looks: dict[str, ModelStyle]) -> Figure:
     look = {model: look for model, look in looks.items() if model in set(table["model"])}
     cues = {cue: table[table["cue"] == cue] for cue in _TITLES if cue in set(table["cue"])}
     counts = [rows["row"].nunique() for rows in cues.values()]

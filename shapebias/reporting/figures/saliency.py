@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import attrs
 
 from shapebias.errors import FigureError
-from shapebias.params import param
-from shapebias.reporting.canvas import COLUMN, PAGE, new_figure, short, style
 from shapebias.reporting.figures._choose import choose
+from shapebias.reporting.mpl_style import COLUMN, PAGE, new_figure, short, style
 from shapebias.reporting.pictures import (
     Block,
     block_title,
@@ -18,17 +17,18 @@ from shapebias.reporting.pictures import (
     maps_of,
     one_of_each,
     rows_of,
-    spread,
+    spread_over_classes,
     stimuli,
 )
-from shapebias.store.answers import StoredAnswers, StoredMaps
+from shapebias.spelling.params import param
+from shapebias.store.views import StoredAnswers, StoredMaps
 
 if TYPE_CHECKING:
     import numpy as np
     from matplotlib.figure import Figure
     from numpy.typing import NDArray
 
-    from shapebias.reporting.joined import Joined
+    from shapebias.reporting.combined import CombinedResults
 
 __all__ = ["SaliencyFigure"]
 
@@ -49,7 +49,7 @@ class SaliencyFigure:
     method: str | None = param("the saliency method; the first", default=None)
     conditions: int = param("the most conditions: clean, then one of each step", default=3, ge=1)
 
-    def __call__(self, results: Joined) -> Figure:
+    def __call__(self, results: CombinedResults) -> Figure:
         """Draw it."""
         maps = results.maps()
         if not maps:
@@ -91,7 +91,9 @@ def _draw(maps: dict[_Place, StoredMaps], answers: dict[_Place, StoredAnswers], 
 
 def _chosen(maps: list[StoredMaps], most: int) -> list[str]:
     ids = common_ids(maps)
-    return spread(ids, maps[0].images.labels[maps[0].images.places(rows_of(maps[0], ids))].tolist(), most)
+    return spread_over_classes(
+        ids, maps[0].images.labels[maps[0].images.positions(rows_of(maps[0], ids))].tolist(), most
+    )
 
 
 def _column(

@@ -7,17 +7,17 @@ from typing import TYPE_CHECKING
 import attrs
 
 from shapebias.errors import FigureError
-from shapebias.params import param
-from shapebias.reporting.canvas import legend, new_figure, short, style
 from shapebias.reporting.figures._choose import choose
 from shapebias.reporting.figures._rows import markers
-from shapebias.reporting.palette import MUTED, Look
+from shapebias.reporting.mpl_style import legend, new_figure, short, style
+from shapebias.reporting.palette import MUTED, ModelStyle
+from shapebias.spelling.params import param
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
-    from shapebias.reporting.joined import Joined
+    from shapebias.reporting.combined import CombinedResults
 
 __all__ = ["ShapeBiasFigure"]
 
@@ -36,7 +36,7 @@ class ShapeBiasFigure:
     dataset: str | None = param("the data set; the first with cue conflict", default=None)
     condition: str | None = param("the condition; clean, or the first", default=None)
 
-    def __call__(self, results: Joined) -> Figure:
+    def __call__(self, results: CombinedResults) -> Figure:
         """Draw it."""
         table = results.metric("shape-bias")
         table = table[table["eps"].isna()]
@@ -48,7 +48,7 @@ class ShapeBiasFigure:
             return _draw(table, results.looks)
 
 
-def _draw(table: pd.DataFrame, looks: dict[str, Look]) -> Figure:
+def _draw(table: pd.DataFrame, looks: dict[str, ModelStyle]) -> Figure:
     look = {model: look for model, look in looks.items() if model in set(table["model"])}
     by_class = table[table["averaging"] == "class"].rename(columns={"class": "row"})
     macro = table[table["averaging"] == "macro"].assign(row=_MEAN)
@@ -63,9 +63,15 @@ def _draw(table: pd.DataFrame, looks: dict[str, Look]) -> Figure:
     axes.set(xlim=(0, 1), ylim=(len(classes) - 0.5, -0.5), xlabel="share of decisions by shape")
     axes.set_yticks(range(len(classes)), [short(name, 18) for name in classes])
     axes.tick_params(axis="y", length=0)
-    for place, side, text in ((0, "left", "← texture"), (1, "right", "shape →")):
+    for position, side, text in ((0, "left", "← texture"), (1, "right", "shape →")):
         axes.annotate(
-            text, (place, 1), xycoords="axes fraction", ha=side, va="bottom", xytext=(0, 2), textcoords="offset points"
+            text,
+            (position, 1),
+            xycoords="axes fraction",
+            ha=side,
+            va="bottom",
+            xytext=(0, 2),
+            textcoords="offset points",
         )
     legend(axes, look, look)
     return figure

@@ -12,8 +12,8 @@ from PIL import Image
 
 import shapebias
 from shapebias.errors import FigureError
+from shapebias.reporting.combined import CombinedResults
 from shapebias.reporting.figures import FIGURES, find
-from shapebias.reporting.joined import Joined
 from shapebias.reporting.pictures import map_picture
 
 
@@ -25,7 +25,7 @@ def opened(run_file):
 
 @pytest.fixture(scope="module")
 def joined(opened):
-    return Joined([opened])
+    return CombinedResults([opened])
 
 
 def bias_by_hand(joined, model, condition, shape):
@@ -153,7 +153,9 @@ def test_numbers_on_cells_have_a_colour_of_their_own_that_can_be_read():
         cell = colormaps["PuOr_r"]((kappa + 1) / 2)
         ink = _ink(cell)
         assert ink in {"#fefefe", "#111111"}
-        shades = sorted([luminance(cell), luminance([int(ink[place : place + 2], 16) / 255 for place in (1, 3, 5)])])
+        shades = sorted(
+            [luminance(cell), luminance([int(ink[position : position + 2], 16) / 255 for position in (1, 3, 5)])]
+        )
         assert (shades[1] + 0.05) / (shades[0] + 0.05) >= 4
 
 

@@ -1,0 +1,130 @@
+"""The manifest of images that were made: which they are, of which data set, and how they came about.
+
+``manifest.json`` lies in the folder of the images.  While they are being made there is ``unfinished.jsonl``: the same
+facts in its first line, and one line for each image that is finished.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import attrs
+
+from shapebias.errors import DataError
+from shapebias.files import write_atomically
+
+__all__ = ["MANIFEST", "UNFINISHED", "Manifest", "WrittenImage", "read_manifest", "write_manifest"]
+
+MANIFEST, UNFINISHED = "manifest.json", "unfinished.jsonl"
+_FORMAT = "shapebias images, version 1"
+
+
+@attrs.frozen
+class WrittenImage:
+    """One image that was made.
+
+    Args:
+        row: its place in the data set.
+        id: its id there.
+        file: path below the folder, with ``/``.
+        label: index of its class.
+        shape, texture: index of the shape's and the texture's class; None where unknown.
+        sha256: of the file.
+    """
+
+    row: int
+    id: str
+    file: str
+    label: int
+    shape: int | None
+    texture: int | None
+    sha256: str
+
+    def to_json(self) -> str:
+        """Write the image as one line."""
+        return json.dumps(attrs.asdict(self))
+
+
+@attrs.frozen
+class Manifest:
+    """What a folder of images says of itself.
+
+    Args:
+        dataset, condition: canonical texts.
+        files: fingerprints of what these name.
+        seed: of the random numbers.
+        classes: names of the classes of the data set, in the order of the labels.
+        versions: what the pixels may depend on.
+        images: those that are there, in the order of the data set.
+        failures: why others are not, by row.
+    """
+
+    dataset: str
+    condition: str
+    files: Mapping[str, str]
+    seed: int
+    classes: tuple[str, ...] = attrs.field(converter=tuple)
+    versions: Mapping[str, str]
+    images: tuple[WrittenImage, ...] = ()
+    failures: Mapping[int, str] = attrs.field(factory=dict)
+
+    def to_json(self) -> str:
+        """Write the manifest as indented text."""
+        failures = {str(row): error for row, error in self.failures.items()}
+        images = [attrs.asdict(image) for image in self.images]
+        return json.dumps({**self._facts(), "images": images, "failures": failures}, indent=1)
+
+    def to_lines(self) -> str:
+        """Write the manifest as lines that lines of further images can follow."""
+        lines = [json.dumps(self._facts()), *(image.to_json() for image in self.images)]
+        return "".join(f"{line}\n" for line in lines)
+
+    def _facts(self) -> dict[str, Any]:
+        facts = attrs.asdict(self, filter=lambda field, _: field.name not in ("images", "failures"))
+        return {"format": _FORMAT, **facts}
+
+
+def write_manifest(path: Path, manifest: Manifest) -> None:
+    """Write a manifest, in the way of its name; at any moment there is the old one or the new one."""
+    text = manifest.to_lines() if path.name == UNFINISHED else manifest.to_json()
+    write_atomically(path, text.encode("ascii"))
+
+
+def read_manifest(path: Path) -> Manifest:
+    """Read ``manifest.json`` or ``unfinished.jsonl``, in which a line that a kill cut short counts as not written.
+
+    Raises:
+        DataError: it is missing, damaged, or of another format.
+    """
+    try:
+        text = path.read_text(encoding="ascii")
+        if path.name != UNFINISHED:
+            return _manifest(json.loads(text))
+        first, *others = text.splitlines()
+        return _manifest({**json.loads(first), "images": _whole(others)})
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise DataError(
+            f"{path} cannot be read as a manifest of 'shapebias make' ({type(error).__name__}: {error}); "
+            "make the images anew, in another folder"
+        ) from error
+
+
+def _whole(lines: Iterable[str]) -> list[Any]:
+    images = []
+    for line in lines:
+        try:
+            images.append(json.loads(line))
+        except ValueError:
+            continue
+    return images
+
+
+def _manifest(content: dict[str, Any]) -> Manifest:
+    if content.pop("format") != _FORMAT:
+        raise ValueError(f"its format is not {_FORMAT!r}")
+    images = tuple(WrittenImage(**image) for image in content.pop("images"))
+    failures = {int(row): error for row, error in content.pop("failures", {}).items()}
+    return Manifest(**content, images=images, failures=failures)

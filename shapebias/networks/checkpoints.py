@@ -1,0 +1,167 @@
+"""Checkpoints: networks trained here, each in one safetensors file that says what the network is.
+
+The metadata of a safetensors file are pairs of text.  Ours are ``shapebias_checkpoint`` (version of this format),
+``class`` (where the settings of the architecture are defined), ``model`` (the settings, spelled), ``classes``,
+``mean``, ``std``, ``input_size``, ``interpolation``, ``packed`` (JSON; the keys of what the network's state has besides
+tensors, as bytes), and whatever training adds about itself.
+"""
+
+from __future__ import annotations
+
+import importlib
+import io
+import json
+import sys
+from collections.abc import Mapping
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import attrs
+import safetensors
+import safetensors.torch
+import torch
+from torch import Tensor
+
+from shapebias.errors import ShapebiasError, WeightsError
+from shapebias.files import write_atomically
+from shapebias.networks.classifier import Classifier
+from shapebias.networks.weight_files import read_state_dict
+from shapebias.networks.weights import put_weights
+from shapebias.spelling.grammar import parse
+from shapebias.spelling.params import build, spell
+
+__all__ = ["load_checkpoint", "read_metadata", "save_checkpoint", "stated_classes"]
+
+_VERSION = "1"
+_PIXELS = ("classes", "mean", "std", "input_size", "interpolation")
+
+
+def save_checkpoint(
+    path: Path, classifier: Classifier, settings: Any, name: str, extra: Mapping[str, str] | None = None
+) -> None:
+    """Write a network to a file that :func:`load_checkpoint` reads; at any moment there is the old file or the new one.
+
+    Args:
+        path: the file, ``*.safetensors``.
+        classifier: the network, with its classes, normalisation and input size.
+        settings: the settings whose ``load`` made it.  Where they have ``untrained()``, that is what is written, so
+            that the file stands alone.
+        name: the plugin's name for it, for example ``"timm"``.
+        extra: what else to keep: recipe, history, versions.
+
+    Raises:
+        OSError: the folder does not exist or the disk is full.
+    """
+    settings = settings.untrained() if hasattr(settings, "untrained") else settings
+    state = classifier.module.state_dict()
+    weights = {
+        key: _as_tensor(value).detach().to("cpu", copy=True).contiguous()  # safetensors refuses shared memory
+        for key, value in state.items()
+    }
+    described = {
+        **(extra or {}),
+        "shapebias_checkpoint": _VERSION,
+        "class": f"{type(settings).__module__}:{type(settings).__qualname__}",
+        "model": spell(name, settings),
+        "packed": json.dumps([key for key, value in state.items() if not isinstance(value, Tensor)]),
+        **{key: json.dumps(getattr(classifier, key)) for key in _PIXELS},
+    }
+    write_atomically(path, safetensors.torch.save(weights, described))
+
+
+def load_checkpoint(path: Path, device: torch.device) -> Classifier:
+    """Make the network that a file describes and read its weights.
+
+    Raises:
+        WeightsError: the file is missing, damaged, not one of ours, or its architecture cannot be made here.
+    """
+    described = read_metadata(path)
+    settings = _settings(path, described)
+    classifier: Classifier = settings.load(torch.device("cpu"))
+    weights = read_state_dict(path)
+    for key in json.loads(described.get("packed", "[]")):
+        weights[key] = torch.load(io.BytesIO(weights[key].numpy().tobytes()), weights_only=True)
+    put_weights(classifier.module, weights, path)
+    classifier.module.to(device)
+    classes, *pixels = (json.loads(described[key]) for key in _PIXELS)
+    return attrs.evolve(
+        classifier,
+        classes=None if classes is None else tuple(classes),
+        **dict(zip(_PIXELS[1:], map(_tuples, pixels), strict=True)),
+    )
+
+
+def _as_tensor(value: object) -> Tensor:
+    """Pack what a network has in its state besides tensors (``get_extra_state``) into bytes."""
+    if isinstance(value, Tensor):
+        return value
+    buffer = io.BytesIO()
+    torch.save(value, buffer)
+    return torch.frombuffer(bytearray(buffer.getvalue()), dtype=torch.uint8)
+
+
+def _tuples(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value
+
+
+def read_metadata(path: Path) -> dict[str, str]:
+    """Read what a checkpoint says about itself, without its weights.
+
+    Raises:
+        WeightsError: the file is missing, damaged, or not one of ours.
+    """
+    if not path.is_file():
+        raise WeightsError(f"checkpoint {str(path)!r} does not exist")
+    try:
+        with safetensors.safe_open(path, "pt") as file:
+            found = file.metadata() or {}
+    except safetensors.SafetensorError as error:
+        raise WeightsError(
+            f"checkpoint {str(path)!r} is no readable safetensors file ({error}); "
+            "if it holds bare weights, name their architecture: timm:ARCHITECTURE,checkpoint=FILE"
+        ) from error
+    if not {"shapebias_checkpoint", "class", "model", *_PIXELS} <= found.keys():
+        raise WeightsError(
+            f"{str(path)!r} does not say what network it is, so shapebias did not train it; "
+            "name its architecture: timm:ARCHITECTURE,checkpoint=FILE or torchvision:ARCHITECTURE,weights=FILE"
+        )
+    if found["shapebias_checkpoint"] != _VERSION:
+        raise WeightsError(
+            f"checkpoint {str(path)!r} has format {found['shapebias_checkpoint']!r}, and this shapebias reads "
+            f"{_VERSION!r}; install the version that wrote it"
+        )
+    return dict(found)
+
+
+def stated_classes(path: Path) -> tuple[str, ...] | None:
+    """Return the names of the classes that a weight file states; None where it is not a checkpoint of ours."""
+    try:
+        classes = json.loads(read_metadata(path)["classes"])
+    except WeightsError:
+        return None
+    return None if classes is None else tuple(classes)
+
+
+def _settings(path: Path, described: Mapping[str, str]) -> Any:
+    """Build the settings of the architecture."""
+    try:
+        return build(_plugin_class(described["class"]), parse(described["model"]))
+    except (ImportError, AttributeError, TypeError, ShapebiasError) as error:
+        raise WeightsError(
+            f"checkpoint {str(path)!r} holds a {described['model']!r}, which cannot be made here: {error}"
+        ) from error
+
+
+def _plugin_class(target: str) -> type:
+    """Import a class of settings, whatever the file names only from a plugin: reading a file must run nothing else."""
+    module, _, attribute = target.partition(":")
+    plugins = {point.module.partition(".")[0] for point in metadata.entry_points(group="shapebias")}
+    if module not in sys.modules and module.partition(".")[0] not in plugins:
+        raise WeightsError(
+            f"no installed plugin provides {module!r}; install it, or name the folder of its file with --plugins-dir"
+        )
+    cls: type = getattr(importlib.import_module(module), attribute)
+    if not (attrs.has(cls) and hasattr(cls, "load")):
+        raise TypeError(f"{target} is no class of model settings")
+    return cls

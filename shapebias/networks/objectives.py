@@ -1,0 +1,124 @@
+"""What an attack raises and a saliency map explains: one number an image, and its gradient in the pixels."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Literal, TypeAlias
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from shapebias.errors import ShapebiasError
+from shapebias.networks.classifier import Classifier
+
+__all__ = ["OBJECTIVES", "Objective", "Reduction", "objective_values", "pixel_gradient", "reduce_channels"]
+
+Objective: TypeAlias = Literal["loss", "logit", "log-prob", "margin"]
+Reduction: TypeAlias = Literal["abs-sum", "max", "signed-sum"]
+
+
+def _loss(scores: Tensor, targets: Tensor) -> Tensor:
+    """Cross-entropy of the target class: what training lowers and an attack raises."""
+    return functional.cross_entropy(scores, targets, reduction="none")
+
+
+def _logit(scores: Tensor, targets: Tensor) -> Tensor:
+    return scores.gather(1, targets[:, None]).squeeze(1)
+
+
+def _log_prob(scores: Tensor, targets: Tensor) -> Tensor:
+    return -_loss(scores, targets)
+
+
+def _margin(scores: Tensor, targets: Tensor) -> Tensor:
+    """Score of the target class above the best other class (Carlini & Wagner 2017, f6)."""
+    others = scores.scatter(1, targets[:, None], float("-inf"))
+    return _logit(scores, targets) - others.amax(dim=1)
+
+
+OBJECTIVES: dict[Objective, Callable[[Tensor, Tensor], Tensor]] = {
+    "loss": _loss,
+    "logit": _logit,
+    "log-prob": _log_prob,
+    "margin": _margin,
+}
+
+
+def objective_values(model: Classifier, scores: Tensor, targets: Tensor, objective: Objective) -> Tensor:
+    """Return the objective of each image.
+
+    Args:
+        model: the classifier that gave the scores.
+        scores: (N, C).
+        targets: (N,) class indices.
+        objective: ``loss`` (cross-entropy), ``logit``, ``log-prob``, or ``margin`` over the best other class.
+
+    Raises:
+        ShapebiasError: ``logit`` of grouped classes, which have no logits.
+    """
+    if objective == "logit" and not model.has_logits:
+        raise ShapebiasError(
+            "objective 'logit' has no meaning where the model's classes are grouped into the data set's; "
+            "use objective=log-prob"
+        )
+    return OBJECTIVES[objective](scores, targets)
+
+
+def pixel_gradient(
+    model: Classifier,
+    images: Tensor,
+    targets: Tensor,
+    objective: Objective | Callable[[Tensor, Tensor], Tensor] = "loss",
+) -> tuple[Tensor, Tensor]:
+    """Differentiate the objective of each image by its own pixels, ``model.chunk`` images at a time.
+
+    Args:
+        model: the classifier.
+        images: (N, 3, H, W) in [0, 1].
+        targets: (N,) class indices.
+        objective: see :func:`objective_values`; or a function of your own, of scores (N, C) and ``targets``, which may
+            then be several classes an image, (N, K).
+
+    Returns:
+        The gradient (N, 3, H, W) and the scores (N, C), both detached.
+    """
+    pieces = [
+        _gradient_of_chunk(model, chunk, wanted, objective)
+        for chunk, wanted in zip(images.split(model.chunk), targets.split(model.chunk), strict=True)
+    ]
+    gradients, scores = zip(*pieces, strict=True)
+    return torch.cat(gradients), torch.cat(scores)
+
+
+def _gradient_of_chunk(
+    model: Classifier, images: Tensor, targets: Tensor, objective: Objective | Callable[[Tensor, Tensor], Tensor]
+) -> tuple[Tensor, Tensor]:
+    with torch.enable_grad():
+        pixels = images.detach().requires_grad_()
+        scores = model(pixels)
+        if callable(objective):
+            values = objective(scores, targets)
+        else:
+            values = objective_values(model, scores, targets, objective)
+        (gradient,) = torch.autograd.grad(values.sum(), pixels)
+    return gradient, scores.detach()
+
+
+def reduce_channels(attributions: Tensor, reduction: Reduction) -> Tensor:
+    """Turn attributions of pixels (N, 3, H, W) into maps (N, H, W), larger meaning that it mattered more.
+
+    Args:
+        attributions: signed attributions.
+        reduction: ``abs-sum`` (sum of magnitudes), ``max`` (largest magnitude, Simonyan et al. 2014) or ``signed-sum``.
+
+    >>> reduce_channels(torch.tensor([1.0, -3.0, 1.0]).view(1, 3, 1, 1), "abs-sum").item()
+    5.0
+    """
+    match reduction:
+        case "abs-sum":
+            return attributions.abs().sum(dim=1)
+        case "max":
+            return attributions.abs().amax(dim=1)
+        case "signed-sum":
+            return attributions.sum(dim=1)

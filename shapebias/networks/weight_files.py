@@ -1,0 +1,144 @@
+"""Weight files, read without running anything in them: which of their entries are the weights, and what is refused."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+from collections import OrderedDict
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from shapebias.errors import WeightsError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+__all__ = ["read_state_dict"]
+
+_log = logging.getLogger(__name__)
+# What trainings write beside the weights and what runs no code: options, and the best accuracy as a number of NumPy.
+_HARMLESS = [
+    argparse.Namespace,
+    np.dtype,
+    type(np.dtype("float32")),
+    type(np.dtype("float64")),
+    type(np.dtype("int64")),
+    np._core.multiarray.scalar,  # type: ignore[attr-defined]  # noqa: SLF001 - as pickles name it
+]
+# A moving average is what the library that wrote it validates and publishes, so it comes first, as in timm.
+_AVERAGED = ("state_dict_ema", "model_ema", "model_state_dict_ema", "ema_state_dict", "ema_model", "ema")
+_USUAL = ("state_dict", "model_state_dict", "model", "net", "network", "module", "weights", "params")
+
+
+def read_state_dict(path: Path) -> OrderedDict[str, Any]:
+    """Read a state dict, its keys and the versions of its modules as they are in the file.
+
+    Of a safetensors file all tensors are taken.  A torch file may hold the state dict itself or what a training wrote:
+    of its entries a moving average is taken, then ``state_dict``, ``model_state_dict``, ``model``, ``net``,
+    ``network``, ``module``, ``weights``, ``params``, then the only one that is a state dict.
+
+    Raises:
+        WeightsError: the file is missing, damaged, needs code to be read, or holds no state dict.
+    """
+    if not path.is_file():
+        raise WeightsError(f"weight file {str(path)!r} does not exist")
+    if path.suffix == ".safetensors":
+        return _read_safetensors(path)
+    content = _read_torch_file(path)
+    entries: list[str] = []
+    while isinstance(content, Mapping) and not _is_state_dict(content):
+        entry = _entry(content, path)
+        others = [name for name in (*_AVERAGED, *_USUAL) if name != entry and isinstance(content.get(name), Mapping)]
+        if others:
+            _log.warning("%s: the weights in %r were taken, not those in %s", path, entry, ", ".join(map(repr, others)))
+        entries.append(entry)
+        content = content[entry]
+    if not isinstance(content, Mapping):
+        position = f" in {'.'.join(entries)}" if entries else ""
+        raise WeightsError(
+            f"weight file {str(path)!r} holds a {type(content).__name__}{position} and no state_dict; "
+            "save model.state_dict()"
+        )
+    return _with_text_keys(content)
+
+
+def _read_safetensors(path: Path) -> OrderedDict[str, Any]:
+    import safetensors
+    import safetensors.torch
+
+    try:
+        return OrderedDict(safetensors.torch.load_file(path))
+    except safetensors.SafetensorError as error:
+        raise WeightsError(
+            f"weight file {str(path)!r} is no readable safetensors file ({error}); download or convert it again"
+        ) from error
+
+
+def _read_torch_file(path: Path) -> Any:
+    try:
+        with torch.serialization.safe_globals(_HARMLESS):
+            return torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:
+        raise WeightsError(f"weight file {str(path)!r} cannot be read safely: {_why(path, error)}") from error
+
+
+def _why(path: Path, error: Exception) -> str:
+    """Say why a file cannot be read without running code, and what can be done."""
+    if "TorchScript" in str(error):
+        return (
+            "it is a TorchScript program, not weights; where you trust it, load it with torch.jit.load and save its "
+            "state_dict() with torch.save"
+        )
+    if path.suffix in (".npz", ".npy"):
+        return "it holds arrays of NumPy; convert it with the library that it is for, and save its state_dict()"
+    try:
+        with torch.serialization.safe_globals(_HARMLESS):
+            needed = sorted(torch.serialization.get_unsafe_globals_in_checkpoint(path))
+    except Exception:  # noqa: BLE001 - it is damaged, or no torch file of today
+        needed = []
+    if not needed:
+        return (
+            "it is damaged, or a pickle of more than tensors; save the state_dict with safetensors.torch.save_file and "
+            "use that"
+        )
+    return (
+        f"it is a pickle that runs {', '.join(needed[:3])}{', ...' if len(needed) > 3 else ''}; where you trust it, "
+        "read it with torch.load(FILE, weights_only=False), save the state_dict alone with "
+        "safetensors.torch.save_file, and use that"
+    )
+
+
+def _is_state_dict(content: Mapping[Any, Any]) -> bool:
+    """Tell a state dict: tensors, and what layers with a state of their own and quantised ones put beside them."""
+    return bool(content) and all(
+        isinstance(value, Tensor) or str(key).endswith(("_extra_state", "_packed_params", "_packed_params.dtype"))
+        for key, value in content.items()
+    )
+
+
+def _entry(content: Mapping[Any, Any], path: Path) -> str:
+    """Return the entry that holds the weights."""
+    known = next((name for name in (*_AVERAGED, *_USUAL) if isinstance(content.get(name), Mapping)), None)
+    if known is not None:
+        return known
+    candidates = [str(name) for name, value in content.items() if isinstance(value, Mapping) and _is_state_dict(value)]
+    if len(candidates) == 1:
+        return candidates[0]
+    found = ", ".join(repr(str(name)) for name in list(content)[:8]) or "nothing"
+    several = f"{len(candidates)} entries that are one" if candidates else "no entry that is one"
+    raise WeightsError(
+        f"weight file {str(path)!r} holds no state_dict but {found}, with {several}; "
+        "save model.state_dict() of the network that you mean"
+    )
+
+
+def _with_text_keys(content: Mapping[Any, Any]) -> OrderedDict[str, Any]:
+    state = OrderedDict((str(key), value) for key, value in content.items())
+    versions = getattr(content, "_metadata", None)
+    if versions is not None:
+        state._metadata = versions  # type: ignore[attr-defined] # noqa: SLF001 - torch keeps versions of modules there
+    return state

@@ -1,0 +1,250 @@
+"""Weights of networks: random ones that can be had again, and files loaded as the library that wrote them would."""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import logging
+import re
+from collections import Counter, OrderedDict
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor, nn
+
+from shapebias.errors import WeightsError
+from shapebias.networks.weight_files import read_state_dict
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+__all__ = ["load_weights", "put_weights", "read_weights", "renamed", "seeded_weights"]
+
+_log = logging.getLogger(__name__)
+_WRAPPERS = re.compile(r"(?:^|(?<=\.))(?:_orig_mod|_fsdp_wrapped_module|_checkpoint_wrapped_module)\.")
+_AVERAGED = re.compile(r"(?:^|[._])ema[._]")
+
+
+@contextlib.contextmanager
+def seeded_weights(seed: int) -> Iterator[None]:
+    """Draw the random weights of a network that is made on the CPU from a seed; the global generator stays as it was.
+
+    >>> with seeded_weights(0):
+    ...     layer = nn.Linear(2, 2)
+    >>> with seeded_weights(0):
+    ...     again = nn.Linear(2, 2)
+    >>> torch.equal(layer.weight, again.weight)
+    True
+    """
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(seed)
+        yield
+
+
+def read_weights(path: Path) -> OrderedDict[str, Any]:
+    """Read the state dict of a file, without the prefixes of DataParallel, torch.compile and FSDP.
+
+    Raises:
+        WeightsError: the file is missing, damaged, needs code to be read, or holds no state dict.
+    """
+    return renamed(read_state_dict(path), lambda key: _without_wrappers(key).removeprefix("module."))
+
+
+def load_weights(module: nn.Module, path: Path) -> None:
+    """Load a weight file into a network, in the network's own precision.
+
+    Raises:
+        WeightsError: names every key that is missing, left over or of another shape.
+    """
+    put_weights(module, read_state_dict(path), path)
+
+
+def put_weights(module: nn.Module, weights: Mapping[str, Any], path: Path) -> None:
+    """Load a state dict that was read from a file into a network, in the network's own precision.
+
+    The module's own conversions of older state dicts run before anything is compared.  Keys are taken as they are;
+    where they do not fit, without what torch.compile, FSDP and activation checkpointing put into them; and then those
+    under a prefix (``module.``, Lightning's ``model.``) under which the whole network is found.  Of several such
+    prefixes, the one of the moving average (``ema``) is taken, and without one the file is refused.
+
+    Args:
+        module: the network; it stays as it was where the weights do not fit.
+        weights: the state dict, with torch's ``_metadata`` where the file has it.
+        path: the file, for messages.
+
+    Raises:
+        WeightsError: names every key that is missing, left over or of another shape.
+    """
+    before = copy.deepcopy(module.state_dict())
+    try:
+        _put(module, weights, path)
+    except WeightsError:
+        module.load_state_dict(before)
+        raise
+
+
+def _put(module: nn.Module, weights: Mapping[str, Any], path: Path) -> None:
+    """Load weights in the first form in which they fit."""
+    problems = _load(module, weights)
+    if not problems:
+        return
+    clean = renamed(weights, _without_wrappers)
+    if clean.keys() != weights.keys():
+        problems = _load(module, clean)
+        if not problems:
+            return
+    prefixes = _prefixes(module, clean)
+    parts = {prefix: _under(clean, prefix) for prefix in prefixes if prefix}
+    misfits = {prefix: _load(module, part) for prefix, part in parts.items()}
+    parts = {prefix: part for prefix, part in parts.items() if not misfits[prefix]}
+    if parts:
+        rest = _under(clean, "", but=tuple(parts))
+        if not _load(module, rest):
+            parts[""] = rest
+        prefix = _chosen(list(parts), path)
+        _load(module, parts[prefix])
+        _report(path, prefix, clean, parts[prefix])
+        return
+    hint = ""
+    if prefixes and prefixes[0]:
+        problems = misfits[prefixes[0]]
+        hint = f", even without the {prefixes[0]!r} in front of its keys"
+    raise WeightsError(
+        f"weight file {str(path)!r} is for another network than {type(module).__name__}{hint}\n  "
+        + "\n  ".join(problems)
+        + "\nname the architecture that the file was saved from, with the same options (number of classes, ...)"
+    )
+
+
+def _chosen(prefixes: list[str], path: Path) -> str:
+    """Choose the only prefix, or the only one of a moving average."""
+    averaged = [prefix for prefix in prefixes if _AVERAGED.search(prefix)]
+    if len(prefixes) > 1 and len(averaged) != 1:
+        names = ", ".join(repr(prefix) for prefix in prefixes)
+        raise WeightsError(
+            f"weight file {str(path)!r} holds {len(prefixes)} networks that fit, with these in front of their keys: "
+            f"{names}; save the state dict of the one that you mean"
+        )
+    return (averaged or prefixes)[0]
+
+
+def _report(path: Path, prefix: str, whole: Mapping[str, Any], taken: Mapping[str, Any]) -> None:
+    """Say which part of a file was taken, unless the rest is a mere counter."""
+    left_out = [key for key in whole if key.removeprefix(prefix) not in taken or not key.startswith(prefix)]
+    if left_out and left_out != ["n_averaged"]:
+        _log.warning("%s: the weights under %r were taken; left out: %s", path, prefix, _some("keys", left_out)[0])
+
+
+def _load(module: nn.Module, weights: Mapping[str, Any]) -> list[str]:
+    """Load a state dict and return what does not fit."""
+    own = module.state_dict()
+    problems: list[str] = []
+    for metadata in _versions(weights, own):
+        state = OrderedDict(weights)
+        if metadata is not None:
+            _set_versions(state, metadata)
+        error = None
+        try:
+            result = module.load_state_dict(state, strict=False)
+            missing, unexpected = result.missing_keys, result.unexpected_keys
+        except (RuntimeError, ValueError, TypeError, AttributeError) as refused:
+            error = str(refused)
+            missing, unexpected = list(own.keys() - weights.keys()), list(weights.keys() - own.keys())
+        found = _misfit(own, weights, missing, unexpected, error)
+        if not found:
+            return []
+        problems = problems or found
+    return problems
+
+
+def _versions(weights: Mapping[str, Any], own: Mapping[str, Any]) -> list[Any]:
+    """Return the versions of modules that the weights may have: those that they state; else old ones, then today's."""
+    stated = getattr(weights, "_metadata", None)
+    return [stated] if stated is not None else [None, getattr(own, "_metadata", None)]
+
+
+def _misfit(
+    own: Mapping[str, Any], weights: Mapping[str, Any], missing: list[str], unexpected: list[str], error: str | None
+) -> list[str]:
+    """Say what is missing, left over, or of a shape or type that cannot be copied without changing numbers."""
+    present = {value.data_ptr() for key, value in own.items() if isinstance(value, Tensor) and key not in missing}
+    missing = [
+        key
+        for key in missing
+        # BatchNorm's step counter plays no part in eval mode and older files lack it.
+        if not key.endswith("num_batches_tracked")
+        # Of weights that a network uses in two places, safetensors keeps one name.
+        and not (isinstance(own[key], Tensor) and own[key].numel() and own[key].data_ptr() in present)
+    ]
+    both = {
+        key: (weights[key], own[key])
+        for key in own.keys() & weights.keys()
+        if isinstance(weights[key], Tensor) and isinstance(own[key], Tensor)
+    }
+    shapes = [
+        f"{key}: file has {tuple(given.shape)}, network wants {tuple(wanted.shape)}"
+        for key, (given, wanted) in both.items()
+        if error is not None and given.shape != wanted.shape
+    ]
+    whole = [
+        f"{key}: file has {given.dtype}, network wants {wanted.dtype}"
+        for key, (given, wanted) in both.items()
+        if wanted.is_floating_point() and not given.is_floating_point()
+    ]
+    problems = [
+        *_some("missing in the file", missing),
+        *_some("not in the network", unexpected),
+        *_some("of another shape", shapes),
+        *_some("of whole numbers, as quantised weights are", whole),
+    ]
+    return problems or ([error] if error is not None else [])
+
+
+def _some(what: str, keys: list[str]) -> list[str]:
+    shown = ", ".join(sorted(keys)[:3]) + (", ..." if len(keys) > 3 else "")
+    return [f"{len(keys)} {what}: {shown}"] if keys else []
+
+
+def _without_wrappers(key: str) -> str:
+    return _WRAPPERS.sub("", key)
+
+
+def _prefixes(module: nn.Module, weights: Mapping[str, Any]) -> list[str]:
+    """Return what is in front of at least half of the network's keys in a file, the most frequent first."""
+    own = module.state_dict().keys()
+    found: Counter[str] = Counter()
+    for key in weights:
+        starts = [0, *(match.end() for match in re.finditer(r"\.", key))]
+        found.update(key[:start] for start in starts if key[start:] in own)
+    return [prefix for prefix, count in found.most_common() if 2 * count >= len(own)]
+
+
+def _under(weights: Mapping[str, Any], prefix: str, but: tuple[str, ...] = ()) -> OrderedDict[str, Any]:
+    """Return the part of a state dict under a prefix, without that prefix, but not what is under others."""
+
+    def belongs(key: str) -> bool:
+        return key.startswith(prefix) and not key.startswith(but)
+
+    part = OrderedDict((key, value) for key, value in weights.items() if belongs(key))
+    versions = getattr(weights, "_metadata", None)
+    if versions is not None:
+        _set_versions(part, {key: value for key, value in versions.items() if belongs(f"{key}.")})
+    return renamed(part, lambda key: key.removeprefix(prefix))
+
+
+def renamed(weights: Mapping[str, Any], rename: Callable[[str], str]) -> OrderedDict[str, Any]:
+    """Rename the keys of a state dict, and the modules whose versions it states.
+
+    >>> renamed({"module.fc.bias": 1}, lambda key: key.removeprefix("module."))
+    OrderedDict({'fc.bias': 1})
+    """
+    new = OrderedDict((rename(key), value) for key, value in weights.items())
+    versions = getattr(weights, "_metadata", None)
+    if versions is not None:
+        _set_versions(new, {rename(f"{key}.").removesuffix("."): value for key, value in versions.items()})
+    return new
+
+
+def _set_versions(state: OrderedDict[str, Any], versions: Mapping[str, Any]) -> None:
+    state._metadata = OrderedDict(versions)  # type: ignore[attr-defined] # noqa: SLF001 - torch keeps them there

@@ -1,0 +1,24 @@
+"""What a plugin author imports; the one list of these names."""
+
+from .attacks.adversarial_search import AdversarialSearch as AdversarialSearch, Attempt as Attempt, Keep as Keep, ascending as ascending
+from .attacks.criterion import AttackLoss as AttackLoss, Criterion as Criterion, Target as Target
+from .attacks.norms import NORM_BALLS as NORM_BALLS, Norm as Norm, NormBall as NormBall, check_eps as check_eps
+from .errors import ShapebiasError as ShapebiasError
+from .fetching import Archive as Archive, Source as Source, held as held
+from .files import download as download
+from .images.reading import Interpolation as Interpolation, check_crop as check_crop, fit as fit, fit_mask as fit_mask, images_below as images_below, read_image as read_image
+from .metrics.frames import correctness as correctness, record as record, table as table
+from .metrics.intervals import Estimate as Estimate, bootstrap as bootstrap, mean as mean, wilson as wilson
+from .networks.baselines import Baseline as Baseline, blank as blank
+from .networks.classifier import Classifier as Classifier, IMAGENET_MEAN as IMAGENET_MEAN, IMAGENET_STD as IMAGENET_STD
+from .networks.features import Features as Features
+from .networks.labels import class_order as class_order, imagenet_wnids as imagenet_wnids
+from .networks.modified_relus import ModifiedReLUs as ModifiedReLUs
+from .networks.objectives import Objective as Objective, Reduction as Reduction, objective_values as objective_values, pixel_gradient as pixel_gradient, reduce_channels as reduce_channels
+from .networks.weights import load_weights as load_weights, seeded_weights as seeded_weights
+from .plugins.catalog import default_catalog as default_catalog
+from .plugins.hookspecs import hookimpl as hookimpl
+from .plugins.protocols import Answers as Answers, AttackedImages as AttackedImages, Attributed as Attributed, Maps as Maps, Sample as Sample, StudyResults as StudyResults, Transformed as Transformed, Values as Values
+from .plugins.specs import AttackSpec as AttackSpec, DatasetSpec as DatasetSpec, MetricSpec as MetricSpec, ModelSpec as ModelSpec, ProbeSpec as ProbeSpec, SaliencySpec as SaliencySpec, TransformSpec as TransformSpec
+from .rng import ImageRandom as ImageRandom, seeded_generators as seeded_generators
+from .spelling.params import Options as Options, numbers as numbers, param as param

@@ -1,0 +1,234 @@
+"""Look names up: (kind, name) to the spec and the plugin that provides it, and text to a component with settings."""
+
+from __future__ import annotations
+
+import functools
+import os
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import attrs
+
+from shapebias.errors import ShapebiasError, SpellingError, UnknownNameError, suggestion
+from shapebias.plugins.discovery import PluginInfo, discover
+from shapebias.plugins.specs import KINDS, Kind, Spec
+from shapebias.spelling.grammar import parse, spell_scalar, split_label
+from shapebias.spelling.params import build, describe, field_types, files_named, spell
+
+__all__ = ["Catalog", "CatalogEntry", "Component", "default_catalog"]
+
+
+@attrs.frozen
+class CatalogEntry:
+    """One thing that can be named, and the plugin that provides it."""
+
+    spec: Spec
+    plugin: PluginInfo
+
+
+@attrs.frozen
+class Component:
+    """A named thing with its settings: what a piece of text such as ``saturate:p=8`` stands for.
+
+    Two components are equal where name and settings are; label and provider do not count.
+
+    Args:
+        spec: the spec that provides it.
+        settings: an instance of the spec's target.
+        provider: distribution and version that provide it.
+        label: a name of the user's own, shown in tables.
+        distribution: the distribution, where the bare name has several providers and must be written in full.
+    """
+
+    spec: Spec = attrs.field(eq=lambda spec: (spec.kind, spec.name))
+    settings: Any
+    provider: str = attrs.field(default="", eq=False)
+    label: str | None = attrs.field(default=None, eq=False)
+    distribution: str = attrs.field(default="", kw_only=True)
+
+    @property
+    def kind(self) -> Kind:
+        """The kind of thing: model, dataset, transform, ..."""
+        return self.spec.kind
+
+    @property
+    def name(self) -> str:
+        """The plugin's word for it."""
+        return self.spec.name
+
+    @property
+    def canonical(self) -> str:
+        """The text with every parameter: an identity."""
+        return spell(self._full_name, self.settings)
+
+    @property
+    def text(self) -> str:
+        """The text with what differs from the defaults: for people."""
+        return spell(self._full_name, self.settings, full=False)
+
+    @property
+    def _full_name(self) -> str:
+        return f"{self.distribution}/{self.name}" if self.distribution else self.name
+
+    @property
+    def title(self) -> str:
+        """What tables and figures show: the user's own label, or the text."""
+        return self.label or self.text
+
+    @property
+    def files(self) -> list[Path]:
+        """The files and folders that the settings name."""
+        return files_named(self.settings)
+
+
+class Catalog:
+    """Everything that the plugins provide.
+
+    Args:
+        plugins: what :func:`shapebias.plugins.discovery.discover` found.
+    """
+
+    def __init__(self, plugins: Sequence[PluginInfo]) -> None:
+        self.plugins = tuple(plugins)
+        self._entries: dict[tuple[Kind, str], list[CatalogEntry]] = {}
+        for plugin in self.plugins:
+            for spec in plugin.specs:
+                self._entries.setdefault((spec.kind, spec.name), []).append(CatalogEntry(spec, plugin))
+
+    def __iter__(self) -> Iterator[CatalogEntry]:
+        for entries in self._entries.values():
+            yield from entries
+
+    def names(self, *kinds: Kind) -> list[str]:
+        """List the names of some kinds, sorted."""
+        return sorted({name for kind, name in self._entries if kind in kinds})
+
+    def find(self, kind: Kind | Iterable[Kind], name: str) -> CatalogEntry:
+        """Find one entry by its bare name, or by ``distribution/name``.
+
+        Args:
+            kind: the kind, or several where the context allows more than one.
+            name: the name as the user wrote it.
+
+        Raises:
+            UnknownNameError: nobody provides it, or more than one plugin does; every provider is named.
+        """
+        kinds = _kinds(kind)
+        distribution, _, bare = name.rpartition("/")
+        found = [entry for each in kinds for entry in self._entries.get((each, bare), [])]
+        if distribution:
+            found = [entry for entry in found if entry.plugin.distribution == distribution]
+        if len(found) == 1:
+            return found[0]
+        what = " or ".join(kinds)
+        if not found:
+            known = self.names(*kinds)
+            elsewhere = [each for each, known_name in self._entries if known_name == bare and each not in kinds]
+            other = "".join(f"; {bare!r} is of the kind {each}" for each in elsewhere if bare not in known)
+            nobody = "nothing" if len(kinds) == len(KINDS) else f"no {what}"
+            raise UnknownNameError(
+                f"{nobody} is called {name!r}{other or self._meant(kinds, bare)}\n"
+                f"known: {', '.join(known)} (see 'shapebias list', and 'shapebias plugins' for what failed to load)"
+            )
+        providers = ", ".join(f"{entry.plugin.distribution}/{bare} ({entry.plugin.source})" for entry in found)
+        raise UnknownNameError(f"{what} {bare!r} is provided more than once: {providers}\nwrite one of these in full")
+
+    def _meant(self, kinds: Sequence[Kind], bare: str) -> str:
+        """Guess what was meant: an architecture without its library, or a typo."""
+        spelled = []
+        if "model" in kinds and any(map(str.isdigit, bare)):
+            spelled = [f"{each}:{bare}" for each in self._taking(kinds, str)]
+        return f"; did you mean {' or '.join(map(repr, spelled))}?" if spelled else suggestion(bare, self.names(*kinds))
+
+    def check_spelling(self, kind: Kind | Iterable[Kind], text: str) -> None:
+        """Refuse a ``,`` where a ``:`` belongs, and a path without the name of what reads it; both with the way out.
+
+        Raises:
+            SpellingError: it is one of them.
+        """
+        kinds = _kinds(kind)
+        head, _, rest = text.partition(",")
+        if rest and head.strip() in self.names(*kinds):
+            raise SpellingError(f"{text!r}: settings follow a ':'; did you mean '{head.strip()}:{rest}'?")
+        position = split_label(text)[1]
+        if ("/" in position or os.sep in position) and ":" not in position and Path(position).expanduser().exists():
+            spelled = [repr(f"{each}:{spell_scalar(position)}") for each in self._taking(kinds, Path)]
+            if spelled:
+                raise SpellingError(f"{text!r} is a path; say what it is: {' or '.join(spelled)}")
+
+    def _taking(self, kinds: Sequence[Kind], wanted: type) -> Iterator[str]:
+        """Name what has a first parameter of this type without a default, such as the path of a folder."""
+        for entry in self:
+            if entry.spec.kind not in kinds:
+                continue
+            try:
+                target = entry.spec.load()
+                first = describe(target)[:1]
+            except ShapebiasError:
+                continue  # a plugin that cannot be imported is not what was meant
+            if first and first[0].default == "(required)" and field_types(target)[first[0].name] is wanted:
+                yield entry.spec.name
+
+    def component(self, kind: Kind | Iterable[Kind], text: str) -> Component:
+        """Read one piece of text into a component.
+
+        Args:
+            kind: the kind, or several where the context allows more than one.
+            text: for example ``"saturate:p=8"``, or ``"mine=checkpoint:at.safetensors"`` with a label of one's own.
+
+        Raises:
+            SpellingError, UnknownNameError, PluginError: the text, the name or the plugin is at fault.
+        """
+        self.check_spelling(kind, text)
+        label, text = split_label(text)
+        spelling = parse(text)
+        entry = self.find(kind, spelling.name)
+        settings: Any = build(entry.spec.load(), spelling)
+        return self._component(entry, settings, label)
+
+    def wrap(self, kind: Kind | Iterable[Kind], settings: object, label: str | None = None) -> Component:
+        """Make a component of settings that were built in Python, for example ``Saturate(p=8)``.
+
+        Raises:
+            UnknownNameError: no plugin provides a target of this class, or it has several names.
+        """
+        kinds = _kinds(kind)
+        found = [entry for entry in self if entry.spec.kind in kinds and _is_target(entry.spec, type(settings))]
+        if len(found) == 1:
+            return self._component(found[0], settings, label)
+        if not found:
+            raise UnknownNameError(
+                f"{settings!r} is no {' or '.join(kinds)} that a plugin provides; give text such as 'name:key=value', "
+                "or register its class in a plugin"
+            )
+        names = ", ".join(f"{entry.plugin.distribution}/{entry.spec.name}" for entry in found)
+        raise UnknownNameError(f"{settings!r} has several names: {names}\nwrite one of these as text")
+
+    def _component(self, entry: CatalogEntry, settings: Any, label: str | None) -> Component:
+        shared = len(self._entries[entry.spec.kind, entry.spec.name]) > 1
+        distribution = entry.plugin.distribution if shared else ""
+        return Component(entry.spec, settings, entry.plugin.provider, label, distribution=distribution)
+
+
+def _kinds(kind: Kind | Iterable[Kind]) -> tuple[Kind, ...]:
+    return (kind,) if isinstance(kind, str) else tuple(kind)
+
+
+def _is_target(spec: Spec, cls: type) -> bool:
+    """Compare without importing: a class that exists has its module loaded, and perhaps the one that shows it."""
+    if isinstance(spec.target, type):
+        return spec.target is cls
+    module, _, attribute = spec.target.partition(":")
+    return getattr(sys.modules.get(module), attribute, None) is cls
+
+
+@functools.cache
+def default_catalog() -> Catalog:
+    """Return the catalog of this environment, made once.
+
+    >>> default_catalog().find("transform", "saturate").spec.name
+    'saturate'
+    """
+    return Catalog(discover())

@@ -1,0 +1,219 @@
+"""Find plugins, one at a time, so that a broken one is a line on stderr and never takes the tool down.
+
+Two roads lead here: entry points in the group ``shapebias`` of installed distributions (the built-ins take this road
+too), and single files in a folder (``--plugins-dir``, ``$SHAPEBIAS_PLUGINS_DIR``) whose names do not begin with ``_``.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import importlib.util
+import os
+import sys
+import traceback
+from collections.abc import Callable, Iterable, Iterator
+from importlib import metadata
+from importlib.machinery import SourceFileLoader
+from pathlib import Path
+from types import CodeType, ModuleType
+from typing import Any, Literal, TypeAlias
+
+import attrs
+import pluggy
+
+from shapebias.errors import PluginError, listed, suggestion
+from shapebias.paths import as_path
+from shapebias.plugins import hookspecs
+from shapebias.plugins.specs import KINDS, Spec
+
+__all__ = ["GROUP", "HOOKS", "PluginInfo", "Problem", "Stage", "discover"]
+
+GROUP = "shapebias"
+Stage: TypeAlias = Literal["import", "register", "hook", "spec", "target"]
+HOOKS = {
+    hook: next(spec for kind, spec in KINDS.items() if hook.startswith(f"shapebias_{kind}"))
+    for hook in vars(hookspecs)
+    if hook.startswith("shapebias_")
+}
+
+
+@attrs.frozen
+class Problem:
+    """One thing that is wrong with one plugin.
+
+    Args:
+        stage: where it went wrong: ``import``, ``register``, ``hook`` or ``spec``; ``target`` when it is used.
+        message: what is wrong, in one line.
+        traceback: the whole traceback, or an empty text.
+    """
+
+    stage: Stage
+    message: str
+    traceback: str = ""
+
+
+@attrs.frozen
+class PluginInfo:
+    """One plugin: who provides it, what it hands over, what is wrong with it.
+
+    Args:
+        name: name of the entry point, or of the file.
+        distribution: name of the distribution, or of the file.
+        version: version of the distribution, or an empty text.
+        source: what the entry point names, or the file's path.
+        hooks: the hooks that it implements.
+        specs: the specs that it handed over.
+        problems: what went wrong.
+    """
+
+    name: str
+    distribution: str
+    version: str
+    source: str
+    hooks: tuple[str, ...] = ()
+    specs: tuple[Spec, ...] = ()
+    problems: tuple[Problem, ...] = ()
+
+    @property
+    def provider(self) -> str:
+        """``distribution version``, as results remember it."""
+        return f"{self.distribution} {self.version}".strip()
+
+    @property
+    def title(self) -> str:
+        """``distribution version (name)``, for messages."""
+        return self.provider if self.name == self.distribution else f"{self.provider} ({self.name})"
+
+
+def discover(plugins_dirs: Iterable[Path] = ()) -> tuple[PluginInfo, ...]:
+    """Load every plugin of the environment and of the given folders.
+
+    Args:
+        plugins_dirs: folders of one-file plugins; those in ``$SHAPEBIAS_PLUGINS_DIR`` are added.
+
+    Raises:
+        PluginError: a folder does not exist; or any problem at all, where ``$SHAPEBIAS_STRICT`` is 1.
+    """
+    from_environment = [as_path(path) for path in os.environ.get("SHAPEBIAS_PLUGINS_DIR", "").split(os.pathsep) if path]
+    folders = dict.fromkeys(path.resolve() for path in [*from_environment, *plugins_dirs])  # each once
+    plugins = [
+        *(_load(info, point.load) for point, info in _entry_points()),
+        *(_load(info, load) for folder in folders for info, load in _files(folder)),
+    ]
+    problems = [
+        f"{plugin.title}, {problem.stage}: {problem.message}" for plugin in plugins for problem in plugin.problems
+    ]
+    if problems and os.environ.get("SHAPEBIAS_STRICT") == "1":
+        raise PluginError(listed("SHAPEBIAS_STRICT=1 and a plugin has a problem:", problems))
+    return tuple(plugins)
+
+
+def _entry_points() -> Iterator[tuple[metadata.EntryPoint, PluginInfo]]:
+    for point in sorted(metadata.entry_points(group=GROUP), key=lambda point: (_distribution(point)[0], point.name)):
+        distribution, version = _distribution(point)
+        yield point, PluginInfo(point.name, distribution, version, point.value)
+
+
+def _distribution(point: metadata.EntryPoint) -> tuple[str, str]:
+    if point.dist is None:
+        return "unknown", ""
+    return point.dist.name or "unknown", point.dist.version or ""  # a damaged installation lacks either
+
+
+def _files(folder: Path) -> Iterator[tuple[PluginInfo, Callable[[], ModuleType]]]:
+    if not folder.is_dir():
+        raise PluginError(f"plugins folder {str(folder)!r} does not exist; name a folder with *.py files")
+    for path in sorted(folder.glob("[!_]*.py")):
+        yield PluginInfo(path.stem, path.stem, "", str(path)), functools.partial(_import_file, path)
+
+
+class _Fresh(SourceFileLoader):
+    """Compile the file that is there: the cache of bytecode tells edits apart by their second and size only."""
+
+    def get_code(self, fullname: str) -> CodeType:  # noqa: ARG002 - the loader's call
+        """Return the compiled source."""
+        code: CodeType = self.source_to_code(self.get_data(self.path), self.path)
+        return code
+
+
+def _import_file(path: Path) -> ModuleType:
+    """Import a file once under a name of its own, by which pickling and attrs find it; an edited file is another."""
+    name = f"shapebias_file_plugin_{path.stem}_{hashlib.sha256(bytes(path) + path.read_bytes()).hexdigest()[:8]}"
+    if name in sys.modules:
+        return sys.modules[name]
+    found = importlib.util.spec_from_file_location(name, path, loader=_Fresh(name, str(path)))
+    if found is None or found.loader is None:
+        raise ImportError(f"{path} is no Python module")
+    module = sys.modules[name] = importlib.util.module_from_spec(found)
+    try:
+        found.loader.exec_module(module)
+    except BaseException:
+        del sys.modules[name]
+        raise
+    return module
+
+
+def _load(info: PluginInfo, load: Callable[[], Any]) -> PluginInfo:
+    """Take one plugin through import, registration, hooks and specs; stop at the stage that fails."""
+    try:
+        module = load()
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - any failure of foreign code is that plugin's problem alone
+        return attrs.evolve(info, problems=(_problem("import", error),))
+    manager = pluggy.PluginManager(GROUP)
+    manager.add_hookspecs(hookspecs)
+    try:
+        problems = [Problem("register", text) for text in _misspelled_hooks(module)]
+        manager.register(module, name=info.title)
+    except Exception as error:  # noqa: BLE001
+        return attrs.evolve(info, problems=(_problem("register", error),))
+    hooks = tuple(hook for hook in HOOKS if getattr(manager.hook, hook).get_hookimpls())
+    if not hooks and not problems:
+        text = "implements no hook; mark a function such as shapebias_transforms with @shapebias.hookimpl"
+        problems.append(Problem("register", text))
+    specs: list[Spec] = []
+    for hook in hooks:
+        good, bad = _call(manager, hook)
+        specs += good
+        problems += bad
+    return attrs.evolve(info, hooks=hooks, specs=tuple(specs), problems=tuple(problems))
+
+
+def _misspelled_hooks(module: object) -> Iterator[str]:
+    """Name the functions that are marked as hooks but are none: pluggy alone would pass over them in silence."""
+    for name in dir(module):
+        function = getattr(module, name)
+        mark = getattr(function, f"{GROUP}_impl", None)
+        options = mark if isinstance(mark, dict) else {}
+        hook = options.get("specname") or name
+        if hook in HOOKS and not options:
+            yield f"{name} is not marked with @shapebias.hookimpl"
+        meant = callable(function) and (options or name.startswith("shapebias_"))
+        if meant and hook not in HOOKS and not options.get("optionalhook"):
+            yield f"{hook} is no hook{suggestion(hook, HOOKS)}"
+
+
+def _call(manager: pluggy.PluginManager, hook: str) -> tuple[list[Spec], list[Problem]]:
+    """Take the specs of one hook one by one: what came before an error is good."""
+    wanted = HOOKS[hook]
+    specs: dict[str, Spec] = {}
+    problems: list[Problem] = []
+    try:
+        answers = getattr(manager.hook, hook)()
+        if not answers:
+            raise TypeError("returned None; yield specs, or return a list of them")  # noqa: TRY301
+        for spec in answers[0]:
+            if not isinstance(spec, wanted):
+                problems.append(Problem("spec", f"{hook}: {spec!r} is no {wanted.__name__}"))
+            elif spec.name in specs:
+                problems.append(Problem("spec", f"{hook}: {spec.name!r} is handed over twice"))
+            else:
+                specs[spec.name] = spec
+    except (Exception, SystemExit) as error:  # noqa: BLE001
+        problems.append(_problem("hook", error, f"{hook}: "))
+    return [*specs.values()], problems
+
+
+def _problem(stage: Stage, error: BaseException, prefix: str = "") -> Problem:
+    text = "".join(traceback.format_exception(error))
+    return Problem(stage, f"{prefix}{type(error).__name__}: {' '.join(str(error).split())}", text)

@@ -1,0 +1,265 @@
+"""What the targets of specs are called with, and what they return.
+
+No class here needs to be inherited: they are protocols for readers and type checkers, and small values that plugins
+return.  A target is a frozen attrs class whose fields are its parameters
+(:func:`shapebias.spelling.params.param`).  One that holds weights or other state has ``load(device)``, which returns the callable; without ``load`` it is itself the
+callable.
+
+Shapes: N images, H rows, W columns, C classes.  Pixels are float in [0, 1] everywhere outside a model.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Protocol
+
+import attrs
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+    import torch
+    from numpy.typing import NDArray
+    from torch import Tensor
+
+    from shapebias.networks.classifier import Classifier
+    from shapebias.rng import ImageRandom
+
+__all__ = [
+    "Answers",
+    "Attack",
+    "AttackedImages",
+    "Attributed",
+    "Dataset",
+    "Maps",
+    "Metric",
+    "Model",
+    "Probe",
+    "Saliency",
+    "Sample",
+    "StudyResults",
+    "Transform",
+    "Transformed",
+    "Values",
+]
+
+
+@attrs.frozen(eq=False)
+class Sample:
+    """One image of a data set.
+
+    Args:
+        image: (H, W, 3), uint8, or float in [0, 1].
+        id: unique in the data set and stable across machines: a relative path, an index.
+        label: index into the data set's ``classes``.
+        shape, texture: index of the shape's and the texture's class where the two may differ.
+        mask: (H, W) bool, true on the object.
+    """
+
+    image: NDArray[Any]
+    id: str
+    label: int
+    shape: int | None = None
+    texture: int | None = None
+    mask: NDArray[np.bool_] | None = None
+
+
+class Dataset(Protocol):
+    """Images of one declared size with labels.  ``labels``-like facts come from the samples themselves.
+
+    A data set that had to pass something over may say so in ``skipped``, a mapping from paths to reasons: the caption
+    of the results counts them.  An image that raises when it is taken fails for itself alone.
+    """
+
+    @property
+    def classes(self) -> Sequence[str]:
+        """Names of the classes, in the order of the labels."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, index: int) -> Sample: ...
+
+
+class Model(Protocol):
+    """An image classifier; the same call whether it comes from timm, a checkpoint or a plugin."""
+
+    def load(self, device: torch.device) -> Classifier:
+        """Make the network on the device, wrapped so that it takes pixels of any size and normalises inside itself."""
+
+
+@attrs.frozen(eq=False)
+class Transformed:
+    """What a transform returns when the picture's truth changes with it.
+
+    Args:
+        images: (N, 3, H, W) in [0, 1].
+        shape, texture: (N,) new labels where the transform makes a conflict; None keeps the old ones.
+    """
+
+    images: Tensor
+    shape: Tensor | None = None
+    texture: Tensor | None = None
+
+
+class Transform(Protocol):
+    """Changes images without looking at the model."""
+
+    def __call__(self, images: Tensor, rng: ImageRandom, **needs: Tensor) -> Tensor | Transformed:
+        """Return (N, 3, H, W) images in [0, 1] on the same device; ``needs`` are those that the spec declares."""
+
+
+@attrs.frozen(eq=False)
+class AttackedImages:
+    """What an attack returns when it could not search for some images.
+
+    Args:
+        images: in the ball and in [0, 1], (N, 3, H, W) or (E, N, 3, H, W).
+        gradient_failed: bool, (N,) or (E, N): a gradient of the image was NaN or infinite, so that an answer that is
+            still right shows no robustness.
+    """
+
+    images: Tensor
+    gradient_failed: Tensor
+
+
+class Attack(Protocol):
+    """Changes images to fool the model.
+
+    A parameter ``eps`` is its radius: several are an axis of the results, and training can let one rise.  A parameter
+    ``keep`` is set to ``last`` in training, where no image is left alone, not even one that is wrong already.
+    """
+
+    def __call__(self, model: Classifier, images: Tensor, labels: Tensor, rng: ImageRandom) -> Tensor | AttackedImages:
+        """Return images in the ball and in [0, 1], (N, 3, H, W); several eps give (E, N, 3, H, W).
+
+        :class:`AttackedImages` says besides for which images a gradient was not finite.
+        """
+
+
+@attrs.frozen(eq=False)
+class Attributed:
+    """What a saliency method returns when it has more to say than the map.
+
+    Args:
+        maps: (N, H, W), larger means that it mattered more.
+        extras: per-image arrays, for example the completeness error of integrated gradients.
+    """
+
+    maps: Tensor
+    extras: Mapping[str, Tensor] = attrs.field(factory=dict)
+
+
+class Saliency(Protocol):
+    """Says where the answer comes from; a parameter ``target`` (label, prediction, INDEX) chooses what is explained."""
+
+    def __call__(self, model: Classifier, images: Tensor, targets: Tensor, rng: ImageRandom) -> Tensor | Attributed:
+        """Return maps (N, H, W); ``targets`` are (N,) class indices.
+
+        A map with NaN, infinite or values beyond 1.7e38 is stored as missing, the maps of other images are kept.
+        """
+
+
+class Probe(Protocol):
+    """Measures one value or vector an image; ``maps`` is (N, H, W) for a probe of saliency methods, else None.
+
+    A probe whose spec says ``needs_method`` also gets the keyword argument ``explain``: a function that takes a
+    classifier and returns the maps that the same method draws of it, with the same random numbers.  ``explain(model)``
+    asks about the images and targets of the call, ``explain(model, images=..., targets=...)`` about others in their
+    place: changed pixels, another class.
+    """
+
+    def __call__(
+        self, model: Classifier, images: Tensor, targets: Tensor, maps: Tensor | None, rng: ImageRandom
+    ) -> Mapping[str, Tensor]:
+        """Return named arrays whose first axis is the image."""
+
+
+class Answers(Protocol):
+    """The stored answers of one model to one data set under one condition, at one eps: what metrics work on.
+
+    ``labels`` are the classes asked for, ``shape_labels`` and ``texture_labels`` are -1 where unknown, ``prediction``
+    is -1 where no answer was given; ``logits`` are the scores in the data set's classes, or None where not kept.
+    ``gradient_failed`` are the images, (n,) bool, for which the attack had a gradient that was NaN or infinite.
+    ``texts`` are the canonical texts of data set, model and condition by these words; ``destroys`` says what the
+    condition's transforms destroy, and is empty where there are none, or their plugins are not here.
+    """
+
+    dataset: str
+    model: str
+    condition: str
+    eps: float | None
+    classes: Sequence[str]
+    ids: Sequence[str]
+    labels: NDArray[np.int64]
+    shape_labels: NDArray[np.int64]
+    texture_labels: NDArray[np.int64]
+    prediction: NDArray[np.int64]
+    logits: NDArray[np.floating[Any]] | None
+    gradient_failed: NDArray[np.bool_]
+    texts: Mapping[str, str]
+    destroys: Collection[str]
+
+    def top(self, k: int) -> NDArray[np.int64]:
+        """Return the k best classes of each image, (N, k), best first; ties go to the lower index.
+
+        There are fewer columns where fewer classes were kept: the prediction alone where no scores were.
+        """
+
+
+class Maps(Protocol):
+    """The stored maps of one saliency method for one model, data set and condition.
+
+    ``texts`` are the canonical texts of the components by their kind.  ``moves_pixels`` says whether the condition puts
+    objects elsewhere, or nobody knows; ``masks`` are the objects, (n, H, W) bool, or None where they are unknown or
+    elsewhere.  Images whose map was not finite are in none of the arrays; ``missing`` are their ids.
+    """
+
+    dataset: str
+    model: str
+    condition: str
+    eps: float | None
+    saliency: str
+    ids: Sequence[str]
+    missing: Sequence[str]
+    maps: NDArray[np.float32]
+    extras: Mapping[str, NDArray[Any]]
+    texts: Mapping[str, str]
+    masks: NDArray[np.bool_] | None
+    moves_pixels: bool
+
+
+class Values(Protocol):
+    """The stored values of one probe for one model, data set and condition, and one saliency method if it has maps."""
+
+    dataset: str
+    model: str
+    condition: str
+    eps: float | None
+    saliency: str | None
+    probe: str
+    ids: Sequence[str]
+    values: Mapping[str, NDArray[Any]]
+
+
+class StudyResults(Protocol):
+    """What a metric reads: every finished cell of a study."""
+
+    @property
+    def seed(self) -> int:
+        """The study's seed, also for resampling."""
+
+    def answers(self) -> Sequence[Answers]:
+        """List the answers of every finished prediction cell, one entry an eps."""
+
+    def maps(self) -> Sequence[Maps]:
+        """List the maps of every finished saliency cell, one entry an eps."""
+
+    def values(self) -> Sequence[Values]:
+        """List the values of every finished probe cell, one entry an eps."""
+
+
+class Metric(Protocol):
+    """A pure function from stored answers to a tidy table."""
+
+    def __call__(self, results: StudyResults) -> pd.DataFrame:
+        """Return rows with at least: dataset, model, condition, metric, value, low, high, n, method."""

@@ -1,0 +1,32 @@
+"""The published protocols' choices, as data: which conditions of which sets count."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Mapping
+from functools import cache
+from importlib.resources import files
+from types import MappingProxyType
+
+from shapebias.published.image_names import condition_name
+
+__all__ = ["human_sets"]
+
+
+@cache
+def human_sets() -> Mapping[str, Mapping[str, bool]]:
+    """Return the 17 sets of stimuli that people were shown, and whether each condition counts in the averages.
+
+    Conditions are in the order of their strength, as
+    :func:`shapebias.published.image_names.condition_name` writes them; a set without a parameter has the one condition ``clean``.  Left out are conditions that change nothing, and those under
+    which people are right on fewer than 20 % of the images.  Geirhos et al. 2021, "Partial success in closing the gap
+    between human and machine vision".
+
+    >>> [condition for condition, counts in human_sets()["rotation"].items() if counts]
+    ['90', '180', '270']
+    """
+    text = files("shapebias").joinpath("resources/protocols/model_vs_human.csv").read_text(encoding="utf-8")
+    sets: dict[str, dict[str, bool]] = {}
+    for row in csv.DictReader(text.splitlines()):
+        sets.setdefault(row["dataset"], {})[condition_name(row["condition"])] = row["left_out"] == ""
+    return MappingProxyType({name: MappingProxyType(conditions) for name, conditions in sets.items()})

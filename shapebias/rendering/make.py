@@ -1,0 +1,182 @@
+"""Write a transformed copy of a data set as images: what is there is kept, and nothing is left out in silence."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import attrs
+import torch
+
+from shapebias.engine.batch_size import check_counts, images_of
+from shapebias.engine.identity import fingerprints
+from shapebias.engine.plan import check_needs, evenly_spaced, pixels
+from shapebias.engine.session import naming
+from shapebias.errors import DataError, StudyError
+from shapebias.images.decoded import Batch, DecodedImages, UnreadableError, batched, threads
+from shapebias.images.manifest import Manifest
+from shapebias.images.transformed import TransformedImages
+from shapebias.paths import as_path
+from shapebias.plugins.catalog import Component
+from shapebias.rendering.dataset_writer import DatasetWriter, open_dataset_writer
+from shapebias.runtime.device import choose_device
+from shapebias.runtime.environment import versions
+from shapebias.runtime.loading import load
+from shapebias.runtime.memory import Memory
+from shapebias.runtime.progress import Interrupted, Progress
+from shapebias.study import Condition, as_conditions, as_datasets
+
+__all__ = ["WrittenDataset", "make"]
+
+_PART_IMAGES, _PART_BYTES = 1024, 2**28  # decoded together, while the device works on the first of them
+
+
+@attrs.frozen
+class WrittenDataset:
+    """A folder of images that were made.
+
+    Args:
+        folder: where they are.
+        manifest: what they are; its ``failures`` say why images are missing, by their places in the data set.
+        new: how many were made by this call.
+    """
+
+    folder: Path
+    manifest: Manifest
+    new: int
+
+
+def make(
+    dataset: Any,
+    condition: Any,
+    output: str | Path,
+    *,
+    seed: int = 0,
+    limit: int | None = None,
+    device: str = "auto",
+    batch_size: int | None = None,
+    workers: int | None = None,
+    progress: Callable[[Progress], None] | None = None,
+) -> WrittenDataset:
+    """Write a transformed copy of a data set as PNG images; what is finished is not made again.
+
+    The pixels are those that a study with this seed shows to its models, rounded to 8 bits.  Each image lies in the
+    folder of its class, under its id.  ``manifest.json`` lists ids, labels and digests, and how the images came about;
+    ``folder:OUTPUT,labels=manifest.json`` reads all of it back.
+
+    Args:
+        dataset: text or settings, as in :class:`shapebias.Study`.
+        condition: transforms, as in :class:`shapebias.Study`; ``"clean"`` copies the images as they are.
+        output: a folder; made, or continued.
+        seed: belongs to every random number.
+        limit: the most images, spread evenly over the data set; None takes all.  Others that are there stay.
+        device: ``auto``, ``cpu``, ``cuda`` or ``cuda:1``.
+        batch_size: the most images that are transformed at once; None chooses by their size and the device.
+        workers: threads that decode, and threads that encode; None takes one a core, at most 8.
+        progress: called after every batch.
+
+    Raises:
+        StudyError: the condition has an attack, a number is too small, or the folder has images that were made of
+            something else.
+        DataError: the data set has no image, none can be read, or it lacks what a transform needs; the
+            folder has files of somebody else.
+        PluginError: a transform fails.
+        StoreError: the folder cannot be written, or another process is writing it.
+        Interrupted: Ctrl-C; everything finished is in the folder.
+
+    >>> import tempfile
+    >>> folder = Path(tempfile.mkdtemp(), "shuffled")
+    >>> made = make("stimuli:size=32", "patch-shuffle:k=2", folder, limit=8)
+    >>> made.new, made.manifest.images[0].file
+    (8, 'disc-dots/000000.png')
+    """
+    check_counts(0, seed=seed)
+    check_counts(limit=limit, batch_size=batch_size, workers=workers)
+    (source,), (chain,) = as_datasets(dataset), as_conditions(condition)
+    if chain.attack is not None:
+        raise StudyError(f"{chain.title} attacks a model; what is made for all models has transforms only")
+    torch_device = choose_device(device)
+    if not len(source.settings):
+        raise DataError(f"data set {source.text} has no images")
+    check_needs(source, [chain])
+    named = {"dataset": fingerprints(source), "condition": fingerprints(chain)}
+    facts = Manifest(
+        source.canonical,
+        chain.canonical,
+        {f"{role} {name}": digest for role, found in named.items() for name, digest in found.items()},
+        seed,
+        source.settings.classes,
+        versions(),
+    )
+    memory = Memory(batch_size or images_of(pixels(source), torch_device), 1)
+    with open_dataset_writer(as_path(output), facts, threads(workers)) as copy:
+        rows = [row for row in evenly_spaced(len(source.settings), limit) if row not in copy.images]
+        if not rows and copy.finished is not None:
+            return WrittenDataset(as_path(output), copy.finished, 0)
+        maker = _Maker(source, chain, seed, torch_device, memory, workers, copy, progress)
+        try:
+            maker.make(rows)
+        except KeyboardInterrupt:
+            copy.settle()
+            raise Interrupted.with_results_in(output) from None
+        return WrittenDataset(as_path(output), copy.finish(), sum(row in copy.images for row in rows))
+
+
+@attrs.define(eq=False)
+class _Maker:
+    """Decodes, transforms and hands over to be written, part by part."""
+
+    dataset: Component
+    condition: Condition
+    seed: int
+    device: torch.device
+    memory: Memory
+    workers: int | None
+    copy: DatasetWriter
+    progress: Callable[[Progress], None] | None
+
+    def make(self, rows: Sequence[int]) -> None:
+        """Make the images of some rows; one that cannot be read is a failure, and the others go on."""
+        transforms = [(step, load(step, self.device)) for step in self.condition.steps] if rows else []
+        size = max(1, min(_PART_IMAGES, _PART_BYTES // (3 * pixels(self.dataset))))
+        done = 0
+        self.copy.begin(rows)
+        for part in batched(rows, size):
+            pictures = DecodedImages(self.dataset.settings, part, self.workers)
+            stimuli = TransformedImages(pictures, transforms, self.seed, self.device, keep=False)
+            with contextlib.closing(pictures):
+                left = list(range(len(part)))
+                while left:
+                    asked, batch = self._take(stimuli, left)
+                    if batch is not None:
+                        self.copy.write([part[position] for position in batch.positions], batch)
+                    left = left[asked:]
+                    done += asked
+                    if self.progress is not None:
+                        self.progress(Progress(done, len(rows), self.condition.title))
+        self.copy.settle()
+
+    def _take(self, stimuli: TransformedImages, positions: Sequence[int]) -> tuple[int, Batch | None]:
+        """Transform the first of some images, as many as fit into memory and can be read; say how many were tried.
+
+        Raises:
+            PluginError: a transform fails.
+        """
+
+        def some(size: int) -> tuple[int, Batch | None]:
+            good = [position for position in positions[:size] if self._is_readable(stimuli.pictures, position)]
+            return size, stimuli.take(good) if good else None
+
+        with naming(self.condition):
+            size, batch = self.memory.fit("batch", some)
+        return min(size, len(positions)), batch
+
+    def _is_readable(self, pictures: DecodedImages, position: int) -> bool:
+        try:
+            pictures.samples([position])
+        except UnreadableError as error:
+            self.copy.failures[pictures.rows[position]] = str(error)
+            return False
+        return True

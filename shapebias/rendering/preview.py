@@ -1,0 +1,170 @@
+"""See what conditions do to a few images, before a study is run on all of them."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, Literal, TypeAlias
+
+import attrs
+import torch
+from torch import Tensor
+
+from shapebias.engine.evaluation import BatchEvaluation, eps_values
+from shapebias.engine.executor import LocalExecutor
+from shapebias.engine.plan import check_needs, evenly_spaced
+from shapebias.engine.session import Session, naming
+from shapebias.errors import DataError, StudyError
+from shapebias.files import new_file
+from shapebias.images.decoded import Batch, DecodedImages, batched
+from shapebias.images.transformed import TransformedImages
+from shapebias.networks.labels import imagenet_names, imagenet_wnids
+from shapebias.paths import as_path
+from shapebias.rendering.contact_sheet import contact_sheet
+from shapebias.runtime.device import choose_device
+from shapebias.runtime.loading import load
+from shapebias.runtime.memory import Memory
+from shapebias.spelling.grammar import spell_scalar
+from shapebias.study import CLEAN, Condition, Study, as_conditions, as_datasets, as_models
+
+__all__ = ["Preview", "preview"]
+
+_AT_ONCE = 8
+
+_Ask: TypeAlias = Callable[[Condition, TransformedImages, Sequence[int]], list[Batch]]
+
+
+@attrs.frozen(eq=False)
+class Preview:
+    """Some images of a data set under some conditions.
+
+    Args:
+        images: (N, K, 3, H, W) in [0, 1], on the CPU.
+        titles: K conditions; one with a list of eps is there once for each eps.
+        labels: N names of classes, empty where the label is unknown.
+        ids: N ids.
+    """
+
+    images: Tensor
+    titles: tuple[str, ...]
+    labels: tuple[str, ...]
+    ids: tuple[str, ...]
+
+    def save(self, path: str | Path, *, rows: Literal["images", "conditions"] = "images", size: int = 256) -> None:
+        """Write the pictures as one sheet.
+
+        Args:
+            path: ends in ``.png``, ``.jpg`` or another format of Pillow.
+            rows: what stands below one another; the others stand beside one another.
+            size: the long side of a picture on the sheet, where it has more pixels.
+
+        Raises:
+            DataError: the format is unknown, or the file cannot be written.
+        """
+        from PIL import Image
+
+        path = as_path(path)
+        file_format = Image.registered_extensions().get(path.suffix.lower())
+        if file_format not in Image.SAVE:
+            raise DataError(f"{path} does not end like a picture that can be written; use .png or .jpg")
+        if rows == "images":
+            notes = list(zip(self.labels, self.ids, strict=True))
+            sheet = contact_sheet(self.images, self.titles, notes, size)
+        else:
+            notes = [(title, "") for title in self.titles]
+            sheet = contact_sheet(self.images.transpose(0, 1), self.labels, notes, size)
+        try:
+            with new_file(path) as temporary:
+                sheet.save(temporary, format=file_format, quality=85)
+        except OSError as error:
+            raise DataError(f"{path} cannot be written: {error.strerror or error}; choose another place") from error
+
+
+def preview(
+    dataset: Any,
+    conditions: Any,
+    model: Any = None,
+    *,
+    images: int = 6,
+    seed: int = 0,
+    device: str = "auto",
+) -> Preview:
+    """Apply conditions to a few images, spread evenly over a data set, beside the images as they are.
+
+    The pictures are those that a study with this seed shows to its models.
+
+    Args:
+        dataset: text or settings, as in :class:`shapebias.Study`.
+        conditions: one or several, as in :class:`shapebias.Study`.
+        model: whom the attacks among them attack.
+        images: the most images.
+        seed: belongs to every random number.
+        device: ``auto``, ``cpu``, ``cuda`` or ``cuda:1``.
+
+    Raises:
+        StudyError: there is an attack and no model, another number of data sets than one, or no image wanted.
+        DataError: the data set has no image, or lacks what a transform needs.
+        PluginError: a transform or an attack fails.
+
+    >>> shown = preview("stimuli:size=32", ["grayscale", "patch-shuffle:k=2"], images=3)
+    >>> shown.titles, shown.images.shape
+    (('clean', 'grayscale', 'patch-shuffle:k=2'), torch.Size([3, 3, 3, 32, 32]))
+    """
+    if images < 1:
+        raise StudyError(f"images is {images}; show at least 1")
+    source, *more = as_datasets(dataset)
+    if more:
+        raise StudyError(f"a preview shows one data set, not {1 + len(more)}; call it for each")
+    wanted = list(dict.fromkeys([CLEAN, *as_conditions(conditions)]))
+    attacks = [condition for condition in wanted if condition.attack]
+    if attacks and model is None:
+        raise StudyError(f"{attacks[0].title} attacks a model, and there is none; give one: -m, in Python model=")
+    torch_device = choose_device(device)
+    check_needs(source, wanted)
+    if not len(source.settings):
+        raise DataError(f"data set {source.text} has no images")
+    pictures = DecodedImages(source.settings, evenly_spaced(len(source.settings), images))
+    with contextlib.closing(pictures), torch.inference_mode(mode=False):
+        attacked = Study(source, as_models(model), attacks, seed=seed) if attacks else None
+        ask = _asker(attacked, pictures, torch_device) if attacked else None
+        columns = [column for condition in wanted for column in _columns(condition, pictures, seed, torch_device, ask)]
+        samples = pictures.samples(range(len(pictures.rows)))
+    titles, shown = zip(*columns, strict=True)
+    names = imagenet_names() if tuple(source.settings.classes) == imagenet_wnids() else source.settings.classes
+    labels = ("" if sample.label < 0 else names[sample.label] for sample in samples)
+    return Preview(torch.stack(shown, dim=1), titles, tuple(labels), tuple(sample.id for sample in samples))
+
+
+def _asker(study: Study, pictures: DecodedImages, device: torch.device) -> _Ask:
+    """Load the model of a study; what is returned makes the images that it sees under a condition with an attack."""
+    session = Session(study, device, Memory(_AT_ONCE, _AT_ONCE))
+    network = LocalExecutor(session).network(study.models[0], pictures)
+
+    def ask(condition: Condition, stimuli: TransformedImages, positions: Sequence[int]) -> list[Batch]:
+        with network.evaluating():
+            return BatchEvaluation.about(session, network, condition, stimuli, positions).views
+
+    return ask
+
+
+def _columns(
+    condition: Condition, pictures: DecodedImages, seed: int, device: torch.device, ask: _Ask | None
+) -> Iterator[tuple[str, Tensor]]:
+    """Yield the title and the (N, 3, H, W) images of a condition, once for each eps of a list.
+
+    Raises:
+        PluginError: a transform or an attack fails.
+    """
+    with naming(condition):
+        stimuli = TransformedImages(
+            pictures, [(step, load(step, device)) for step in condition.before], seed, device, keep=False
+        )
+        views = [
+            ask(condition, stimuli, some) if ask and condition.attack else [stimuli.take(some)]
+            for some in batched(range(len(pictures.rows)), _AT_ONCE)
+        ]
+    eps = eps_values(condition)
+    titles = [f"{condition.title} at {spell_scalar(one)}" for one in eps] if len(eps) > 1 else [condition.title]
+    for title, batches in zip(titles, zip(*views, strict=True), strict=True):
+        yield title, torch.cat([batch.images.cpu() for batch in batches])

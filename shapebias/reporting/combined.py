@@ -1,0 +1,128 @@
+"""Several results files read as one: a network, its fine-tuned successor and people, side by side."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import attrs
+
+from shapebias.plugins.catalog import default_catalog
+from shapebias.reporting.palette import ModelStyle, looks
+from shapebias.store import Failure, Results
+from shapebias.store.views import StoredAnswers, StoredMaps, StoredValues
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["CombinedResults"]
+
+_PEOPLE = "decisions:subject"  # observers in published tables are called subject-01, subject-02, ...
+
+_View = TypeVar("_View", StoredAnswers, StoredMaps, StoredValues)
+
+
+class CombinedResults:
+    """Several results as one: what metrics, figures and the page read.
+
+    A model that is the same in several files keeps its name.  Where two files give one name to different models, or
+    answers of one model to the same images under the same condition, each gets its file's name: ``net (before)``.
+
+    Args:
+        files: the results, in the order in which models are shown.
+    """
+
+    def __init__(self, files: Sequence[Results]) -> None:
+        self.files = tuple(files)
+        self._ambiguous = _ambiguous_models(self.files)
+        self._titles = _file_titles([results.store.path for results in self.files])
+        # Kept, because what a view has read is asked for again by every metric.
+        self._answers = self._renamed([results.answers() for results in self.files])
+        self._maps = self._renamed([results.maps() for results in self.files])
+        self._tables: dict[str, pd.DataFrame] = {}
+        self._values = self._renamed([results.values() for results in self.files])
+
+    @property
+    def seed(self) -> int:
+        """The seed of the first file."""
+        return self.files[0].seed
+
+    @property
+    def failures(self) -> list[Failure]:
+        """What failed in any of the files."""
+        return [failure for results in self.files for failure in results.failures]
+
+    def answers(self) -> list[StoredAnswers]:
+        """List the answers of every file, under the models' joined names."""
+        return self._answers
+
+    def maps(self) -> list[StoredMaps]:
+        """List the maps of every file, under the models' joined names."""
+        return self._maps
+
+    def values(self) -> list[StoredValues]:
+        """List the values of the probes of every file, under the models' joined names."""
+        return self._values
+
+    def cells(self) -> pd.DataFrame:
+        """Return the overview of every file's cells, under the models' joined names."""
+        import pandas as pd
+
+        tables = [results.cells() for results in self.files]
+        for position, table in enumerate(tables):
+            table["model"] = [self.name(position, model) for model in table["model"]]
+        return pd.concat(tables, ignore_index=True)
+
+    def metric(self, text: str) -> pd.DataFrame:
+        """Compute a metric over all files, once; see :meth:`shapebias.Results.metric`."""
+        if text not in self._tables:
+            settings: Any = default_catalog().component("metric", text).settings
+            self._tables[text] = settings(self)
+        return self._tables[text].copy()
+
+    @property
+    def models(self) -> list[str]:
+        """The models' names, in the order in which they are shown."""
+        return list(dict.fromkeys(view.model for view in (*self.answers(), *self.maps())))
+
+    @property
+    def people(self) -> set[str]:
+        """Those of the models that are people."""
+        return {view.model for view in self.answers() if view.cell.record.model.canonical.startswith(_PEOPLE)}
+
+    @property
+    def looks(self) -> dict[str, ModelStyle]:
+        """How each model is drawn, in the order in which models are shown."""
+        return looks(self.models, self.people)
+
+    def name(self, position: int, model: str) -> str:
+        """Return the joined name of a model of the file at a place."""
+        return f"{model} ({self._titles[position]})" if model in self._ambiguous else model
+
+    def _renamed(self, files: Iterable[Iterable[_View]]) -> list[_View]:
+        return [
+            attrs.evolve(view, names={**view.names, "model": self.name(position, view.model)})
+            for position, views in enumerate(files)
+            for view in views
+        ]
+
+
+def _ambiguous_models(files: Sequence[Results]) -> set[str]:
+    """Find the names that stand for several models, or for several answers to one question."""
+    keys: dict[str, set[str]] = {}
+    asked: Counter[tuple[str, str]] = Counter()
+    for results in files:
+        views = (*results.answers(), *results.maps(), *results.values())
+        for view in views:
+            keys.setdefault(view.model, set()).add(view.cell.record.model.key)
+        asked.update({(view.model, view.name) for view in views})
+    twice = {model for (model, _), count in asked.items() if count > 1}
+    return twice | {model for model, models in keys.items() if len(models) > 1}
+
+
+def _file_titles(paths: Sequence[Path]) -> list[str]:
+    """Name files as shortly as tells them apart: the stem, or the path where two have the same."""
+    stems = Counter(path.stem for path in paths)
+    return [path.stem if stems[path.stem] == 1 else str(path) for path in paths]

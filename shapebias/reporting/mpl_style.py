@@ -1,0 +1,140 @@
+"""Matplotlib as every figure uses it: the width of a paper's column, the field's font sizes, no global state."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from shapebias.errors import FigureError
+from shapebias.files import new_file
+from shapebias.paths import as_path
+from shapebias.reporting.palette import INK, MUTED, PAPER, ModelStyle
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+__all__ = ["COLUMN", "FORMATS", "PAGE", "check_path", "legend", "new_figure", "save", "short", "style", "to_svg"]
+
+COLUMN, PAGE = 3.25, 6.75  # inches: one column of a two-column paper, and both
+FORMATS = ("pdf", "png", "svg")
+
+_SETTINGS: dict[str, Any] = {
+    "axes.edgecolor": MUTED,
+    "axes.grid": True,
+    "axes.labelcolor": INK,
+    "axes.linewidth": 0.6,
+    "axes.spines.right": False,
+    "axes.spines.top": False,
+    "axes.titlelocation": "left",
+    "axes.titlesize": 8,
+    "axes.titlecolor": INK,
+    "figure.constrained_layout.use": True,
+    "font.size": 7,
+    "grid.alpha": 0.25,
+    "grid.color": MUTED,
+    "grid.linewidth": 0.5,
+    "legend.frameon": False,
+    "lines.linewidth": 1.2,
+    "lines.markersize": 4,
+    "pdf.fonttype": 42,  # whole TrueType fonts: journals refuse Type 3
+    "savefig.dpi": 300,
+    "savefig.transparent": False,
+    "svg.hashsalt": "shapebias",  # the same figure twice is the same file
+    "text.color": INK,
+    "text.parse_math": False,  # a class may be called $1
+    "xtick.color": MUTED,
+    "xtick.labelcolor": INK,
+    "ytick.color": MUTED,
+    "ytick.labelcolor": INK,
+}
+
+
+@contextlib.contextmanager
+def style(**settings: Any) -> Iterator[None]:
+    """Draw and save with the settings of every figure; the user's own are left as they were."""
+    import matplotlib as mpl
+
+    with mpl.rc_context():
+        mpl.rcdefaults()
+        parameters: Any = mpl.rcParams  # its stubs know only literal names
+        parameters.update({**_SETTINGS, **settings})
+        yield
+
+
+def new_figure(height: float, *, width: float = COLUMN) -> Figure:
+    """Make an empty figure, in inches, that no window and no state of pyplot knows."""
+    from matplotlib.figure import Figure
+
+    return Figure(figsize=(width, height), facecolor=PAPER)
+
+
+def legend(
+    axes: Axes, models: Iterable[str], look: dict[str, ModelStyle], *, columns: int = 2, lines: bool = True
+) -> None:
+    """Put the models' names above a figure."""
+    from matplotlib.lines import Line2D
+
+    handles = [
+        Line2D(
+            [],
+            [],
+            color=look[model].colour,
+            marker=look[model].marker,
+            linestyle=look[model].line if lines else "none",
+            label=short(model, 60 // columns),
+        )
+        for model in models
+    ]
+    figure: Any = axes.figure
+    figure.legend(handles=handles, loc="outside upper left", ncols=columns, handlelength=1.8, columnspacing=1.2)
+
+
+def short(text: str, most: int = 28) -> str:
+    """Leave out the middle of a long name.
+
+    >>> short("timm:resnet50.a1_in1k,checkpoint=weights/best.safetensors", 24)
+    'timm:resnet5…safetensors'
+    """
+    if len(text) <= most:
+        return text
+    kept = most - 1
+    return f"{text[: kept - kept // 2]}…{text[len(text) - kept // 2 :]}"
+
+
+def check_path(path: str | Path) -> Path:
+    """Return the path of a figure, if its name ends as a figure's does.
+
+    Raises:
+        FigureError: it has another ending.
+    """
+    path = as_path(path)
+    if path.suffix.lstrip(".").lower() not in FORMATS:
+        raise FigureError(f"{path}: a figure is written as .{', .'.join(FORMATS)}; end the name with one of these")
+    return path
+
+
+def save(figure: Figure, path: str | Path) -> None:
+    """Write a figure as PDF, PNG or SVG, fonts embedded; the ending of the name says which.
+
+    Raises:
+        FigureError: it has another ending, or the file cannot be written.
+    """
+    ending = check_path(path).suffix.lstrip(".").lower()
+    no_date = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}.get(ending)  # the same figure is the same file
+    try:
+        with style(), new_file(path) as temporary:
+            figure.savefig(temporary, format=ending, metadata=no_date)
+    except OSError as error:
+        raise FigureError(f"{path} cannot be written: {error.strerror or error}") from error
+
+
+def to_svg(figure: Figure) -> str:
+    """Write a figure as SVG whose text is text: it can be searched, read aloud and scaled."""
+    file = io.StringIO()
+    with style(**{"svg.fonttype": "none"}):
+        figure.savefig(file, format="svg", metadata={"Date": None}, transparent=True)
+    return file.getvalue()

@@ -1,0 +1,1 @@
+"""Device, memory, versions and progress: what every computation shares."""

@@ -1,0 +1,47 @@
+"""How many images fit into memory at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeVar
+
+import attrs
+import torch
+
+from shapebias.runtime.device import is_out_of_memory
+
+__all__ = ["Memory"]
+
+
+_Result = TypeVar("_Result")
+
+
+@attrs.define
+class Memory:
+    """How many images fit into memory at once; shrinks when it runs out, and the results stay the same.
+
+    Args:
+        batch: the most images in one forward pass.
+        chunk: the most images in one forward and backward pass.
+    """
+
+    batch: int
+    chunk: int
+
+    def fit(self, size: str, call: Callable[[int], _Result]) -> _Result:
+        """Call with the size named ``batch`` or ``chunk``; running out of memory halves it and goes on.
+
+        Raises:
+            torch.OutOfMemoryError: not even one image fits.
+        """
+        while True:
+            images = getattr(self, size)
+            try:
+                return call(images)
+            except (RuntimeError, MemoryError) as error:
+                if not is_out_of_memory(error) or images == 1:
+                    raise
+            # Outside the handler, so that the traceback no longer holds the tensors of the failed call.
+            setattr(self, size, images // 2)
+            if torch.cuda.is_available():
+                torch.cuda.empty_cache()

@@ -1,0 +1,314 @@
+"""Parameters of plugins: fields of a frozen attrs class, read from and written as ``name:key=value`` text.
+
+The class is the single source: its field types, defaults and bounds drive parsing, validation, the canonical text that
+identifies a result, and the tables of ``shapebias show``.
+"""
+
+from __future__ import annotations
+
+import functools
+import typing
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+import attrs
+
+from shapebias.errors import PluginError, SpellingError, listed, suggestion
+from shapebias.paths import as_path, printable
+from shapebias.spelling.grammar import Argument, Spelling, quote, read_literal, spell_scalar
+from shapebias.spelling.param_types import Options, fits, has_spelling, is_list, read, type_text
+
+__all__ = ["Options", "Parameter", "build", "describe", "files_named", "numbers", "param", "spell"]
+
+_Target = TypeVar("_Target", bound=attrs.AttrsInstance)
+_BOUNDS: dict[str, Callable[[Any, Any], bool]] = {
+    ">=": lambda value, bound: value >= bound,
+    ">": lambda value, bound: value > bound,
+    "<=": lambda value, bound: value <= bound,
+    "<": lambda value, bound: value < bound,
+}
+
+
+def numbers(value: float | Iterable[float]) -> tuple[float, ...]:
+    """Converter for list-valued parameters: one number becomes a list of one.
+
+    >>> numbers(0.5), numbers([1, 2])
+    ((0.5,), (1, 2))
+    """
+    return (value,) if isinstance(value, int | float) else tuple(value)
+
+
+def param(
+    help: str,  # noqa: A002 - the word that click and argparse use
+    *,
+    default: Any = attrs.NOTHING,
+    ge: float | None = None,
+    gt: float | None = None,
+    le: float | None = None,
+    lt: float | None = None,
+    unit: str = "",
+    converter: Callable[[Any], Any] | None = None,
+) -> Any:
+    """Declare one parameter of a plugin: an attrs field with documentation and bounds.
+
+    Args:
+        help: what the parameter is, in a few words.
+        default: its default; without one the parameter must be given.
+        ge, gt, le, lt: bounds of the number, or of every number of a list.
+        unit: unit of the number, for example ``"pixel value"``.
+        converter: applied first, for example :func:`numbers`; without one, text becomes a path and a list a tuple where
+            only these fit.
+
+    >>> @attrs.frozen
+    ... class Blur:
+    ...     sigma: float = param("width of the Gaussian", default=2.0, gt=0, unit="pixels")
+    >>> Blur(sigma=-1)
+    Traceback (most recent call last):
+    shapebias.errors.SpellingError: Blur: sigma: must be > 0, got -1
+    """
+    bounds = {sign: limit for sign, limit in {">=": ge, ">": gt, "<=": le, "<": lt}.items() if limit is not None}
+    return attrs.field(
+        default=default,
+        converter=converter or attrs.Converter(_accept, takes_self=True, takes_field=True),
+        validator=_validate,
+        metadata={"help": help, "unit": unit, "bounds": bounds},
+    )
+
+
+def _accept(value: object, instance: Any, field: attrs.Attribute[Any]) -> object:
+    """Take what Python users write: text for a path, a list for a tuple, a dictionary for free options."""
+    cls: type = type(instance)
+    kind = field_types(cls)[field.name]
+    if isinstance(value, list):
+        return tuple(value)
+    if isinstance(value, dict) and kind is Options:
+        return Options(value)
+    if isinstance(value, str) and not fits(value, kind) and fits(Path(value), kind):
+        return as_path(value)
+    return as_path(value) if isinstance(value, Path) else value
+
+
+def _validate(instance: object, field: attrs.Attribute[Any], value: object) -> None:
+    problem = _problem(type(instance), field, value)
+    if problem:
+        raise SpellingError(f"{type(instance).__name__}: {field.name}: {problem}")
+
+
+def _problem(cls: type, field: attrs.Attribute[Any], value: object) -> str | None:
+    """Say what is wrong with a field's value, if anything: first its type, then its bounds."""
+    kind = field_types(cls)[field.name]
+    if not fits(value, kind):
+        return f"must be {type_text(kind)}, got {value!r}"
+    if isinstance(value, str | Path) and printable(value) != str(value):
+        return f"{printable(value)} is not UTF-8, and results could not name it; rename it, or give a link to it"
+    for number in value if isinstance(value, tuple) else (value,):
+        for sign, limit in field.metadata.get("bounds", {}).items():
+            if isinstance(number, int | float) and not _BOUNDS[sign](number, limit):
+                return f"must be {sign} {spell_scalar(limit)}, got {spell_scalar(number)}"
+    return None
+
+
+@functools.cache
+def field_types(cls: type) -> dict[str, Any]:
+    """Resolve the types of the parameters of a settings class.
+
+    Raises:
+        PluginError: a type cannot be resolved at run time, or is not one that text can spell.
+    """
+    try:
+        hints = typing.get_type_hints(cls)
+    except NameError as error:
+        raise PluginError(
+            f"{cls.__qualname__}: {error}; import the types of parameters for real, not under TYPE_CHECKING alone"
+        ) from error
+    kinds = {field.name: hints.get(field.name) for field in _parameters(cls)}
+    for name, kind in kinds.items():
+        if not has_spelling(kind):
+            raise PluginError(
+                f"{cls.__qualname__}: {name} has the type {kind}, which no text can spell; use int, float, bool, str, "
+                "Path, Literal, tuple[X, ...], unions of these, or Options"
+            )
+    return kinds
+
+
+def _parameters(cls: type) -> list[attrs.Attribute[Any]]:
+    """List the fields that are settings; a live network beside them is not."""
+    return [field for field in attrs.fields(cls) if field.init and field.metadata.get("spelled", True)]
+
+
+def build(cls: type[_Target], spelling: Spelling) -> _Target:
+    """Make the settings that a spelling describes.
+
+    Args:
+        cls: a frozen attrs class whose fields are made with :func:`param`.
+        spelling: the parsed text.
+
+    Raises:
+        SpellingError: lists every bad parameter together, then the valid ones.
+    """
+    problems: list[str] = []
+    found: dict[str, Any] = {}
+    assigned = _assign(cls, spelling, problems)
+    for key, values in assigned.items():
+        name, _, option = key.partition(".")
+        kind = field_types(cls)[name]
+        if kind is Options:
+            value = values[0].text if values[0].quoted else read_literal(values[0].text)
+            found[name] = Options({**found.get(name, {}), option: value})
+            continue
+        try:
+            found[name] = read(values, kind)
+        except ValueError:
+            written = ",".join(quote(value.text) if value.quoted else value.text for value in values)
+            problems.append(f"{name}: must be {type_text(kind)}, got {written!r}")
+            continue
+        problem = _problem(cls, getattr(attrs.fields(cls), name), found[name])
+        if problem:
+            problems.append(f"{name}: {problem}")
+    required = [field.name for field in _parameters(cls) if field.default is attrs.NOTHING]
+    problems += [f"{name}: is missing" for name in required if name not in assigned]
+    if problems:
+        title = f"{spelling.name}: {len(problems)} bad parameter{'s' * (len(problems) > 1)}"
+        raise SpellingError(f"{listed(title, problems)}\n{_valid(spelling.name, cls)}")
+    try:
+        return cls(**found)
+    except (TypeError, ValueError) as error:  # a check of the plugin's own
+        raise SpellingError(f"{spelling.name}: {error}") from error
+
+
+def _valid(name: str, cls: type) -> str:
+    rows = [
+        f"{row.name}: {row.type}{f' {row.bounds}' * bool(row.bounds)}, default {row.default}; {row.help}"
+        for row in describe(cls)
+    ]
+    return listed(f"parameters of {name}:", rows) if rows else f"{name} has no parameters"
+
+
+def _assign(cls: type, spelling: Spelling, problems: list[str]) -> dict[str, list[Argument]]:
+    """Give each argument to its parameter: by key, by place for a leading bare value, or to the list before it."""
+    kinds = field_types(cls)
+    first = next(iter(kinds), None)
+    assigned: dict[str, list[Argument]] = {}
+    last: str | None = None
+    for position, argument in enumerate(spelling.arguments):
+        if argument.key is not None:
+            problem = _misnamed(argument.key, kinds, assigned)
+            last = None if problem else argument.key
+        elif position == 0 and first is not None and kinds[first] is not Options:
+            problem, last = None, first
+        elif last is not None and is_list(kinds.get(last)):
+            assigned[last].append(argument)
+            continue
+        else:
+            problem = f"{argument.text!r}: has no name; write name=value, or quote a value that has a comma"
+        if problem:
+            problems.append(problem)
+        elif last is not None:
+            assigned[last] = [argument]
+    return assigned
+
+
+def _misnamed(key: str, kinds: Mapping[str, Any], assigned: Mapping[str, object]) -> str | None:
+    name, _, option = key.partition(".")
+    if name not in kinds:
+        return f"{key}: unknown parameter{suggestion(name, kinds)}"
+    if kinds[name] is Options and not option:
+        return f"{key}: write {name}.OPTION=value"
+    if kinds[name] is not Options and name != key:
+        return f"{key}: unknown parameter; {name} has no options"
+    return f"{key}: is given twice" if key in assigned else None
+
+
+def spell(name: str, settings: Any, *, full: bool = True) -> str:
+    """Write settings as text that :func:`build` reads back into an equal object.
+
+    Args:
+        name: the plugin's name.
+        settings: an instance of its frozen attrs class.
+        full: write every parameter (the canonical text, an identity), or only those that are not at their default, and
+            the first unless it is none (for tables and axes).
+    """
+    pieces = []
+    for position, field in enumerate(_parameters(type(settings))):
+        value = getattr(settings, field.name)
+        if isinstance(value, Options):
+            pieces += [f"{field.name}.{key}={spell_scalar(option)}" for key, option in value.items()]
+        elif full or value != _default(field) or (position == 0 and value is not None):
+            bare = (
+                not full
+                and position == 0
+                and (field.default is attrs.NOTHING or isinstance(value, Path))
+                and value != ()
+            )
+            pieces.append(_spell_value(value) if bare else f"{field.name}={_spell_value(value)}")
+    return f"{name}:{','.join(pieces)}" if pieces else name
+
+
+def _spell_value(value: Any) -> str:
+    return ",".join(map(spell_scalar, value)) if isinstance(value, tuple) else spell_scalar(value)
+
+
+def _default(field: attrs.Attribute[Any]) -> Any:
+    """Return the value that a field has when it is not given; ``attrs.NOTHING`` where it must be."""
+    default: Any = field.default
+    converter: Any = field.converter
+    if isinstance(default, attrs.Factory):  # type: ignore[arg-type]
+        default = default.factory()
+    if default is attrs.NOTHING or converter is None or isinstance(converter, attrs.Converter):
+        return default
+    return converter(default)
+
+
+@attrs.frozen
+class Parameter:
+    """One row of a plugin's parameter table."""
+
+    name: str
+    type: str
+    default: str
+    unit: str
+    bounds: str
+    help: str
+
+
+def describe(cls: type) -> list[Parameter]:
+    """List the parameters of a settings class, in order.
+
+    >>> @attrs.frozen
+    ... class Blur:
+    ...     sigma: float = param("width of the Gaussian", default=2.0, gt=0, unit="pixels")
+    >>> describe(Blur)[0].default, describe(Blur)[0].bounds
+    ('2', '> 0')
+    """
+    rows = []
+    for field in _parameters(cls):
+        kind = field_types(cls)[field.name]
+        bounds = " and ".join(
+            f"{sign} {spell_scalar(limit)}" for sign, limit in field.metadata.get("bounds", {}).items()
+        )
+        unit, help_text = field.metadata.get("unit", ""), field.metadata.get("help", "")
+        name = f"{field.name}.OPTION" if kind is Options else field.name
+        rows.append(Parameter(name, type_text(kind), _describe_default(_default(field)), unit, bounds, help_text))
+    return rows
+
+
+def _describe_default(default: Any) -> str:
+    if default is attrs.NOTHING:
+        return "(required)"
+    if isinstance(default, Options):
+        default = tuple(f"{key}={spell_scalar(value)}" for key, value in default.items())
+        return ",".join(default) or "(none)"
+    return _spell_value(default) or "(none)"
+
+
+def files_named(settings: Any) -> list[Path]:
+    """List the files and folders that settings name: their content is part of what the settings mean.
+
+    Settings that read only some files of a folder say which in a method ``files()``.
+    """
+    if callable(own := getattr(settings, "files", None)):
+        return list(own())
+    values = [getattr(settings, field.name) for field in _parameters(type(settings))]
+    items = [item for value in values for item in (value if isinstance(value, tuple) else (value,))]
+    return [item for item in items if isinstance(item, Path)]

@@ -1,0 +1,114 @@
+"""What one file of a store holds: a header, data sets and cells, without their arrays."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import attrs
+import h5py
+from numpy.typing import NDArray
+
+from shapebias.errors import StoreError
+from shapebias.store.joined_arrays import Source
+from shapebias.store.layout import Facts, check_format, read_attributes, read_cell, read_component, read_header
+from shapebias.store.records import CellRecord, ComponentRecord, Header, Scalar
+
+__all__ = ["ListedCell", "ListedDataset", "Listing", "list_file", "part_files", "part_path", "parts_folder"]
+
+
+def parts_folder(path: Path) -> Path:
+    """Return the folder of a store's parts: ``run.h5.parts`` beside ``run.h5``."""
+    return path.with_name(path.name + ".parts")
+
+
+def part_path(path: Path, key: str, rows: Sequence[int] | NDArray[Any]) -> Path:
+    """Return the file of a part: hashed subfolders keep folders small, and other rows never have the same name.
+
+    Args:
+        path: the store.
+        key: identity of the cell or data set.
+        rows: places of the images, ascending.
+    """
+    rows = [int(row) for row in rows]
+    first, last = rows[0], rows[-1]
+    gaps = "" if last - first + 1 == len(rows) else "-" + hashlib.sha256(str(rows).encode()).hexdigest()[:8]
+    return parts_folder(path) / key[:2] / f"{key}-{first}-{last}{gaps}.h5"
+
+
+def part_files(path: Path) -> list[Path]:
+    """List the files of a store's parts, the header first, then in order of their names."""
+    folder = parts_folder(path)
+    return [path for path in (folder / "header.h5", *sorted(folder.glob("??/*.h5"))) if path.is_file()]
+
+
+@attrs.frozen(eq=False)
+class ListedDataset:
+    """Some images of a data set, in one file."""
+
+    record: ComponentRecord
+    attributes: Mapping[str, Scalar]
+    source: Source
+
+
+@attrs.frozen(eq=False)
+class ListedCell:
+    """Some answers of a cell, in one file."""
+
+    record: CellRecord
+    parts: Sequence[Facts]
+    source: Source
+
+
+@attrs.frozen
+class Listing:
+    """What one file holds."""
+
+    header: Header | None = None
+    datasets: tuple[ListedDataset, ...] = ()
+    cells: tuple[ListedCell, ...] = ()
+
+
+def list_file(file: h5py.File, *, keep_open: bool) -> Listing:
+    """Read what a file says of itself.
+
+    Args:
+        file: a packed store, or the file of a part.
+        keep_open: its arrays will be read through this very file.
+
+    Raises:
+        StoreError: it is no store, one of a later version, or damaged.
+    """
+    try:
+        kind = check_format(file)
+        header = read_header(file) if kind in ("store", "header") else None
+        datasets = [
+            ListedDataset(_dataset(group), read_attributes(group), Source.of(group, keep_open=keep_open))
+            for group in groups(file, kind, "dataset")
+        ]
+        cells = [
+            ListedCell(*read_cell(group), Source.of(group, keep_open=keep_open)) for group in groups(file, kind, "cell")
+        ]
+    except (KeyError, OSError, RuntimeError, ValueError) as error:
+        raise StoreError(
+            f"{file.filename} is damaged ({error}); see 'shapebias verify'; a damaged part can be deleted and is then "
+            "computed again"
+        ) from error
+    return Listing(header, tuple(datasets), tuple(cells))
+
+
+def groups(file: h5py.File, kind: str, wanted: str) -> Iterator[h5py.Group]:
+    """Yield the groups of a file that hold a data set, or a cell: one at the root, or numbered ones."""
+    if kind == wanted:
+        yield file
+    elif kind == "store":
+        yield from (file[f"{wanted}s"][name] for name in sorted(file[f"{wanted}s"]))
+
+
+def _dataset(group: h5py.Group) -> ComponentRecord:
+    record = read_component(group, "dataset")
+    if record is None:
+        raise ValueError(f"{group.name} names no data set")
+    return record

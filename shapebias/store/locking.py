@@ -1,0 +1,66 @@
+"""What the disk can do to a store: it is full, or read-only, or another process is writing."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import socket
+import time
+from pathlib import Path
+from typing import Self
+
+from filelock import FileLock, Timeout
+
+from shapebias.errors import StoreError
+
+__all__ = ["WriterLock"]
+
+
+class WriterLock:
+    """The right to write a store; the operating system takes it back when the process ends, however it ends.
+
+    Args:
+        path: the store; the lock is the hidden file ``.NAME.lock`` beside it.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._store = path
+        self._path = path.with_name(f".{path.name}.lock")
+        self._lock = FileLock(self._path)
+
+    def acquire(self) -> None:
+        """Take the lock at once, or refuse.
+
+        Raises:
+            StoreError: another process has it; says which.
+        """
+        holder = self._holder()
+        try:
+            self._lock.acquire(timeout=0)
+        except Timeout:
+            raise StoreError(
+                f"{self._store} is being written by another process ({holder}); wait for it or stop it, "
+                "or choose another output"
+            ) from None
+        facts = {"pid": os.getpid(), "host": socket.gethostname(), "since": time.strftime("%Y-%m-%d %H:%M:%S")}
+        with contextlib.suppress(OSError):  # a courtesy to who comes second; the lock holds without it
+            self._path.write_text(json.dumps(facts))
+
+    def release(self) -> None:
+        """Give the lock back.  Its file stays: removing it would let two writers in."""
+        self._lock.release()
+
+    def __enter__(self) -> Self:
+        self.acquire()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.release()
+
+    def _holder(self) -> str:
+        try:
+            facts = json.loads(self._path.read_text())
+            return f"process {facts['pid']} on {facts['host']} since {facts['since']}"
+        except (OSError, ValueError, KeyError, TypeError):
+            return "which one is not known"

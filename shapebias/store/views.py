@@ -1,0 +1,247 @@
+"""What metrics read: the answers, maps and values of one cell at one eps, read when they are asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
+from typing import Any
+
+import attrs
+import numpy as np
+from numpy.typing import NDArray
+
+from shapebias.errors import ShapebiasError
+from shapebias.plugins.catalog import Component
+from shapebias.store.records import ComponentRecord
+from shapebias.store.stored import StoredCell, StoredDataset
+from shapebias.study import Condition
+
+__all__ = ["StoredAnswers", "StoredMaps", "StoredValues", "eps_axis"]
+
+_BLOCK = 2048
+
+
+@attrs.frozen(eq=False)
+class _View:
+    """One cell, at one eps.
+
+    Args:
+        cell: the cell.
+        images: the data set that the cell's rows are places in.
+        names: what tables call the five components, by role.
+        eps: the attack's budget, None without a list of them.
+        at: its place on the axis of eps, None where the arrays have no such axis.
+    """
+
+    cell: StoredCell
+    images: StoredDataset
+    names: Mapping[str, str | None]
+    eps: float | None = None
+    at: int | None = None
+
+    @property
+    def dataset(self) -> str:
+        """What tables call the data set."""
+        return self.names["dataset"] or ""
+
+    @property
+    def model(self) -> str:
+        """What tables call the model."""
+        return self.names["model"] or ""
+
+    @property
+    def condition(self) -> str:
+        """What tables call the condition."""
+        return self.names["condition"] or ""
+
+    @property
+    def components(self) -> Mapping[str, ComponentRecord | None]:
+        """The records of the components, under the names that tables use."""
+        return {
+            role: None if component is None else attrs.evolve(component, title=self.names[role] or "")
+            for role, component in self.cell.record.components().items()
+        }
+
+    @property
+    def texts(self) -> Mapping[str, str]:
+        """The canonical texts of the components, by role."""
+        components = self.cell.record.components().items()
+        return {role: component.canonical for role, component in components if component is not None}
+
+    @property
+    def steps(self) -> tuple[Component, ...] | None:
+        """The transforms and the attack of the condition; None where a plugin of theirs is not here."""
+        try:
+            return Condition.parse(self.cell.record.condition.canonical).steps
+        except ShapebiasError:
+            return None
+
+    @property
+    def name(self) -> str:
+        """The cell in words, for messages."""
+        words = [name for name in self.names.values() if name]
+        return " | ".join(words if self.eps is None else [*words, f"eps={self.eps:.6g}"])
+
+    @property
+    def rows(self) -> NDArray[np.int64]:
+        """(n,) places of the images in the data set."""
+        return self.cell.rows
+
+    @cached_property
+    def ids(self) -> tuple[str, ...]:
+        """The images' ids, in the order of every array."""
+        ids = self.images.ids
+        return tuple(ids[eps_index] for eps_index in self.images.positions(self.rows))
+
+    def array(self, name: str) -> NDArray[Any]:
+        """Read an array of the cell at this eps."""
+        return self.cell.array(name, at=self.at)
+
+    def _group(self, prefix: str) -> dict[str, NDArray[Any]]:
+        """Read all arrays whose names begin with ``prefix``."""
+        return {name.removeprefix(prefix): self.array(name) for name in self.cell.names if name.startswith(prefix)}
+
+
+@attrs.frozen(eq=False)
+class StoredAnswers(_View):
+    """Answers as :class:`shapebias.plugins.protocols.Answers` describes them."""
+
+    @property
+    def destroys(self) -> frozenset[str]:
+        """What the condition's transforms destroy: texture, shape, colour; empty where their plugins are not here."""
+        return frozenset(word for step in self.steps or () for word in getattr(step.spec, "destroys", ()))
+
+    @property
+    def classes(self) -> Sequence[str]:
+        """Names of the classes, in the order of the labels."""
+        return self.images.classes
+
+    @cached_property
+    def labels(self) -> NDArray[np.int64]:
+        """(n,) classes asked for, -1 where unknown."""
+        return self._label("labels")
+
+    @cached_property
+    def shape_labels(self) -> NDArray[np.int64]:
+        """(n,) classes of the shape, -1 where unknown; a condition may have changed them."""
+        return self._label("shape_labels")
+
+    @cached_property
+    def texture_labels(self) -> NDArray[np.int64]:
+        """(n,) classes of the texture, -1 where unknown; a condition may have changed them."""
+        return self._label("texture_labels")
+
+    def _label(self, name: str) -> NDArray[np.int64]:
+        if name in self.cell.names:
+            return self.cell.array(name).astype(np.int64)  # no axis of eps
+        labels: NDArray[np.int32] = getattr(self.images, name)
+        return labels[self.images.positions(self.cell.rows)].astype(np.int64)
+
+    @cached_property
+    def prediction(self) -> NDArray[np.int64]:
+        """(n,) classes answered, -1 where there was no answer."""
+        return self.array("prediction").astype(np.int64)
+
+    @property
+    def logits(self) -> NDArray[np.float32] | None:
+        """(n, C) scores, None where they were not kept; read anew each time, as all of them may not fit into memory."""
+        return self.array("logits") if "logits" in self.cell.names else None
+
+    def top(self, k: int) -> NDArray[np.int64]:
+        """Return the k best classes of each image, (n, k), best first; ties go to the lower index.
+
+        There are fewer columns where fewer classes exist or were kept.
+        """
+        if "logits" in self.cell.names:
+            blocks = [np.argsort(-block, axis=1, kind="stable")[:, :k] for block in self._logit_blocks()]
+            return np.concatenate(blocks)
+        best = self.array("top_classes") if "top_classes" in self.cell.names else self.prediction[:, None]
+        return best[:, :k].astype(np.int64)
+
+    @property
+    def gradient_failed(self) -> NDArray[np.bool_]:
+        """(n,) for which images the attack had a gradient that was not finite; earlier versions did not store it."""
+        if "gradient_failed" not in self.cell.names:
+            return np.zeros(len(self.cell.rows), bool)
+        return self.array("gradient_failed").astype(bool)
+
+    def _logit_blocks(self) -> Iterator[NDArray[np.float32]]:
+        rows = self.cell.rows
+        for start in range(0, len(rows), _BLOCK):
+            yield self.cell.array("logits", rows[start : start + _BLOCK], self.at)
+
+
+@attrs.frozen(eq=False)
+class StoredMaps(_View):
+    """Maps as :class:`shapebias.plugins.protocols.Maps` describes them."""
+
+    @property
+    def saliency(self) -> str:
+        """What tables call the saliency method."""
+        return self.names["saliency"] or ""
+
+    @cached_property
+    def _mapped(self) -> NDArray[np.bool_]:
+        return ~self.cell.missing_maps(self.at)
+
+    @property
+    def rows(self) -> NDArray[np.int64]:
+        """(n,) places in the data set of the images that have a map; every array has these."""
+        return self.cell.rows[self._mapped]
+
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """The ids of the images whose map was not finite; no array has them."""
+        ids = self.images.ids
+        return tuple(ids[eps_index] for eps_index in self.images.positions(self.cell.rows[~self._mapped]))
+
+    def array(self, name: str) -> NDArray[Any]:
+        """Read an array of the cell at this eps, of the images that have a map."""
+        return self.cell.array(name, self.rows, self.at)
+
+    @property
+    def maps(self) -> NDArray[np.float32]:
+        """(n, H, W), larger where it mattered more; read again each time."""
+        return self.array("maps")
+
+    @property
+    def moves_pixels(self) -> bool:
+        """Whether the condition puts objects elsewhere, or nobody knows as its plugin is not here."""
+        return self.steps is None or any(getattr(step.spec, "moves_pixels", False) for step in self.steps)
+
+    @property
+    def masks(self) -> NDArray[np.bool_] | None:
+        """(n, H, W) objects, read anew each time; None where they are not stored, or elsewhere."""
+        return None if self.moves_pixels else self.images.masks(self.rows)
+
+    @property
+    def extras(self) -> dict[str, NDArray[Any]]:
+        """Further per-image arrays of the method, by name."""
+        return self._group("extras/")
+
+
+@attrs.frozen(eq=False)
+class StoredValues(_View):
+    """Values as :class:`shapebias.plugins.protocols.Values` describes them."""
+
+    @property
+    def saliency(self) -> str | None:
+        """What tables call the saliency method, None for a probe that needs no maps."""
+        return self.names["saliency"]
+
+    @property
+    def probe(self) -> str:
+        """What tables call the probe."""
+        return self.names["probe"] or ""
+
+    @property
+    def values(self) -> dict[str, NDArray[Any]]:
+        """The per-image arrays, by name."""
+        return self._group("values/")
+
+
+def eps_axis(cell: StoredCell) -> list[tuple[float | None, int | None]]:
+    """List the eps of a cell with their places on the axis; one without a place where there is no axis."""
+    if isinstance(cell.eps, tuple):
+        return [(eps, eps_index) for eps_index, eps in enumerate(cell.eps)]
+    return [(cell.eps, None)]

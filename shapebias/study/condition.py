@@ -1,0 +1,100 @@
+"""A condition: what happens to an image before the model sees it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import attrs
+
+from shapebias.errors import SpellingError
+from shapebias.plugins.catalog import Component, default_catalog
+from shapebias.plugins.specs import Kind
+from shapebias.spelling.grammar import split, split_label
+
+__all__ = ["CLEAN", "Condition"]
+
+
+_STEPS: tuple[Kind, ...] = ("transform", "attack")
+
+
+@attrs.frozen
+class Condition:
+    """What happens to an image before the model sees it: transforms in order, at most one attack among them.
+
+    Args:
+        steps: transforms and at most one attack; none is ``clean``.  What follows the attack acts on its result.
+        label: a name of the user's own, shown in tables.
+
+    >>> Condition.parse("patch-shuffle:k=4+grayscale").text
+    'patch-shuffle:k=4+grayscale'
+    """
+
+    steps: tuple[Component, ...] = ()
+    label: str | None = attrs.field(default=None, eq=False)
+
+    def __attrs_post_init__(self) -> None:
+        attacks = [step.text for step in self.steps if step.kind == "attack"]
+        if len(attacks) > 1:
+            raise SpellingError(f"{self.text!r} has {len(attacks)} attacks; a condition has at most one")
+        moved = ""
+        for step in self.steps:
+            if moved and "mask" in getattr(step.spec, "needs", ()):
+                raise SpellingError(
+                    f"{self.text!r}: {moved} moves pixels, so the mask no longer fits; put {step.name} first"
+                )
+            moved = moved or (step.name if getattr(step.spec, "moves_pixels", False) else "")
+
+    @classmethod
+    def parse(cls, text: str) -> Condition:
+        """Read ``clean``, or steps joined by ``+``.
+
+        Raises:
+            SpellingError, UnknownNameError, PluginError: the text, a name or a plugin is at fault.
+        """
+        default_catalog().check_spelling(_STEPS, text)
+        label, chain = split_label(text)
+        if chain.strip() == "clean":
+            return cls((), label)
+        return cls(tuple(default_catalog().component(_STEPS, step) for step in split(chain, "+")), label)
+
+    @property
+    def before(self) -> tuple[Component, ...]:
+        """The transforms that act before the model is asked: the stimulus, shared by all models."""
+        return self.steps[: self._attack_at]
+
+    @property
+    def attack(self) -> Component | None:
+        """The attack, if there is one."""
+        return self.steps[self._attack_at] if self._attack_at < len(self.steps) else None
+
+    @property
+    def after(self) -> tuple[Component, ...]:
+        """The transforms that act on the attack's result."""
+        return self.steps[self._attack_at + 1 :]
+
+    @property
+    def _attack_at(self) -> int:
+        return next((position for position, step in enumerate(self.steps) if step.kind == "attack"), len(self.steps))
+
+    @property
+    def canonical(self) -> str:
+        """The text with every parameter: an identity."""
+        return "+".join(step.canonical for step in self.steps) or "clean"
+
+    @property
+    def text(self) -> str:
+        """The text with what differs from the defaults."""
+        return "+".join(step.text for step in self.steps) or "clean"
+
+    @property
+    def title(self) -> str:
+        """What tables and figures show."""
+        return self.label or self.text
+
+    @property
+    def files(self) -> list[Path]:
+        """The files and folders that the steps name."""
+        return [path for step in self.steps for path in step.files]
+
+
+CLEAN = Condition()

@@ -1,0 +1,214 @@
+"""A study: data sets x models x conditions, perhaps with saliency methods and probes, and one seed."""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import attrs
+
+from shapebias.errors import StudyError, listed
+from shapebias.plugins.catalog import Component
+from shapebias.plugins.specs import Kind, ModelSpec
+from shapebias.spelling.grammar import spell_label
+from shapebias.study.cell import Cell
+from shapebias.study.condition import _STEPS, CLEAN, Condition
+from shapebias.study.config import check, component, each, is_whole, parse_toml, path, structure, to_toml
+
+__all__ = ["Study", "read_toml"]
+
+LISTS = ("datasets", "models", "conditions", "saliency", "probes")
+
+
+def _component(kinds: tuple[Kind, ...], given: object, label: str | None = None) -> Component:
+    """Accept what a user may give for one component: text, settings, a live network, or a component."""
+    if kinds == ("model",) and callable(given) and not (attrs.has(type(given)) and hasattr(given, "load")):
+        given = _live_model(given, label)
+    return component(kinds, given, label)
+
+
+def _live_model(model: Any, label: str | None) -> Component:
+    from shapebias.networks.classifier import LiveModel
+
+    if not label:
+        raise StudyError(f"a live {type(model).__name__} needs a name: models={{'mine': model}}")
+    return Component(ModelSpec("live", LiveModel), LiveModel.of(label, model), "live", label)
+
+
+def _condition(given: object, label: str | None = None) -> Condition:
+    if isinstance(given, str):
+        given = Condition.parse(given)
+    if isinstance(given, Condition):
+        return attrs.evolve(given, label=label or given.label)
+    steps = given if isinstance(given, Sequence) else [given]
+    return Condition(tuple(_component(_STEPS, step) for step in steps), label)
+
+
+def as_datasets(given: Any) -> tuple[Component, ...]:
+    return each("datasets", functools.partial(_component, ("dataset",)), given)
+
+
+def as_models(given: Any) -> tuple[Component, ...]:
+    return each("models", functools.partial(_component, ("model",)), given)
+
+
+def as_conditions(given: Any) -> tuple[Condition, ...]:
+    return each("conditions", _condition, given)
+
+
+def _saliency(given: Any) -> tuple[Component, ...]:
+    return each("saliency", functools.partial(_component, ("saliency",)), given)
+
+
+def _probes(given: Any) -> tuple[Component, ...]:
+    return each("probes", functools.partial(_component, ("probe",)), given)
+
+
+# HDF5 and TOML hold whole numbers of 64 bits.
+_check_seed = check("a whole number from 0 to 2**63 - 1", lambda value: is_whole(value, 0) and value < 2**63)
+_check_limit = check("a whole number of at least 1", lambda value: is_whole(value, 1))
+_check_path = check("a path", lambda value: isinstance(value, Path))
+_check_flag = check("true or false", lambda value: isinstance(value, bool))
+_check_logits = check(
+    "'full', or 'top-10' for the ten best classes of each image",
+    lambda value: isinstance(value, str) and re.fullmatch("full|top-[1-9][0-9]*", value) is not None,
+)
+
+
+@attrs.frozen
+class Study:
+    """What to run: every data set with every model under every condition.
+
+    Each list takes text (``"timm:resnet50"``), settings built in Python (``Saturate(p=8)``), or a mapping from labels
+    of your own to either; models also take live networks, by label.
+
+    Args:
+        datasets: the data sets.
+        models: the models.
+        conditions: what happens to the images; ``clean`` alone by default.
+        saliency: saliency methods, on every data set, model and condition.
+        probes: probes; those of saliency methods run once for each of them.
+        seed: belongs to every random number.
+        limit: the most images of each data set, spread evenly over it; None takes all.
+        saliency_limit: the same for saliency maps and probes, within ``limit``.
+        mapping: JSON file that says which model outputs belong to which class of the data set.
+        logits: ``full``, or ``top-K`` to keep only the K best classes of each image.
+        keep_images: keep the images as the model saw them.
+
+    Raises:
+        StudyError: something is missing or there twice.
+
+    >>> study = Study("cue-conflict:PATH", "timm:resnet50", ["clean", "saturate:p=8"])
+    >>> [cell.title for cell in study.cells()]
+    ['cue-conflict:PATH | timm:resnet50 | clean', 'cue-conflict:PATH | timm:resnet50 | saturate:p=8']
+    """
+
+    datasets: tuple[Component, ...] = attrs.field(converter=as_datasets)
+    models: tuple[Component, ...] = attrs.field(converter=as_models)
+    conditions: tuple[Condition, ...] = attrs.field(default=(CLEAN,), converter=as_conditions)
+    saliency: tuple[Component, ...] = attrs.field(default=(), converter=_saliency)
+    probes: tuple[Component, ...] = attrs.field(default=(), converter=_probes)
+    seed: int = attrs.field(default=0, kw_only=True, validator=_check_seed)
+    limit: int | None = attrs.field(default=None, kw_only=True, validator=_check_limit)
+    saliency_limit: int | None = attrs.field(default=None, kw_only=True, validator=_check_limit)
+    mapping: Path | None = attrs.field(default=None, kw_only=True, converter=path, validator=_check_path)
+    logits: str = attrs.field(default="full", kw_only=True, validator=_check_logits)
+    keep_images: bool = attrs.field(default=False, kw_only=True, validator=_check_flag)
+
+    def __attrs_post_init__(self) -> None:
+        problems = [f"{name}: names none" for name in ("datasets", "models", "conditions") if not getattr(self, name)]
+        for name in LISTS:
+            problems += [f"{name}: {problem}" for problem in _repeated(getattr(self, name))]
+        if not self.saliency:
+            without = [probe.text for probe in self.probes if getattr(probe.spec, "needs_maps", False)]
+            problems += [f"probes: {text!r} measures saliency maps, and the study has no saliency" for text in without]
+        if problems:
+            raise StudyError("\n".join(problems))
+
+    def cells(self) -> Iterator[Cell]:
+        """List every cell: predictions first, then saliency and probes of each."""
+        for dataset in self.datasets:
+            for model in self.models:
+                for condition in self.conditions:
+                    yield Cell(dataset, model, condition)
+                    for saliency in self.saliency:
+                        yield Cell(dataset, model, condition, saliency)
+                    for probe in self.probes:
+                        methods = self.saliency if getattr(probe.spec, "needs_maps", False) else (None,)
+                        for method in methods:
+                            yield Cell(dataset, model, condition, method, probe)
+
+    @classmethod
+    def from_toml(cls, text: str, name: str = "study") -> Study:
+        """Read a study file; every problem is reported at once, with its path.
+
+        Args:
+            text: the TOML.
+            name: the file's name, for messages.
+
+        Raises:
+            StudyError: the text is no TOML, or a key or value is wrong.
+        """
+        return cls.from_mapping(read_toml(text, name), name)
+
+    @classmethod
+    def from_mapping(cls, content: Mapping[str, Any], name: str = "study") -> Study:
+        """Read a study from plain values, such as :func:`read_toml` gives; every problem is reported at once.
+
+        Args:
+            content: lists of texts and single values, by the names of the fields.
+            name: where they come from, for messages.
+
+        Raises:
+            StudyError: a key or value is wrong.
+        """
+        return structure(cls, content, name)
+
+    def to_toml(self) -> str:
+        """Write the study so that :meth:`from_toml` gives an equal one, unless it has a live network."""
+        return to_toml(self)
+
+
+def _repeated(things: Sequence[Component | Condition]) -> Iterator[str]:
+    """Say which things would be computed twice, or could not be told apart in tables."""
+    for position, thing in enumerate(things):
+        for other in things[:position]:
+            if thing == other:
+                names = " and ".join(dict.fromkeys(repr(title) for title in (other.title, thing.title)))
+                yield f"{thing.canonical} is there twice, as {names}; drop one"
+            elif thing.title == other.title:
+                yield f"{thing.title!r} is the name of two; label them apart: a={other.text} b={thing.text}"
+
+
+def read_toml(text: str, name: str = "study") -> dict[str, Any]:
+    r"""Read a study file into plain values; a table of labels becomes a list of ``label=thing``.
+
+    Args:
+        text: the TOML.
+        name: the file's name, for messages.
+
+    Raises:
+        StudyError: the text is no TOML, or has something else where a list belongs.
+
+    >>> read_toml('[models]\nmine = "timm:resnet18"')
+    {'models': ['mine=timm:resnet18']}
+    """
+    content = parse_toml(text, name)
+    problems = []
+    for key in content.keys() & set(LISTS):
+        value = content[key]
+        if isinstance(value, Mapping):
+            content[key] = [spell_label(label, thing) for label, thing in value.items() if isinstance(thing, str)]
+            wrong = [label for label, thing in value.items() if not isinstance(thing, str)]
+            problems += [
+                f"{key}.{label} is no text; labels are for texts, and single values such as 'seed' go above all tables"
+                for label in wrong
+            ]
+        elif not isinstance(value, list):
+            problems.append(f"{key} is {value!r}; write a list, [{value!r}], or a table of labels")
+    if problems:
+        raise StudyError(listed(f"{name} cannot be read:", sorted(problems)))
+    return content

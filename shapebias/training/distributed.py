@@ -1,0 +1,113 @@
+"""The processes of one training: one alone, or one for each GPU, with a share of every batch each."""
+
+from __future__ import annotations
+
+import atexit
+import os
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, TypeVar
+
+import attrs
+import torch
+from torch import Tensor, nn
+
+from shapebias.errors import DeviceError
+from shapebias.runtime.device import choose_device
+
+if TYPE_CHECKING:
+    from accelerate import Accelerator
+
+__all__ = ["Processes"]
+
+_Item = TypeVar("_Item")
+
+
+@attrs.frozen(eq=False)
+class Processes:
+    """The place of this process among those that train together.
+
+    Gradients are averaged by torch's DistributedDataParallel (Li et al. 2020, PyTorch distributed), which Accelerate
+    sets up from what ``torchrun`` says.
+
+    Args:
+        device: where this process computes.
+        rank: its number; the first, 0, writes the files and tells the progress.
+        count: how many there are.
+
+    >>> Processes(torch.device("cpu"), rank=1, count=3).share(range(8))
+    range(1, 8, 3)
+    """
+
+    device: torch.device
+    rank: int = 0
+    count: int = 1
+    _accelerator: Accelerator | None = attrs.field(default=None, alias="accelerator")
+
+    @classmethod
+    def join(cls, device: str) -> Processes:
+        """Find the other processes where ``torchrun`` started this one; else it is alone.
+
+        Args:
+            device: ``auto``, ``cpu``, or for one process alone ``cuda:1``.
+
+        Raises:
+            DeviceError: the device is not there, cannot be shared, or Accelerate is not installed.
+        """
+        if not torch.distributed.is_torchelastic_launched():
+            return cls(choose_device(device))
+        if ":" in device:
+            raise DeviceError(f"device {device!r}: each process of torchrun has a GPU of its own; use auto or cpu")
+        try:
+            from accelerate import Accelerator
+        except ImportError as error:
+            raise DeviceError(
+                "training in several processes needs Accelerate; pip install 'shapebias[distributed]'"
+            ) from error
+        accelerator = Accelerator(cpu=choose_device(device).type == "cpu", mixed_precision="no")
+        atexit.register(_leave)
+        return cls(accelerator.device, accelerator.process_index, accelerator.num_processes, accelerator)
+
+    @staticmethod
+    def speaks() -> bool:
+        """Tell whether this process is the only one or the first, before any joins another."""
+        return not torch.distributed.is_torchelastic_launched() or os.environ["RANK"] == "0"
+
+    @property
+    def first(self) -> bool:
+        """Whether this is the process that writes the files and tells the progress."""
+        return self.rank == 0
+
+    def share(self, items: Sequence[_Item]) -> Sequence[_Item]:
+        """Return the items of this process."""
+        return items[self.rank :: self.count]
+
+    def wrapped(self, network: nn.Module) -> nn.Module:
+        """Return the network so that a backward pass through it gives the mean gradient of all processes.
+
+        Batch normalisation on GPUs takes its statistics from the images of all; on CPUs torch has no such thing, and
+        each process takes them from its own.
+        """
+        if self._accelerator is None:
+            return network
+        if self.device.type == "cuda":
+            network = nn.SyncBatchNorm.convert_sync_batchnorm(network)
+        wrapped: nn.Module = self._accelerator.prepare_model(network)
+        return wrapped
+
+    def summed(self, tensor: Tensor) -> Tensor:
+        """Add up a tensor over all processes."""
+        if self._accelerator is None:
+            return tensor
+        total: Tensor = self._accelerator.reduce(tensor, "sum")
+        return total
+
+    def wait(self) -> None:
+        """Wait until all are here."""
+        if self._accelerator is not None:
+            self._accelerator.wait_for_everyone()
+
+
+def _leave() -> None:
+    """Leave the group before the interpreter ends: threads that still run then may abort the process."""
+    if torch.distributed.is_initialized():
+        torch.distributed.destroy_process_group()
