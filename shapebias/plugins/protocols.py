@@ -2,8 +2,8 @@
 
 No class here needs to be inherited: they are protocols for readers and type checkers, and small values that plugins
 return.  A target is a frozen attrs class whose fields are its parameters
-(:func:`shapebias.spelling.params.param`).  One that holds weights or other state has ``load(device)``, which returns the callable; without ``load`` it is itself the
-callable.
+(:func:`shapebias.spelling.params.param`).  One that holds weights or other state has ``load(device)``, which returns
+the callable; without ``load`` it is itself the callable.
 
 Shapes: N images, H rows, W columns, C classes.  Pixels are float in [0, 1] everywhere outside a model.
 """
