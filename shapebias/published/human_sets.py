@@ -19,7 +19,8 @@ def human_sets() -> Mapping[str, Mapping[str, bool]]:
 
     Conditions are in the order of their strength, as
     :func:`shapebias.published.image_names.condition_name` writes them; a set without a parameter has the one condition
-    ``clean``.  Left out are conditions that change nothing, and those under which people are right on fewer than 20 % of the images.  Geirhos et al. 2021, "Partial success in closing the gap
+    ``clean``.  Left out are conditions that change nothing, and those under which people are right on fewer than 20 %
+    of the images.  Geirhos et al. 2021, "Partial success in closing the gap
     between human and machine vision".
 
     >>> [condition for condition, counts in human_sets()["rotation"].items() if counts]
