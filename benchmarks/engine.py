@@ -19,7 +19,7 @@ from pathlib import Path
 import torch
 
 import shapebias as sb
-from shapebias.engine.plan import spread
+from shapebias.engine.plan import evenly_spaced
 from shapebias.networks.labels import match_labels
 from shapebias.plugin import ImageRandom, default_catalog
 
@@ -44,9 +44,9 @@ def by_engine(study: sb.Study, device: str) -> dict[str, list[int]]:
 
 def hand_written(study: sb.Study, device: str) -> tuple[object, ...]:
     """Prepare what the loop works on: network, pixels, ids."""
-    dataset, position = study.datasets[0].settings, torch.device(device)
-    network = study.models[0].settings.load(position)
-    samples = [dataset[index] for index in spread(len(dataset), study.limit)]
+    dataset = study.datasets[0].settings
+    network = study.models[0].load(torch.device(device))
+    samples = [dataset[index] for index in evenly_spaced(len(dataset), study.limit)]
     pixels = torch.stack([torch.from_numpy(sample.image) for sample in samples]).permute(0, 3, 1, 2)
     groups = match_labels(network.classes, 1000, dataset.classes)
     network = sb.Classifier(network.module, network.mean, network.std, network.input_size, mapping=groups)

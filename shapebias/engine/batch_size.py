@@ -4,17 +4,12 @@ from __future__ import annotations
 
 import torch
 
-from shapebias.engine.plan import pixels
 from shapebias.errors import StudyError
-from shapebias.study import Study
 
-__all__ = ["check_counts", "images_at_once", "images_of"]
-
+__all__ = ["check_counts", "usual_batch_size"]
 
 # On a CPU more pixels at once leave its cache and make the kernel map fresh memory for every layer.
 _IMAGES_OF_224 = {"cpu": 16, "cuda": 256}
-
-
 _MOST_IMAGES = 1024
 
 
@@ -29,11 +24,11 @@ def check_counts(least: int = 1, **counts: int | None) -> None:
             raise StudyError(f"{name} is {value}; give at least {least}, or leave it out")
 
 
-def images_at_once(study: Study, device: torch.device) -> int:
-    """Choose how many images go through a network at once, by the size of the study's largest image."""
-    return images_of(max(pixels(dataset) for dataset in study.datasets), device)
+def usual_batch_size(pixels: int, device: torch.device) -> int:
+    """Return how many images go through a network at once, where the user gives no number.
 
-
-def images_of(size: int, device: torch.device) -> int:
-    """Choose how many images of so many pixels go through a network at once."""
-    return max(1, min(_IMAGES_OF_224.get(device.type, 16) * 224 * 224 // size, _MOST_IMAGES))
+    Args:
+        pixels: the pixels of one image.
+        device: where the network is.
+    """
+    return max(1, min(_IMAGES_OF_224.get(device.type, 16) * 224 * 224 // pixels, _MOST_IMAGES))

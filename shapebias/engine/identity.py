@@ -1,4 +1,4 @@
-"""What makes a stored answer the one that a study asks for: texts, files, settings; and what to say if they differ."""
+"""What identifies a stored answer: texts, files, settings; and what to say where they have changed."""
 
 from __future__ import annotations
 
@@ -15,11 +15,65 @@ from shapebias.plugins.specs import Kind
 from shapebias.store import CellRecord, ComponentRecord, StoredCell
 from shapebias.study import Cell, Condition, Study
 
-__all__ = ["Recorder", "changed_cells", "current", "current_text", "explain_changes", "fingerprints"]
+__all__ = [
+    "ChangedCell",
+    "CurrentCell",
+    "IdentifiedCell",
+    "Recorder",
+    "current",
+    "current_text",
+    "explain_changes",
+    "find_changed",
+]
+
+
+@attrs.frozen
+class IdentifiedCell:
+    """A cell of a study with its identity in the store.
+
+    Args:
+        cell: the cell.
+        record: what identifies it.
+        key: the hash of the record.
+    """
+
+    cell: Cell
+    record: CellRecord
+    key: str
+
+
+@attrs.frozen
+class CurrentCell:
+    """A cell of the store whose texts are up to date.
+
+    Args:
+        stored: the cell of the store.
+        record: its identity as this version writes it.
+        key: the hash of the record.
+    """
+
+    stored: StoredCell
+    record: CellRecord
+    key: str
+
+    @classmethod
+    def of(cls, stored: StoredCell) -> CurrentCell:
+        """Bring the texts of a stored cell up to date."""
+        record = current(stored.record)
+        return cls(stored, record, record.key)
+
+
+@attrs.frozen
+class ChangedCell:
+    """A cell of the store that a study would compute with other files, another seed or other settings."""
+
+    stored: StoredCell
+    before: CellRecord
+    now: CellRecord
 
 
 class Recorder:
-    """Makes the identity of cells: canonical texts, fingerprints of the files that they name, and settings.
+    """Identifies cells: canonical texts, fingerprints of the files that they name, and settings.
 
     Args:
         study: the study.
@@ -39,9 +93,17 @@ class Recorder:
                 canonical=component.canonical,
                 title=component.title,
                 provider=", ".join(dict.fromkeys(step.provider for step in providers)),
-                files=fingerprints(component),
+                files=component.fingerprints(),
             )
         return self._records[key]
+
+    def cells(self) -> list[IdentifiedCell]:
+        """Identify every cell of the study."""
+        found = []
+        for cell in self._study.cells():
+            record = self.cell(cell)
+            found.append(IdentifiedCell(cell, record, record.key))
+        return found
 
     def cell(self, cell: Cell) -> CellRecord:
         """Record a cell."""
@@ -49,7 +111,7 @@ class Recorder:
         settings: dict[str, Any] = {"seed": study.seed}
         if study.mapping is not None:
             settings["mapping"] = files.fingerprint(study.mapping)
-        if cell.saliency is None and cell.probe is None:
+        if cell.kind == "prediction":
             settings |= {"logits": study.logits, "precision": self._precision, "images": study.keep_images}
         return CellRecord(
             self.component(cell.dataset),
@@ -61,17 +123,8 @@ class Recorder:
         )
 
 
-def fingerprints(component: Component | Condition) -> dict[str, str]:
-    """Fingerprint what a component names; a data set or a live network may know better what it is made of."""
-    settings = component.settings if isinstance(component, Component) else None
-    own = getattr(settings, "fingerprint", None)
-    if isinstance(own, str):
-        return {"its content": own}
-    return {str(path): files.fingerprint(path) for path in component.files}
-
-
 def current(record: CellRecord) -> CellRecord:
-    """Bring a stored cell's texts up to date: a parameter that came later, at its old behaviour, changes nothing."""
+    """Bring a stored cell's texts up to date: a parameter that was added later changes nothing at its old behaviour."""
     texts: dict[str, Any] = {
         role: attrs.evolve(component, canonical=current_text(role, component.canonical))
         for role, component in record.components().items()
@@ -91,36 +144,36 @@ def current_text(role: str, text: str) -> str:
         return text  # its plugin is not installed here, or it was a live network
 
 
-def changed_cells(cells: Iterable[StoredCell], wanted: Iterable[CellRecord]) -> list[StoredCell]:
+def find_changed(stored: Iterable[CurrentCell], wanted: Iterable[IdentifiedCell]) -> list[ChangedCell]:
     """Find stored cells that have the texts of a wanted cell, but other files, seed or settings."""
-    by_texts = {_texts(record): record for record in wanted}
-    return [
-        cell
-        for cell in cells
-        if (record := by_texts.get(_texts(current(cell.record)))) is not None and record.key != current(cell.record).key
-    ]
+    by_texts = {_texts(each.record): each for each in wanted}
+    changed = []
+    for old in stored:
+        new = by_texts.get(_texts(old.record))
+        if new is not None and new.key != old.key:
+            changed.append(ChangedCell(old.stored, old.record, new.record))
+    return changed
 
 
 def _texts(record: CellRecord) -> tuple[str, ...]:
     return tuple("" if component is None else component.canonical for component in record.components().values())
 
 
-def explain_changes(changed: Sequence[StoredCell], wanted: Iterable[CellRecord], output: object) -> StudyError:
+def explain_changes(changed: Sequence[ChangedCell], output: object) -> StudyError:
     """Say what changed between the stored cells and the study, and what can be done."""
-    by_texts = {_texts(record): record for record in wanted}
     reasons: dict[str, None] = {}
     for cell in changed:
-        old, new = current(cell.record), by_texts[_texts(current(cell.record))]
+        old, new = cell.before, cell.now
         for name in sorted(old.settings.keys() | new.settings.keys()):
-            before, after = old.settings.get(name, "none"), new.settings.get(name, "none")
-            if before != after:
-                reasons[f"{name} was {before}, now {after}"] = None
-        for role, component in old.components().items():
-            now = new.components()[role]
-            if component is not None and now is not None and dict(component.files) != dict(now.files):
-                paths = [path for path in now.files if component.files.get(path) != now.files[path]]
-                reasons[f"{role} {now.title}: {', '.join(paths) or 'its files'} changed since"] = None
+            before, now = old.settings.get(name, "none"), new.settings.get(name, "none")
+            if before != now:
+                reasons[f"{name} was {before}, now {now}"] = None
+        for role, component in new.components().items():
+            known = old.components()[role]
+            if component is not None and known is not None and dict(component.files) != dict(known.files):
+                paths = [path for path in component.files if known.files.get(path) != component.files[path]]
+                reasons[f"{role} {component.title}: {', '.join(paths) or 'its files'} changed since"] = None
     return StudyError(
         listed(f"{len(changed)} cell(s) of {output} were computed with something else:", list(reasons))
-        + "\nchoose another output with -o, restore what changed, or compute these cells anew with --replace"
+        + "\nchoose another output with -o, restore what changed, or compute these cells again with --replace"
     )

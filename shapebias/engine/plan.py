@@ -1,23 +1,26 @@
-"""What is left to do: a study's cells against what the store already has, cut into work for at most 2,048 images."""
+"""What is left to compute: a study's cells without what the store has, cut into works of at most 2,048 images."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
 import attrs
 
-from shapebias.engine.identity import Recorder
-from shapebias.errors import DataError
-from shapebias.images.decoded import first_sample
+from shapebias.engine.batch_size import check_counts
+from shapebias.engine.identity import IdentifiedCell
+from shapebias.errors import DataError, StudyError
+from shapebias.images.first import FirstImages
+from shapebias.networks.classifier import LiveModel
 from shapebias.plugins.catalog import Component
+from shapebias.runtime.device import Precision
 from shapebias.store import CellRecord, ComponentRecord
 from shapebias.study import Cell, Condition, Study
 
-__all__ = ["Task", "Work", "check_needs", "evenly_spaced", "pixels", "plan"]
+__all__ = ["ComputeOptions", "Plan", "Task", "Work", "check_needs", "evenly_spaced", "plan_works"]
 
 _PART_IMAGES = 2048
-_USUAL_PIXELS = 224 * 224
-_STIMULI_BYTES = 2**30  # the float32 stimuli of one part, kept while several models look at them
+_STIMULI_BYTES = 2**30  # the float32 stimuli of one part, kept while several models use them
 
 
 @attrs.frozen
@@ -27,17 +30,26 @@ class Task:
     Args:
         cell: what to compute.
         record: its identity in the store.
-        rows: places of the images in the data set.
+        key: the hash of the record.
+        rows: the rows of the images in the data set.
     """
 
     cell: Cell
     record: CellRecord
+    key: str
     rows: tuple[int, ...]
 
 
 @attrs.frozen
 class Work:
-    """The tasks that share the images of one part: the unit that is computed in one place."""
+    """The tasks that share the images of one part: the unit that is computed in one process.
+
+    Args:
+        dataset: the data set.
+        record: its identity in the store.
+        rows: the rows of all images that the tasks need.
+        tasks: the tasks.
+    """
 
     dataset: Component
     record: ComponentRecord
@@ -45,8 +57,69 @@ class Work:
     tasks: tuple[Task, ...]
 
 
+@attrs.frozen
+class ComputeOptions:
+    """How to compute: settings that change the speed and, except for the precision, no result.
+
+    Args:
+        device: ``auto``, ``cpu``, ``cuda`` or ``cuda:1``.
+        batch_size: the most images in one forward pass; None chooses by the device and the size of the images.
+        chunk: the most images in one forward and backward pass; None chooses as well.
+        precision: of predictions; attacks and saliency always run in float32.
+        workers: threads that decode images; None takes one a core, at most 8.
+
+    Raises:
+        StudyError: a number is less than 1.
+    """
+
+    device: str = "auto"
+    batch_size: int | None = None
+    chunk: int | None = None
+    precision: Precision = "float32"
+    workers: int | None = None
+
+    def __attrs_post_init__(self) -> None:
+        check_counts(batch_size=self.batch_size, chunk=self.chunk, workers=self.workers)
+
+
+@attrs.frozen
+class Plan:
+    """All that an executor gets: settings, never tensors, so that a plan can be pickled and computed elsewhere.
+
+    Each work can be computed by itself, in any order.
+
+    Args:
+        study: the study: seed, mapping, what to keep.
+        options: how to compute.
+        works: what to compute.
+    """
+
+    study: Study
+    options: ComputeOptions
+    works: tuple[Work, ...]
+
+    @property
+    def images(self) -> int:
+        """The images of all tasks."""
+        return sum(len(task.rows) for work in self.works for task in work.tasks)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle the settings.
+
+        Raises:
+            StudyError: the study has a live network, which exists in this process only.
+        """
+        live = [model.title for model in self.study.models if isinstance(model.settings, LiveModel)]
+        if live:
+            raise StudyError(
+                f"the live network {live[0]!r} cannot be sent to another process; save it and name its file, such as "
+                "checkpoint:FILE, or run the study in this process"
+            )
+        return Plan, (self.study, self.options, self.works)
+
+
 def evenly_spaced(count: int, limit: int | None) -> Sequence[int]:
-    """Choose ``limit`` of ``count`` images, evenly spread, so that a sorted data set gives every class its share.
+    """Choose ``limit`` of ``count`` rows, evenly spaced, so that a sorted data set gives every class its share.
 
     >>> evenly_spaced(10, 4)
     [0, 2, 5, 7]
@@ -56,88 +129,67 @@ def evenly_spaced(count: int, limit: int | None) -> Sequence[int]:
     return [position * count // limit for position in range(limit)]
 
 
-def check_needs(dataset: Component, conditions: Iterable[Condition]) -> None:
+def check_needs(dataset: Component, conditions: Iterable[Condition], first_images: FirstImages) -> None:
     """Refuse conditions whose transforms need what a data set does not have, judged by its first readable image.
 
     Raises:
         DataError: the images have no mask, or there is no second image to be a partner.
     """
-    needing = {need: step for condition in conditions for step in condition.steps for need in _needs(step)}
+    needing = {need: step for condition in conditions for step in condition.steps for need in step.spec.needs}
     if "partner" in needing and len(dataset.settings) == 1:
         raise DataError(
             f"{needing['partner'].text} takes another image of the data set as partner, and {dataset.text} has only one"
         )
-    if "mask" in needing and _is_without_mask(dataset):
+    first = first_images.of(dataset) if "mask" in needing else None
+    if first is not None and first.sample.mask is None:
         raise DataError(
             f"{needing['mask'].text} needs the mask of the object, and the images of {dataset.text} have none; leave "
             "that condition out, or take a data set with masks, such as stimuli"
         )
 
 
-def _needs(step: Component) -> Sequence[str]:
-    return getattr(step.spec, "needs", ())
-
-
-def _is_without_mask(dataset: Component) -> bool:
-    try:
-        return first_sample(dataset.settings, len(dataset.settings.classes)).mask is None
-    except Exception:  # noqa: BLE001 - where none can be read, its cells will fail with the reason
-        return False
-
-
-def plan(study: Study, recorder: Recorder, stored: Mapping[str, Collection[int]]) -> list[Work]:
-    """List the work that is left.
+def plan_works(
+    study: Study, cells: Sequence[IdentifiedCell], stored: Mapping[str, Collection[int]], first_images: FirstImages
+) -> Iterator[Work]:
+    """Yield the work that is left.
 
     Args:
         study: the study.
-        recorder: makes the identities.
+        cells: its cells.
         stored: the rows that the store has of each cell, by the cell's key.
+        first_images: the first image of each data set; its size decides how many images a part has.
 
     Raises:
         DataError: a data set is empty.
     """
-    cells = [(cell, recorder.cell(cell)) for cell in study.cells()]
-    return [
-        work
-        for dataset in study.datasets
-        for work in _plan_dataset(
-            study,
-            dataset,
-            recorder.component(dataset),
-            [(cell, record, set(stored.get(record.key, ()))) for cell, record in cells if cell.dataset is dataset],
-        )
-    ]
+    for dataset in study.datasets:
+        of_dataset = [each for each in cells if each.cell.dataset is dataset]
+        size = max(1, min(_PART_IMAGES, _STIMULI_BYTES // (4 * 3 * first_images.pixels(dataset))))
+        yield from _plan_dataset(study, dataset, of_dataset, stored, size)
 
 
 def _plan_dataset(
-    study: Study, dataset: Component, record: ComponentRecord, cells: Sequence[tuple[Cell, CellRecord, set[int]]]
-) -> list[Work]:
+    study: Study,
+    dataset: Component,
+    cells: Sequence[IdentifiedCell],
+    stored: Mapping[str, Collection[int]],
+    part_size: int,
+) -> Iterator[Work]:
     count = len(dataset.settings)
     if count == 0:
         raise DataError(f"data set {dataset.text} has no images")
-    answered = evenly_spaced(count, study.limit)
-    explained = {answered[position] for position in evenly_spaced(len(answered), study.saliency_limit)}
-    work = []
-    size = max(1, min(_PART_IMAGES, _STIMULI_BYTES // (4 * 3 * pixels(dataset))))
-    for start in range(0, len(answered), size):
-        rows = tuple(answered[start : start + size])
+    predicted = evenly_spaced(count, study.limit)
+    explained = {predicted[position] for position in evenly_spaced(len(predicted), study.saliency_limit)}
+    with_rows = [(each, set(stored.get(each.key, ()))) for each in cells]
+    for start in range(0, len(predicted), part_size):
+        rows = tuple(predicted[start : start + part_size])
         rows_explained = tuple(row for row in rows if row in explained)
         tasks = []
-        for cell, identity, has in cells:
-            wanted = rows if cell.saliency is None and cell.probe is None else rows_explained
+        for each, has in with_rows:
+            wanted = rows if each.cell.kind == "prediction" else rows_explained
             missing = tuple(row for row in wanted if row not in has) if has else wanted
             if missing:
-                tasks.append(Task(cell, identity, missing))
+                tasks.append(Task(each.cell, each.record, each.key, missing))
         if tasks:
             needed = sorted({row for task in tasks for row in task.rows})
-            work.append(Work(dataset, record, tuple(needed), tuple(tasks)))
-    return work
-
-
-def pixels(dataset: Component) -> int:
-    """Count the pixels of one image of a data set; where none can be read, its cells will fail with the reason."""
-    try:
-        height, width, _ = first_sample(dataset.settings, len(dataset.settings.classes)).image.shape
-    except Exception:  # noqa: BLE001 - a plugin raises what it likes
-        return _USUAL_PIXELS
-    return max(1, int(height * width))
+            yield Work(dataset, tasks[0].record.dataset, tuple(needed), tuple(tasks))

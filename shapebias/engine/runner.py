@@ -1,26 +1,25 @@
-"""Run a study: plan what the store lacks, compute it part by part, write each part, pack the file."""
+"""Run a study: plan what the store lacks, have it computed, write each part, pack the file."""
 
 from __future__ import annotations
 
 import contextlib
 import tempfile
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 
-from shapebias.engine.batch_size import check_counts, images_at_once
-from shapebias.engine.executor import LocalExecutor
-from shapebias.engine.identity import Recorder, changed_cells, current, explain_changes
-from shapebias.engine.plan import Work, check_needs, plan
-from shapebias.engine.session import Session
+from shapebias.engine.executor import BatchComputed, Executor
+from shapebias.engine.identity import CurrentCell, IdentifiedCell, Recorder, explain_changes, find_changed
+from shapebias.engine.local_executor import LocalExecutor
+from shapebias.engine.plan import ComputeOptions, Plan, check_needs, plan_works
+from shapebias.images.first import FirstImages
 from shapebias.paths import as_path
-from shapebias.runtime.device import Precision, autocast, choose_device, describe_device
+from shapebias.runtime.device import Precision
 from shapebias.runtime.environment import versions
-from shapebias.runtime.memory import Memory
 from shapebias.runtime.progress import Interrupted, Progress
-from shapebias.store import CellRecord, DatasetPart, Header, Results, Writer
+from shapebias.store import DatasetPart, Header, Part, Results, Writer
 from shapebias.study import Study
 
 if TYPE_CHECKING:
@@ -42,20 +41,22 @@ def run(
     workers: int | None = None,
     replace: bool = False,
     progress: Callable[[Progress], None] | None = None,
+    executor: Executor | None = None,
 ) -> Results:
     """Run a study and keep every answer in one HDF5 file; what the file already has is not computed again.
 
     Args:
         study: what to run.
-        output: the results file, for example ``"run.h5"``; made, or continued.
+        output: the results file, for example ``"run.h5"``; an existing one is continued.
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:1``.
         batch_size: the most images in one forward pass; None takes 16 of 224 x 224 pixels on a CPU, 256 on CUDA, and
             more where the images are smaller.
         chunk: the most images in one forward and backward pass; None takes as many.
         precision: of predictions; attacks and saliency always run in float32.
         workers: threads that decode images; None takes one a core, at most 8.
-        replace: compute cells anew that were computed with other files, another seed or other settings.
-        progress: called after every batch, and when the answers of a cell have been written.
+        replace: compute cells again that were computed with other files, another seed or other settings.
+        progress: called after every batch, and when a part of a cell has been written.
+        executor: what computes; None is this process.
 
     Returns:
         The results; cells that failed are in ``results.failures``.
@@ -68,26 +69,21 @@ def run(
         DeviceError: the device is not there.
         Interrupted: Ctrl-C; everything finished is in the file.
     """
-    check_counts(batch_size=batch_size, chunk=chunk, workers=workers)
-    torch_device = choose_device(device)
-    autocast(torch_device, precision)  # refused here, not in the middle of the run
+    options = ComputeOptions(device, batch_size, chunk, precision, workers)
+    first_images = FirstImages()
+    executor = executor or LocalExecutor(first_images)
+    device_name = executor.describe_device(options)  # refused here, not in the middle of the run
     for dataset in study.datasets:
-        len(dataset.settings)  # what is missing is fetched here, or refused
-        check_needs(dataset, study.conditions)
-    usual = images_at_once(study, torch_device)
-    memory = Memory(batch_size or usual, chunk or usual)
-    recorder = Recorder(study, precision)
-    wanted = [recorder.cell(cell) for cell in study.cells()]
-    session = Session(study, torch_device, memory, precision, workers)
-    with Writer(
-        as_path(output), Header(study.to_toml(), study.seed, versions(), describe_device(torch_device))
-    ) as writer:
-        _settle_changes(writer, wanted, output, replace=replace)
-        stored = {current(cell.record).key: cell.rows.tolist() for cell in writer.store.cells()}
+        len(dataset.settings)  # missing data is fetched here, or refused
+        check_needs(dataset, study.conditions, first_images)
+    cells = Recorder(study, precision).cells()
+    with Writer(as_path(output), Header(study.to_toml(), study.seed, versions(), device_name)) as writer:
+        stored = _stored_rows(writer, cells, output, replace=replace)
         try:
+            plan = Plan(study, options, tuple(plan_works(study, cells, stored, first_images)))
             # A caller's inference mode would make tensors that no attack can differentiate by.
             with torch.inference_mode(mode=False):
-                _compute(plan(study, recorder, stored), session, writer, progress)
+                _execute(executor, plan, writer, progress)
         except KeyboardInterrupt:
             writer.pack()
             raise Interrupted.with_results_in(output) from None
@@ -95,37 +91,44 @@ def run(
     return Results(as_path(output))
 
 
-def _settle_changes(writer: Writer, wanted: Iterable[CellRecord], output: str | Path, *, replace: bool) -> None:
-    wanted = list(wanted)
-    changed = changed_cells(writer.store.cells(), wanted)
+def _stored_rows(
+    writer: Writer, cells: Sequence[IdentifiedCell], output: str | Path, *, replace: bool
+) -> dict[str, list[int]]:
+    """Return the rows that the store has of each cell, by its key.
+
+    Raises:
+        StudyError: some cells were computed with something else, and ``replace`` is not set.
+    """
+    stored = [CurrentCell.of(cell) for cell in writer.store.cells()]
+    changed = find_changed(stored, cells)
     if changed and not replace:
-        raise explain_changes(changed, wanted, output)
+        raise explain_changes(changed, output)
     if changed:
-        writer.discard([cell.record for cell in changed])
+        writer.discard([cell.stored.record for cell in changed])
+    # The discarded cells are among them, with keys that no cell of the study has.
+    return {cell.key: cell.stored.rows.tolist() for cell in stored}
 
 
-def _compute(
-    work: Sequence[Work], session: Session, writer: Writer, progress: Callable[[Progress], None] | None
-) -> None:
-    total = sum(len(task.rows) for one in work for task in one.tasks)
-    done = 0
+def _execute(executor: Executor, plan: Plan, writer: Writer, progress: Callable[[Progress], None] | None) -> None:
+    """Write what the executor yields, and report the progress."""
+    done, total = 0, plan.images
 
-    def report(images: int, cell: str, status: Literal["running", "done", "failed"] = "running") -> None:
-        nonlocal done
-        done += images
+    def report(cell: str, status: Literal["running", "done", "failed"] = "running") -> None:
         if progress is not None:
             progress(Progress(min(done, total), total, cell, status))
 
-    computer = LocalExecutor(session, report)
-    for one in work:
-        # Closed at once when writing is interrupted: decoding stops, and the network's flags are restored.
-        with contextlib.closing(computer.compute(one)) as parts:
-            for part in parts:
-                if isinstance(part, DatasetPart):
-                    writer.write_dataset(part)
-                else:
-                    writer.write(part)
-                    report(0, part.cell.title, part.status)
+    # Closed at once when writing is interrupted, so that the executor stops and restores the networks' flags.
+    with contextlib.closing(executor.execute(plan)) as messages:
+        for message in messages:
+            match message:
+                case BatchComputed():
+                    done += message.images
+                    report(message.cell)
+                case DatasetPart():
+                    writer.write_dataset(message)
+                case Part():
+                    writer.write(message)
+                    report(message.cell.title, message.status)
 
 
 def evaluate(
@@ -140,7 +143,7 @@ def evaluate(
     limit: int | None = None,
     **options: Any,
 ) -> Results:
-    """Evaluate one live network, for example inside a training loop; no file is left behind.
+    """Evaluate one live network, for example inside a training loop; the results are in a temporary file.
 
     Args:
         model: a network that takes images normalised with ImageNet's mean and std, or a

@@ -16,21 +16,22 @@ from torch import Tensor
 from torch.nn import functional
 
 from shapebias.errors import DataError, ShapebiasError, listed
+from shapebias.images.first import FirstImage, checked_pixels, read_first_image
+from shapebias.plugins.containment import contained
 from shapebias.plugins.protocols import Dataset, Sample
 from shapebias.rng import ImageRandom
-from shapebias.runtime import guard
 
-__all__ = ["Batch", "DecodedImages", "UnreadableError", "batched", "first_sample", "threads"]
+__all__ = ["Batch", "DecodedImages", "UnreadableError", "batched", "label_tensor", "threads"]
 
 _THUMBNAIL = 64
 _REASONS_SHOWN = 10
 
 
 class UnreadableError(DataError):
-    """Some images, or those that a transform takes as their partners, cannot be read; others of the part may be.
+    """Some images of a part, or the partners that a transform takes for them, cannot be read.
 
     Args:
-        reasons: why, by their places in the part.
+        reasons: why, by their positions in the part.
     """
 
     def __init__(self, reasons: Mapping[int, str]) -> None:
@@ -43,11 +44,11 @@ class UnreadableError(DataError):
 
 @attrs.frozen(eq=False)
 class Batch:
-    """Some images of a part, on the device, with what is known of them.
+    """Some images of a part on the device, with their ids and labels.
 
     Args:
         images: (N, 3, H, W) in [0, 1].
-        positions: their places in the part.
+        positions: their positions in the part.
         ids: their ids.
         labels, shape_labels, texture_labels: (N,), -1 where unknown.
     """
@@ -60,12 +61,12 @@ class Batch:
     texture_labels: Tensor
 
     def to(self, device: torch.device) -> Batch:
-        """Move the batch, where a live network is on another device than the study."""
+        """Move the batch to a device: a live network may be on another one than the study."""
         tensors = {name: getattr(self, name) for name in ("images", "labels", "shape_labels", "texture_labels")}
         return attrs.evolve(self, **{name: tensor.to(device) for name, tensor in tensors.items()})
 
     def some(self, rows: Sequence[int]) -> Batch:
-        """Return some of the images of the batch."""
+        """Return the images of some rows of the batch."""
         tensors = {name: getattr(self, name)[rows] for name in ("images", "labels", "shape_labels", "texture_labels")}
         positions, ids = [self.positions[row] for row in rows], [self.ids[row] for row in rows]
         return attrs.evolve(self, positions=positions, ids=ids, **tensors)
@@ -76,8 +77,9 @@ class DecodedImages:
 
     Args:
         dataset: the data set.
-        rows: places of the images in it.
+        rows: the rows of the images in it.
         workers: decoding threads; None takes one a core, at most 8.
+        first: the first image of the data set that can be read, where it is known already; it is not decoded again.
 
     Raises:
         DataError: no image of the data set can be read.
@@ -85,35 +87,42 @@ class DecodedImages:
             :class:`shapebias.plugins.protocols.Sample`, or differ in size or type from the first that can be read.
     """
 
-    def __init__(self, dataset: Dataset, rows: Sequence[int], workers: int | None = None) -> None:
+    def __init__(
+        self, dataset: Dataset, rows: Sequence[int], workers: int | None = None, first: FirstImage | None = None
+    ) -> None:
         self.dataset, self.rows = dataset, rows
         self._classes = len(dataset.classes)
-        with guard.contained("the data set"):
-            first = first_sample(dataset, self._classes).image
-        self._pixels = np.empty((len(rows), *first.shape), first.dtype)
+        self._first = first or read_first_image(dataset)
+        image = self._first.sample.image
+        self._pixels = np.empty((len(rows), *image.shape), image.dtype)
         self._pool = ThreadPoolExecutor(threads(workers), "decode")
         self._samples: list[Future[Sample]] = [
             self._pool.submit(self._decode, position, row) for position, row in enumerate(rows)
         ]
 
     def _decode(self, position: int, row: int) -> Sample:
-        with guard.contained("the data set"):
-            sample = self.dataset[row]
-        self._pixels[position] = self._conforming(sample)
+        sample = self._read(row)
+        self._pixels[position] = sample.image
         return attrs.evolve(sample, image=np.empty(0))
 
-    def _read(self, row: int) -> NDArray[Any]:
-        return self._conforming(self.dataset[row])
+    def _read(self, row: int) -> Sample:
+        """Decode one image of the data set.
 
-    def _conforming(self, sample: Sample) -> NDArray[Any]:
-        image = _checked(sample, self._classes)
+        Raises:
+            DataError: it has another size or type than the first that can be read.
+        """
+        if row == self._first.row:
+            return self._first.sample
+        with contained("the data set"):
+            sample = self.dataset[row]
+        image = checked_pixels(sample, self._classes)
         shape, dtype = self._pixels.shape[1:], self._pixels.dtype
         if image.shape != shape or image.dtype != dtype:
             raise DataError(
                 f"image {sample.id!r} is {image.shape} {image.dtype}, the first image of the data set is "
                 f"{shape} {dtype}; a data set has one size: give size="
             )
-        return image
+        return attrs.evolve(sample, image=image)
 
     @property
     def size(self) -> tuple[int, int]:
@@ -126,7 +135,7 @@ class DecodedImages:
         self._pool.shutdown(wait=False, cancel_futures=True)
 
     def samples(self, positions: Sequence[int]) -> list[Sample]:
-        """Return what is known of some images, without the pixels; waits for their decoding.
+        """Return ids, labels and masks of some images, without the pixels; waits for their decoding.
 
         Raises:
             UnreadableError: some of them cannot be read.
@@ -170,27 +179,27 @@ class DecodedImages:
         """Return another image of the whole data set for each, chosen by the image's own random numbers.
 
         Raises:
-            UnreadableError: that of some of them cannot be read.
+            UnreadableError: some partners cannot be read.
         """
         count = len(self.dataset)
         offsets = (1 + rng.integers("partner", 0, (), high=max(count - 1, 1))).tolist()
         rows = [(self.rows[position] + offset) % count for position, offset in zip(positions, offsets, strict=True)]
         partners = [self._pool.submit(self._read, row) for row in rows]
         _raise_unreadable({p: partner.exception() for p, partner in zip(positions, partners, strict=True)})
-        return _to_device(np.stack([partner.result() for partner in partners]), device)
+        return _to_device(np.stack([partner.result().image for partner in partners]), device)
 
     def unreadable(self) -> dict[int, str]:
-        """Say of each image that cannot be read why, by its place; waits for all of them."""
+        """Return why images cannot be read, by position; waits for all of them."""
         return _reasons({position: sample.exception() for position, sample in enumerate(self._samples)})
 
     @property
-    def example(self) -> int | None:
-        """The place of the first image that can be read; None where none can."""
+    def first_readable(self) -> int | None:
+        """The position of the first image that can be read; None where none can."""
         positions = (position for position, sample in enumerate(self._samples) if sample.exception() is None)
         return next(positions, None)
 
     def readable(self) -> list[int]:
-        """List the places of the images that could be read; waits for all of them."""
+        """List the positions of the images that can be read; waits for all of them."""
         return [position for position, sample in enumerate(self._samples) if sample.exception() is None]
 
     def thumbnails(self, positions: Sequence[int]) -> NDArray[np.uint8]:
@@ -206,7 +215,7 @@ class DecodedImages:
 
 
 def threads(workers: int | None) -> int:
-    """Return how many threads decode or encode: so many as were asked for, or one a core, at most 8."""
+    """Return how many threads decode or encode: ``workers``, or one for each core, at most 8."""
     return workers or min(8, os.cpu_count() or 1)
 
 
@@ -219,24 +228,8 @@ def batched(positions: Sequence[int], size: int) -> list[list[int]]:
     return [list(positions[start : start + size]) for start in range(0, len(positions), size)]
 
 
-def first_sample(dataset: Dataset, classes: int) -> Sample:
-    """Return the first image of a data set that can be read, its pixels uint8 or float32.
-
-    Raises:
-        Exception: what the first image raises, where none can be read.
-    """
-    problem: Exception | None = None
-    for row in range(len(dataset)):
-        try:
-            sample = dataset[row]
-            return attrs.evolve(sample, image=_checked(sample, classes))
-        except Exception as error:  # noqa: BLE001 - a data set raises what it likes
-            problem = problem or error
-    raise problem or DataError("the data set has no images")
-
-
 def _reasons(errors: Mapping[int, BaseException | None]) -> dict[int, str]:
-    """Say of what raised an error why."""
+    """Return the messages of those that raised an error."""
     return {
         position: str(error) if isinstance(error, ShapebiasError) else f"{type(error).__name__}: {error}"
         for position, error in errors.items()
@@ -249,28 +242,6 @@ def _raise_unreadable(errors: Mapping[int, BaseException | None]) -> None:
         raise UnreadableError(reasons) from errors[min(reasons)]
 
 
-def _checked(sample: Sample, classes: int) -> NDArray[Any]:
-    """Take a sample's pixels, (H, W, 3), uint8 or float32 in [0, 1], and refuse what it must not say of them."""
-    image = sample.image
-    if image.ndim != 3 or image.shape[2] != 3 or image.dtype not in (np.uint8, np.float32, np.float64):
-        raise DataError(f"image {sample.id!r} is {image.shape} {image.dtype}; it must be (H, W, 3), uint8 or float")
-    if image.dtype != np.uint8:
-        image = image.astype(np.float32, copy=False)
-        if not (image.min() >= 0 and image.max() <= 1):  # nor NaN
-            raise DataError(
-                f"image {sample.id!r} has float pixels from {image.min():g} to {image.max():g}; "
-                "they must be in [0, 1]: divide 8-bit values by 255"
-            )
-    for name, label in {"label": sample.label, "shape": sample.shape, "texture": sample.texture}.items():
-        if label is not None and not -1 <= label < classes:
-            raise DataError(f"image {sample.id!r} has {name} {label}; its data set has {classes} classes, 0 and up")
-    if sample.mask is not None and (sample.mask.shape != image.shape[:2] or sample.mask.dtype != np.bool_):
-        raise DataError(
-            f"image {sample.id!r} has a mask {sample.mask.shape} {sample.mask.dtype}; it must be {image.shape[:2]} bool"
-        )
-    return image
-
-
 def _to_device(pixels: NDArray[Any], device: torch.device) -> Tensor:
     """Move (N, H, W, 3) pixels to the device and make them (N, 3, H, W) floats in [0, 1]."""
     moved = torch.from_numpy(pixels).to(device, non_blocking=True)
@@ -280,4 +251,5 @@ def _to_device(pixels: NDArray[Any], device: torch.device) -> Tensor:
 
 
 def label_tensor(values: Any, device: torch.device) -> Tensor:
+    """Return labels as a tensor (N,), -1 where one is None."""
     return torch.tensor([-1 if value is None else value for value in values], dtype=torch.long, device=device)

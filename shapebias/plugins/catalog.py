@@ -7,15 +7,20 @@ import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import attrs
 
 from shapebias.errors import ShapebiasError, SpellingError, UnknownNameError, suggestion
+from shapebias.files import fingerprint
+from shapebias.plugins.containment import contained
 from shapebias.plugins.discovery import PluginInfo, discover
 from shapebias.plugins.specs import KINDS, Kind, Spec
 from shapebias.spelling.grammar import parse, spell_scalar, split_label
 from shapebias.spelling.params import build, describe, field_types, files_named, spell
+
+if TYPE_CHECKING:
+    import torch
 
 __all__ = ["Catalog", "CatalogEntry", "Component", "default_catalog"]
 
@@ -81,6 +86,32 @@ class Component:
     def files(self) -> list[Path]:
         """The files and folders that the settings name."""
         return files_named(self.settings)
+
+    def load(self, device: torch.device) -> Any:
+        """Return the callable: what the settings load on the device, or the settings themselves.
+
+        Raises:
+            PluginError: loading tried to end the process.
+        """
+        load = getattr(self.settings, "load", None)
+        if load is None:
+            return self.settings
+        with contained(self.text):
+            return load(device)
+
+    def fingerprints(self) -> dict[str, str]:
+        """Hash the files and folders that the settings name, by path.
+
+        Settings with an attribute ``fingerprint``, such as a live network or a data set of a library, identify their
+        content themselves.
+
+        Raises:
+            DataError: a file is missing.
+        """
+        own = getattr(self.settings, "fingerprint", None)
+        if isinstance(own, str):
+            return {"its content": own}
+        return {str(path): fingerprint(path) for path in self.files}
 
 
 class Catalog:

@@ -19,7 +19,7 @@ def sources() -> Mapping[str, Source]:
     entries.sort(key=lambda entry: entry.plugin.distribution != "shapebias")
     found: dict[str, Source] = {source.name: source for source in built_in_sources().values()}
     for entry in entries:
-        for source in getattr(entry.spec, "sources", ()):
+        for source in entry.spec.sources:
             found.setdefault(source.name, source)
     return dict(sorted(found.items()))
 

@@ -78,6 +78,48 @@ class Spec:
     summary: str = attrs.field(default="", kw_only=True)
     references: tuple[str, ...] = attrs.field(default=(), converter=_words, kw_only=True)
 
+    # What only one kind of spec declares: those of the other kinds have these values.
+
+    @property
+    def destroys(self) -> tuple[Destroyed, ...]:
+        """What a transform destroys."""
+        return ()
+
+    @property
+    def moves_pixels(self) -> bool:
+        """Whether objects are elsewhere after a transform."""
+        return False
+
+    @property
+    def needs(self) -> tuple[Need, ...]:
+        """What a transform gets as keyword arguments."""
+        return ()
+
+    @property
+    def norms(self) -> tuple[str, ...]:
+        """The norms that bound an attack."""
+        return ()
+
+    @property
+    def needs_features(self) -> bool:
+        """Whether a saliency method reads the model's feature layer."""
+        return False
+
+    @property
+    def needs_maps(self) -> bool:
+        """Whether a probe measures saliency maps."""
+        return False
+
+    @property
+    def needs_method(self) -> bool:
+        """Whether a probe calls the saliency method itself."""
+        return False
+
+    @property
+    def sources(self) -> tuple[Source, ...]:
+        """Where the data of a data set is published."""
+        return ()
+
     def load(self) -> type:
         """Import the target.
 

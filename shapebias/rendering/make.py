@@ -10,20 +10,19 @@ from typing import Any
 import attrs
 import torch
 
-from shapebias.engine.batch_size import check_counts, images_of
-from shapebias.engine.identity import fingerprints
-from shapebias.engine.plan import check_needs, evenly_spaced, pixels
-from shapebias.engine.session import naming
+from shapebias.engine.batch_size import check_counts, usual_batch_size
+from shapebias.engine.plan import check_needs, evenly_spaced
 from shapebias.errors import DataError, StudyError
 from shapebias.images.decoded import Batch, DecodedImages, UnreadableError, batched, threads
+from shapebias.images.first import FirstImages
 from shapebias.images.manifest import Manifest
 from shapebias.images.transformed import TransformedImages
 from shapebias.paths import as_path
 from shapebias.plugins.catalog import Component
 from shapebias.rendering.dataset_writer import DatasetWriter, open_dataset_writer
+from shapebias.rendering.naming import naming
 from shapebias.runtime.device import choose_device
 from shapebias.runtime.environment import versions
-from shapebias.runtime.loading import load
 from shapebias.runtime.memory import Memory
 from shapebias.runtime.progress import Interrupted, Progress
 from shapebias.study import Condition, as_conditions, as_datasets
@@ -97,11 +96,11 @@ def make(
     (source,), (chain,) = as_datasets(dataset), as_conditions(condition)
     if chain.attack is not None:
         raise StudyError(f"{chain.title} attacks a model; what is made for all models has transforms only")
-    torch_device = choose_device(device)
+    torch_device, first_images = choose_device(device), FirstImages()
     if not len(source.settings):
         raise DataError(f"data set {source.text} has no images")
-    check_needs(source, [chain])
-    named = {"dataset": fingerprints(source), "condition": fingerprints(chain)}
+    check_needs(source, [chain], first_images)
+    named = {"dataset": source.fingerprints(), "condition": chain.fingerprints()}
     facts = Manifest(
         source.canonical,
         chain.canonical,
@@ -110,12 +109,12 @@ def make(
         source.settings.classes,
         versions(),
     )
-    memory = Memory(batch_size or images_of(pixels(source), torch_device), 1)
+    memory = Memory(batch_size or usual_batch_size(first_images.pixels(source), torch_device), 1)
     with open_dataset_writer(as_path(output), facts, threads(workers)) as copy:
         rows = [row for row in evenly_spaced(len(source.settings), limit) if row not in copy.images]
         if not rows and copy.finished is not None:
             return WrittenDataset(as_path(output), copy.finished, 0)
-        maker = _Maker(source, chain, seed, torch_device, memory, workers, copy, progress)
+        maker = _Maker(source, chain, seed, torch_device, memory, workers, first_images, copy, progress)
         try:
             maker.make(rows)
         except KeyboardInterrupt:
@@ -126,7 +125,7 @@ def make(
 
 @attrs.define(eq=False)
 class _Maker:
-    """Decodes, transforms and hands over to be written, part by part."""
+    """Decodes, transforms and writes images, part by part."""
 
     dataset: Component
     condition: Condition
@@ -134,49 +133,53 @@ class _Maker:
     device: torch.device
     memory: Memory
     workers: int | None
+    first_images: FirstImages
     copy: DatasetWriter
     progress: Callable[[Progress], None] | None
 
     def make(self, rows: Sequence[int]) -> None:
-        """Make the images of some rows; one that cannot be read is a failure, and the others go on."""
-        transforms = [(step, load(step, self.device)) for step in self.condition.steps] if rows else []
-        size = max(1, min(_PART_IMAGES, _PART_BYTES // (3 * pixels(self.dataset))))
+        """Make the images of some rows; one that cannot be read is recorded as a failure."""
+        transforms = [(step, step.load(self.device)) for step in self.condition.steps] if rows else []
+        size = max(1, min(_PART_IMAGES, _PART_BYTES // (3 * self.first_images.pixels(self.dataset))))
         done = 0
         self.copy.begin(rows)
         for part in batched(rows, size):
-            pictures = DecodedImages(self.dataset.settings, part, self.workers)
-            stimuli = TransformedImages(pictures, transforms, self.seed, self.device, keep=False)
-            with contextlib.closing(pictures):
+            decoded = DecodedImages(self.dataset.settings, part, self.workers, self.first_images.of(self.dataset))
+            stimuli = TransformedImages(decoded, transforms, self.seed, self.device, keep=False)
+            with contextlib.closing(decoded):
                 left = list(range(len(part)))
                 while left:
-                    asked, batch = self._take(stimuli, left)
+                    tried, batch = self._take(stimuli, left)
                     if batch is not None:
                         self.copy.write([part[position] for position in batch.positions], batch)
-                    left = left[asked:]
-                    done += asked
+                    left = left[tried:]
+                    done += tried
                     if self.progress is not None:
                         self.progress(Progress(done, len(rows), self.condition.title))
         self.copy.settle()
 
     def _take(self, stimuli: TransformedImages, positions: Sequence[int]) -> tuple[int, Batch | None]:
-        """Transform the first of some images, as many as fit into memory and can be read; say how many were tried.
+        """Transform the first of some images, as many as fit into memory, without those that cannot be read.
+
+        Returns:
+            How many were tried, and those that could be read; None where none could.
 
         Raises:
             PluginError: a transform fails.
         """
 
-        def some(size: int) -> tuple[int, Batch | None]:
-            good = [position for position in positions[:size] if self._is_readable(stimuli.pictures, position)]
-            return size, stimuli.take(good) if good else None
+        def transform(size: int) -> tuple[int, Batch | None]:
+            tried = positions[:size]
+            readable = [position for position in tried if self._is_readable(stimuli.decoded, position)]
+            return len(tried), stimuli.take(readable) if readable else None
 
         with naming(self.condition):
-            size, batch = self.memory.fit("batch", some)
-        return min(size, len(positions)), batch
+            return self.memory.fit("batch", transform)
 
-    def _is_readable(self, pictures: DecodedImages, position: int) -> bool:
+    def _is_readable(self, decoded: DecodedImages, position: int) -> bool:
         try:
-            pictures.samples([position])
+            decoded.samples([position])
         except UnreadableError as error:
-            self.copy.failures[pictures.rows[position]] = str(error)
+            self.copy.failures[decoded.rows[position]] = str(error)
             return False
         return True

@@ -3,36 +3,38 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal
 
 import attrs
 import torch
 from torch import Tensor
 
-from shapebias.engine.evaluation import BatchEvaluation, eps_values
-from shapebias.engine.executor import LocalExecutor
+from shapebias.engine.evaluation import attack_batch, eps_values
+from shapebias.engine.model_loading import load_model
 from shapebias.engine.plan import check_needs, evenly_spaced
-from shapebias.engine.session import Session, naming
+from shapebias.engine.session import Session
 from shapebias.errors import DataError, StudyError
 from shapebias.files import new_file
-from shapebias.images.decoded import Batch, DecodedImages, batched
+from shapebias.images.decoded import DecodedImages, batched
+from shapebias.images.first import FirstImages
 from shapebias.images.transformed import TransformedImages
 from shapebias.networks.labels import imagenet_names, imagenet_wnids
 from shapebias.paths import as_path
 from shapebias.rendering.contact_sheet import contact_sheet
+from shapebias.rendering.naming import naming
 from shapebias.runtime.device import choose_device
-from shapebias.runtime.loading import load
 from shapebias.runtime.memory import Memory
 from shapebias.spelling.grammar import spell_scalar
 from shapebias.study import CLEAN, Condition, Study, as_conditions, as_datasets, as_models
 
+if TYPE_CHECKING:
+    from shapebias.networks.classifier import Classifier
+
 __all__ = ["Preview", "preview"]
 
-_AT_ONCE = 8
-
-_Ask: TypeAlias = Callable[[Condition, TransformedImages, Sequence[int]], list[Batch]]
+_BATCH_SIZE = 8
 
 
 @attrs.frozen(eq=False)
@@ -120,51 +122,69 @@ def preview(
     attacks = [condition for condition in wanted if condition.attack]
     if attacks and model is None:
         raise StudyError(f"{attacks[0].title} attacks a model, and there is none; give one: -m, in Python model=")
-    torch_device = choose_device(device)
-    check_needs(source, wanted)
+    torch_device, first_images = choose_device(device), FirstImages()
+    check_needs(source, wanted, first_images)
     if not len(source.settings):
         raise DataError(f"data set {source.text} has no images")
-    pictures = DecodedImages(source.settings, evenly_spaced(len(source.settings), images))
-    with contextlib.closing(pictures), torch.inference_mode(mode=False):
-        attacked = Study(source, as_models(model), attacks, seed=seed) if attacks else None
-        ask = _asker(attacked, pictures, torch_device) if attacked else None
-        columns = [column for condition in wanted for column in _columns(condition, pictures, seed, torch_device, ask)]
-        samples = pictures.samples(range(len(pictures.rows)))
-    titles, shown = zip(*columns, strict=True)
+    rows = evenly_spaced(len(source.settings), images)
+    decoded = DecodedImages(source.settings, rows, first=first_images.of(source))
+    with contextlib.closing(decoded), torch.inference_mode(mode=False):
+        study = Study(source, as_models(model), attacks, seed=seed) if attacks else None
+        renderer = _Renderer.of(decoded, seed, torch_device, study)
+        columns = [column for condition in wanted for column in renderer.columns(condition)]
+        samples = decoded.samples(range(len(rows)))
+    titles, pictures = zip(*columns, strict=True)
     names = imagenet_names() if tuple(source.settings.classes) == imagenet_wnids() else source.settings.classes
     labels = ("" if sample.label < 0 else names[sample.label] for sample in samples)
-    return Preview(torch.stack(shown, dim=1), titles, tuple(labels), tuple(sample.id for sample in samples))
+    return Preview(torch.stack(pictures, dim=1), titles, tuple(labels), tuple(sample.id for sample in samples))
 
 
-def _asker(study: Study, pictures: DecodedImages, device: torch.device) -> _Ask:
-    """Load the model of a study; what is returned makes the images that it sees under a condition with an attack."""
-    session = Session(study, device, Memory(_AT_ONCE, _AT_ONCE))
-    network = LocalExecutor(session).network(study.models[0], pictures)
+@attrs.frozen(eq=False)
+class _Renderer:
+    """Makes the pictures of conditions.
 
-    def ask(condition: Condition, stimuli: TransformedImages, positions: Sequence[int]) -> list[Batch]:
-        with network.evaluating():
-            return BatchEvaluation.about(session, network, condition, stimuli, positions).views
-
-    return ask
-
-
-def _columns(
-    condition: Condition, pictures: DecodedImages, seed: int, device: torch.device, ask: _Ask | None
-) -> Iterator[tuple[str, Tensor]]:
-    """Yield the title and the (N, 3, H, W) images of a condition, once for each eps of a list.
-
-    Raises:
-        PluginError: a transform or an attack fails.
+    Args:
+        decoded: the images.
+        seed: of the random numbers.
+        device: where transforms and attacks run.
+        attacked: the model that attacks attack, and the session that loaded it; None where there is no attack.
     """
-    with naming(condition):
-        stimuli = TransformedImages(
-            pictures, [(step, load(step, device)) for step in condition.before], seed, device, keep=False
-        )
-        views = [
-            ask(condition, stimuli, some) if ask and condition.attack else [stimuli.take(some)]
-            for some in batched(range(len(pictures.rows)), _AT_ONCE)
-        ]
-    eps = eps_values(condition)
-    titles = [f"{condition.title} at {spell_scalar(one)}" for one in eps] if len(eps) > 1 else [condition.title]
-    for title, batches in zip(titles, zip(*views, strict=True), strict=True):
-        yield title, torch.cat([batch.images.cpu() for batch in batches])
+
+    decoded: DecodedImages
+    seed: int
+    device: torch.device
+    attacked: tuple[Session, Classifier] | None = None
+
+    @classmethod
+    def of(cls, decoded: DecodedImages, seed: int, device: torch.device, study: Study | None) -> _Renderer:
+        """Load the model of a study with attacks."""
+        if study is None:
+            return cls(decoded, seed, device)
+        session = Session(study, device, Memory(_BATCH_SIZE, _BATCH_SIZE))
+        return cls(decoded, seed, device, (session, load_model(session, study.models[0], decoded)))
+
+    def columns(self, condition: Condition) -> Iterator[tuple[str, Tensor]]:
+        """Yield the title and the (N, 3, H, W) images of a condition, once for each eps of a list.
+
+        Raises:
+            PluginError: a transform or an attack fails.
+        """
+        with naming(condition):
+            batches = list(self._batches(condition))
+        eps = eps_values(condition)
+        titles = [f"{condition.title} at {spell_scalar(one)}" for one in eps] if len(eps) > 1 else [condition.title]
+        for title, images in zip(titles, zip(*batches, strict=True), strict=True):
+            yield title, torch.cat(images)
+
+    def _batches(self, condition: Condition) -> Iterator[list[Tensor]]:
+        """Yield the images of each batch, one tensor for each eps."""
+        transforms = [(step, step.load(self.device)) for step in condition.before]
+        stimuli = TransformedImages(self.decoded, transforms, self.seed, self.device, keep=False)
+        for positions in batched(range(len(self.decoded.rows)), _BATCH_SIZE):
+            if self.attacked is None or condition.attack is None:
+                inputs = [stimuli.take(positions)]
+            else:
+                session, network = self.attacked
+                with network.evaluating():
+                    inputs = attack_batch(session, network, condition, stimuli, positions).inputs
+            yield [one.images.cpu() for one in inputs]

@@ -6,8 +6,7 @@ the global modes of PyTorch.
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeAlias, TypeVar
 
 import attrs
@@ -15,8 +14,9 @@ import torch
 from torch import Tensor, nn
 
 from shapebias.errors import PluginError
+from shapebias.plugins.containment import contained
 
-__all__ = ["NetworkState", "call", "contained"]
+__all__ = ["NetworkState", "call"]
 
 _Result = TypeVar("_Result")
 
@@ -70,21 +70,6 @@ def call(
             "(all of it was put back, and no other cell is affected)"
         )
     return result
-
-
-@contextlib.contextmanager
-def contained(plugin: str) -> Iterator[None]:
-    """Turn what would end the process, such as ``SystemExit``, into an error of the plugin; Ctrl-C still ends it.
-
-    Raises:
-        PluginError: the plugin raised an exception that is not an ``Exception``.
-    """
-    try:
-        yield
-    except (Exception, KeyboardInterrupt):
-        raise
-    except BaseException as error:
-        raise PluginError(f"{plugin} raised {type(error).__name__}, which would end the whole run: {error}") from error
 
 
 def _copied(argument: Any) -> Any:

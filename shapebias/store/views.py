@@ -109,7 +109,7 @@ class StoredAnswers(_View):
     @property
     def destroys(self) -> frozenset[str]:
         """What the condition's transforms destroy: texture, shape, colour; empty where their plugins are not here."""
-        return frozenset(word for step in self.steps or () for word in getattr(step.spec, "destroys", ()))
+        return frozenset(word for step in self.steps or () for word in step.spec.destroys)
 
     @property
     def classes(self) -> Sequence[str]:
@@ -207,7 +207,7 @@ class StoredMaps(_View):
     @property
     def moves_pixels(self) -> bool:
         """Whether the condition puts objects elsewhere, or nobody knows as its plugin is not here."""
-        return self.steps is None or any(getattr(step.spec, "moves_pixels", False) for step in self.steps)
+        return self.steps is None or any(step.spec.moves_pixels for step in self.steps)
 
     @property
     def masks(self) -> NDArray[np.bool_] | None:

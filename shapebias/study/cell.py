@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Literal, TypeAlias
+
 import attrs
 
 from shapebias.plugins.catalog import Component
 from shapebias.study.condition import Condition
 
-__all__ = ["Cell"]
+__all__ = ["Cell", "CellKind"]
+
+CellKind: TypeAlias = Literal["prediction", "saliency", "probe"]
 
 
 @attrs.frozen
@@ -19,6 +23,13 @@ class Cell:
     condition: Condition
     saliency: Component | None = None
     probe: Component | None = None
+
+    @property
+    def kind(self) -> CellKind:
+        """The kind of the results: predictions, saliency maps, or what a probe measures."""
+        if self.probe is not None:
+            return "probe"
+        return "prediction" if self.saliency is None else "saliency"
 
     @property
     def title(self) -> str:

@@ -7,6 +7,7 @@ from pathlib import Path
 import attrs
 
 from shapebias.errors import SpellingError
+from shapebias.files import fingerprint
 from shapebias.plugins.catalog import Component, default_catalog
 from shapebias.plugins.specs import Kind
 from shapebias.spelling.grammar import split, split_label
@@ -38,11 +39,11 @@ class Condition:
             raise SpellingError(f"{self.text!r} has {len(attacks)} attacks; a condition has at most one")
         moved = ""
         for step in self.steps:
-            if moved and "mask" in getattr(step.spec, "needs", ()):
+            if moved and "mask" in step.spec.needs:
                 raise SpellingError(
                     f"{self.text!r}: {moved} moves pixels, so the mask no longer fits; put {step.name} first"
                 )
-            moved = moved or (step.name if getattr(step.spec, "moves_pixels", False) else "")
+            moved = moved or (step.name if step.spec.moves_pixels else "")
 
     @classmethod
     def parse(cls, text: str) -> Condition:
@@ -95,6 +96,14 @@ class Condition:
     def files(self) -> list[Path]:
         """The files and folders that the steps name."""
         return [path for step in self.steps for path in step.files]
+
+    def fingerprints(self) -> dict[str, str]:
+        """Hash the files and folders that the steps name, by path.
+
+        Raises:
+            DataError: a file is missing.
+        """
+        return {str(path): fingerprint(path) for path in self.files}
 
 
 CLEAN = Condition()

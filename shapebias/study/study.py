@@ -123,7 +123,7 @@ class Study:
         for name in LISTS:
             problems += [f"{name}: {problem}" for problem in _repeated(getattr(self, name))]
         if not self.saliency:
-            without = [probe.text for probe in self.probes if getattr(probe.spec, "needs_maps", False)]
+            without = [probe.text for probe in self.probes if probe.spec.needs_maps]
             problems += [f"probes: {text!r} measures saliency maps, and the study has no saliency" for text in without]
         if problems:
             raise StudyError("\n".join(problems))
@@ -137,7 +137,7 @@ class Study:
                     for saliency in self.saliency:
                         yield Cell(dataset, model, condition, saliency)
                     for probe in self.probes:
-                        methods = self.saliency if getattr(probe.spec, "needs_maps", False) else (None,)
+                        methods = self.saliency if probe.spec.needs_maps else (None,)
                         for method in methods:
                             yield Cell(dataset, model, condition, method, probe)
 

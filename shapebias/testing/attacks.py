@@ -49,7 +49,7 @@ def several(subject: Subject) -> bool:
 
 def norm(subject: Subject) -> float:
     """Return the order of the norm of the ball."""
-    names: tuple[str, ...] = getattr(subject.component.spec, "norms", ())
+    names: tuple[str, ...] = subject.component.spec.norms
     name = getattr(subject.component.settings, "norm", None) or (names[0] if len(names) == 1 else None)
     if name not in _ORDERS or eps_values(subject) is None:
         raise NotApplicable(f"no parameter eps and norm of {', '.join(_ORDERS)} say what the ball is")

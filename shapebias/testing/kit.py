@@ -172,9 +172,7 @@ def _texts(own: Catalog, examples: list[str], without: set[str]) -> Iterator[tup
         given = [text for kinds, text in tried if kind in kinds and _name(text) == name]
         yield from ((kind, text) for text in given)
         spoken_of = given or any(kind in kinds and _name(text) == name for kinds, text in left_out)
-        if (
-            not spoken_of and not _required(entry.spec) and not getattr(entry.spec, "sources", ())
-        ):  # no download unasked
+        if not spoken_of and not _required(entry.spec) and not entry.spec.sources:  # no download unasked
             yield kind, name
 
 

@@ -29,8 +29,8 @@ def call(subject: Subject, rows: Any = slice(None)) -> object:
     """Measure with a model that is in eval mode already."""
     images, labels = subject.images[rows], subject.labels[rows]
     spec, explain = subject.component.spec, functools.partial(_explain, images=images, targets=labels)
-    maps = explain(subject.model) if getattr(spec, "needs_maps", False) else None
-    needs = {"explain": explain} if getattr(spec, "needs_method", False) else {}
+    maps = explain(subject.model) if spec.needs_maps else None
+    needs = {"explain": explain} if spec.needs_method else {}
     result: object = subject.loaded(subject.model, images, labels, maps, subject.random()[rows], **needs)
     return result
 

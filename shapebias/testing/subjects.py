@@ -18,7 +18,6 @@ from shapebias.networks.features import Features
 from shapebias.plugins.catalog import Component
 from shapebias.plugins.protocols import Attributed, Transformed
 from shapebias.rng import ImageRandom
-from shapebias.runtime.loading import load
 from shapebias.testing.rules import BrokenRuleError, require
 
 __all__ = [
@@ -99,7 +98,7 @@ class Subject:
     @cached_property
     def loaded(self) -> Any:
         """The callable: the settings, or what they load."""
-        return load(self.component, torch.device(self.device))
+        return self.component.load(torch.device(self.device))
 
     def random(self, ids: tuple[str, ...] = IDS, seed: int = 0) -> ImageRandom:
         """Return random numbers as the engine makes them."""
@@ -110,7 +109,7 @@ class Subject:
         mask = torch.zeros(images.shape[0], *images.shape[2:], dtype=torch.bool, device=images.device)
         mask[:, 8:24, 10:30] = True
         given = {"mask": mask, "partner": images.flip(0)}
-        return {need: given[need] for need in getattr(self.component.spec, "needs", ())}
+        return {need: given[need] for need in self.component.spec.needs}
 
 
 def arrays(result: object) -> dict[str, Tensor]:

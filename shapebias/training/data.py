@@ -81,11 +81,11 @@ class Images:
     """Some decoded images of a data set.
 
     Args:
-        pictures: the decoded images of the whole data set.
-        places: which of them.
+        decoded: the decoded images of the whole data set.
+        rows: which of them.
     """
 
-    pictures: DecodedImages
+    decoded: DecodedImages
     rows: Sequence[int]
 
     @classmethod
@@ -99,14 +99,14 @@ class Images:
 
     def take(self, rows: Sequence[int], device: torch.device) -> Batch:
         """Move some of them to the device."""
-        return self.pictures.take([self.rows[row] for row in rows], device)
+        return self.decoded.take([self.rows[row] for row in rows], device)
 
     def split(self, share: float, seed: int) -> tuple[Images, Images]:
         """Hold a share out; return the rest and the share."""
-        samples = self.pictures.samples(self.rows)
+        samples = self.decoded.samples(self.rows)
         held = held_out([sample.label for sample in samples], [sample.id for sample in samples], share, seed)
         rest = sorted({*self.rows} - {*held})
-        return Images(self.pictures, rest), Images(self.pictures, held)
+        return Images(self.decoded, rest), Images(self.decoded, held)
 
 
 @attrs.frozen(eq=False)
@@ -156,10 +156,7 @@ class TrainingData:
                     f"validation: a share of {recipe.validation:g} of {recipe.dataset.text} is {len(validation)} of "
                     f"{len(dataset)} images; give another one"
                 )
-        transforms = [
-            (step, step.settings.load(ranks.device) if hasattr(step.settings, "load") else step.settings)
-            for step in recipe.transforms
-        ]
+        transforms = [(step, step.load(ranks.device)) for step in recipe.transforms]
         data = cls(recipe, ranks, training, validation, transforms)
         smallest = min(len(training) // data.steps, len(validation))
         if smallest < ranks.count:
@@ -198,7 +195,7 @@ class TrainingData:
         """Apply the transforms to some training images, then crop and flip."""
         for step_index, (component, transform) in enumerate(self.transforms):
             rng = random_numbers(self.recipe, component.name, step_index, batch).epoch(epoch)
-            batch = apply_transform(component, transform, batch, self.training.pictures, rng)
+            batch = apply_transform(component, transform, batch, self.training.decoded, rng)
         rng = random_numbers(self.recipe, "crop-and-flip", 0, batch).epoch(epoch)
         images = crop_and_flip(batch.images, rng, crop=self.recipe.crop, flip=self.recipe.flip)
         return attrs.evolve(batch, images=images)
@@ -210,5 +207,5 @@ class TrainingData:
 
     def close(self) -> None:
         """Stop decoding."""
-        self.training.pictures.close()
-        self.validation.pictures.close()
+        self.training.decoded.close()
+        self.validation.decoded.close()

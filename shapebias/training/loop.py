@@ -162,7 +162,7 @@ class Trainer:
             StudyError: the network, or the one to be matched, is for other classes than the data set.
         """
         classes = tuple(recipe.dataset.settings.classes)
-        loaded: Classifier = recipe.model.settings.load(data.device)
+        loaded: Classifier = recipe.model.load(data.device)
         classifier = attrs.evolve(loaded, classes=classes, chunk=recipe.batch_size)
         outputs = _outputs(classifier, data.validation.take([0], data.device))
         if outputs != len(classes):
@@ -229,8 +229,7 @@ class Trainer:
 
     def _attacked(self, attack: Component, batch: Batch, epoch: int | None = None) -> Tensor:
         """Attack the network as it is in use, in eval mode: batch normalisation keeps to its running statistics."""
-        settings = attack.settings
-        run = settings.load(self.data.device) if hasattr(settings, "load") else settings
+        run = attack.load(self.data.device)
         rng = random_numbers(self.recipe, attack.name, 0, batch)
         if epoch is not None:
             rng = rng.epoch(epoch)

@@ -11,7 +11,6 @@ from typing import Any
 import attrs
 import torch
 
-from shapebias.engine.identity import fingerprints
 from shapebias.errors import ShapebiasError, StudyError, TrainingError, WeightsError
 from shapebias.files import sha256, write_atomically
 from shapebias.networks.checkpoints import read_metadata
@@ -79,7 +78,7 @@ class Identity:
         files = {
             f"{field} {name}": digest
             for field, component in recipe.components.items()
-            for name, digest in fingerprints(component).items()
+            for name, digest in component.fingerprints().items()
         }
         if recipe.match is not None:
             files[f"match {recipe.match}"] = sha256(recipe.match)

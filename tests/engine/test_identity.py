@@ -8,16 +8,15 @@ import torch
 from safetensors.torch import save_file
 
 import shapebias as sb
-from shapebias.engine.identity import Recorder, current, fingerprints
-from shapebias.engine.plan import plan
+from shapebias.engine import identity
+from shapebias.engine.identity import Recorder, current
 from shapebias.plugins.catalog import default_catalog
 
 STIMULI = "stimuli:images=8,size=32"
 
 
 def keys(study, precision="float32"):
-    recorder = Recorder(study, precision)
-    return [task.record.key for work in plan(study, recorder, {}) for task in work.tasks]
+    return [each.key for each in Recorder(study, precision).cells()]
 
 
 def study(conditions="clean", saliency=(), **facts):
@@ -57,10 +56,10 @@ def test_a_weight_file_is_known_by_its_content(tmp_path):
     path = tmp_path / "net.safetensors"
     save_file({"weight": torch.zeros(2)}, path)
     component = default_catalog().component("model", f"checkpoint:{path}")
-    before = fingerprints(component)
+    before = component.fingerprints()
     save_file({"weight": torch.ones(2)}, path)
     assert list(before) == [str(path)]
-    assert fingerprints(component) != before
+    assert component.fingerprints() != before
 
 
 def test_a_live_network_is_known_by_its_state():
@@ -74,14 +73,36 @@ def test_a_live_network_is_known_by_its_state():
 
 def test_a_parameter_that_came_later_at_its_old_behaviour_changes_nothing():
     asked = study("saturate:p=8")
-    (task,) = plan(asked, Recorder(asked, "float32"), {})[0].tasks
-    older = attrs.evolve(task.record, model=attrs.evolve(task.record.model, canonical="cnn:num_classes=8,width=4"))
-    assert older.key != task.record.key
-    assert current(older).key == task.record.key
+    (cell,) = Recorder(asked, "float32").cells()
+    older = attrs.evolve(cell.record, model=attrs.evolve(cell.record.model, canonical="cnn:num_classes=8,width=4"))
+    assert older.key != cell.record.key
+    assert current(older).key == cell.record.key
 
 
 def test_a_text_that_nobody_here_can_read_stays_as_it_is():
     asked = study()
-    (task,) = plan(asked, Recorder(asked, "float32"), {})[0].tasks
-    foreign = attrs.evolve(task.record, model=attrs.evolve(task.record.model, canonical="elsewhere:net"))
+    (cell,) = Recorder(asked, "float32").cells()
+    foreign = attrs.evolve(cell.record, model=attrs.evolve(cell.record.model, canonical="elsewhere:net"))
     assert current(foreign) == foreign
+
+
+def test_every_cell_is_identified_once_in_a_run(tmp_path, monkeypatch):
+    asked = sb.Study(STIMULI, "cnn:8,width=2,depth=2", ["clean", "saturate:p=8"], "gradient")
+    titles, stored = [], []
+    record, update = Recorder.cell, identity.current
+
+    def cell(self, one):
+        titles.append(one.title)
+        return record(self, one)
+
+    def current_of(one):
+        stored.append(one.title)
+        return update(one)
+
+    monkeypatch.setattr(Recorder, "cell", cell)
+    monkeypatch.setattr(identity, "current", current_of)
+    for _ in range(2):
+        sb.run(asked, tmp_path / "run.h5")
+    expected = [one.title for one in asked.cells()]
+    assert titles == 2 * expected
+    assert sorted(stored) == sorted(expected)

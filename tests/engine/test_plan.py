@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 
 import shapebias as sb
 from shapebias.engine.identity import Recorder
-from shapebias.engine.plan import evenly_spaced, plan
+from shapebias.engine.plan import evenly_spaced, plan_works
 from shapebias.errors import DataError
+from shapebias.images.first import FirstImages
 from shapebias.plugins.catalog import Component
 from shapebias.plugins.protocols import Sample
 from shapebias.plugins.specs import DatasetSpec
@@ -37,7 +38,7 @@ class Large:
 
 
 def works(study, stored=None):
-    return plan(study, Recorder(study, "float32"), stored or {})
+    return list(plan_works(study, Recorder(study, "float32").cells(), stored or {}, FirstImages()))
 
 
 def large(images, side=8):

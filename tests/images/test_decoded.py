@@ -64,16 +64,16 @@ class Slow(Noise):
 
 def test_pixels_are_divided_by_255_and_each_image_is_decoded_once():
     dataset = Noise()
-    pictures = DecodedImages(dataset, [3, 5, 9], workers=2)
+    decoded = DecodedImages(dataset, [3, 5, 9], workers=2)
     for _ in range(2):
-        batch = pictures.take([2, 0], CPU)
+        batch = decoded.take([2, 0], CPU)
         expected = np.stack([image(9), image(3)]).transpose(0, 3, 1, 2) / 255
         np.testing.assert_allclose(batch.images.numpy(), expected, rtol=1e-6)
     assert list(batch.ids) == ["9.png", "3.png"]
     assert batch.labels.tolist() == [0, 0]
     assert batch.shape_labels.tolist() == [1, 1]
     assert batch.texture_labels.tolist() == [-1, -1]
-    pictures.close()
+    decoded.close()
     assert sorted(dataset.decoded) == [0, 3, 5, 9]  # the first of all tells the size
 
 
@@ -96,11 +96,11 @@ def test_images_go_to_the_device_with_their_channels_together():
     ],
 )
 def test_a_sample_that_breaks_its_contract_is_named_when_it_is_taken(change, message):
-    pictures = DecodedImages(Noise({2: change}), range(4))
-    assert pictures.take([0, 1, 3], CPU).ids == ["0.png", "1.png", "3.png"]
+    decoded = DecodedImages(Noise({2: change}), range(4))
+    assert decoded.take([0, 1, 3], CPU).ids == ["0.png", "1.png", "3.png"]
     with pytest.raises(DataError, match=message):
-        pictures.take([2], CPU)
-    assert pictures.readable() == [0, 1, 3]
+        decoded.take([2], CPU)
+    assert decoded.readable() == [0, 1, 3]
 
 
 def test_float_images_are_taken_as_they_are():
@@ -110,10 +110,10 @@ def test_float_images_are_taken_as_they_are():
 
 
 def test_masks_are_those_of_the_images():
-    pictures = DecodedImages(Noise({1: {"mask": None}}), range(3))
-    np.testing.assert_array_equal(pictures.masks([2, 0], CPU).numpy(), [image(2)[..., 0] > 99, image(0)[..., 0] > 99])
+    decoded = DecodedImages(Noise({1: {"mask": None}}), range(3))
+    np.testing.assert_array_equal(decoded.masks([2, 0], CPU).numpy(), [image(2)[..., 0] > 99, image(0)[..., 0] > 99])
     with pytest.raises(DataError, match=r"'1\.png' has no mask, and a transform of this condition needs one"):
-        pictures.masks([0, 1], CPU)
+        decoded.masks([0, 1], CPU)
 
 
 def test_a_partner_is_another_image_of_the_whole_data_set_by_the_image_s_own_random_numbers():
@@ -142,12 +142,12 @@ def test_a_kept_stimulus_is_made_once_and_looks_the_same_in_any_company():
         calls.append(len(images))
         return images / 2
 
-    component = default_catalog().component("transform", "brightness:factor=0.5")
-    kept, anew = (
+    component = default_catalog().component("transform", "grayscale")
+    kept, transformed_again = (
         TransformedImages(DecodedImages(Noise(), range(6)), [(component, darken)], seed=0, device=CPU, keep=keep)
         for keep in (True, False)
     )
-    for stimuli in (kept, anew):
+    for stimuli in (kept, transformed_again):
         first = stimuli.take([0, 1, 2, 3])
         again = stimuli.take([3, 1])
         assert torch.equal(again.images, first.images[[3, 1]])

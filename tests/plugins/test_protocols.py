@@ -58,7 +58,7 @@ def test_built_ins_are_called_as_their_contract_says(entry):
         assert [*inspect.signature(target.load).parameters] == ["self", "device"]
         return
     wanted = inspect.signature(PROTOCOLS[entry.spec.kind].__call__).parameters
-    needs = (*getattr(entry.spec, "needs", ()), *["explain"] * getattr(entry.spec, "needs_method", False))
+    needs = (*entry.spec.needs, *["explain"] * entry.spec.needs_method)
     names = [name for name in inspect.signature(target.__call__).parameters if name not in needs]
     assert names == [name for name in wanted if name != "needs"]
 

@@ -27,7 +27,7 @@ def view(model, prediction, *, condition="clean", shape, texture=None, dataset="
         texture_labels=texture,
         prediction=np.array(prediction),
         steps=steps,
-        destroys=frozenset(word for step in steps for word in getattr(step.spec, "destroys", ())),
+        destroys=frozenset(word for step in steps for word in step.spec.destroys),
     )
 
 

@@ -12,7 +12,6 @@ from PIL import Image
 from safetensors.torch import load_file
 
 import shapebias.transforms._adain as adain
-from shapebias.engine.identity import fingerprints
 from shapebias.errors import DataError, SpellingError, WeightsError
 from shapebias.images.reading import fit, read_image
 from shapebias.plugins.catalog import default_catalog
@@ -280,18 +279,18 @@ def test_the_identity_has_the_content_of_weights_and_the_listing_of_styles(micro
         (weights / file.name).write_bytes(file.read_bytes())
     (weights / "notes.txt").write_text("does not count")
     condition = Condition((component(method="microast", styles=styles_folder, weights=weights),))
-    before = fingerprints(condition)
+    before = condition.fingerprints()
     assert [path.rpartition("/")[2] for path in before] == [
         *(f"{name}.safetensors" for name in MicroAST.FILES),
         "styles",
     ]
     (weights / "notes.txt").unlink()
-    assert fingerprints(condition) == before
+    assert condition.fingerprints() == before
     content = bytearray((weights / "decoder.safetensors").read_bytes())
     content[-1] ^= 1
     (weights / "decoder.safetensors").write_bytes(content)
     Image.new("RGB", (16, 16)).save(styles_folder / "new.png")
-    changed = {path for path, digest in fingerprints(condition).items() if digest != before[path]}
+    changed = {path for path, digest in condition.fingerprints().items() if digest != before[path]}
     assert changed == {str(weights / "decoder.safetensors"), str(styles_folder)}
 
 

@@ -17,7 +17,6 @@ from pyarrow import parquet as pq
 from shapebias_hf.dataset import HuggingFaceDataset
 
 import shapebias as sb
-from shapebias.engine.identity import fingerprints
 
 NAMES = ["cat", "dog", "owl"]
 LABELS = [0, 2, 1, 2, 0]
@@ -61,7 +60,7 @@ def to_folder(table, path):
 
 def identity(source):
     component = sb.default_catalog().component("dataset", f"hf:{source}")
-    return fingerprints(component)
+    return component.fingerprints()
 
 
 @pytest.mark.parametrize("write", [to_parquet, to_folder])

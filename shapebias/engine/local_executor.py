@@ -1,0 +1,231 @@
+"""Compute a plan in this process: the order of the computation, and to which cells a failure belongs."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import time
+import traceback
+from collections.abc import Callable, Generator, Hashable, Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import attrs
+
+from shapebias.engine.batch_size import usual_batch_size
+from shapebias.engine.cell_results import CellResults, Layout, failed_part
+from shapebias.engine.dataset_part import dataset_part
+from shapebias.engine.evaluation import ModelBatch, attack_batch, eps_values
+from shapebias.engine.executor import BatchComputed, Message
+from shapebias.engine.model_loading import load_model
+from shapebias.engine.session import Session
+from shapebias.images.decoded import DecodedImages, UnreadableError
+from shapebias.images.first import FirstImages
+from shapebias.images.transformed import TransformedImages
+from shapebias.runtime.device import autocast, choose_device, describe_device
+from shapebias.runtime.memory import Memory
+from shapebias.store import Part
+
+if TYPE_CHECKING:
+    from shapebias.engine.plan import ComputeOptions, Plan, Task, Work
+    from shapebias.networks.classifier import Classifier
+    from shapebias.plugins.catalog import Component
+    from shapebias.study import Condition
+
+__all__ = ["LocalExecutor"]
+
+_Item = TypeVar("_Item")
+_Key = TypeVar("_Key", bound=Hashable)
+
+
+@attrs.frozen(eq=False)
+class LocalExecutor:
+    """Computes plans in this process, on one device, one work after the other.
+
+    Args:
+        first_images: the first image of each data set, where some are decoded already.
+    """
+
+    first_images: FirstImages = attrs.field(factory=FirstImages)
+
+    def describe_device(self, options: ComputeOptions) -> str:
+        """Name the device.
+
+        Raises:
+            DeviceError: there is no such device, or it cannot compute in that precision.
+        """
+        device = choose_device(options.device)
+        autocast(device, options.precision)
+        return describe_device(device)
+
+    def execute(self, plan: Plan) -> Generator[Message]:
+        """Compute a plan; closing the generator stops decoding and restores the networks' flags."""
+        if not plan.works:
+            return
+        options, device = plan.options, choose_device(plan.options.device)
+        largest = max(self.first_images.pixels(dataset) for dataset in plan.study.datasets)
+        usual = usual_batch_size(largest, device)
+        memory = Memory(options.batch_size or usual, options.chunk or usual)
+        session = Session(plan.study, device, memory, options.precision, options.workers)
+        computation = _Computation(session, self.first_images)
+        for work in plan.works:
+            yield from computation.compute(work)
+
+
+@attrs.define(eq=False)
+class _Computation:
+    """The computation of a plan.
+
+    Args:
+        session: the study and the device.
+        first_images: the first image of each data set.
+    """
+
+    session: Session
+    first_images: FirstImages
+    _failed: set[str] = attrs.field(factory=set, init=False)
+    _layouts: dict[str, Layout] = attrs.field(factory=dict, init=False)
+
+    def compute(self, work: Work) -> Iterator[Message]:
+        """Compute one work.
+
+        A cell that fails yields a part with its traceback, and the others continue.  An image that cannot be read
+        fails alone.
+        """
+        tasks = [task for task in work.tasks if task.key not in self._failed]
+        for task in work.tasks:
+            if task.key in self._failed:
+                yield BatchComputed(len(task.rows), task.cell.title)
+        if not tasks:
+            return
+        try:
+            first = self.first_images.of(work.dataset)
+            decoded = DecodedImages(work.dataset.settings, work.rows, self.session.workers, first)
+        except Exception:  # noqa: BLE001 - a failure belongs to its cells
+            yield from self._fail(tasks)
+            return
+        described = False
+        with contextlib.closing(decoded):
+            for message in self._compute(tasks, decoded):
+                if not described and isinstance(message, Part) and message.status == "done":
+                    yield dataset_part(work, decoded)
+                    described = True
+                yield message
+
+    def _fail(self, tasks: Iterable[Task]) -> Iterator[Message]:
+        """Yield the parts of cells that fail with the error that is being handled."""
+        error = traceback.format_exc()
+        for task in tasks:
+            self._failed.add(task.key)
+            yield BatchComputed(len(task.rows), task.cell.title)
+            yield failed_part(task, task.rows, error)
+
+    def _compute(self, tasks: Sequence[Task], decoded: DecodedImages) -> Iterator[Message]:
+        """Group the tasks, so that each stimulus is made once and each model predicts it once."""
+        if decoded.first_readable is None:
+            reasons = decoded.unreadable()
+            for task in tasks:
+                yield from _unreadable(task, decoded, reasons)
+            return
+        for before, same_stimulus in _grouped(tasks, lambda task: task.cell.condition.before):
+            models = _grouped(same_stimulus, lambda task: _identity(task.cell.model))
+            try:
+                transforms = [(step, self.session.load(step)) for step in before]
+            except Exception:  # noqa: BLE001
+                yield from self._fail(same_stimulus)
+                continue
+            seed, device = self.session.study.seed, self.session.device
+            stimuli = TransformedImages(decoded, transforms, seed, device, keep=len(models) > 1)
+            for _, same_model in models:
+                yield from self._compute_model(same_model, stimuli)
+
+    def _compute_model(self, tasks: Sequence[Task], stimuli: TransformedImages) -> Iterator[Message]:
+        """Compute the tasks of one model on the same stimuli."""
+        try:
+            network = load_model(self.session, tasks[0].cell.model, stimuli.decoded)
+        except Exception:  # noqa: BLE001
+            yield from self._fail(tasks)
+            return
+        with network.evaluating():
+            for (condition, _), same in _grouped(tasks, lambda task: (task.cell.condition, task.rows)):
+                yield from self._compute_condition(network, condition, same, stimuli)
+
+    def _compute_condition(
+        self, network: Classifier, condition: Condition, tasks: Sequence[Task], stimuli: TransformedImages
+    ) -> Iterator[Message]:
+        """Compute the prediction, the maps and the probes of one model under one condition, batch by batch."""
+        decoded = stimuli.decoded
+        position_of = {row: position for position, row in enumerate(decoded.rows)}
+        left = [position_of[row] for row in tasks[0].rows]
+        cells = [CellResults(task, self._layouts.setdefault(task.key, {})) for task in tasks]
+        unreadable: dict[int, str] = {}
+        while left and not all(cell.error for cell in cells):
+            began = time.perf_counter()
+            try:
+                batch = self._attack(network, condition, stimuli, left)
+            except UnreadableError as error:
+                unreadable |= error.reasons
+                left = [position for position in left if position not in unreadable]
+                continue
+            except Exception:  # noqa: BLE001
+                for cell in cells:
+                    cell.error = cell.error or traceback.format_exc()
+                break
+            shared = (time.perf_counter() - began) / len(tasks)
+            for cell in cells:
+                began = time.perf_counter()
+                cell.add(batch, decoded.rows)
+                cell.seconds += shared + time.perf_counter() - began
+                yield BatchComputed(len(batch), cell.task.cell.title)
+            left = left[len(batch) :]
+        attributes = self._attributes(network, condition)
+        for cell in cells:
+            yield from self._finish(cell, attributes, len(left))
+            if unreadable and not cell.error:
+                yield from _unreadable(cell.task, decoded, unreadable)
+
+    def _attack(
+        self, network: Classifier, condition: Condition, stimuli: TransformedImages, positions: Sequence[int]
+    ) -> ModelBatch:
+        """Make the model's inputs of the first of some images, as many as fit into memory."""
+        return self.session.memory.fit(
+            "batch", lambda size: attack_batch(self.session, network, condition, stimuli, positions[:size])
+        )
+
+    def _finish(self, cell: CellResults, attributes: Mapping[str, Any], left: int) -> Iterator[Message]:
+        """Yield the part of a cell once every batch was computed, or an error ended it."""
+        cell.finish()
+        if cell.error:
+            self._failed.add(cell.task.key)
+            yield BatchComputed(left, cell.task.cell.title)
+        if cell.error or cell.rows:
+            yield cell.part(attributes)
+
+    def _attributes(self, network: Classifier, condition: Condition) -> dict[str, Any]:
+        """Describe the computation, for the record."""
+        mapping, eps = network.mapping, eps_values(condition)
+        return {
+            "device": str(network.device),
+            "precision": self.session.precision,
+            "mapping": mapping.to_json() if mapping else "",
+            "mapping_name": mapping.name if mapping else "",
+            **({"eps": json.dumps(eps) if len(eps) > 1 else eps[0]} if eps else {}),
+        }
+
+
+def _unreadable(task: Task, decoded: DecodedImages, reasons: Mapping[int, str]) -> Iterator[Message]:
+    """Yield the part of a cell for the images that cannot be read; for the others the cell does not fail."""
+    rows = [decoded.rows[position] for position in sorted(reasons)]
+    yield BatchComputed(len(rows), task.cell.title)
+    yield failed_part(task, rows, f"DataError: {UnreadableError(reasons)}")
+
+
+def _grouped(items: Iterable[_Item], key: Callable[[_Item], _Key]) -> list[tuple[_Key, list[_Item]]]:
+    """Group items by a key, in the order of first appearance."""
+    groups: dict[_Key, list[_Item]] = {}
+    for item in items:
+        groups.setdefault(key(item), []).append(item)
+    return list(groups.items())
+
+
+def _identity(component: Component) -> tuple[str, str, str]:
+    return (component.kind, component.title, component.canonical)

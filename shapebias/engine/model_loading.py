@@ -1,0 +1,46 @@
+"""Load a model for a data set."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import attrs
+import torch
+
+from shapebias.errors import PluginError
+from shapebias.images.decoded import DecodedImages
+from shapebias.networks.classifier import Classifier
+from shapebias.networks.labels import match_labels
+from shapebias.runtime import guard
+from shapebias.runtime.result_checks import check_scores
+
+if TYPE_CHECKING:
+    from shapebias.engine.session import Session
+    from shapebias.plugins.catalog import Component
+
+__all__ = ["load_model"]
+
+
+def load_model(session: Session, model: Component, decoded: DecodedImages) -> Classifier:
+    """Load a model, and map its outputs to the classes of a data set.
+
+    Args:
+        session: where it stays loaded.
+        model: the model.
+        decoded: images of the data set; one of them tells how many outputs the model has.
+
+    Raises:
+        PluginError: the model loads no classifier, or returns no scores.
+        ShapebiasError: its outputs cannot be mapped to the classes.
+    """
+    loaded = session.load(model)
+    if not isinstance(loaded, Classifier):
+        raise PluginError(f"model {model.text} loads a {type(loaded).__name__}; load(device) must return a Classifier")
+    with loaded.evaluating(), torch.no_grad():
+        images = decoded.take([decoded.first_readable or 0], loaded.device).images
+        scores = guard.call(f"model {model.text}", loaded.logits, images)
+    check_scores(scores, 1)
+    mapping = match_labels(
+        loaded.classes, scores.shape[1], decoded.dataset.classes, session.study.mapping, loaded.descriptions
+    )
+    return attrs.evolve(loaded, mapping=mapping)
