@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 from pathlib import Path
 
 import attrs
@@ -11,9 +12,10 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from torch import nn
 
 from shapebias.networks.classifier import Classifier
-from shapebias.plugins.catalog import Catalog
+from shapebias.plugins.catalog import Catalog, default_catalog
 from shapebias.plugins.discovery import discover
 
 
@@ -74,3 +76,31 @@ def cifar(data_dir: Path) -> Cifar:
         catalog=Catalog(plugins),
         weights=data_dir / "weights" / "cifar10",
     )
+
+
+@pytest.fixture
+def plugins(tmp_path_factory, monkeypatch):
+    """Make the misbehaving plugins known for one test."""
+    folder = tmp_path_factory.mktemp("plugins")
+    shutil.copy(Path(__file__).parent / "misbehaving.py", folder)
+    monkeypatch.setenv("SHAPEBIAS_PLUGINS_DIR", str(folder))
+    default_catalog.cache_clear()
+    yield folder
+    default_catalog.cache_clear()
+
+
+@pytest.fixture
+def network():
+    """An untrained network with eight outputs, always the same."""
+    with torch.random.fork_rng():
+        torch.manual_seed(1)
+        return nn.Sequential(
+            nn.Conv2d(3, 8, 5, stride=2),
+            nn.BatchNorm2d(8),
+            nn.ReLU(),
+            nn.Conv2d(8, 16, 5, stride=2),
+            nn.ReLU(),
+            nn.AdaptiveAvgPool2d(2),
+            nn.Flatten(),
+            nn.Linear(64, 8),
+        )

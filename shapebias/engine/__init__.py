@@ -1,4 +1,4 @@
-"""From a study to a store: plan, compute, write."""
+"""Run a study: plan, compute, write."""
 
 from shapebias.engine.runner import evaluate, run
 

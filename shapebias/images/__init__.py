@@ -1,1 +1,1 @@
-"""Images of a data set: read, decoded once, transformed once, described in a manifest."""
+"""Images of a data set: reading, decoding, transforming, and the manifest of written images."""

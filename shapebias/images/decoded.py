@@ -1,4 +1,4 @@
-"""The images of one part: decoded once by threads while the device is already busy, and shared by all models."""
+"""The images of one part: decoded once, by threads that run ahead of the device, and shared by all models."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""The manifest of images that were made: which they are, of which data set, and how they came about.
+"""The manifest of a folder of written images: which they are, of which data set, and how they were made.
 
-``manifest.json`` lies in the folder of the images.  While they are being made there is ``unfinished.jsonl``: the same
+``manifest.json`` is in the folder of the images.  Until all are written there is ``unfinished.jsonl`` instead: the same
 facts in its first line, and one line for each image that is finished.
 """
 
@@ -24,10 +24,10 @@ _FORMAT = "shapebias images, version 1"
 
 @attrs.frozen
 class WrittenImage:
-    """One image that was made.
+    """One image that was written.
 
     Args:
-        row: its place in the data set.
+        row: its row in the data set.
         id: its id there.
         file: path below the folder, with ``/``.
         label: index of its class.
@@ -50,16 +50,16 @@ class WrittenImage:
 
 @attrs.frozen
 class Manifest:
-    """What a folder of images says of itself.
+    """The contents of a folder of written images, and how they were made.
 
     Args:
         dataset, condition: canonical texts.
-        files: fingerprints of what these name.
+        files: fingerprints of the files that these name.
         seed: of the random numbers.
         classes: names of the classes of the data set, in the order of the labels.
-        versions: what the pixels may depend on.
-        images: those that are there, in the order of the data set.
-        failures: why others are not, by row.
+        versions: of all software that the pixels may depend on.
+        images: the images that are written, in the order of the data set.
+        failures: why others could not be written, by row.
     """
 
     dataset: str
@@ -88,7 +88,7 @@ class Manifest:
 
 
 def write_manifest(path: Path, manifest: Manifest) -> None:
-    """Write a manifest, in the way of its name; at any moment there is the old one or the new one."""
+    """Write a manifest, as JSON or as lines by its name; at any moment there is the old one or the new one."""
     text = manifest.to_lines() if path.name == UNFINISHED else manifest.to_json()
     write_atomically(path, text.encode("ascii"))
 
@@ -108,7 +108,7 @@ def read_manifest(path: Path) -> Manifest:
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise DataError(
             f"{path} cannot be read as a manifest of 'shapebias make' ({type(error).__name__}: {error}); "
-            "make the images anew, in another folder"
+            "write the images again, to another folder"
         ) from error
 
 

@@ -1,4 +1,4 @@
-"""Image files: which files are images, and how they become pixels of a size."""
+"""Image files: which files are images, decoding, resizing."""
 
 from __future__ import annotations
 
@@ -29,16 +29,16 @@ __all__ = [
 Interpolation: TypeAlias = Literal["bilinear", "bicubic", "nearest", "lanczos"]
 
 SUFFIXES = (".bmp", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")
-"""What the names of image files end in, in lower case."""
+"""The suffixes of image files, in lower case."""
 
 GIVE_SIZE = "give size=, for example size=224,crop=0.875"
-"""What to do where images have several sizes."""
+"""The advice of errors where images have several sizes."""
 
 _LIGHT = 127
 
 
 def images_below(folder: Path) -> list[str]:
-    """List the image files at any depth below a folder; hidden files and folders are passed over.
+    """List the image files at any depth below a folder; hidden files and folders are skipped.
 
     Links are followed, and each folder is listed once: see :func:`shapebias.paths.files_below`.
 
@@ -79,10 +79,10 @@ def read_image(file: Path | BinaryIO, name: object = None) -> Image.Image:
 
     Args:
         file: its path, or an open file such as ``io.BytesIO(content)``.
-        name: what messages call it; None takes the path.
+        name: its name in messages; None takes the path.
 
     Raises:
-        DataError: the file is missing, damaged, no image, or has more than 8 bits a channel.
+        DataError: the file is missing, damaged, not an image, or has more than 8 bits a channel.
     """
     name = printable(file) if name is None and isinstance(file, Path) else name
     if isinstance(file, Path) and file.exists() and (problem := why_unusable(file)):
@@ -95,19 +95,19 @@ def read_image(file: Path | BinaryIO, name: object = None) -> Image.Image:
                 )
             return image.convert("RGB")
     except FileNotFoundError as error:
-        raise DataError(f"{name} does not exist; restore it, or take it off the list") from error
+        raise DataError(f"{name} does not exist; restore it, or remove it from the list") from error
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise DataError(f"{name} cannot be decoded as an image: {error}; delete or repair it") from error
 
 
 def check_crop(size: int | None, crop: float) -> None:
-    """Refuse a crop that :func:`fit` would not make.
+    """Refuse a crop that :func:`fit` would ignore.
 
     Raises:
         SpellingError: there is a crop and no size.
     """
     if size is None and crop != 1:
-        raise SpellingError(f"crop={crop} does nothing without a size; {GIVE_SIZE}")
+        raise SpellingError(f"crop={crop} has no effect without a size; {GIVE_SIZE}")
 
 
 def fit(
@@ -117,9 +117,9 @@ def fit(
 
     Args:
         image: an RGB image.
-        size: side of the square; None leaves the image as it is.  An image that has this size is never touched.
+        size: side of the square; None keeps the size.  An image of this size is not changed.
         crop: share of the short side that is kept; 0.875 is 224 of 256.
-        interpolation: Pillow's filter, which averages over all pixels that a new one covers.
+        interpolation: Pillow's filter; it averages over all pixels that a new one covers.
 
     Returns:
         (H, W, 3).
@@ -138,12 +138,12 @@ def fit_mask(
     crop: float = 1,
     interpolation: Interpolation = "bilinear",
 ) -> NDArray[np.bool_]:
-    """Make the mask of an image from a picture that is light, 128 to 255, on the object; fit it as the image is.
+    """Make the mask of an image from a picture that is light, 128 to 255, on the object; resize it like the image.
 
     Args:
         mask: the picture.
-        image: the image, as it was before :func:`fit`.
-        name: what messages call the mask.
+        image: the image before :func:`fit`.
+        name: the name of the mask in messages.
         size, crop, interpolation: as of :func:`fit`.
 
     Returns:
@@ -154,7 +154,9 @@ def fit_mask(
     """
     mask = mask.convert("L")
     if mask.size != image.size:
-        raise DataError(f"{name} has {mask.size} pixels and its image {image.size} (width, height); give it the same")
+    """Make the mask of an image from a picture that is light, 128 to 255, on the object; resize it like the image.
+            f"{name} has {mask.size} pixels and its image {image.size} (width, height); give both the same size"
+        )
     if np.asarray(mask).max() <= _LIGHT:
         raise DataError(f"{name} is dark everywhere; a mask is light, 128 to 255, on the object")
     return fit(mask, size, crop, interpolation) > _LIGHT

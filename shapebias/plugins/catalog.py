@@ -1,4 +1,4 @@
-"""Look names up: (kind, name) to the spec and the plugin that provides it, and text to a component with settings."""
+"""Look up names: (kind, name) to the spec and its plugin, and text to a component with settings."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ __all__ = ["Catalog", "CatalogEntry", "Component", "default_catalog"]
 
 @attrs.frozen
 class CatalogEntry:
-    """One thing that can be named, and the plugin that provides it."""
+    """One spec, and the plugin that provides it."""
 
     spec: Spec
     plugin: PluginInfo
@@ -35,16 +35,16 @@ class CatalogEntry:
 
 @attrs.frozen
 class Component:
-    """A named thing with its settings: what a piece of text such as ``saturate:p=8`` stands for.
+    """A model, data set, transform, ... with its settings: the meaning of a text such as ``saturate:p=8``.
 
-    Two components are equal where name and settings are; label and provider do not count.
+    Two components are equal if their names and settings are; label and provider do not matter.
 
     Args:
-        spec: the spec that provides it.
+        spec: the spec that it is made from.
         settings: an instance of the spec's target.
-        provider: distribution and version that provide it.
-        label: a name of the user's own, shown in tables.
-        distribution: the distribution, where the bare name has several providers and must be written in full.
+        provider: distribution and version of the plugin.
+        label: the user's name for it in tables.
+        distribution: the distribution, where several provide the name and it must be written in full.
     """
 
     spec: Spec = attrs.field(eq=lambda spec: (spec.kind, spec.name))
@@ -55,22 +55,22 @@ class Component:
 
     @property
     def kind(self) -> Kind:
-        """The kind of thing: model, dataset, transform, ..."""
+        """Its kind: model, dataset, transform, ..."""
         return self.spec.kind
 
     @property
     def name(self) -> str:
-        """The plugin's word for it."""
+        """The name that the plugin gives it."""
         return self.spec.name
 
     @property
     def canonical(self) -> str:
-        """The text with every parameter: an identity."""
+        """The text with every parameter, which identifies the component."""
         return spell(self._full_name, self.settings)
 
     @property
     def text(self) -> str:
-        """The text with what differs from the defaults: for people."""
+        """The text with the parameters that differ from their defaults, for people."""
         return spell(self._full_name, self.settings, full=False)
 
     @property
@@ -79,7 +79,7 @@ class Component:
 
     @property
     def title(self) -> str:
-        """What tables and figures show: the user's own label, or the text."""
+        """The name in tables and figures: the user's label, or the text."""
         return self.label or self.text
 
     @property
@@ -115,10 +115,10 @@ class Component:
 
 
 class Catalog:
-    """Everything that the plugins provide.
+    """All specs that plugins provide.
 
     Args:
-        plugins: what :func:`shapebias.plugins.discovery.discover` found.
+        plugins: as :func:`shapebias.plugins.discovery.discover` returns them.
     """
 
     def __init__(self, plugins: Sequence[PluginInfo]) -> None:
@@ -144,7 +144,7 @@ class Catalog:
             name: the name as the user wrote it.
 
         Raises:
-            UnknownNameError: nobody provides it, or more than one plugin does; every provider is named.
+            UnknownNameError: no plugin provides it, or more than one does; every provider is named.
         """
         kinds = _kinds(kind)
         distribution, _, bare = name.rpartition("/")
@@ -167,17 +167,17 @@ class Catalog:
         raise UnknownNameError(f"{what} {bare!r} is provided more than once: {providers}\nwrite one of these in full")
 
     def _meant(self, kinds: Sequence[Kind], bare: str) -> str:
-        """Guess what was meant: an architecture without its library, or a typo."""
+        """Suggest a name: an architecture without its library, or a typo."""
         spelled = []
         if "model" in kinds and any(map(str.isdigit, bare)):
             spelled = [f"{each}:{bare}" for each in self._taking(kinds, str)]
         return f"; did you mean {' or '.join(map(repr, spelled))}?" if spelled else suggestion(bare, self.names(*kinds))
 
     def check_spelling(self, kind: Kind | Iterable[Kind], text: str) -> None:
-        """Refuse a ``,`` where a ``:`` belongs, and a path without the name of what reads it; both with the way out.
+        """Refuse a ``,`` in place of a ``:``, and a path without the name of a component that reads it.
 
         Raises:
-            SpellingError: it is one of them.
+            SpellingError: the text has one of these mistakes; the message has the right spelling.
         """
         kinds = _kinds(kind)
         head, _, rest = text.partition(",")
@@ -187,10 +187,10 @@ class Catalog:
         if ("/" in position or os.sep in position) and ":" not in position and Path(position).expanduser().exists():
             spelled = [repr(f"{each}:{spell_scalar(position)}") for each in self._taking(kinds, Path)]
             if spelled:
-                raise SpellingError(f"{text!r} is a path; say what it is: {' or '.join(spelled)}")
+                raise SpellingError(f"{text!r} is a path; name what reads it: {' or '.join(spelled)}")
 
     def _taking(self, kinds: Sequence[Kind], wanted: type) -> Iterator[str]:
-        """Name what has a first parameter of this type without a default, such as the path of a folder."""
+        """Yield names whose first parameter has this type and no default, such as the path of a folder."""
         for entry in self:
             if entry.spec.kind not in kinds:
                 continue
@@ -198,19 +198,19 @@ class Catalog:
                 target = entry.spec.load()
                 first = describe(target)[:1]
             except ShapebiasError:
-                continue  # a plugin that cannot be imported is not what was meant
+                continue  # the user did not mean a plugin that cannot be imported
             if first and first[0].default == "(required)" and field_types(target)[first[0].name] is wanted:
                 yield entry.spec.name
 
     def component(self, kind: Kind | Iterable[Kind], text: str) -> Component:
-        """Read one piece of text into a component.
+        """Read a text into a component.
 
         Args:
             kind: the kind, or several where the context allows more than one.
-            text: for example ``"saturate:p=8"``, or ``"mine=checkpoint:at.safetensors"`` with a label of one's own.
+            text: for example ``"saturate:p=8"``, or ``"mine=checkpoint:at.safetensors"`` with a label.
 
         Raises:
-            SpellingError, UnknownNameError, PluginError: the text, the name or the plugin is at fault.
+            SpellingError, UnknownNameError, PluginError: the text, the name or the plugin is wrong.
         """
         self.check_spelling(kind, text)
         label, text = split_label(text)
@@ -220,7 +220,7 @@ class Catalog:
         return self._component(entry, settings, label)
 
     def wrap(self, kind: Kind | Iterable[Kind], settings: object, label: str | None = None) -> Component:
-        """Make a component of settings that were built in Python, for example ``Saturate(p=8)``.
+        """Make a component from settings that were built in Python, for example ``Saturate(p=8)``.
 
         Raises:
             UnknownNameError: no plugin provides a target of this class, or it has several names.
@@ -231,7 +231,7 @@ class Catalog:
             return self._component(found[0], settings, label)
         if not found:
             raise UnknownNameError(
-                f"{settings!r} is no {' or '.join(kinds)} that a plugin provides; give text such as 'name:key=value', "
+                f"no plugin provides {settings!r} as a {' or '.join(kinds)}; give text such as 'name:key=value', "
                 "or register its class in a plugin"
             )
         names = ", ".join(f"{entry.plugin.distribution}/{entry.spec.name}" for entry in found)
@@ -248,7 +248,7 @@ def _kinds(kind: Kind | Iterable[Kind]) -> tuple[Kind, ...]:
 
 
 def _is_target(spec: Spec, cls: type) -> bool:
-    """Compare without importing: a class that exists has its module loaded, and perhaps the one that shows it."""
+    """Compare without importing: the module of a class that exists has been imported already."""
     if isinstance(spec.target, type):
         return spec.target is cls
     module, _, attribute = spec.target.partition(":")
@@ -257,7 +257,7 @@ def _is_target(spec: Spec, cls: type) -> bool:
 
 @functools.cache
 def default_catalog() -> Catalog:
-    """Return the catalog of this environment, made once.
+    """Return the catalog of this environment; it is made once.
 
     >>> default_catalog().find("transform", "saturate").spec.name
     'saturate'

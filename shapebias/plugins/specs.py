@@ -1,8 +1,8 @@
-"""What a plugin hands over: one frozen spec for each algorithm, data set or family of models that it provides.
+"""The specs that a plugin provides: a frozen one for each algorithm, data set or family of models.
 
-A spec says what must be known before anything is imported.  Its ``target`` is the class that does the work, or the text
-``"package.module:Class"``, which is imported when it is first used.  The calls of each kind are in
-:mod:`shapebias.plugins.protocols`.
+A spec has what must be known before anything is imported.  Its ``target`` is the class that does the work, or the text
+``"package.module:Class"``, which is imported on first use.  :mod:`shapebias.plugins.protocols` has the call of each
+kind.
 """
 
 from __future__ import annotations
@@ -62,10 +62,10 @@ def _check_words(*legal: str) -> Any:
 
 @attrs.frozen
 class Spec:
-    """What every kind of spec has.
+    """The fields of every kind of spec.
 
     Args:
-        name: the word users write; lower case, digits and ``-``.
+        name: the word that users write; lower case, digits and ``-``.
         target: a frozen attrs class, or ``"package.module:Class"``.
         summary: one line for ``shapebias list``.
         references: papers, as ``"Authors year, title, section"``.
@@ -78,7 +78,7 @@ class Spec:
     summary: str = attrs.field(default="", kw_only=True)
     references: tuple[str, ...] = attrs.field(default=(), converter=_words, kw_only=True)
 
-    # What only one kind of spec declares: those of the other kinds have these values.
+    # Fields that one kind of spec declares; specs of the other kinds have these values.
 
     @property
     def destroys(self) -> tuple[Destroyed, ...]:
@@ -124,7 +124,7 @@ class Spec:
         """Import the target.
 
         Raises:
-            PluginError: the module does not import, or has no such frozen attrs class.
+            PluginError: the module cannot be imported, or has no such frozen attrs class.
         """
         if isinstance(self.target, type):
             target: Any = self.target
@@ -155,7 +155,7 @@ class DatasetSpec(Spec):
     """Images with ids and labels, perhaps with shape labels, texture labels and masks.
 
     Args:
-        sources: where its data is published: what ``shapebias fetch`` fetches under the name of each source.
+        sources: where its data is published; ``shapebias fetch NAME`` fetches the source of that name.
     """
 
     kind: ClassVar[Kind] = "dataset"
@@ -170,12 +170,12 @@ class DatasetSpec(Spec):
 
 @attrs.frozen
 class TransformSpec(Spec):
-    """Changes an image without looking at the model.
+    """Changes an image independently of the model.
 
     Args:
-        destroys: what is gone afterwards: ``"texture"``, ``"shape"``, ``"colour"``.
-        moves_pixels: objects are elsewhere afterwards, so masks no longer fit.
-        needs: what it gets as keyword arguments: ``"mask"`` (N,H,W), ``"partner"`` (another image for each).
+        destroys: what it destroys: ``"texture"``, ``"shape"``, ``"colour"``.
+        moves_pixels: it moves objects, so that masks no longer fit.
+        needs: its keyword arguments: ``"mask"`` (N, H, W), ``"partner"`` (another image for each).
     """
 
     kind: ClassVar[Kind] = "transform"
@@ -191,10 +191,10 @@ class TransformSpec(Spec):
 
 @attrs.frozen
 class AttackSpec(Spec):
-    """Changes an image to fool the model.
+    """Changes an image so that the model misclassifies it.
 
     Args:
-        norms: the balls that it can stay in, for example ``("linf", "l2")``.
+        norms: the norms that can bound it, for example ``("linf", "l2")``.
     """
 
     kind: ClassVar[Kind] = "attack"
@@ -204,10 +204,10 @@ class AttackSpec(Spec):
 
 @attrs.frozen
 class SaliencySpec(Spec):
-    """Says where in the image the answer comes from.
+    """Maps how much each pixel contributes to the model's output.
 
     Args:
-        needs_features: reads the model's declared feature layer, so the model must have one.
+        needs_features: it reads the model's feature layer, so the model must declare one.
     """
 
     kind: ClassVar[Kind] = "saliency"
@@ -217,11 +217,11 @@ class SaliencySpec(Spec):
 
 @attrs.frozen
 class ProbeSpec(Spec):
-    """Measures something that needs the model on the device, one value or vector an image.
+    """Measures something that needs the model, one value or vector for each image.
 
     Args:
-        needs_maps: measures a saliency method, so it runs once for each of the study's.
-        needs_method: also explains other models, changed images or other targets by that method; gets ``explain`` as a
+        needs_maps: it measures saliency maps, so it runs once for each saliency method of the study.
+        needs_method: it also calls the method on other models, changed images or other targets; gets ``explain`` as a
             keyword argument.
     """
 
@@ -233,7 +233,7 @@ class ProbeSpec(Spec):
 
 @attrs.frozen
 class MetricSpec(Spec):
-    """Turns stored answers into a tidy table with uncertainty."""
+    """Computes a tidy table with uncertainty from stored results."""
 
     kind: ClassVar[Kind] = "metric"
 

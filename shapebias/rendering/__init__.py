@@ -1,1 +1,1 @@
-"""Transformed images without answers: a copy of a data set, a preview, a contact sheet."""
+"""Transformed images without results: a copy of a data set, a preview, a contact sheet."""

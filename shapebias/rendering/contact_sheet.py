@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["contact_sheet"]
 
-# In pixels; _NOTES is the width of the texts before the rows.
+# In pixels; _NOTES is the width of the captions to the left of the rows.
 _SMALLEST, _NOTES = 128, 120
 _GAP, _MARGIN, _LINE, _FONT_SIZE = 4, 10, 16, 13
 _INK, _FAINT_INK = (32, 32, 32), (112, 112, 112)
@@ -26,15 +26,15 @@ _INK, _FAINT_INK = (32, 32, 32), (112, 112, 112)
 def contact_sheet(
     images: Tensor, titles: Sequence[str], captions: Sequence[tuple[str, str]], largest: int = 256
 ) -> Image.Image:
-    """Draw rows of images, with a text above each column and two texts before each row.
+    """Draw rows of images, with a title above each column and a caption to the left of each row.
 
-    Small pictures are enlarged by a whole factor, without smoothing; large ones are made smaller.
+    Small images are enlarged by a whole factor, without smoothing; large ones are reduced.
 
     Args:
         images: (N, K, 3, H, W) in [0, 1].
-        titles: K texts, wrapped to the width of the pictures.
+        titles: K texts, wrapped to the width of the images.
         captions: N pairs of texts; the second is fainter.
-        largest: the long side of a picture on the sheet, where it has more.
+        largest: the longest side of an image on the sheet, in pixels; larger images are reduced.
     """
     from PIL import Image, ImageDraw
 
@@ -60,7 +60,7 @@ def contact_sheet(
 
 
 def _sized(images: Tensor, largest: int) -> Tensor:
-    """Bring pictures to the size that they have on the sheet, (N, K, H, W, 3) bytes."""
+    """Resize images for the sheet, (N, K, H, W, 3) bytes."""
     height, width = images.shape[-2:]
     longest = max(height, width)
     flat = images.flatten(0, 1)
@@ -81,12 +81,12 @@ def _font() -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
 
 
 def _noted(label: str, name: str) -> list[tuple[str, tuple[int, int, int]]]:
-    """Break the two texts of a row into lines with their colours."""
+    """Break the two texts of a caption into lines with their colours."""
     return [(line, ink) for text, ink in ((label, _INK), (name, _FAINT_INK)) for line in _wrapped(text, _NOTES)]
 
 
 def _wrapped(text: str, width: int, separators: Sequence[str] = ("+", ":, ", "/_-", "")) -> list[str]:
-    """Break a text into lines: between steps if that will do, else between settings, else words, else anywhere."""
+    """Break a text into lines: between steps if that is enough, else between settings, else words, else anywhere."""
     if not text or _font().getlength(text) <= width:
         return [text] * bool(text)
     here, *deeper = separators

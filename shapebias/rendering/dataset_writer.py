@@ -1,4 +1,4 @@
-"""The folder of a transformed copy: its images, and the record of which are finished, whatever befalls the process."""
+"""Write the images of a transformed copy to a folder, with a record of those finished that survives a kill."""
 
 from __future__ import annotations
 
@@ -29,15 +29,15 @@ __all__ = ["DatasetWriter", "open_dataset_writer"]
 
 @contextlib.contextmanager
 def open_dataset_writer(folder: Path, facts: Manifest, workers: int) -> Iterator[DatasetWriter]:
-    """Open the folder of a copy for writing: made, or continued after a look at what is there.
+    """Open the folder of a copy for writing; the images that it has already are checked and kept.
 
     Args:
-        folder: where the images go.
-        facts: what is to be made, without images.
+        folder: where the images go; made where it does not exist.
+        facts: the manifest of the copy, without images.
         workers: threads that encode and write.
 
     Raises:
-        StudyError: the folder has images that were made of something else.
+        StudyError: the folder has images of another copy.
         DataError: it has files and no manifest.
         StoreError: it cannot be written, or another process is writing it.
     """
@@ -59,18 +59,18 @@ def open_dataset_writer(folder: Path, facts: Manifest, workers: int) -> Iterator
 
 
 def _found(folder: Path, facts: Manifest) -> list[Manifest]:
-    """Read what a folder says of itself.
+    """Read the manifests of a folder.
 
     Raises:
         StudyError, DataError: as in :func:`open_dataset_writer`.
     """
     manifests = [read_manifest(path) for path in (folder / MANIFEST, folder / UNFINISHED) if path.exists()]
     if not manifests and any(not path.name.startswith(".") and not temporary_of(path) for path in folder.iterdir()):
-        raise DataError(f"{folder} has files that shapebias did not make; choose a new folder, or an empty one")
+        raise DataError(f"{folder} has files that shapebias did not write; choose a new folder, or an empty one")
     for manifest in manifests:
         if reasons := list(_differences(manifest, facts)):
             raise StudyError(
-                listed(f"{folder} has images that were made of something else:", reasons)
+                listed(f"{folder} has images of another copy:", reasons)
                 + "\nchoose another folder with -o, or remove this one"
             )
     return manifests
@@ -105,9 +105,9 @@ class DatasetWriter:
     Args:
         folder: the folder.
         facts: its manifest, without images.
-        images: those that are finished, by row.
+        images: the finished images, by row.
         failures: why others could not be made, by row.
-        finished: the manifest that is there, where it says what is there.
+        finished: the manifest of the folder, where the folder is complete.
     """
 
     folder: Path
@@ -123,14 +123,14 @@ class DatasetWriter:
         self._rows_of_files = {image.file.casefold(): row for row, image in self.images.items()}
 
     def begin(self, rows: Iterable[int]) -> None:
-        """Note that the images of some rows are going to be made."""
+        """Record that the images of some rows will be made."""
         for row in rows:
             self.failures.pop(row, None)
         with translate_os_errors(self.folder):
             write_manifest(self.folder / UNFINISHED, self._manifest())
 
     def write(self, rows: Sequence[int], batch: Batch) -> None:
-        """Encode and write images while the next ones are made; note those that were given before."""
+        """Encode and write images in the background; wait for those of the call before, and record them."""
         pixels = (batch.images * 255).round().byte().permute(0, 2, 3, 1).cpu().numpy()
         cues = zip(batch.labels.tolist(), batch.shape_labels.tolist(), batch.texture_labels.tolist(), strict=True)
         made = [
@@ -141,7 +141,7 @@ class DatasetWriter:
         self._pending = [self._pool.submit(_write, *each, self.folder) for each in zip(made, pixels, strict=True)]
 
     def _file(self, name: str, label: int, row: int) -> str:
-        """Name the file of an image after its class and its id, so that no two share one."""
+        """Name the file of an image after its class and its id; no two images share a name."""
         class_name = _safe(self.facts.classes[label]) if label >= 0 else "unlabelled"
         path = PurePosixPath(*map(_safe, PurePosixPath(name).parts))
         path = path.with_suffix("") if path.suffix.lower() in SUFFIXES else path
@@ -153,7 +153,7 @@ class DatasetWriter:
         return file
 
     def settle(self) -> None:
-        """Wait until what was given is written, and note it."""
+        """Wait until all images are written, and record them."""
         given, self._pending = self._pending, []
         with translate_os_errors(self.folder):
             images = [one.result() for one in given]
@@ -162,7 +162,7 @@ class DatasetWriter:
         self.images |= {image.row: image for image in images}
 
     def finish(self) -> Manifest:
-        """Write the manifest: the folder is finished."""
+        """Write the manifest: the folder is complete."""
         manifest = self._manifest()
         with translate_os_errors(self.folder):
             write_manifest(self.folder / MANIFEST, manifest)
@@ -179,7 +179,7 @@ def _known(label: int) -> int | None:
 
 
 def _safe(name: str) -> str:
-    """Make a file name of any text: no separators, not hidden, nothing that a shell or a system takes amiss.
+    """Make a file name of any text: no separators, not hidden, no characters that a shell or a system rejects.
 
     >>> _safe("disc/dots"), _safe("..")
     ('disc-dots', '-')
@@ -195,5 +195,5 @@ def _write(image: WrittenImage, pixels: NDArray[Any], folder: Path) -> WrittenIm
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = temporary_path(path)
     temporary.write_bytes(buffer.getbuffer())
-    temporary.replace(path)  # not fsynced: what a power loss takes is found by its digest and made again
+    temporary.replace(path)  # not fsynced: an image lost with the power is found by its digest and made again
     return attrs.evolve(image, sha256=hashlib.sha256(buffer.getbuffer()).hexdigest())

@@ -1,4 +1,4 @@
-"""Write a transformed copy of a data set as images: what is there is kept, and nothing is left out in silence."""
+"""Write a transformed copy of a data set as images: finished images are kept, and failures are recorded."""
 
 from __future__ import annotations
 
@@ -29,17 +29,17 @@ from shapebias.study import Condition, as_conditions, as_datasets
 
 __all__ = ["WrittenDataset", "make"]
 
-_PART_IMAGES, _PART_BYTES = 1024, 2**28  # decoded together, while the device works on the first of them
+_PART_IMAGES, _PART_BYTES = 1024, 2**28  # decoded together
 
 
 @attrs.frozen
 class WrittenDataset:
-    """A folder of images that were made.
+    """A transformed copy of a data set, as :func:`make` wrote it.
 
     Args:
-        folder: where they are.
-        manifest: what they are; its ``failures`` say why images are missing, by their places in the data set.
-        new: how many were made by this call.
+        folder: the folder of the images.
+        manifest: the list of the images; its ``failures`` say why others are missing, by row of the data set.
+        new: how many images this call wrote.
     """
 
     folder: Path
@@ -59,28 +59,27 @@ def make(
     workers: int | None = None,
     progress: Callable[[Progress], None] | None = None,
 ) -> WrittenDataset:
-    """Write a transformed copy of a data set as PNG images; what is finished is not made again.
+    """Write a transformed copy of a data set as PNG images; finished images are not written again.
 
-    The pixels are those that a study with this seed shows to its models, rounded to 8 bits.  Each image lies in the
-    folder of its class, under its id.  ``manifest.json`` lists ids, labels and digests, and how the images came about;
-    ``folder:OUTPUT,labels=manifest.json`` reads all of it back.
+    The pixels are those that the models of a study with this seed get, rounded to 8 bits.  Each image is in the folder
+    of its class, under its id.  ``manifest.json`` lists ids, labels and digests, and how the images were made;
+    ``folder:OUTPUT,labels=manifest.json`` reads the copy.
 
     Args:
         dataset: text or settings, as in :class:`shapebias.Study`.
         condition: transforms, as in :class:`shapebias.Study`; ``"clean"`` copies the images as they are.
-        output: a folder; made, or continued.
-        seed: belongs to every random number.
-        limit: the most images, spread evenly over the data set; None takes all.  Others that are there stay.
+        output: a folder; an existing copy is continued.
+        seed: of the random numbers.
+        limit: the most images, spread evenly over the data set; None takes all.  Images beyond it that exist are kept.
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:1``.
         batch_size: the most images that are transformed at once; None chooses by their size and the device.
         workers: threads that decode, and threads that encode; None takes one a core, at most 8.
         progress: called after every batch.
 
     Raises:
-        StudyError: the condition has an attack, a number is too small, or the folder has images that were made of
-            something else.
-        DataError: the data set has no image, none can be read, or it lacks what a transform needs; the
-            folder has files of somebody else.
+        StudyError: the condition has an attack, a number is too small, or the folder has images of another copy.
+        DataError: the data set has no image, none can be read, or it lacks what a transform needs; or the folder has
+            files that shapebias did not write.
         PluginError: a transform fails.
         StoreError: the folder cannot be written, or another process is writing it.
         Interrupted: Ctrl-C; everything finished is in the folder.
@@ -95,7 +94,7 @@ def make(
     check_counts(limit=limit, batch_size=batch_size, workers=workers)
     (source,), (chain,) = as_datasets(dataset), as_conditions(condition)
     if chain.attack is not None:
-        raise StudyError(f"{chain.title} attacks a model; what is made for all models has transforms only")
+        raise StudyError(f"{chain.title} attacks a model; a copy of a data set can have transforms only")
     torch_device, first_images = choose_device(device), FirstImages()
     if not len(source.settings):
         raise DataError(f"data set {source.text} has no images")

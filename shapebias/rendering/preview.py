@@ -1,4 +1,4 @@
-"""See what conditions do to a few images, before a study is run on all of them."""
+"""Show what conditions do to a few images, before a study is run on all."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Preview:
 
     Args:
         images: (N, K, 3, H, W) in [0, 1], on the CPU.
-        titles: K conditions; one with a list of eps is there once for each eps.
+        titles: K conditions; one with a list of eps has a column for each eps.
         labels: N names of classes, empty where the label is unknown.
         ids: N ids.
     """
@@ -54,12 +54,12 @@ class Preview:
     ids: tuple[str, ...]
 
     def save(self, path: str | Path, *, rows: Literal["images", "conditions"] = "images", size: int = 256) -> None:
-        """Write the pictures as one sheet.
+        """Write the images as one contact sheet.
 
         Args:
             path: ends in ``.png``, ``.jpg`` or another format of Pillow.
-            rows: what stands below one another; the others stand beside one another.
-            size: the long side of a picture on the sheet, where it has more pixels.
+            rows: what the rows of the sheet are; the columns are the other.
+            size: the longest side of an image on the sheet, in pixels; larger images are reduced.
 
         Raises:
             DataError: the format is unknown, or the file cannot be written.
@@ -69,7 +69,7 @@ class Preview:
         path = as_path(path)
         file_format = Image.registered_extensions().get(path.suffix.lower())
         if file_format not in Image.SAVE:
-            raise DataError(f"{path} does not end like a picture that can be written; use .png or .jpg")
+            raise DataError(f"{path} has no suffix of an image format that can be written; use .png or .jpg")
         if rows == "images":
             notes = list(zip(self.labels, self.ids, strict=True))
             sheet = contact_sheet(self.images, self.titles, notes, size)
@@ -92,20 +92,20 @@ def preview(
     seed: int = 0,
     device: str = "auto",
 ) -> Preview:
-    """Apply conditions to a few images, spread evenly over a data set, beside the images as they are.
+    """Apply conditions to a few images, spread evenly over a data set, beside the unchanged images.
 
-    The pictures are those that a study with this seed shows to its models.
+    The images are those that the models of a study with this seed get.
 
     Args:
         dataset: text or settings, as in :class:`shapebias.Study`.
         conditions: one or several, as in :class:`shapebias.Study`.
-        model: whom the attacks among them attack.
+        model: the model that the attacks among them attack.
         images: the most images.
-        seed: belongs to every random number.
+        seed: of the random numbers.
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:1``.
 
     Raises:
-        StudyError: there is an attack and no model, another number of data sets than one, or no image wanted.
+        StudyError: there is an attack and no model, more than one data set, or ``images`` is less than 1.
         DataError: the data set has no image, or lacks what a transform needs.
         PluginError: a transform or an attack fails.
 
@@ -121,7 +121,9 @@ def preview(
     wanted = list(dict.fromkeys([CLEAN, *as_conditions(conditions)]))
     attacks = [condition for condition in wanted if condition.attack]
     if attacks and model is None:
-        raise StudyError(f"{attacks[0].title} attacks a model, and there is none; give one: -m, in Python model=")
+        raise StudyError(
+            f"{attacks[0].title} attacks a model, and no model is given; give one: -m, in Python model="
+        )
     torch_device, first_images = choose_device(device), FirstImages()
     check_needs(source, wanted, first_images)
     if not len(source.settings):

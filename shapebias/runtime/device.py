@@ -1,4 +1,4 @@
-"""Which device, which precision, and what running out of memory looks like."""
+"""Devices, precision, and errors that say that memory ran out."""
 
 from __future__ import annotations
 
@@ -33,9 +33,7 @@ def choose_device(text: str = "auto") -> torch.device:
     device = torch.device(text)
     count = torch.cuda.device_count() if torch.cuda.is_available() else 0
     if device.type == "cuda" and (device.index or 0) >= count:
-        raise DeviceError(
-            f"device {text!r} was asked for, and torch sees {count} CUDA devices; use --device cpu or auto"
-        )
+        raise DeviceError(f"device {text!r} does not exist: torch sees {count} CUDA devices; use --device cpu or auto")
     return device
 
 
@@ -50,7 +48,7 @@ def autocast(device: torch.device, precision: Precision) -> contextlib.AbstractC
     """Return the context of predictions; attacks and saliency always run in float32.
 
     Raises:
-        DeviceError: reduced precision was asked for without a CUDA device, where it is slower and less exact.
+        DeviceError: reduced precision without a CUDA device, where it would be slower and less exact.
     """
     if precision == "float32":
         return contextlib.nullcontext()
@@ -62,7 +60,7 @@ def autocast(device: torch.device, precision: Precision) -> contextlib.AbstractC
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Tell whether an error says that memory ran out, on the device or on the host."""
+    """Return whether an error says that memory ran out, on the device or on the host."""
     if isinstance(error, torch.OutOfMemoryError | MemoryError):
         return True
     # The allocators of a CPU and of CUDA's libraries raise a plain RuntimeError.

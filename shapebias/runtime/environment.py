@@ -1,4 +1,4 @@
-"""The versions that numbers depend on."""
+"""The versions that results depend on."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["versions"]
 
 
 def versions() -> dict[str, str]:
-    """List the versions that the numbers depend on: Python, torch, timm, CUDA, and every plugin's distribution."""
+    """Return the versions that results depend on: Python, torch, timm, CUDA, and every plugin's distribution."""
     found = {"python": platform.python_version(), "torch": torch.__version__}
     if torch.version.cuda:
         found["cuda"] = torch.version.cuda

@@ -1,7 +1,7 @@
-"""Calls of plugins: what a plugin changes besides its result is put back, and the plugin fails by name.
+"""Call plugins: whatever a plugin changes besides its result is restored, and an error names the plugin.
 
-Other cells therefore get the same numbers whatever a plugin does to its inputs, to the network that it is handed, or to
-the global modes of PyTorch.
+Other cells therefore get the same numbers whatever a plugin does to its arguments, to the network, or to the global
+modes of PyTorch.
 """
 
 from __future__ import annotations
@@ -39,16 +39,16 @@ _LAYERS = ("_modules", "_parameters", "_buffers")
 def call(
     plugin: str, run: Callable[..., _Result], *arguments: Any, network: NetworkState | None = None, **needs: Any
 ) -> _Result:
-    """Call a plugin with copies of the tensors, and put back what it changed besides.
+    """Call a plugin with copies of the tensors, and restore what it changed besides its result.
 
     Args:
         plugin: its text, for messages.
         run: what to call with ``arguments`` and ``needs``.
-        arguments, needs: tensors among them are handed over as copies.
+        arguments, needs: tensors among them are passed as copies.
         network: the network that the plugin can reach, if any.
 
     Raises:
-        PluginError: the plugin changed its inputs, the network or a global mode, or tried to end the process.
+        PluginError: the plugin changed its arguments, the network or a global mode, or tried to end the process.
     """
     copies = [_copied(argument) for argument in arguments]
     copied_needs = {name: _copied(need) for name, need in needs.items()}
@@ -66,8 +66,8 @@ def call(
         changed.append("the tensors that it was called with")
     if changed:
         raise PluginError(
-            f"{plugin} changed {', '.join(changed)}; a plugin may change nothing but what it returns "
-            "(all of it was put back, and no other cell is affected)"
+            f"{plugin} changed {', '.join(changed)}; a plugin may not change anything but its result "
+            "(everything was restored, and no other cell is affected)"
         )
     return result
 
@@ -85,7 +85,7 @@ def _differs(original: Any, copy: Any) -> bool:
 
 @attrs.frozen
 class _Modes:
-    """The global modes of PyTorch that change what other code computes, by what they are called."""
+    """The global modes of PyTorch that change what other code computes, by name."""
 
     values: dict[str, Any]
 
@@ -94,7 +94,7 @@ class _Modes:
         return cls({name: read() for name, (read, _) in _MODES.items()})
 
     def restore(self) -> list[str]:
-        """Set every mode that differs back, and name it."""
+        """Restore every mode that changed, and return their names."""
         changed = [name for name, (read, _) in _MODES.items() if read() != self.values[name]]
         for name in changed:
             _, write = _MODES[name]
@@ -149,11 +149,11 @@ _MODES: dict[str, tuple[Callable[[], Any], Callable[[Any], Any]]] = {
 
 
 class NetworkState:
-    """What a plugin must leave as it is of a network: layers, weights, hooks and flags.
+    """The state of a network that a plugin must not change: layers, weights, hooks and flags.
 
-    What is compared around each call is cheap: the entries of each module, and of each tensor the version counter, the
-    address and a few values.  To put weights back a copy of them is kept in main memory; it is made before the first
-    call, and again only where the network changed between two calls.
+    The comparison around each call is cheap: the entries of each module, and of each tensor the version counter, the
+    address and a few values.  A copy of the weights is kept in main memory, so that they can be restored; it is made
+    before the first call, and again only when the network changed between two calls.
 
     Args:
         module: the network.
@@ -166,7 +166,7 @@ class NetworkState:
         self._weights: _Weights | None = None
 
     def remember(self) -> None:
-        """Take note of the network as it is before a call."""
+        """Remember the network before a call."""
         tensors = [*self.module.parameters(), *self.module.buffers()]
         self._entries = _entries(self.module)
         self._tensors = [_TensorState.of(tensor) for tensor in tensors]
@@ -174,7 +174,7 @@ class NetworkState:
             self._weights = _Weights(tensors)
 
     def restore(self) -> list[str]:
-        """Put back what differs from what was remembered, and name it."""
+        """Restore what changed since :meth:`remember`, and return the names of it."""
         changed = [name for name, now in _entries(self.module).items() if not _same(now, self._entries[name])]
         if changed:
             for name, entries in self._entries.items():
@@ -192,7 +192,7 @@ _Entries: TypeAlias = list[tuple[dict[str, Any], dict[str, Any]]]
 
 
 def _entries(network: nn.Module) -> dict[str, _Entries]:
-    """List the dictionaries that make up a network, each with a copy of what it holds, by what this is called."""
+    """Return the dictionaries that make up a network, each with a copy of its entries, by what messages call them."""
     spaces = [vars(module) for module in network.modules()]
     return {
         "layers of the network": _copies(space.get(name) for space in spaces for name in _LAYERS),
@@ -214,7 +214,7 @@ def _same(first: _Entries, second: _Entries) -> bool:
 
 
 def _put_back(holder: dict[Any, Any], contents: dict[Any, Any], *, whole: bool = True) -> None:
-    """Give a dictionary its entries back, and unless it is ``whole`` leave its other entries alone."""
+    """Restore the entries of a dictionary; its other entries are removed where it is restored as a ``whole``."""
     if whole:
         holder.clear()
     for name, value in contents.items():
@@ -226,7 +226,7 @@ def _put_back(holder: dict[Any, Any], contents: dict[Any, Any], *, whole: bool =
 
 @attrs.frozen(eq=False)
 class _TensorState:
-    """Whether a tensor wants a gradient, the gradient that it has, and its hooks."""
+    """Whether a tensor requires a gradient, its gradient, and its hooks."""
 
     tensor: Tensor
     requires_grad: bool
@@ -238,7 +238,7 @@ class _TensorState:
         return cls(tensor, tensor.requires_grad, tensor.grad if tensor.is_leaf else None, _tensor_hooks(tensor))
 
     def restore(self) -> bool:
-        """Put back what differs; tell whether nothing did."""
+        """Restore what changed; return whether nothing did."""
         now = _TensorState.of(self.tensor)
         same = now.requires_grad == self.requires_grad and now.gradient is self.gradient and now.hooks == self.hooks
         if not same:
@@ -277,7 +277,7 @@ class _Weights:
         return [torch.cat(some).view(torch.uint8) for some in self.samples]
 
     def changed(self) -> bool:
-        """Tell whether a tensor was written to, moved or replaced."""
+        """Return whether a tensor was written to, moved or replaced."""
         return self._versions() != self.versions or not all(map(torch.equal, self._values(), self.values))
 
     def restore(self) -> None:
@@ -292,7 +292,7 @@ def _identical(first: Sequence[Tensor], second: Sequence[Tensor]) -> bool:
 
 
 def _sample(tensor: Tensor) -> Tensor:
-    """View at most 128 values of a tensor, spread over it; they follow what is written to it."""
+    """Return a view of at most 128 values of a tensor, spread over it."""
     dense = tensor.is_contiguous() or (tensor.ndim == 4 and tensor.is_contiguous(memory_format=torch.channels_last))
     flat = tensor.as_strided((tensor.numel(),), (1,)) if dense else tensor[:1].flatten()
     return flat[:: max(1, len(flat) // _SAMPLED)]

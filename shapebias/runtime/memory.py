@@ -18,7 +18,7 @@ _Result = TypeVar("_Result")
 
 @attrs.define
 class Memory:
-    """How many images fit into memory at once; shrinks when it runs out, and the results stay the same.
+    """How many images fit into memory at once; the numbers shrink when memory runs out, the results do not change.
 
     Args:
         batch: the most images in one forward pass.
@@ -29,7 +29,7 @@ class Memory:
     chunk: int
 
     def fit(self, size: str, call: Callable[[int], _Result]) -> _Result:
-        """Call with the size named ``batch`` or ``chunk``; running out of memory halves it and goes on.
+        """Call with the size named ``batch`` or ``chunk``; when memory runs out, halve the size and call again.
 
         Raises:
             torch.OutOfMemoryError: not even one image fits.

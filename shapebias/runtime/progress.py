@@ -1,4 +1,4 @@
-"""How far a run is, and what happens when it is interrupted."""
+"""The progress of a run, and its interruption."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ from shapebias.errors import ShapebiasError
 __all__ = ["Interrupted", "Progress"]
 
 
-class Interrupted(ShapebiasError):  # noqa: N818 - the user's wish, not an error
+class Interrupted(ShapebiasError):  # noqa: N818 - a wish of the user, not an error
     """The run was interrupted; everything finished is in the store."""
 
     @classmethod
     def with_results_in(cls, output: str | Path) -> Interrupted:
-        """Say where what is finished is, and how to go on."""
-        return cls(f"interrupted; what is finished is in {output}: run the same command again to continue")
+        """Name the output, and say how to continue."""
+        return cls(f"interrupted; everything finished is in {output}: run the same command again to continue")
 
 
 @attrs.frozen
 class Progress:
-    """How far a run is.
+    """The progress of a run.
 
     Args:
         done, total: images times cells.
-        cell: the cell that is being computed.
-        status: ``done`` or ``failed`` when the cell's answers to at most 2,048 images have just been written.
+        cell: the title of the cell that is being computed.
+        status: ``done`` or ``failed`` when a part of the cell, at most 2,048 images, has just been written.
     """
 
     done: int

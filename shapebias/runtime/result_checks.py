@@ -1,4 +1,4 @@
-"""What plugins return, checked where it comes back, so that an odd result fails its own cell and nothing else."""
+"""Check what plugins return, so that a bad result fails its own cell and nothing else."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def check_scores(scores: Any, count: int) -> None:
 
 
 def check_images(plugin: str, images: Any, shape: torch.Size) -> None:
-    """Refuse what a transform or an attack must not return.
+    """Refuse images that a transform or an attack must not return.
 
     Raises:
         PluginError: the type or the shape differs, or a pixel is not in [0, 1].
@@ -66,7 +66,7 @@ def check_images(plugin: str, images: Any, shape: torch.Size) -> None:
 
 
 def checked_attack(plugin: str, result: Tensor | AttackedImages, shape: torch.Size) -> AttackedImages:
-    """Check attacked images of a shape (..., N, 3, H, W), and say of each whether a gradient failed.
+    """Check attacked images of a shape (..., N, 3, H, W), and return them with ``gradient_failed``.
 
     Raises:
         PluginError: images as :func:`check_images` refuses them, or ``gradient_failed`` is not bool of their shape.
@@ -82,7 +82,7 @@ def checked_attack(plugin: str, result: Tensor | AttackedImages, shape: torch.Si
 
 
 def checked_labels(plugin: str, what: str, labels: Any, count: int, classes: int) -> Tensor:
-    """Check the new labels that a transform gives its images.
+    """Check the labels that a transform gives its images.
 
     Raises:
         PluginError: they are not ``count`` whole numbers from -1 to the last class.
@@ -100,10 +100,10 @@ def checked_labels(plugin: str, what: str, labels: Any, count: int, classes: int
 
 
 def checked_maps(plugin: str, result: Any, shape: tuple[int, int, int]) -> Attributed:
-    """Check maps (N, H, W) and extras; where a map is not finite, all that is said of that image becomes NaN.
+    """Check maps (N, H, W) and extras; where a map is not finite, map and extras of that image become NaN.
 
     Raises:
-        PluginError: type or shape of the maps is wrong, or an extra is none, see :func:`checked_arrays`.
+        PluginError: type or shape of the maps is wrong, or :func:`checked_arrays` refuses an extra.
     """
     maps, extras = (result.maps, result.extras) if isinstance(result, Attributed) else (result, {})
     if not isinstance(maps, Tensor) or maps.is_complex():
@@ -120,12 +120,12 @@ def checked_maps(plugin: str, result: Any, shape: tuple[int, int, int]) -> Attri
 
 
 def has_map(maps: Tensor) -> Tensor:
-    """Tell of maps that were checked which images have one, (N,) bool."""
+    """Return which images have a map, (N,) bool; the maps have been checked."""
     return ~maps[:, 0, 0].isnan()
 
 
 def _only(good: Tensor, array: Tensor) -> Tensor:
-    """Put NaN in place of the other images' numbers."""
+    """Replace the numbers of the other images by NaN."""
     numbers = array if array.is_floating_point() else array.double()
     return torch.where(good.view(-1, *[1] * (array.ndim - 1)).to(array.device), numbers, torch.nan)
 
@@ -134,13 +134,13 @@ def checked_arrays(plugin: str, arrays: Any, count: int) -> dict[str, Tensor]:
     """Check named per-image arrays, and detach them.
 
     Args:
-        plugin: whose they are.
+        plugin: its text, for messages.
         arrays: tensors by name.
         count: number of images.
 
     Raises:
-        PluginError: no mapping, a name that HDF5 could not keep as one name, a tensor that is complex, sparse or too
-            large, or has another number of images.
+        PluginError: not a mapping, a name that HDF5 could not store, a tensor that is complex, sparse or too large, or
+            has another number of images.
     """
     if not isinstance(arrays, Mapping):
         raise PluginError(f"{plugin} returned {type(arrays).__name__}; it must return a mapping from names to tensors")

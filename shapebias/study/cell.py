@@ -1,4 +1,4 @@
-"""A cell: the unit of a result and of failure."""
+"""A cell: the unit of results and of failures."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ CellKind: TypeAlias = Literal["prediction", "saliency", "probe"]
 
 @attrs.frozen
 class Cell:
-    """One data set, model and condition, perhaps with a saliency method and a probe: the unit of a result."""
+    """One data set, model and condition, perhaps with a saliency method or a probe: the unit of results."""
 
     dataset: Component
     model: Component
@@ -33,6 +33,6 @@ class Cell:
 
     @property
     def title(self) -> str:
-        """The cell in words, for progress and messages."""
+        """The titles of its components, for progress and messages."""
         parts = (self.dataset, self.model, self.condition, self.saliency, self.probe)
         return " | ".join(part.title for part in parts if part is not None)

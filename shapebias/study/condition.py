@@ -1,4 +1,4 @@
-"""A condition: what happens to an image before the model sees it."""
+"""A condition: what is done to an image before the model gets it."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ _STEPS: tuple[Kind, ...] = ("transform", "attack")
 
 @attrs.frozen
 class Condition:
-    """What happens to an image before the model sees it: transforms in order, at most one attack among them.
+    """What is done to an image before the model gets it: transforms in order, at most one attack among them.
 
     Args:
-        steps: transforms and at most one attack; none is ``clean``.  What follows the attack acts on its result.
-        label: a name of the user's own, shown in tables.
+        steps: transforms and at most one attack; no step is ``clean``.  Steps after the attack change its result.
+        label: the user's name for it in tables.
 
     >>> Condition.parse("patch-shuffle:k=4+grayscale").text
     'patch-shuffle:k=4+grayscale'
@@ -50,7 +50,7 @@ class Condition:
         """Read ``clean``, or steps joined by ``+``.
 
         Raises:
-            SpellingError, UnknownNameError, PluginError: the text, a name or a plugin is at fault.
+            SpellingError, UnknownNameError, PluginError: the text, a name or a plugin is wrong.
         """
         default_catalog().check_spelling(_STEPS, text)
         label, chain = split_label(text)
@@ -60,7 +60,7 @@ class Condition:
 
     @property
     def before(self) -> tuple[Component, ...]:
-        """The transforms that act before the model is asked: the stimulus, shared by all models."""
+        """The transforms before the attack: they make the stimulus, which all models share."""
         return self.steps[: self._attack_at]
 
     @property
@@ -70,7 +70,7 @@ class Condition:
 
     @property
     def after(self) -> tuple[Component, ...]:
-        """The transforms that act on the attack's result."""
+        """The transforms of the attack's result."""
         return self.steps[self._attack_at + 1 :]
 
     @property
@@ -79,17 +79,17 @@ class Condition:
 
     @property
     def canonical(self) -> str:
-        """The text with every parameter: an identity."""
+        """The text with every parameter, which identifies the condition."""
         return "+".join(step.canonical for step in self.steps) or "clean"
 
     @property
     def text(self) -> str:
-        """The text with what differs from the defaults."""
+        """The text with the parameters that differ from their defaults."""
         return "+".join(step.text for step in self.steps) or "clean"
 
     @property
     def title(self) -> str:
-        """What tables and figures show."""
+        """The name in tables and figures."""
         return self.label or self.text
 
     @property

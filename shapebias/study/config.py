@@ -1,4 +1,4 @@
-"""What studies and recipes share: settings read from plain values or TOML, every problem told at once, and written."""
+"""What studies and recipes share: settings read from and written to TOML, with every problem reported at once."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def component(kinds: tuple[Kind, ...], given: object, label: str | None = None) 
     """Accept what a user may give for one component: text, settings built in Python, or a component.
 
     Raises:
-        ShapebiasError: the text cannot be read, or it is of another kind.
+        ShapebiasError: the text cannot be read, or the component is of another kind.
     """
     if isinstance(given, Component):
         found = given
@@ -33,7 +33,7 @@ def component(kinds: tuple[Kind, ...], given: object, label: str | None = None) 
     else:
         found = default_catalog().wrap(kinds, given)
     if found.kind not in kinds:
-        raise StudyError(f"{found.text!r} is of the kind {found.kind}; here stands a {' or '.join(kinds)}")
+        raise StudyError(f"{found.text!r} is a {found.kind}; expected a {' or '.join(kinds)}")
     return attrs.evolve(found, label=label or found.label)
 
 
@@ -82,7 +82,7 @@ def check(wanted: str, good: Callable[[Any], bool]) -> Callable[[object, attrs.A
 
 
 def is_whole(value: object, least: int) -> bool:
-    """Tell whether a value is a whole number of at least ``least``; true and false are none."""
+    """Return whether a value is a whole number of at least ``least``; true and false are not numbers."""
     return isinstance(value, int) and not isinstance(value, bool) and value >= least
 
 
@@ -94,21 +94,21 @@ def parse_toml(text: str, name: str) -> dict[str, Any]:
         name: the file's name, for messages.
 
     Raises:
-        StudyError: the text is no TOML.
+        StudyError: the text is not TOML.
     """
     try:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise StudyError(f"{name} is no TOML: {error}") from error
+        raise StudyError(f"{name} is not valid TOML: {error}") from error
 
 
 def structure(cls: type[_Settings], content: Mapping[str, Any], name: str) -> _Settings:
-    """Make settings of plain values; every problem is reported at once, with its path.
+    """Make settings from plain values; every problem is reported at once, with its path.
 
     Args:
         cls: a frozen attrs class; a field without a default is required.
         content: the values, by the names of the fields.
-        name: where they come from, for messages.
+        name: the name of their source, for messages.
 
     Raises:
         StudyError: a key or value is wrong.
@@ -140,7 +140,7 @@ def structure(cls: type[_Settings], content: Mapping[str, Any], name: str) -> _S
 
 
 def _settle(cls: type, field: Any, value: Any) -> Any:
-    """Convert and check one value, as making the settings would."""
+    """Convert and check one value, as the constructor of the settings does."""
     blank: Any = object.__new__(cls)  # some converters ask for the class
     if convert := field.converter:
         value = convert(*((value, blank, field) if isinstance(convert, attrs.Converter) else (value,)))
@@ -150,7 +150,7 @@ def _settle(cls: type, field: Any, value: Any) -> Any:
 
 
 def to_toml(settings: attrs.AttrsInstance) -> str:
-    """Write settings so that parsing and :func:`structure` give equal ones; what is None is left out."""
+    """Write settings so that parsing and :func:`structure` give equal ones; None is left out."""
     import tomli_w
 
     values = {field.name: getattr(settings, field.name) for field in attrs.fields(type(settings))}

@@ -82,24 +82,24 @@ _check_logits = check(
 class Study:
     """What to run: every data set with every model under every condition.
 
-    Each list takes text (``"timm:resnet50"``), settings built in Python (``Saturate(p=8)``), or a mapping from labels
-    of your own to either; models also take live networks, by label.
+    Each list takes text (``"timm:resnet50"``), settings built in Python (``Saturate(p=8)``), or a mapping from your own
+    labels to either; models also take live networks, by label.
 
     Args:
         datasets: the data sets.
         models: the models.
-        conditions: what happens to the images; ``clean`` alone by default.
+        conditions: what is done to the images; only ``clean`` by default.
         saliency: saliency methods, on every data set, model and condition.
-        probes: probes; those of saliency methods run once for each of them.
-        seed: belongs to every random number.
+        probes: probes; a probe of saliency maps runs once for each method.
+        seed: of the random numbers.
         limit: the most images of each data set, spread evenly over it; None takes all.
         saliency_limit: the same for saliency maps and probes, within ``limit``.
-        mapping: JSON file that says which model outputs belong to which class of the data set.
+        mapping: JSON file that maps the outputs of the models to the classes of the data sets.
         logits: ``full``, or ``top-K`` to keep only the K best classes of each image.
-        keep_images: keep the images as the model saw them.
+        keep_images: keep the images that the model gets.
 
     Raises:
-        StudyError: something is missing or there twice.
+        StudyError: something is missing or given twice.
 
     >>> study = Study("cue-conflict:PATH", "timm:resnet50", ["clean", "saturate:p=8"])
     >>> [cell.title for cell in study.cells()]
@@ -119,7 +119,7 @@ class Study:
     keep_images: bool = attrs.field(default=False, kw_only=True, validator=_check_flag)
 
     def __attrs_post_init__(self) -> None:
-        problems = [f"{name}: names none" for name in ("datasets", "models", "conditions") if not getattr(self, name)]
+        problems = [f"{name}: is empty" for name in ("datasets", "models", "conditions") if not getattr(self, name)]
         for name in LISTS:
             problems += [f"{name}: {problem}" for problem in _repeated(getattr(self, name))]
         if not self.saliency:
@@ -150,7 +150,7 @@ class Study:
             name: the file's name, for messages.
 
         Raises:
-            StudyError: the text is no TOML, or a key or value is wrong.
+            StudyError: the text is not TOML, or a key or value is wrong.
         """
         return cls.from_mapping(read_toml(text, name), name)
 
@@ -160,7 +160,7 @@ class Study:
 
         Args:
             content: lists of texts and single values, by the names of the fields.
-            name: where they come from, for messages.
+            name: the name of their source, for messages.
 
         Raises:
             StudyError: a key or value is wrong.
@@ -173,14 +173,14 @@ class Study:
 
 
 def _repeated(things: Sequence[Component | Condition]) -> Iterator[str]:
-    """Say which things would be computed twice, or could not be told apart in tables."""
+    """Return problems: things that would be computed twice, or have the same name in tables."""
     for position, thing in enumerate(things):
         for other in things[:position]:
             if thing == other:
                 names = " and ".join(dict.fromkeys(repr(title) for title in (other.title, thing.title)))
-                yield f"{thing.canonical} is there twice, as {names}; drop one"
+                yield f"{thing.canonical} is given twice, as {names}; remove one"
             elif thing.title == other.title:
-                yield f"{thing.title!r} is the name of two; label them apart: a={other.text} b={thing.text}"
+                yield f"two have the name {thing.title!r}; give them labels: a={other.text} b={thing.text}"
 
 
 def read_toml(text: str, name: str = "study") -> dict[str, Any]:
@@ -191,7 +191,7 @@ def read_toml(text: str, name: str = "study") -> dict[str, Any]:
         name: the file's name, for messages.
 
     Raises:
-        StudyError: the text is no TOML, or has something else where a list belongs.
+        StudyError: the text is not TOML, or has another value in place of a list.
 
     >>> read_toml('[models]\nmine = "timm:resnet18"')
     {'models': ['mine=timm:resnet18']}
@@ -204,7 +204,7 @@ def read_toml(text: str, name: str = "study") -> dict[str, Any]:
             content[key] = [spell_label(label, thing) for label, thing in value.items() if isinstance(thing, str)]
             wrong = [label for label, thing in value.items() if not isinstance(thing, str)]
             problems += [
-                f"{key}.{label} is no text; labels are for texts, and single values such as 'seed' go above all tables"
+                f"{key}.{label} is not text; a table has labels and texts; put values such as 'seed' above all tables"
                 for label in wrong
             ]
         elif not isinstance(value, list):

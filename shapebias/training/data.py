@@ -1,4 +1,4 @@
-"""The images of a training: decoded once, split once, shuffled and changed anew in every epoch."""
+"""The images of a training: decoded once, split once, shuffled and transformed again in every epoch."""
 
 from __future__ import annotations
 
@@ -23,21 +23,21 @@ __all__ = ["Images", "TrainingData", "crop_and_flip", "held_out", "random_number
 
 
 def random_numbers(recipe: Recipe, purpose: str, step_index: int, batch: Batch) -> ImageRandom:
-    """Make the random numbers of a batch for one purpose; they depend on the seed and the images alone."""
+    """Make the random numbers of a batch for one purpose; they depend only on the seed and the images."""
     return ImageRandom.for_images(recipe.seed, purpose, step_index, batch.ids, batch.images.device)
 
 
 def held_out(labels: Sequence[int], ids: Sequence[str], share: float, seed: int) -> list[int]:
-    """Choose the images of each class that are kept for validation.
+    """Choose the images of each class that are held out for validation.
 
     Args:
         labels: the class of each image.
-        ids: their ids, which they are chosen by: an image that is added to the data set moves no other.
+        ids: the id of each image; it decides the choice, so an image added to the data set does not move others.
         share: the share of each class, rounded.
-        seed: another seed, another choice.
+        seed: of the choice.
 
     Returns:
-        Their places, ascending.
+        Their positions, ascending.
 
     >>> held_out([0] * 4 + [1] * 4, "abcdefgh", share=0.25, seed=0)
     [1, 6]
@@ -45,21 +45,21 @@ def held_out(labels: Sequence[int], ids: Sequence[str], share: float, seed: int)
     lots = ImageRandom.for_images(seed, "validation", 0, ids).uniform("lot", 0, ()).tolist()
     chosen: list[int] = []
     for label in set(labels):
-        members = [step_index for step_index, own in enumerate(labels) if own == label]
+        members = [position for position, own in enumerate(labels) if own == label]
         members.sort(key=lots.__getitem__)
         chosen += members[: round(share * len(members))]
     return sorted(chosen)
 
 
 def crop_and_flip(images: Tensor, rng: ImageRandom, *, crop: int, flip: bool) -> Tensor:
-    """Shift each image by up to ``crop`` pixels along both sides, and mirror it with probability 1/2.
+    """Shift each image by up to ``crop`` pixels along both axes, and mirror it with probability 1/2.
 
-    He et al. 2016, section 4.2: black is padded on all sides, and a window of the image's size is cut out.
+    He et al. 2016, section 4.2: the image is padded with black, and a window of the image's size is cut out.
 
     Args:
         images: (N, 3, H, W).
         rng: their random numbers.
-        crop: most pixels of a shift; 0 shifts none.
+        crop: the largest shift, in pixels.
         flip: whether to mirror.
     """
     if crop:
@@ -90,7 +90,7 @@ class Images:
 
     @classmethod
     def of(cls, dataset: Dataset, workers: int | None = None) -> Images:
-        """Begin to decode a data set."""
+        """Start decoding a data set."""
         every = range(len(dataset))
         return cls(DecodedImages(dataset, every, workers), every)
 
@@ -102,7 +102,7 @@ class Images:
         return self.decoded.take([self.rows[row] for row in rows], device)
 
     def split(self, share: float, seed: int) -> tuple[Images, Images]:
-        """Hold a share out; return the rest and the share."""
+        """Hold a share out; return the other images and the held-out ones."""
         samples = self.decoded.samples(self.rows)
         held = held_out([sample.label for sample in samples], [sample.id for sample in samples], share, seed)
         rest = sorted({*self.rows} - {*held})
@@ -111,14 +111,14 @@ class Images:
 
 @attrs.frozen(eq=False)
 class TrainingData:
-    """The images of a recipe on their way to the device.
+    """The images of a recipe, batch by batch on the device.
 
     Args:
         recipe: the recipe.
         ranks: the processes that share the images, each with its own device.
-        training: those that are trained on.
-        validation: those that are held out.
-        transforms: the recipe's transforms, and what they load to.
+        training: the training images.
+        validation: the validation images.
+        transforms: the recipe's transforms with their loaded callables.
     """
 
     recipe: Recipe
@@ -137,7 +137,7 @@ class TrainingData:
             workers: decoding threads; None takes one a core.
 
         Raises:
-            StudyError: there is nothing to train on or to validate with, or the classes of the two differ.
+            StudyError: there are no training or no validation images, or their classes differ.
             DataError: an image cannot be read.
         """
         dataset: Dataset = recipe.dataset.settings
@@ -147,14 +147,14 @@ class TrainingData:
             if tuple(recipe.validation.settings.classes) != tuple(dataset.classes):
                 raise StudyError(
                     f"validation: {recipe.validation.text} has other classes than {recipe.dataset.text}; "
-                    "give a data set with the same ones, or a share of the training images such as 0.1"
+                    "give a data set with the same classes, or a share of the training images such as 0.1"
                 )
         else:
             training, validation = training.split(recipe.validation, recipe.seed)
             if not training or not validation:
                 raise StudyError(
                     f"validation: a share of {recipe.validation:g} of {recipe.dataset.text} is {len(validation)} of "
-                    f"{len(dataset)} images; give another one"
+                    f"{len(dataset)} images; give another share"
                 )
         transforms = [(step, step.load(ranks.device)) for step in recipe.transforms]
         data = cls(recipe, ranks, training, validation, transforms)
@@ -168,24 +168,21 @@ class TrainingData:
 
     @property
     def device(self) -> torch.device:
-        """Where the images of this process go."""
+        """The device of this process."""
         return self.ranks.device
 
     @property
     def steps(self) -> int:
-        """The batches of an epoch."""
+        """The number of batches in an epoch."""
         return -(-len(self.training) // self.recipe.batch_size)
 
     def size(self, step: int) -> int:
-        """Count the images of a step, those of all processes together."""
+        """Return the number of images of a step, over all processes."""
         each, more = divmod(len(self.training), self.steps)
         return each + (step < more)
 
     def batches(self, epoch: int) -> Iterator[Batch]:
-        """Yield the training images of an epoch in an order that depends on the seed and the epoch alone.
-
-        Where several processes train together, these are the images of this one.
-        """
+        """Yield the training images of this process, in an order that depends only on the seed and the epoch."""
         lots = ImageRandom.for_images(self.recipe.seed, "order", 0, [""]).epoch(epoch)
         order = lots.permutation("order", 0, len(self.training))[0]
         for rows in order.tensor_split(self.steps):
@@ -201,7 +198,7 @@ class TrainingData:
         return attrs.evolve(batch, images=images)
 
     def validating(self) -> Iterator[Batch]:
-        """Yield the validation images of this process, as they are."""
+        """Yield the validation images of this process, unchanged."""
         for rows in batched(self.ranks.share(range(len(self.validation))), self.recipe.batch_size):
             yield self.validation.take(rows, self.device)
 

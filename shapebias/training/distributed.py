@@ -1,4 +1,4 @@
-"""The processes of one training: one alone, or one for each GPU, with a share of every batch each."""
+"""The processes of one training: a single one, or one for each GPU, each with its share of every batch."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ _Item = TypeVar("_Item")
 
 @attrs.frozen(eq=False)
 class Processes:
-    """The place of this process among those that train together.
+    """The rank of this process among those that train together.
 
     Gradients are averaged by torch's DistributedDataParallel (Li et al. 2020, PyTorch distributed), which Accelerate
-    sets up from what ``torchrun`` says.
+    sets up from the environment variables of ``torchrun``.
 
     Args:
         device: where this process computes.
-        rank: its number; the first, 0, writes the files and tells the progress.
-        count: how many there are.
+        rank: its number; the first, 0, writes the files and reports the progress.
+        count: the number of processes.
 
     >>> Processes(torch.device("cpu"), rank=1, count=3).share(range(8))
     range(1, 8, 3)
@@ -45,18 +45,18 @@ class Processes:
 
     @classmethod
     def join(cls, device: str) -> Processes:
-        """Find the other processes where ``torchrun`` started this one; else it is alone.
+        """Join the other processes where ``torchrun`` started this one.
 
         Args:
-            device: ``auto``, ``cpu``, or for one process alone ``cuda:1``.
+            device: ``auto``, ``cpu``, or ``cuda:1`` for a single process.
 
         Raises:
-            DeviceError: the device is not there, cannot be shared, or Accelerate is not installed.
+            DeviceError: the device does not exist or cannot be shared, or Accelerate is not installed.
         """
         if not torch.distributed.is_torchelastic_launched():
             return cls(choose_device(device))
         if ":" in device:
-            raise DeviceError(f"device {device!r}: each process of torchrun has a GPU of its own; use auto or cpu")
+            raise DeviceError(f"device {device!r}: torchrun gives each process its own GPU; use auto or cpu")
         try:
             from accelerate import Accelerator
         except ImportError as error:
@@ -69,12 +69,12 @@ class Processes:
 
     @staticmethod
     def speaks() -> bool:
-        """Tell whether this process is the only one or the first, before any joins another."""
+        """Return whether this process is the only one or the first; does not join the others."""
         return not torch.distributed.is_torchelastic_launched() or os.environ["RANK"] == "0"
 
     @property
     def first(self) -> bool:
-        """Whether this is the process that writes the files and tells the progress."""
+        """Whether this is the process that writes the files and reports the progress."""
         return self.rank == 0
 
     def share(self, items: Sequence[_Item]) -> Sequence[_Item]:
@@ -82,10 +82,10 @@ class Processes:
         return items[self.rank :: self.count]
 
     def wrapped(self, network: nn.Module) -> nn.Module:
-        """Return the network so that a backward pass through it gives the mean gradient of all processes.
+        """Wrap the network so that a backward pass gives the mean gradient of all processes.
 
-        Batch normalisation on GPUs takes its statistics from the images of all; on CPUs torch has no such thing, and
-        each process takes them from its own.
+        On GPUs, batch normalisation takes its statistics from the images of all processes; torch cannot do so on CPUs,
+        where each process takes them from its own images.
         """
         if self._accelerator is None:
             return network
@@ -102,7 +102,7 @@ class Processes:
         return total
 
     def wait(self) -> None:
-        """Wait until all are here."""
+        """Wait for all processes."""
         if self._accelerator is not None:
             self._accelerator.wait_for_everyone()
 

@@ -1,4 +1,4 @@
-"""The loop of training: for each batch, attack the network as it is in use, then train it on what the attack found."""
+"""The training loop: for each batch, attack the network in eval mode, then train it on the adversarial examples."""
 
 from __future__ import annotations
 
@@ -43,11 +43,11 @@ __all__ = ["Trainer", "TrainingProgress", "train"]
 
 @attrs.frozen
 class TrainingProgress:
-    """How far a training is.
+    """The progress of a training.
 
     Args:
         done, total: images times epochs.
-        epoch: the epoch that is under way, from 1.
+        epoch: the current epoch, from 1.
         loss: of the last batch.
         validation: the history of the last finished epoch; None in the first.
     """
@@ -68,25 +68,25 @@ def train(
     replace: bool = False,
     progress: Callable[[TrainingProgress], None] | None = None,
 ) -> Trained:
-    """Train one network and keep it in one file; a training that was cut off goes on after its last finished epoch.
+    """Train one network and write it to one file; an interrupted training continues after its last finished epoch.
 
-    Two trainings of one recipe on one machine give equal weights, whether or not they were cut off.
+    Two trainings with one recipe on one machine give equal weights, interrupted or not.
 
     Args:
-        recipe: what to train on what, and how.
+        recipe: the network, the images and the schedule.
         output: the checkpoint, for example ``"at.safetensors"``; its metadata have the recipe and the history.
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:1``.
         workers: threads that decode images; None takes one a core.
-        replace: train anew what another recipe has trained.
+        replace: train again where the file was trained with another recipe.
         progress: called after every batch.
 
     Returns:
-        The file and its history; a training that is finished is not repeated.
+        The file and its history; a finished training is not repeated.
 
     Raises:
-        TrainingError: the output belongs to another recipe, or the loss is no number.
-        StudyError: network and data set do not fit together.
-        Interrupted: Ctrl-C; every finished epoch is on the disk.
+        TrainingError: the output belongs to another recipe, or the loss is not finite.
+        StudyError: the network has other classes than the data set.
+        Interrupted: Ctrl-C; every finished epoch is saved.
 
     >>> import tempfile
     >>> file = Path(tempfile.mkdtemp(), "small.safetensors")
@@ -99,7 +99,7 @@ def train(
     if replace:
         unfinished.unlink(missing_ok=True)
     elif (trained := read_trained(output, identity)) is not None:
-        unfinished.unlink(missing_ok=True)  # what a process leaves that was killed just before this line
+        unfinished.unlink(missing_ok=True)  # left by a process that was killed just before this line
         return trained
     before = load_state(unfinished, identity)
     ranks = Processes.join(device)
@@ -132,14 +132,14 @@ class Trainer:
     Args:
         recipe: the recipe.
         data: its images.
-        classifier: the network; in training mode but for attacks and validation.
-        learner: the same, for the step: a backward pass gives the mean gradient of all processes.
+        classifier: the network; in training mode except for attacks and validation.
+        learner: the same network, wrapped so that a backward pass gives the mean gradient of all processes.
         optimiser, schedule: of its parameters, step by step.
-        target: the clean accuracy to stop at, if any.
+        target: the clean accuracy at which training stops; None trains all epochs.
         progress: called after every batch.
         history: every finished epoch.
         kept: the epoch whose weights are kept, from 1.
-        weights: these weights.
+        weights: the weights of that epoch.
     """
 
     recipe: Recipe
@@ -156,10 +156,10 @@ class Trainer:
 
     @classmethod
     def begin(cls, recipe: Recipe, data: TrainingData, progress: Callable[[TrainingProgress], None] | None) -> Trainer:
-        """Make the network and what moves it.
+        """Make the network and its optimiser.
 
         Raises:
-            StudyError: the network, or the one to be matched, is for other classes than the data set.
+            StudyError: the network, or the one to be matched, has other classes than the data set.
         """
         classes = tuple(recipe.dataset.settings.classes)
         loaded: Classifier = recipe.model.load(data.device)
@@ -180,7 +180,7 @@ class Trainer:
 
     @property
     def finished(self) -> bool:
-        """Whether every epoch is done, or the accuracy that was to be matched is reached."""
+        """Whether every epoch is done, or the accuracy to be matched is reached."""
         reached = self.target is not None and self.history and self.history[-1].clean >= self.target
         return bool(reached) or len(self.history) == self.recipe.epochs
 
@@ -208,7 +208,7 @@ class Trainer:
                 loss = functional.cross_entropy(self.learner(images), batch.labels)
             self.optimiser.zero_grad()
             whole = self.data.size(step)
-            (loss * (len(batch.ids) * self.data.ranks.count / whole)).backward()  # processes may have one image more
+            (loss * (len(batch.ids) * self.data.ranks.count / whole)).backward()  # the shares may differ by one image
             self.optimiser.step()
             self.schedule.step()
             total += loss.detach() * len(batch.ids)
@@ -218,17 +218,17 @@ class Trainer:
         mean = total.item() / done
         if not torch.isfinite(total):
             raise TrainingError(
-                f"the loss of epoch {epoch + 1} is {mean}: training went astray; try a smaller lr than "
+                f"the loss of epoch {epoch + 1} is {mean}: training diverged; try a smaller lr than "
                 f"{self.recipe.lr:g}, or a longer eps_warmup"
             )
         return mean
 
     def _warmth(self, epochs: float) -> float:
-        """Return the share of the attack's radius after some epochs."""
+        """Return the share of the attack's eps after some epochs."""
         return min(1.0, epochs / self.recipe.eps_warmup) if self.recipe.eps_warmup else 1.0
 
     def _attacked(self, attack: Component, batch: Batch, epoch: int | None = None) -> Tensor:
-        """Attack the network as it is in use, in eval mode: batch normalisation keeps to its running statistics."""
+        """Attack the network in eval mode: batch normalisation uses its running statistics and keeps them."""
         run = attack.load(self.data.device)
         rng = random_numbers(self.recipe, attack.name, 0, batch)
         if epoch is not None:
@@ -238,13 +238,13 @@ class Trainer:
         return checked_attack(attack.text, result, batch.images.shape).images
 
     def _validate(self, loss: float) -> Epoch:
-        """Measure clean and robust accuracy on the same images; the attack draws the same in every epoch."""
+        """Measure clean and robust accuracy on the same images, with the same random numbers in every epoch."""
         attack = self.recipe.validation_attack or self.recipe.attack
         clean = self._accuracy(self.classifier)
         return Epoch(loss, clean, None if attack is None else self._accuracy(self.classifier, attack))
 
     def _accuracy(self, classifier: Classifier, attack: Component | None = None) -> float:
-        """Return the share of the validation images that are classified right."""
+        """Return the share of the validation images that are classified correctly."""
         right = torch.zeros((), device=self.data.device, dtype=torch.long)
         for batch in self.data.validating():
             images = batch.images if attack is None else self._attacked(attack, batch)
@@ -256,11 +256,11 @@ class Trainer:
         """Measure the clean accuracy of another network on the validation images.
 
         Raises:
-            StudyError: it is for other classes, or was trained on some of these images.
+            StudyError: it has other classes, or was trained on some of these images.
         """
         other = load_checkpoint(checkpoint, self.data.device)
         if other.classes != self.classifier.classes:
-            raise StudyError(f"match: {checkpoint} is for other classes than {self.recipe.dataset.text}")
+            raise StudyError(f"match: {checkpoint} has other classes than {self.recipe.dataset.text}")
         if not self.recipe.holds_out_the_same_as(read_recipe(checkpoint)):
             raise StudyError(
                 f"match: {checkpoint} was trained on other images than this recipe holds out; give both the same "
@@ -269,7 +269,7 @@ class Trainer:
         return self._accuracy(other)
 
     def _best(self) -> bool:
-        """Tell whether the last epoch is the one to keep."""
+        """Return whether the last epoch is the one to keep."""
         if self.recipe.keep == "last" or self.target is not None:
             return True
         adversarial = self.recipe.attack is not None
@@ -288,7 +288,7 @@ class Trainer:
             self.progress(state)
 
     def state(self) -> dict[str, Any]:
-        """Return all that the next epoch depends on."""
+        """Return everything that the next epoch depends on."""
         return {
             "network": self.classifier.module.state_dict(),
             "optimiser": self.optimiser.state_dict(),
@@ -299,7 +299,7 @@ class Trainer:
         }
 
     def load_state(self, state: dict[str, Any]) -> None:
-        """Go back to a state."""
+        """Restore a state."""
         self.classifier.module.load_state_dict(state["network"])
         self.optimiser.load_state_dict(state["optimiser"])
         self.schedule.load_state_dict(state["schedule"])
@@ -307,7 +307,7 @@ class Trainer:
         self.kept, self.weights = state["kept"], state["weights"]
 
     def save(self, output: Path, identity: Identity) -> None:
-        """Write the checkpoint with the weights that are kept."""
+        """Write the checkpoint with the kept weights."""
         self.classifier.module.load_state_dict(self.weights)
         said = {
             **identity.texts(),
@@ -320,7 +320,7 @@ class Trainer:
 
 
 def _of_training(attack: Component, share: float) -> Component:
-    """Change an attack's settings for training: part of its radius, and no image left alone."""
+    """Change an attack's settings for training: a share of its eps, and every image is attacked to the last step."""
     settings = attack.settings
     changed: dict[str, Any] = {"keep": "last"} if hasattr(settings, "keep") else {}
     if share < 1:

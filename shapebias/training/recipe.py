@@ -23,7 +23,7 @@ Keep: TypeAlias = Literal["best", "last"]
 Precision: TypeAlias = Literal["float32", "bfloat16"]
 
 
-_NO_TEXT = {"spelled": False}  # a component is more than one value of a text
+_NO_TEXT = {"spelled": False}  # a component is not a single value
 
 
 def _one(kind: Kind, *, default: Any = attrs.NOTHING) -> Any:
@@ -63,36 +63,38 @@ class Recipe:
     Components are text (``"pgd:eps=8/255,steps=7"``) or settings built in Python (``Pgd(steps=7)``).
 
     Args:
-        model: the network; what it is trained from are the weights that its settings load.
-        dataset: the training images.  A network is trained for the classes of this data set.
-        attack: replaces every training image by its attacked version; one radius.  Also images that are classified
-            wrong already are attacked.
-        transforms: change every training image first, anew in every epoch, for example ``patch-shuffle:k=4``.
+        model: the network; training starts from the weights that its settings load.
+        dataset: the training images; the network is trained for the classes of this data set.
+        attack: replaces every training image by an adversarial example, with one eps; images that are misclassified
+            already are attacked too.
+        transforms: applied to every training image before the attack, with new random numbers in every epoch, for
+            example ``patch-shuffle:k=4``.
         flip: mirror each image left to right with probability 1/2.
-        crop: shift each image by up to so many pixels along both sides; black comes in.
-        epochs: times that every training image is seen.
-        batch_size: images a step; the batches of an epoch differ by at most one image.
+        crop: shift each image by up to this many pixels along both axes; the border is filled with black.
+        epochs: passes over all training images.
+        batch_size: images in a step; the batches of an epoch differ by at most one image.
         optimiser: ``sgd`` with Nesterov momentum, or ``adamw`` (Loshchilov & Hutter 2019).
         lr: largest learning rate.
         momentum: of ``sgd``.
         weight_decay: of all parameters.
         schedule: of the learning rate, step by step: ``one-cycle`` (Smith & Topin 2018: up for three tenths, down to
             almost 0), ``cosine`` (down to 0), ``constant``.
-        eps_warmup: epochs in which the radius of the attack rises linearly to its full value, without which small
-            networks stay at chance.
-        validation: the share of the training images, spread over the classes, that is held out; or a data set of its
-            own.  Nothing is ever chosen by test images.
-        validation_attack: what robust accuracy is measured with, on the very images of clean accuracy; the attack of
-            training where there is none.
-        keep: ``best`` keeps the epoch of the highest robust validation accuracy where there is an attack, else of the
-            highest clean one, the latest of equals; ``last`` the last.
+        eps_warmup: epochs in which the eps of the attack rises linearly to its full value; without it, small networks
+            may stay at chance.
+        validation: the share of the training images, of each class, that is held out; or another data set.  Nothing is
+            ever chosen by test images.
+        validation_attack: the attack of robust accuracy, which is measured on the images of clean accuracy; None takes
+            that of training.
+        keep: ``best`` keeps the epoch with the highest robust validation accuracy where there is an attack, else with
+            the highest clean one, the latest of equals; ``last`` keeps the last.
         match: a checkpoint; training ends with the first epoch that reaches its clean accuracy on the validation
             images.  That is the "underfitting" network of Zhang & Zhu 2019.
-        seed: of order, split, augmentation and attack; random weights have a seed among the settings of the model.
+        seed: of order, split, augmentation and attack; random weights have their own seed in the settings of the model.
         precision: ``bfloat16`` computes convolutions and products in 16 bits; weights stay in 32.
 
     Raises:
-        StudyError: a component, or a combination, makes no sense; SpellingError: a number or a word does not.
+        StudyError: a component or a combination is wrong.
+        SpellingError: a number or a word is wrong.
 
     Source: the three kinds of training are those of Zhang & Zhu 2019, section 3.1.
 
@@ -106,15 +108,15 @@ class Recipe:
     attack: Component | None = _one("attack", default=None)
     transforms: tuple[Component, ...] = attrs.field(default=(), converter=_transforms, metadata=_NO_TEXT)
     flip: bool = param("mirror each image with probability 1/2", default=False)
-    crop: int = param("shift each image by up to so much", default=0, ge=0, unit="pixels")
-    epochs: int = param("times that every training image is seen", default=30, ge=1)
-    batch_size: int = param("images a step", default=128, ge=1)
+    crop: int = param("largest shift of each image", default=0, ge=0, unit="pixels")
+    epochs: int = param("passes over all training images", default=30, ge=1)
+    batch_size: int = param("images in a step", default=128, ge=1)
     optimiser: Optimiser = param("sgd with Nesterov momentum, or adamw", default="sgd")
     lr: float = param("largest learning rate", default=0.1, gt=0)
     momentum: float = param("of sgd", default=0.9, ge=0, lt=1)
     weight_decay: float = param("of all parameters", default=5e-4, ge=0)
     schedule: Schedule = param("of the learning rate", default="one-cycle")
-    eps_warmup: float = param("epochs in which the radius of the attack rises", default=0, ge=0)
+    eps_warmup: float = param("epochs in which the eps of the attack rises to its full value", default=0, ge=0)
     validation: Component | float = attrs.field(default=0.1, converter=_validation, metadata=_NO_TEXT)
     validation_attack: Component | None = _one("attack", default=None)
     keep: Keep = param("the epoch that is kept, by validation accuracy", default="best")
@@ -132,9 +134,9 @@ class Recipe:
             attack = getattr(self, name)
             eps = getattr(attack.settings, "eps", ()) if attack else ()
             if isinstance(eps, tuple) and len(eps) > 1:
-                yield f"{name}: {attack.text!r} has {len(eps)} radii; training takes one"
+                yield f"{name}: {attack.text!r} has {len(eps)} values of eps; training takes one"
         if self.eps_warmup and not hasattr(getattr(self.attack, "settings", None), "eps"):
-            yield f"eps_warmup: is {self.eps_warmup:g}, and there is no attack with a radius eps"
+            yield f"eps_warmup: is {self.eps_warmup:g}, and there is no attack with an eps"
         if self.eps_warmup > self.epochs:
             yield f"eps_warmup: is {self.eps_warmup:g}, longer than the {self.epochs} epochs of training"
         if self.validation == self.dataset:
@@ -142,7 +144,7 @@ class Recipe:
 
     @property
     def components(self) -> dict[str, Component]:
-        """Everything that the recipe names, by field."""
+        """The components of the recipe, by field."""
         named = {
             name: getattr(self, name) for name in ("model", "dataset", "attack", "validation", "validation_attack")
         }
@@ -150,7 +152,7 @@ class Recipe:
         return {name: value for name, value in named.items() if isinstance(value, Component)}
 
     def holds_out_the_same_as(self, other: Recipe) -> bool:
-        """Tell whether no validation image of this recipe is a training image of the other."""
+        """Return whether no validation image of this recipe is a training image of the other."""
         if isinstance(self.validation, Component):
             return self.validation != other.dataset
         return (self.dataset, self.validation, self.seed) == (other.dataset, other.validation, other.seed)
@@ -164,7 +166,7 @@ class Recipe:
             name: the file's name, for messages.
 
         Raises:
-            StudyError: the text is no TOML, or a key or value is wrong.
+            StudyError: the text is not TOML, or a key or value is wrong.
         """
         return cls.from_mapping(parse_toml(text, name), name)
 
@@ -174,7 +176,7 @@ class Recipe:
 
         Args:
             content: texts, numbers and lists, by the names of the fields.
-            name: where they come from, for messages.
+            name: the name of their source, for messages.
 
         Raises:
             StudyError: a key or value is wrong.

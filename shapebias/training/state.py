@@ -1,4 +1,4 @@
-"""What a training leaves on the disk: the checkpoint, and until it is there, a file to continue from."""
+"""The files of a training: the checkpoint, and until it is finished, a file to continue from."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ __all__ = ["Epoch", "Identity", "Trained", "load_state", "read_recipe", "read_tr
 
 @attrs.frozen
 class Epoch:
-    """One line of a training's history.
+    """One epoch of a training's history.
 
     Args:
-        loss: mean cross-entropy of the training images as they were trained on.
-        clean: share of the validation images that are classified right.
-        robust: the same under the attack; None where there is none.
+        loss: mean cross-entropy of the training images, after transforms and attack.
+        clean: share of the validation images that are classified correctly.
+        robust: the same under the attack; None where there is no attack.
     """
 
     loss: float
@@ -42,7 +42,7 @@ class Trained:
         file: the checkpoint, for ``checkpoint:FILE``.
         history: every epoch.
         kept: the epoch whose weights the checkpoint has, from 1.
-        resumed: the epochs that were there already; all of them where nothing was left to do.
+        resumed: the epochs that were finished before this call; all of them where nothing was left to do.
     """
 
     file: Path
@@ -58,7 +58,7 @@ class Trained:
 
 @attrs.frozen
 class Identity:
-    """What makes a training the same: the recipe, and the content of every file that it names.
+    """What identifies a training: the recipe, and the content of every file that it names.
 
     Args:
         recipe: the recipe.
@@ -70,7 +70,7 @@ class Identity:
 
     @classmethod
     def of(cls, recipe: Recipe) -> Identity:
-        """Fingerprint what a recipe names.
+        """Hash the files that a recipe names.
 
         Raises:
             DataError: a file is missing.
@@ -85,11 +85,11 @@ class Identity:
         return cls(recipe, files)
 
     def texts(self) -> dict[str, str]:
-        """Write the identity as texts, for files."""
+        """Return the identity as texts, for files."""
         return {"recipe": self.recipe.to_toml(), "files": json.dumps(dict(self.files))}
 
     def check(self, found: Mapping[str, str], path: Path) -> None:
-        """Compare with the texts in a file.  A parameter that came later, at its old behaviour, changes nothing.
+        """Compare with the texts in a file.  A parameter that was added later changes nothing at its old behaviour.
 
         Raises:
             TrainingError: the file belongs to another recipe, or to images that have changed since.
@@ -97,50 +97,50 @@ class Identity:
         try:
             before = Identity(Recipe.from_toml(found["recipe"]), json.loads(found["files"]))
         except (KeyError, ValueError, ShapebiasError) as error:
-            raise TrainingError(f"{path} is there, and was not trained by a recipe; {_WAY_OUT}") from error
+            raise TrainingError(f"{path} exists, and was not trained with a recipe; {_WAY_OUT}") from error
         if before.recipe != self.recipe:
             fields = [field.name for field in attrs.fields(Recipe)]
             changed = [name for name in fields if getattr(before.recipe, name) != getattr(self.recipe, name)]
-            raise TrainingError(f"{path} was trained by another recipe, with other {', '.join(changed)}; {_WAY_OUT}")
+            raise TrainingError(f"{path} was trained with another recipe, with other {', '.join(changed)}; {_WAY_OUT}")
         if before.files != dict(self.files):
             changed = [name for name in self.files if before.files.get(name) != self.files[name]]
             raise TrainingError(f"{', '.join(changed) or 'a file'} changed since {path} was trained; {_WAY_OUT}")
 
 
-_WAY_OUT = "choose another output, or train anew with replace"
+_WAY_OUT = "choose another output, or train again with replace"
 
 
 def read_trained(path: Path, identity: Identity) -> Trained | None:
-    """Read the result of a finished training; None where there is none yet.
+    """Read the result of a finished training; None where the file does not exist.
 
     Raises:
-        TrainingError: the file belongs to another recipe, or is none of ours.
+        TrainingError: the file belongs to another recipe, or is not a checkpoint of a training.
     """
     if not path.exists():
         return None
     try:
         found = read_metadata(path)
     except WeightsError as error:
-        raise TrainingError(f"{error}\n{path} is in the way: {_WAY_OUT}") from error
+        raise TrainingError(f"{error}\n{path} would be overwritten: {_WAY_OUT}") from error
     identity.check(found, path)
     history = tuple(Epoch(**epoch) for epoch in json.loads(found["history"]))
     return Trained(path, history, int(found["kept"]), resumed=len(history))
 
 
 def read_recipe(path: Path) -> Recipe:
-    """Read the recipe that a checkpoint was trained by.
+    """Read the recipe that a checkpoint was trained with.
 
     Raises:
-        WeightsError: it is no checkpoint of a training.
+        WeightsError: it is not a checkpoint of a training.
     """
     try:
         return Recipe.from_toml(read_metadata(path)["recipe"])
     except (KeyError, StudyError) as error:
-        raise WeightsError(f"{path} does not say by which recipe it was trained; train it with shapebias") from error
+        raise WeightsError(f"{path} does not name the recipe of its training; train it with shapebias") from error
 
 
 def state_file(output: Path) -> Path:
-    """Return where a training that is not finished keeps its state."""
+    """Return the file in which an unfinished training keeps its state."""
     return output.with_name(f"{output.name}.unfinished")
 
 
@@ -152,7 +152,7 @@ def save_state(path: Path, identity: Identity, state: Mapping[str, Any]) -> None
 
 
 def load_state(path: Path, identity: Identity) -> dict[str, Any] | None:
-    """Read the state without running anything in it; None where there is none.
+    """Read the state without running any code in it; None where there is no such file.
 
     Raises:
         TrainingError: it belongs to another recipe, or is damaged.

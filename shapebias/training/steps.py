@@ -1,4 +1,4 @@
-"""What moves the parameters: the optimiser, its learning rate, and the random numbers that networks draw themselves."""
+"""The optimiser, the schedule of its learning rate, and the seed of random layers such as dropout."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def make_schedule(recipe: Recipe, optimiser: torch.optim.Optimizer, steps: int) 
 
 @contextlib.contextmanager
 def seeded(seed: int, epoch: int, ranks: Processes) -> Iterator[None]:
-    """Seed what networks draw themselves, such as dropout, by epoch and process; global generators stay."""
+    """Seed random layers, such as dropout, by epoch and process; the global random state is restored."""
     with torch.random.fork_rng([ranks.device] if ranks.device.type == "cuda" else []):
         numbers = ImageRandom.for_images(seed, "network", ranks.rank, [""]).epoch(epoch)
         torch.manual_seed(int(numbers.integers("seed", 0, (), high=2**31)))

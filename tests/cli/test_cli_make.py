@@ -80,7 +80,7 @@ def test_a_failed_image_is_told_and_is_the_exit_status(cli, tmp_path):
         ((), "Missing argument 'DATASET'"),
         ((DATASET,), "Missing option '-o' / '--output'"),
         ((DATASET, "-t", "grayscale", "-t", "invert", "-o", "a"), "join its steps: -c 'grayscale+invert'"),
-        ((DATASET, "-c", "fgsm", "-o", "a"), "attacks a model; what is made for all models has transforms only"),
+        ((DATASET, "-c", "fgsm", "-o", "a"), "attacks a model; a copy of a data set can have transforms only"),
         ((DATASET, "-t", "grayscal", "-o", "a"), "did you mean 'grayscale'?"),
         ((DATASET, "-o", "a", "--limit", "0"), "0 is not in the range x>=1"),
     ],
@@ -94,8 +94,8 @@ def test_what_is_wrong_is_told(cli, arguments, message):
 
 def test_an_interruption_is_told_with_the_status_of_shells(cli, monkeypatch):
     def stop(*_, **__):
-        raise Interrupted("interrupted; what is finished is in copy")
+        raise Interrupted("interrupted; everything finished is in copy")
 
     monkeypatch.setattr("shapebias.rendering.make.make", stop)
     result = cli("make", DATASET, "-o", "copy")
-    assert (result.exit_code, result.stderr) == (130, "interrupted; what is finished is in copy\n")
+    assert (result.exit_code, result.stderr) == (130, "interrupted; everything finished is in copy\n")

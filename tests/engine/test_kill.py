@@ -32,7 +32,7 @@ RUNS = """
 import json, multiprocessing, os, resource, signal, sys
 import shapebias.engine
 from shapebias.cli import main
-from shapebias.store import disk
+from shapebias.store import os_errors
 
 count, deadly = multiprocessing.RawValue("q"), 0
 TOUCHES = {"open", "os.mkdir", "os.remove", "os.rename", "os.rmdir"}
@@ -43,8 +43,8 @@ def touch(event, details):
         if count.value == deadly:
             os.kill(os.getpid(), signal.SIGKILL)
 
-check = disk.Patient.check  # after each array that is packed
-disk.Patient.check = lambda self: touch("open", "run.h5") or check(self)
+check = os_errors.DeferredErrorFile.check  # after each array that is packed
+os_errors.DeferredErrorFile.check = lambda self: touch("open", "run.h5") or check(self)
 
 for line in sys.stdin:
     folder, deadly, most_bytes, command = json.loads(line)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import sys
 import textwrap
 from pathlib import Path
@@ -137,6 +138,35 @@ def test_a_label_is_for_tables_and_not_for_identity():
     assert hash(component) == hash(CATALOG.component("model", "checkpoint:at.safetensors"))
 
 
+@attrs.frozen
+class Loads:
+    """Settings that load a callable."""
+
+    file: Path | None = None
+    fingerprint: str | None = None
+
+    def load(self, device):
+        if device == "broken":
+            raise SystemExit
+        return f"loaded on {device}"
+
+
+def test_a_component_loads_what_its_settings_load_or_is_the_settings():
+    loads = Component(ModelSpec("loads", Loads), Loads())
+    saturate = CATALOG.component("transform", "saturate:p=4")
+    assert (loads.load("cpu"), saturate.load("cpu")) == ("loaded on cpu", saturate.settings)
+    with pytest.raises(PluginError, match="loads raised SystemExit, which would end the whole run"):
+        loads.load("broken")
+
+
+def test_fingerprints_are_those_of_the_files_or_of_the_settings_themselves(tmp_path):
+    (tmp_path / "at.safetensors").write_bytes(b"weights")
+    component = CATALOG.component("model", f"checkpoint:{tmp_path}/at.safetensors")
+    assert component.fingerprints() == {f"{tmp_path}/at.safetensors": hashlib.sha256(b"weights").hexdigest()}
+    own = Component(ModelSpec("loads", Loads), Loads(tmp_path / "at.safetensors", "its hash"))
+    assert own.fingerprints() == {"its content": "its hash"}
+
+
 def test_equal_settings_under_two_names_or_kinds_are_two_things():
     assert CATALOG.component("attack", "pgd:0.5") != CATALOG.component("metric", "saturate:0.5")
     assert CATALOG.component("attack", "pgd:0.5") != CATALOG.component("attack", "pgd:0.25")
@@ -162,7 +192,7 @@ def test_settings_made_in_python_find_their_name():
 
 @pytest.mark.parametrize("thing", [Checkpoint("a"), 3, "saturate:p=8", Saturate])
 def test_what_no_plugin_provides_is_refused(thing):
-    with pytest.raises(UnknownNameError, match="is no transform or attack that a plugin provides; give text such as"):
+    with pytest.raises(UnknownNameError, match=r"no plugin provides .* as a transform or attack; give text such as"):
         CATALOG.wrap(("transform", "attack"), thing)
 
 
@@ -196,15 +226,15 @@ def test_a_target_given_as_text_is_recognised_without_importing_others(tmp_path,
 def test_settings_of_a_file_plugin_find_their_name(tmp_path):
     source = """
         import attrs
-        import shapebias
+        from shapebias import plugin
 
         @attrs.frozen
         class Sepia:
-            strength: float = shapebias.param("how brown", default=1.0)
+            strength: float = plugin.param("how brown", default=1.0)
 
-        @shapebias.hookimpl
+        @plugin.hookimpl
         def shapebias_transforms():
-            yield shapebias.TransformSpec("sepia-of-a-file", Sepia)
+            yield plugin.TransformSpec("sepia-of-a-file", Sepia)
     """
     (tmp_path / "brown.py").write_text(textwrap.dedent(source))
     catalog = Catalog(discover([tmp_path]))
@@ -240,5 +270,5 @@ def test_other_spellings_are_recognised(kind, text, said):
 
 
 def test_a_path_alone_is_told_what_reads_it(tmp_path):
-    with pytest.raises(SpellingError, match=rf"is a path; say what it is: .*'folder:{tmp_path}'"):
+    with pytest.raises(SpellingError, match=rf"is a path; name what reads it: .*'folder:{tmp_path}'"):
         default_catalog().component("dataset", str(tmp_path))

@@ -44,6 +44,21 @@ def test_there_is_one_spec_for_every_kind():
     assert len({*KINDS.values()}) == 7
 
 
+@pytest.mark.parametrize("spec", KINDS.values())
+def test_every_spec_has_the_fields_of_the_other_kinds_at_their_defaults(spec):
+    defaults = {
+        field.name: field.default for kind in KINDS.values() for field in attrs.fields(kind) if field.name != "name"
+    }
+    made = spec("x", Sepia)
+    found = {name: getattr(made, name) for name in defaults if name != "target"}
+    assert found == {name: default for name, default in defaults.items() if name != "target"}
+
+
+def test_a_field_of_another_kind_is_refused():
+    with pytest.raises(TypeError, match="needs"):
+        ModelSpec("x", Sepia, needs="mask")
+
+
 @pytest.mark.parametrize("name", ["sepia", "a", "patch-shuffle", "top5", "i-fgsm2"])
 def test_good_names(name):
     assert TransformSpec(name, Sepia).name == name

@@ -199,11 +199,11 @@ def test_a_folder_of_something_else_is_refused_and_left_alone(made, tmp_path):
         ((STIMULI, CHAIN), 4, "seed was 3, now 4"),
         (("stimuli:images=16,size=32", CHAIN), 3, "dataset was stimuli:cue=conflict,.*, now stimuli:cue=match"),
     ]:
-        with pytest.raises(StudyError, match=f"made of something else:\n  {reason}(.|\n)*choose another folder"):
+        with pytest.raises(StudyError, match=f"of another copy:\n  {reason}(.|\n)*choose another folder"):
             sb.make(*arguments, made.folder, seed=seed)
     assert digests(made.folder) == before
     (tmp_path / "thesis.txt").write_text("of somebody")
-    with pytest.raises(DataError, match="has files that shapebias did not make; choose a new folder, or an empty one"):
+    with pytest.raises(DataError, match="has files that shapebias did not write; choose a new folder, or an empty one"):
         sb.make(STIMULI, CHAIN, tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
 

@@ -42,11 +42,11 @@ def test_more_images_than_are_made_at_once():
 
 
 def test_a_condition_given_twice_is_shown_once():
-    assert sb.preview(STIMULI, ["clean", "grayscale", "grayscale"], images=1).titles == ("clean", "grayscale")
+    assert sb.preview(STIMULI, ["clean", "grayscale", "grayscale"], images=1).titles == ("clean", "grayscale:alpha=1")
 
 
 def test_an_attack_without_a_model_is_refused():
-    with pytest.raises(StudyError, match=r"fgsm:eps=1/255 attacks a model, and there is none; give one: -m"):
+    with pytest.raises(StudyError, match=r"fgsm:eps=1/255 attacks a model, and no model is given; give one: -m"):
         sb.preview(STIMULI, "grayscale+fgsm:eps=1/255")
 
 
@@ -58,7 +58,7 @@ def test_what_a_transform_needs_is_missed_before_anything_is_made(plugins):
 
 
 def test_a_plugin_that_raises_is_named(plugins):
-    with pytest.raises(PluginError, match=r"grayscale\+raises fails: ZeroDivisionError: on purpose"):
+    with pytest.raises(PluginError, match=r"grayscale:alpha=1\+raises fails: ZeroDivisionError: on purpose"):
         sb.preview(STIMULI, "grayscale+raises")
 
 

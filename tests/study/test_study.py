@@ -60,7 +60,7 @@ def test_a_chain_keeps_its_order_and_is_cut_at_the_attack():
     condition = Condition.parse("mine=saturate:p=8+patch-shuffle:k=4+pgd:eps=4/255+grayscale")
     assert [step.text for step in condition.before] == ["saturate:p=8", "patch-shuffle:k=4"]
     assert condition.attack.text == "pgd:eps=4/255"
-    assert [step.text for step in condition.after] == ["grayscale"]
+    assert [step.text for step in condition.after] == ["grayscale:alpha=1"]
     assert condition.title == "mine"
     assert condition.before[0].settings == Saturate(p=8)
 
@@ -135,7 +135,11 @@ def test_settings_built_in_python_are_as_good_as_text():
 def test_a_mapping_of_conditions_labels_chains_and_settings():
     study = small(conditions={"none": "clean", "strong": Saturate(p=64), "chain": "grayscale+fgsm:eps=8/255"})
     assert titles(study.conditions) == ["none", "strong", "chain"]
-    assert [condition.text for condition in study.conditions] == ["clean", "saturate:p=64", "grayscale+fgsm:eps=8/255"]
+    assert [condition.text for condition in study.conditions] == [
+        "clean",
+        "saturate:p=64",
+        "grayscale:alpha=1+fgsm:eps=8/255",
+    ]
 
 
 def test_components_are_taken_as_they_are():
@@ -166,17 +170,17 @@ def test_a_live_network_without_a_name_is_refused(given_as):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"datasets": []}, "datasets: names none"),
-        ({"models": {}}, "models: names none"),
-        ({"conditions": []}, "conditions: names none"),
+        ({"datasets": []}, "datasets: is empty"),
+        ({"models": {}}, "models: is empty"),
+        ({"conditions": []}, "conditions: is empty"),
         ({"datasets": "timm:resnet18"}, "datasets: no dataset is called 'timm'; 'timm' is of the kind model"),
-        ({"datasets": Cnn()}, f"{Cnn()} is no dataset that a plugin provides"),
-        ({"conditions": [Cnn()]}, "is no transform or attack that a plugin provides"),
-        ({"models": [MODEL, "cnn:depth=4,width=4"]}, "is there twice, as 'cnn:num_classes=10,width=4'; drop one"),
-        ({"models": {"a": MODEL, "b": MODEL}}, "is there twice, as 'a' and 'b'; drop one"),
+        ({"datasets": Cnn()}, f"no plugin provides {Cnn()} as a dataset"),
+        ({"conditions": [Cnn()]}, " as a transform or attack; give text such as"),
+        ({"models": [MODEL, "cnn:depth=4,width=4"]}, "is given twice, as 'cnn:num_classes=10,width=4'; remove one"),
+        ({"models": {"a": MODEL, "b": MODEL}}, "is given twice, as 'a' and 'b'; remove one"),
         (
             {"conditions": ["clean", "x=grayscale", "x=saturate"]},
-            "'x' is the name of two; label them apart: a=grayscale",
+            "two have the name 'x'; give them labels: a=grayscale",
         ),
         ({"saliency": "saturate"}, "'saturate' is of the kind transform"),
         ({"probes": "insertion"}, "'insertion:steps=20' measures saliency maps, and the study has no saliency"),
@@ -209,7 +213,7 @@ def test_all_things_of_a_list_are_told_at_once_with_their_places():
 
 def test_a_component_of_another_kind_is_refused():
     component = default_catalog().component("model", MODEL)
-    with pytest.raises(StudyError, match="'cnn:num_classes=10,width=4' is of the kind model; here stands a dataset"):
+    with pytest.raises(StudyError, match="'cnn:num_classes=10,width=4' is a model; expected a dataset"):
         Study(component, MODEL)
 
 
@@ -296,12 +300,12 @@ def test_an_unknown_key_comes_with_what_was_meant_and_all_that_are_valid():
     [
         ("", "datasets: is missing\n  models: is missing"),
         ('datasets = ["stimuli"]', "models: is missing"),
-        ("datasets = [", "study is no TOML: "),
+        ("datasets = [", "study is not valid TOML: "),
         ('datasets = "stimuli"\nmodels = 3', "datasets is 'stimuli'; write a list, ['stimuli'], or a table of labels"),
-        ("[models]\nsmall = 3", "models.small is no text; labels are for texts"),
+        ("[models]\nsmall = 3", "models.small is not text; a table has labels and texts"),
         (
             '[models]\nsmall = "cnn"\nseed = 3',
-            "models.seed is no text; labels are for texts, and single values",
+            "models.seed is not text; a table has labels and texts; put values such as",
         ),
         (
             'datasets = ["stimuli"]\nmodels = ["cnn"]\nseed = "3"',
@@ -347,5 +351,9 @@ def test_cells_are_the_product(datasets, models, conditions, saliency, maps_prob
 
 def test_predictions_come_before_what_explains_them():
     study = small(conditions=["clean", "grayscale"], saliency="gradient", probes=["insertion", "deletion"])
-    shape = [(cell.saliency is not None, cell.probe is not None) for cell in study.cells()]
-    assert shape == [(False, False), (True, False), (True, True), (True, True)] * 2
+    assert [cell.kind for cell in study.cells()] == ["prediction", "saliency", "probe", "probe"] * 2
+
+
+def test_a_probe_without_saliency_is_of_the_kind_probe():
+    (_, probe) = small(probes="gradient-spectrum").cells()
+    assert (probe.kind, probe.saliency) == ("probe", None)

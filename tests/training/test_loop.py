@@ -360,13 +360,13 @@ def test_a_network_for_other_classes_is_refused(trained):
 
 def test_a_checkpoint_for_other_classes_cannot_be_matched(trained):
     other = trained(Recipe("cnn:num_classes=8,width=4,depth=2", "stimuli:images=56,size=16", epochs=1, validation=0.2))
-    with pytest.raises(StudyError, match=r"match: .* is for other classes than two-cues"):
+    with pytest.raises(StudyError, match=r"match: .* has other classes than two-cues"):
         trained(small(match=other.file))
 
 
 def test_a_loss_that_is_no_number_ends_the_training(trained):
     with pytest.raises(
-        TrainingError, match=r"the loss of epoch \d is nan: training went astray; try a smaller lr than 1e"
+        TrainingError, match=r"the loss of epoch \d is nan: training diverged; try a smaller lr than 1e"
     ):
         trained(small(lr=1e30, schedule="constant"))
 

@@ -49,7 +49,7 @@ def rewrite(path, **metadata):
 def test_another_recipe_under_the_same_name_is_refused(output, changes, names):
     before = output.read_bytes()
     with pytest.raises(
-        TrainingError, match=rf"at.safetensors was trained by another recipe, with other {names}; choose"
+        TrainingError, match=rf"at.safetensors was trained with another recipe, with other {names}; choose"
     ):
         train(attrs.evolve(RECIPE, **changes), output)
     assert output.read_bytes() == before
@@ -68,14 +68,14 @@ def test_a_parameter_that_came_later_changes_nothing(output):
 def test_a_file_of_another_kind_is_not_overwritten(tmp_path, content):
     path = tmp_path / "notes.safetensors"
     path.write_bytes(content)
-    with pytest.raises(TrainingError, match=r"notes.safetensors is in the way: choose another output, or train anew"):
+    with pytest.raises(TrainingError, match=r"notes.safetensors would be overwritten: choose another output, or"):
         train(RECIPE, path)
     assert path.read_bytes() == content
 
 
 def test_a_checkpoint_without_a_recipe_is_not_overwritten(output):
     rewrite(output, recipe="handmade")
-    with pytest.raises(TrainingError, match=r"at.safetensors is there, and was not trained by a recipe"):
+    with pytest.raises(TrainingError, match=r"at.safetensors exists, and was not trained with a recipe"):
         train(RECIPE, output)
 
 
@@ -122,7 +122,7 @@ def test_a_kill_loses_no_finished_epoch(tmp_path):
     assert done.returncode == -signal.SIGKILL
     assert [*tmp_path.iterdir()] == [state_file(killed)]
     with pytest.raises(
-        TrainingError, match=r"killed.safetensors.unfinished was trained by another recipe, with other lr"
+        TrainingError, match=r"killed.safetensors.unfinished was trained with another recipe, with other lr"
     ):
         train(attrs.evolve(RECIPE, lr=0.01), killed)
     assert train(RECIPE, killed).resumed == 1

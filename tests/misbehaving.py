@@ -1,16 +1,8 @@
-"""A tiny network and a file of plugins that misbehave on purpose."""
+"""A plugin that misbehaves on purpose, as one file: the fixture ``plugins`` makes it known."""
 
-from __future__ import annotations
-
-import pytest
-import torch
-from torch import nn
-
-from shapebias.plugins.catalog import default_catalog
-
-MISBEHAVING = '''
 import attrs
 import torch
+
 import shapebias as sb
 from shapebias import plugin
 
@@ -160,32 +152,3 @@ def shapebias_probes():
     yield plugin.ProbeSpec("map-mean", MapMean, needs_maps=True)
     yield plugin.ProbeSpec("image-brightness", Brightness)
     yield plugin.ProbeSpec("elsewhere", Elsewhere, needs_maps=True, needs_method=True)
-'''
-
-
-@pytest.fixture
-def plugins(tmp_path_factory, monkeypatch):
-    """Make the misbehaving plugins known for one test."""
-    folder = tmp_path_factory.mktemp("plugins")
-    (folder / "misbehaving.py").write_text(MISBEHAVING)
-    monkeypatch.setenv("SHAPEBIAS_PLUGINS_DIR", str(folder))
-    default_catalog.cache_clear()
-    yield folder
-    default_catalog.cache_clear()
-
-
-@pytest.fixture
-def network():
-    """An untrained network with eight outputs, always the same."""
-    with torch.random.fork_rng():
-        torch.manual_seed(1)
-        return nn.Sequential(
-            nn.Conv2d(3, 8, 5, stride=2),
-            nn.BatchNorm2d(8),
-            nn.ReLU(),
-            nn.Conv2d(8, 16, 5, stride=2),
-            nn.ReLU(),
-            nn.AdaptiveAvgPool2d(2),
-            nn.Flatten(),
-            nn.Linear(64, 8),
-        )
