@@ -154,7 +154,7 @@ def fit_mask(
     """
     mask = mask.convert("L")
     if mask.size != image.size:
-    """Make the mask of an image from a picture that is light, 128 to 255, on the object; resize it like the image.
+        raise DataError(
             f"{name} has {mask.size} pixels and its image {image.size} (width, height); give both the same size"
         )
     if np.asarray(mask).max() <= _LIGHT:
