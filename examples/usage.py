@@ -1,8 +1,8 @@
-"""The Python API, from a study to numbers, maps and a network of one's own.
+"""The Python API: a study, its numbers and maps, and a network in memory.
 
     python examples/usage.py
 
-It takes a few seconds and leaves no file behind.
+It takes a few seconds and leaves no files.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from shapebias import plugin
 
 
 def follow(progress: sb.Progress) -> None:
-    """Show how far the run is."""
+    """Show the progress of the run."""
     print(f"\r{progress.done}/{progress.total} {progress.cell:60}", end="", flush=True)
 
 
 def make_network() -> nn.Module:
-    """Stand in for a network that somebody trained: eight classes, inputs normalised by mean 0.5 and std 0.25."""
+    """Make a network in place of a trained one: eight classes, inputs normalised by mean 0.5 and std 0.25."""
     return nn.Sequential(
         nn.Conv2d(3, 16, 5, stride=2), nn.ReLU(), nn.AdaptiveAvgPool2d(2), nn.Flatten(), nn.Linear(64, 8)
     )
@@ -53,7 +53,7 @@ def main() -> None:
             maps: NDArray[np.float32] = results.saliency(dataset="match", model="mine", condition="clean")
             print(f"logits {logits.shape}, maps {maps.shape}, failures {len(results.failures)}")
 
-    # In a training loop: no file, and the network is left as it was.
+    # In a training loop: no file remains, and the network is not changed.
     table = sb.evaluate(make_network(), "stimuli:images=16,size=32", ["clean", "saturate:p=64"]).metric(
         "accuracy:top=1"
     )

@@ -225,7 +225,7 @@ def test_what_else_a_run_is_given(said, options, words):
 @pytest.mark.parametrize("target", ["2", "-1"])
 def test_a_target_that_is_no_class(said, target):
     text = said(1, "run", "-d", "folder:good", "-m", CNN, "-s", f"gradient:target={target}", "-q", "-o", "run.h5")
-    assert f"target={target} is no class of the data set; give label, prediction, or a number from 0 to 1" in text
+    assert f"target={target} is not a class of the data set; give label, prediction, or a number from 0 to 1" in text
 
 
 @pytest.mark.parametrize("count", [0, 1])

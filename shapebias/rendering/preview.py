@@ -80,7 +80,7 @@ class Preview:
             with new_file(path) as temporary:
                 sheet.save(temporary, format=file_format, quality=85)
         except OSError as error:
-            raise DataError(f"{path} cannot be written: {error.strerror or error}; choose another place") from error
+            raise DataError(f"{path} cannot be written: {error.strerror or error}; choose another path") from error
 
 
 def preview(
@@ -121,9 +121,7 @@ def preview(
     wanted = list(dict.fromkeys([CLEAN, *as_conditions(conditions)]))
     attacks = [condition for condition in wanted if condition.attack]
     if attacks and model is None:
-        raise StudyError(
-            f"{attacks[0].title} attacks a model, and no model is given; give one: -m, in Python model="
-        )
+        raise StudyError(f"{attacks[0].title} attacks a model, and no model is given; give one: -m, in Python model=")
     torch_device, first_images = choose_device(device), FirstImages()
     check_needs(source, wanted, first_images)
     if not len(source.settings):
@@ -135,21 +133,21 @@ def preview(
         renderer = _Renderer.of(decoded, seed, torch_device, study)
         columns = [column for condition in wanted for column in renderer.columns(condition)]
         samples = decoded.samples(range(len(rows)))
-    titles, pictures = zip(*columns, strict=True)
+    titles, images_of_columns = zip(*columns, strict=True)
     names = imagenet_names() if tuple(source.settings.classes) == imagenet_wnids() else source.settings.classes
     labels = ("" if sample.label < 0 else names[sample.label] for sample in samples)
-    return Preview(torch.stack(pictures, dim=1), titles, tuple(labels), tuple(sample.id for sample in samples))
+    return Preview(torch.stack(images_of_columns, dim=1), titles, tuple(labels), tuple(sample.id for sample in samples))
 
 
 @attrs.frozen(eq=False)
 class _Renderer:
-    """Makes the pictures of conditions.
+    """Makes the images of conditions.
 
     Args:
         decoded: the images.
         seed: of the random numbers.
         device: where transforms and attacks run.
-        attacked: the model that attacks attack, and the session that loaded it; None where there is no attack.
+        attacked: the model of the attacks, and the session that loaded it; None where there is no attack.
     """
 
     decoded: DecodedImages

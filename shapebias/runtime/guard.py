@@ -114,6 +114,19 @@ def _set_autocast(values: dict[str, tuple[bool, torch.dtype]]) -> None:
     torch.clear_autocast_cache()
 
 
+def _autocast_nesting() -> int:
+    """Return how many autocast contexts are open; only the last that closes clears the cache of converted weights."""
+    torch.autocast_increment_nesting()
+    return torch.autocast_decrement_nesting()
+
+
+def _set_autocast_nesting(nesting: int) -> None:
+    while _autocast_nesting() > nesting:
+        torch.autocast_decrement_nesting()
+    while _autocast_nesting() < nesting:
+        torch.autocast_increment_nesting()
+
+
 def _cudnn() -> tuple[bool, bool, bool, bool]:
     flags = torch.backends.cudnn
     return flags.enabled, flags.benchmark, flags.deterministic, flags.allow_tf32
@@ -139,6 +152,7 @@ _MODES: dict[str, tuple[Callable[[], Any], Callable[[Any], Any]]] = {
     "the default dtype": (torch.get_default_dtype, torch.set_default_dtype),
     "grad mode": (torch.is_grad_enabled, torch.set_grad_enabled),
     "autocast": (_autocast, _set_autocast),
+    "the number of open autocast contexts": (_autocast_nesting, _set_autocast_nesting),
     "the number of threads": (torch.get_num_threads, torch.set_num_threads),
     "anomaly mode": (torch.is_anomaly_enabled, torch.set_anomaly_enabled),
     "deterministic algorithms": (torch.are_deterministic_algorithms_enabled, torch.use_deterministic_algorithms),

@@ -264,7 +264,7 @@ class Trainer:
         if not self.recipe.holds_out_the_same_as(read_recipe(checkpoint)):
             raise StudyError(
                 f"match: {checkpoint} was trained on other images than this recipe holds out; give both the same "
-                "dataset, validation and seed, or a validation data set of its own"
+                "dataset, validation and seed, or another data set for validation"
             )
         return self._accuracy(other)
 

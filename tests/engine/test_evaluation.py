@@ -62,7 +62,7 @@ def test_a_target_that_is_a_class_is_explained_for_every_image(plugins, network)
 def test_a_target_that_is_no_class_fails_in_words(plugins, network):
     results = sb.evaluate(network, STIMULI, saliency="target-maps:target=8")
     (failure,) = results.failures
-    assert "target=8 is no class of the data set; give label, prediction, or a number from 0 to 7" in failure.error
+    assert "target=8 is not a class of the data set; give label, prediction, or a number from 0 to 7" in failure.error
 
 
 def test_a_method_that_reads_features_needs_a_model_that_declares_them(plugins, network):

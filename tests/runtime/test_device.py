@@ -23,7 +23,7 @@ def test_a_device_that_is_not_there_is_refused_with_what_is(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
     assert choose_device("cuda:1") == torch.device("cuda:1")
-    with pytest.raises(DeviceError, match="'cuda:2' was asked for, and torch sees 2 CUDA devices; use --device cpu"):
+    with pytest.raises(DeviceError, match="'cuda:2' does not exist: torch sees 2 CUDA devices; use --device cpu"):
         choose_device("cuda:2")
 
 

@@ -190,6 +190,23 @@ def test_modes_are_restored_after_an_error_too():
     assert torch.get_default_dtype() == torch.float32
 
 
+def test_an_autocast_context_that_is_left_open_is_closed():
+    """Else the cache of weights in 16 bits is never cleared, and a network in training keeps its first weights."""
+
+    def enters():
+        torch.autocast("cpu", torch.bfloat16).__enter__()
+
+    with pytest.raises(PluginError, match="enters changed autocast, the number of open autocast contexts"):
+        guard.call("enters", enters)
+    layer = nn.Linear(1, 1, bias=False)
+    outputs = []
+    for weight in (1.0, 2.0):
+        nn.init.constant_(layer.weight, weight)
+        with torch.autocast("cpu", torch.bfloat16):
+            outputs.append(layer(torch.ones(1, 1)).item())
+    assert outputs == [1, 2]
+
+
 def test_a_transform_that_writes_to_its_images_fails():
     with pytest.raises(PluginError, match="darken changed the tensors that it was called with"):
         guard.call("darken", lambda images: images.mul_(0.5), torch.ones(2, 3, 4, 4))

@@ -121,7 +121,7 @@ def torchrun(monkeypatch):
 @pytest.mark.usefixtures("torchrun")
 def test_one_gpu_for_several_processes_is_refused():
     assert not Processes.speaks()
-    with pytest.raises(DeviceError, match="device 'cuda:0': each process of torchrun has a GPU of its own; use auto"):
+    with pytest.raises(DeviceError, match="device 'cuda:0': torchrun gives each process its own GPU; use auto"):
         Processes.join("cuda:0")
 
 

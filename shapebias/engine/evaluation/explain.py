@@ -86,7 +86,7 @@ def target_classes(batch: ModelBatch, method: Component | None) -> list[Tensor]:
     classes = batch.network.mapping.classes if batch.network.mapping else ()
     if int(target) not in range(len(classes)):
         raise SpellingError(
-            f"target={target} is no class of the data set; give label, prediction, or a number from 0 to "
+            f"target={target} is not a class of the data set; give label, prediction, or a number from 0 to "
             f"{len(classes) - 1}"
         )
     return [torch.full_like(one.labels, int(target)) for one in batch.inputs]
