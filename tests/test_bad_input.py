@@ -233,7 +233,7 @@ def test_a_cuda_device_that_is_not_there(said, monkeypatch, count):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: count > 0)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: count)
     text = said(2, "run", "-d", "folder:good", "-m", CNN, "--device", "cuda:1", "-q", "-o", "run.h5")
-    assert f"device 'cuda:1' was asked for, and torch sees {count} CUDA devices; use --device cpu or auto" in text
+    assert f"device 'cuda:1' does not exist: torch sees {count} CUDA devices; use --device cpu or auto" in text
 
 
 def test_a_mapping_that_lacks_a_class(said):

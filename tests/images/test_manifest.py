@@ -63,7 +63,7 @@ def test_what_is_unfinished_loses_no_whole_line_wherever_it_is_cut(folder, manif
 def test_what_is_no_manifest_is_refused(tmp_path, name, content):
     (tmp_path / name).write_text(content)
     with pytest.raises(
-        DataError, match=f"{name} cannot be read as a manifest of 'shapebias make'.*; make the images anew"
+        DataError, match=f"{name} cannot be read as a manifest of 'shapebias make'.*; write the images again"
     ):
         read_manifest(tmp_path / name)
 
