@@ -107,7 +107,7 @@ def check_crop(size: int | None, crop: float) -> None:
         SpellingError: there is a crop and no size.
     """
     if size is None and crop != 1:
-        raise SpellingError(f"crop={crop} has no effect without a size; {GIVE_SIZE}")
+        raise SpellingError(f"crop={crop} does nothing without a size; {GIVE_SIZE}")
 
 
 def fit(
