@@ -139,7 +139,9 @@ class JoinedArrays:
 
     def missing_maps(self, eps_index: int | None = None) -> NDArray[np.bool_]:
         """Return which images have no map, (n,), or (n, E) with an eps axis: their scale is NaN."""
-        return np.isnan(self._read_joined("maps_scale", "maps", np.arange(len(self.rows)), eps_index))
+        scales = self._read_joined("maps_scale", "maps", np.arange(len(self.rows)), eps_index)
+        missing: NDArray[np.bool_] = np.isnan(scales)
+        return missing
 
     def positions(self, rows: ArrayLike) -> NDArray[np.int64]:
         """Find images in the order of the arrays.

@@ -139,13 +139,13 @@ def _no_digest(file):
 @pytest.mark.parametrize(
     ("change", "problem"),
     [
-        (lambda file: file["cells/0000"].attrs.modify("seconds", 1.0), "/cells/0000: what describes it was changed"),
+        (lambda file: file["cells/0000"].attrs.modify("seconds", 1.0), "/cells/0000: its description was changed"),
         (lambda file: file.attrs.modify("seed", 8), "/: its description was changed (the digest does not match)"),
         (
             lambda file: file["cells/0003/maps"].attrs.modify("scale", "rows"),
-            "/cells/0003: what describes it was changed",
+            "/cells/0003: its description was changed",
         ),
-        (lambda file: file["cells/0000"].pop("logits"), "/cells/0000: what describes it was changed"),
+        (lambda file: file["cells/0000"].pop("logits"), "/cells/0000: its description was changed"),
         (_no_digest, "/cells/0000/parts/0000: has no digest"),
         (_shorter, "/cells/0000/logits: has 39 entries for 40 rows"),
         (_other_text, "/cells/0000: its key does not match its texts"),

@@ -163,7 +163,7 @@ def test_left_over_temporary_files_are_removed_and_those_of_others_are_not(path)
     kept = [path.with_name("run.h5.old.0123456789ab.tmp"), path.with_name("run.h5.tmp")]
     for each in kept:
         each.write_text("other")
-    assert sum("a writer that was killed left it" in problem for problem in verify(path)) == 4
+    assert sum("left by a writer that was killed" in problem for problem in verify(path)) == 4
     Writer(path, samples.HEADER).close()
     assert not any(each.exists() for each in stray)
     assert all(each.exists() for each in kept)
