@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from fnmatch import fnmatchcase
 
 import click
@@ -50,6 +51,6 @@ def echo_references(measure: str | None = None, pattern: str = "*") -> None:
     rows = [one for name in chosen for one in references(name) if fnmatchcase(one.model, pattern)]
     if not rows:
         raise SpellingError(f"no published values of a model {pattern!r}; without --model all are listed")
-    rows.sort(key=lambda one: (chosen.index(one.measure), -one.value))
+    rows.sort(key=lambda one: (chosen.index(one.measure), math.isnan(one.value), -one.value))
     columns = ("measure", "model", "value", "low", "high", "n", "dataset", "paper", "where")
     echo_table(columns, [[getattr(one, column) for column in columns] for one in rows])

@@ -13,8 +13,8 @@ import attrs
 import numpy as np
 
 from shapebias.errors import DataError, StoreError, listed
+from shapebias.interop.decision_tables import Table, Trial, read_tables
 from shapebias.interop.stimuli import PublishedStimuli, described, fitting, stored
-from shapebias.interop.tables import Table, Trial, read_tables
 from shapebias.store.reader import Store
 from shapebias.store.records import CellRecord, ComponentRecord, Header, Part
 from shapebias.store.writer import Writer

@@ -1,14 +1,16 @@
-"""Answers of a study in the tables of model-vs-human."""
+"""Write the answers of a study as tables of model-vs-human."""
 
 from __future__ import annotations
 
+import csv
+import io
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from shapebias.errors import DataError, StoreError
 from shapebias.files import write_atomically
-from shapebias.interop.tables import COLUMNS
+from shapebias.interop.decision_tables import COLUMNS
 from shapebias.published.image_names import CLEAN, read_image_name
 from shapebias.store.results import Results
 from shapebias.store.views import StoredAnswers
@@ -21,11 +23,14 @@ def export_decisions(results: Results, folder: str | Path) -> list[Path]:
 
     Args:
         results: the results.
-        folder: where to; one table for each data set and model, with all conditions.
+        folder: the folder to write to; it gets one table for each data set and model, with all conditions.
+
+    Returns:
+        The files.
 
     Raises:
         DataError: there are no answers to images with labels.
-        StoreError: a table of that name is there already.
+        StoreError: a table of that name exists.
     """
     tables: dict[tuple[str, str], list[StoredAnswers]] = {}
     for answers in results.answers():
@@ -39,16 +44,22 @@ def export_decisions(results: Results, folder: str | Path) -> list[Path]:
     for (dataset, model), cells in tables.items():
         path = folder / f"{_plain(dataset)}_{_plain(model)}_session_1.csv"
         if path.exists():
-            raise StoreError(
-                f"{path} exists already, or two models have names that look like this; choose another folder"
-            )
+            raise StoreError(f"{path} exists already, or two models have the same name in it; choose another folder")
         write_atomically(path, _table(_plain(model), cells).encode())
         written.append(path)
     return written
 
 
 def _table(observer: str, cells: Sequence[StoredAnswers]) -> str:
-    lines = [",".join(COLUMNS)]
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    writer.writerows(_rows(observer, cells))
+    return text.getvalue()
+
+
+def _rows(observer: str, cells: Sequence[StoredAnswers]) -> Iterator[tuple[str, ...]]:
+    number = 0
     for answers in cells:
         cell = answers.condition if answers.eps is None else f"{answers.condition} at {answers.eps:.6g}"
         for image, label, prediction in zip(answers.ids, answers.labels, answers.prediction, strict=True):
@@ -58,17 +69,11 @@ def _table(observer: str, cells: Sequence[StoredAnswers]) -> str:
             condition = "0" if condition == CLEAN else condition
             category = answers.classes[label] if label >= 0 else "na"
             response = answers.classes[prediction] if prediction >= 0 else "na"
-            number = len(lines)
+            number += 1
             file = f"{number:04}_sb_{observer}_{_plain(condition)}_{_plain(category)}_00_{name.picture}"
-            values = (observer, str(name.presentation), str(number), "NaN", response, category, condition, file)
-            lines.append(",".join(map(_quoted, values)))
-    return "\n".join(lines) + "\n"
+            yield (observer, str(name.presentation), str(number), "NaN", response, category, condition, file)
 
 
 def _plain(text: str) -> str:
-    """Keep the characters that are safe in a file's name and between underscores."""
+    """Replace characters that are not safe in a file name or between underscores."""
     return re.sub(r"[^A-Za-z0-9.=-]+", "-", text).strip("-.") or "unnamed"
-
-
-def _quoted(value: str) -> str:
-    return '"' + value.replace('"', '""') + '"' if re.search(r'[",\n]', value) else value

@@ -11,7 +11,7 @@ import attrs
 import numpy as np
 
 from shapebias.errors import DataError, StoreError, listed, suggestion
-from shapebias.interop.tables import CUE_CONFLICT, Trial
+from shapebias.interop.decision_tables import CUE_CONFLICT, Trial
 from shapebias.networks.labels import entry_level_classes
 from shapebias.published.human_sets import human_sets
 from shapebias.published.image_names import CLEAN, cue_words, presented, read_image_name

@@ -1,4 +1,4 @@
-"""The channel of spatial frequencies through which a classifier recognises objects: thresholds of noise and their fit.
+"""The spatial-frequency channel of a classifier: noise thresholds by band, and the Gaussian fitted to them.
 
 Subramanian et al. 2023, "Spatial-frequency channels, shape bias, and adversarial robustness", section 3.
 """
@@ -11,17 +11,17 @@ from numpy.typing import NDArray
 __all__ = ["BANDS", "STRENGTHS", "channel", "fit", "thresholds"]
 
 STRENGTHS = (0.16, 0.08, 0.04, 0.02, 0.0)
-"""Standard deviations of the noise, strongest first: the order in which a threshold is looked for."""
+"""Standard deviations of the noise, strongest first, as thresholds count them."""
 
 BANDS = 7
 _STEPS = len(STRENGTHS) - 1
-_PLACES, _WIDTHS = (-4.0, 10.0), (0.1, 20.0)  # where the fit looks for mu, and for sigma
-_GRID, _FINE, _ROUNDS = 71, 9, 18
-_BLOCK = 256  # rows fitted at a time: bounds the memory, changes no number
+_CENTRES, _WIDTHS = (-4.0, 10.0), (0.1, 20.0)  # the range of mu, and of sigma
+_GRID, _FINE, _ROUNDS = 71, 9, 3
+_BLOCK = 256  # rows on the grid at a time: bounds the memory, changes no number
 
 
 def thresholds(correct: NDArray[np.int64], shown: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Count the steps down from the strongest noise until accuracy exceeds 1/2; 4 also where it never does.
+    """Count the steps down from the strongest noise until accuracy exceeds 1/2; 4 where it never does.
 
     Args:
         correct, shown: (..., 5, 7) images answered right, and all images, by strength and band.
@@ -41,52 +41,85 @@ def thresholds(correct: NDArray[np.int64], shown: NDArray[np.int64]) -> NDArray[
 def fit(steps: NDArray[np.int64]) -> NDArray[np.float64]:
     """Fit A exp(-(k - mu)^2 / 2 sigma^2) with 0 <= A <= 4 to thresholds, by least squares.
 
-    A follows from mu and sigma; these are looked for on a grid that is made finer around its best point, so that the
-    fit depends on no starting point.
+    The best A follows from mu and sigma.  These two start at the best point of a grid, so that no local minimum is
+    taken for the best, and then follow the valley of the errors, which is long and bent where few bands are above 0.
 
     Args:
         steps: (R, 7) thresholds by band k.
 
     Returns:
-        (R, 3): A, mu and sigma; NaN where the best mu or sigma lies at the end of where it is looked for, so that the
+        (R, 3): A, mu and sigma; NaN where the best mu or sigma is outside of the range that is searched, so that the
         thresholds have no peak, or no width.
+
+    >>> fit(np.exp(-(np.arange(7) ** 2) / (2 * 0.5**2))[None]).round(6)  # a peak in the first band
+    array([[1. , 0. , 0.5]])
     """
     different, inverse = np.unique(steps, axis=0, return_inverse=True)
-    starts = range(0, len(different), _BLOCK)
-    found = [_fit(different[start : start + _BLOCK].astype(np.float64)) for start in starts]
-    result: NDArray[np.float64] = np.concatenate(found)[inverse.reshape(-1)]
+    rows = different.astype(np.float64)
+    starts = np.concatenate([_best_on_grid(rows[start : start + _BLOCK]) for start in range(0, len(rows), _BLOCK)])
+    found = np.stack([_refined(row, start) for row, start in zip(rows, starts, strict=True)])
+    result: NDArray[np.float64] = found[inverse.reshape(-1)]
     return result
 
 
-def _fit(steps: NDArray[np.float64]) -> NDArray[np.float64]:
+def _best_on_grid(steps: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return mu and log sigma of the least error, (R, 2), on a grid that becomes finer around its best point."""
     ends = np.log(_WIDTHS)
-    middle = np.tile([np.mean(_PLACES), np.mean(ends)], (len(steps), 1))  # mu and log sigma
-    reach = np.array([np.ptp(_PLACES) / 2, np.ptp(ends) / 2])
+    middle = np.tile([np.mean(_CENTRES), np.mean(ends)], (len(steps), 1))
+    reach = np.array([np.ptp(_CENTRES) / 2, np.ptp(ends) / 2])
     for size in [_GRID] + [_FINE] * _ROUNDS:
         offsets = np.linspace(-1, 1, size)
         grid = np.stack(np.meshgrid(offsets, offsets, indexing="ij"), axis=-1).reshape(-1, 2) * reach
         # In the first round all rows have one grid.
         points = middle[:1, None] + grid if size == _GRID else middle[:, None] + grid
-        amplitude, errors = _errors(steps, points)
-        best = errors.argmin(axis=1)
-        rows = np.arange(len(steps))
-        middle = points[0, best] if size == _GRID else points[rows, best]
-        fitted = amplitude[rows, best]
+        best = _errors(steps, points).argmin(axis=1)
+        middle = points[0, best] if size == _GRID else points[np.arange(len(steps)), best]
         reach = reach * 4 / (size - 1)  # two steps of the grid: the valley of the errors is not straight
-    mu, log_sigma = middle.T
-    inside = (mu > _PLACES[0]) & (mu < _PLACES[1]) & (log_sigma > ends[0] + 1e-6) & (log_sigma < ends[1] - 1e-6)
-    result = np.stack([fitted, mu, np.exp(log_sigma)], axis=1)
-    return np.where((inside & (fitted > 0))[:, None], result, np.nan)
+    return middle
 
 
-def _errors(steps: NDArray[np.float64], points: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return the best A and the summed squared error, less that of A = 0, at each point, (R, P)."""
+def _refined(steps: NDArray[np.float64], start: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return A, mu and sigma of the least error, (3,), starting at mu and log sigma; NaN outside of their range."""
+    from scipy.optimize import least_squares
+
+    def residuals(point: NDArray[np.float64]) -> NDArray[np.float64]:
+        curve = _curve(point)
+        return _amplitude(curve @ steps, (curve**2).sum()) * curve - steps
+
+    if _inside(start):
+        start = least_squares(residuals, start, method="lm", xtol=1e-15, ftol=1e-15, gtol=1e-15).x
+    curve = _curve(start)
+    amplitude = float(_amplitude(curve @ steps, (curve**2).sum()))
+    if not _inside(start) or amplitude == 0:
+        return np.full(3, np.nan)
+    return np.array([amplitude, start[0], np.exp(start[1])])
+
+
+def _inside(point: NDArray[np.float64]) -> bool:
+    low, high = np.log(_WIDTHS)
+    return bool(_CENTRES[0] < point[0] < _CENTRES[1] and low + 1e-6 < point[1] < high - 1e-6)
+
+
+def _curve(points: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return a Gaussian of height 1 in each band, (..., 7), for (..., 2) mu and log sigma."""
     mu, sigma = points[..., 0, None], np.exp(points[..., 1, None])
-    curve = np.exp(-((np.arange(BANDS) - mu) ** 2) / (2 * sigma**2))  # 1 or R, P, bands
+    curve: NDArray[np.float64] = np.exp(-((np.arange(BANDS) - mu) ** 2) / (2 * sigma**2))
+    return curve
+
+
+def _amplitude(product: NDArray[np.float64], squared: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the best A for the products of curve and thresholds, and of the curve with itself."""
+    return np.clip(product / np.maximum(squared, 1e-300), 0, _STEPS)
+
+
+def _errors(steps: NDArray[np.float64], points: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the summed squared error of the best A, less that of A = 0, at each point, (R, P)."""
+    curve = _curve(points)  # 1 or R, P, bands
     product = np.einsum("rk,rpk->rp", steps, np.broadcast_to(curve, (len(steps), *curve.shape[1:])))
     squared = (curve**2).sum(axis=-1)
-    amplitude = np.clip(product / np.maximum(squared, 1e-300), 0, _STEPS)
-    return amplitude, amplitude**2 * squared - 2 * amplitude * product
+    amplitude = _amplitude(product, squared)
+    errors: NDArray[np.float64] = amplitude**2 * squared - 2 * amplitude * product
+    return errors
 
 
 def channel(steps: NDArray[np.int64]) -> NDArray[np.float64]:

@@ -3,40 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any
 
 import attrs
 import pandas as pd
 
 from shapebias.metrics.intervals import Estimate
-from shapebias.plugins.protocols import Answers
+from shapebias.plugins.protocols import Answers, CellNames
 
-__all__ = ["COLUMNS", "CellTexts", "correctness", "record", "table"]
+__all__ = ["COLUMNS", "correctness", "record", "table"]
 
 COLUMNS = ("dataset", "model", "condition", "eps", "metric", "value", "low", "high", "n", "method")
 
 
-class CellTexts(Protocol):
-    """What answers, maps and values share."""
-
-    @property
-    def dataset(self) -> str:
-        """What tables call the data set."""
-
-    @property
-    def model(self) -> str:
-        """What tables call the model."""
-
-    @property
-    def condition(self) -> str:
-        """What tables call the condition."""
-
-    @property
-    def eps(self) -> float | None:
-        """The attack's budget."""
-
-
-def record(cell: CellTexts, metric: str, estimate: Estimate, **extra: object) -> dict[str, Any]:
+def record(cell: CellNames, metric: str, estimate: Estimate, **extra: object) -> dict[str, Any]:
     """Make one row: where the number comes from, the number, and the columns of this metric alone."""
     source = {"dataset": cell.dataset, "model": cell.model, "condition": cell.condition, "eps": cell.eps}
     return {**source, "metric": metric, **attrs.asdict(estimate), **extra}

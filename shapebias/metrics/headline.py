@@ -18,10 +18,10 @@ from shapebias.metrics._paired import (
     value_difference,
 )
 from shapebias.metrics._regions import CONTOUR_WIDTH, REGIONS, Cutter
-from shapebias.metrics.frames import CellTexts, correctness, record, table
+from shapebias.metrics.frames import correctness, record, table
 from shapebias.metrics.intervals import Estimate, mean, wilson
 from shapebias.metrics.paired_difference import reference_model
-from shapebias.plugins.protocols import Answers, StudyResults
+from shapebias.plugins.protocols import Answers, CellNames, StudyResults
 from shapebias.spelling.params import param
 
 __all__ = ["Headline"]
@@ -36,7 +36,7 @@ _COLUMNS = ("cue", "saliency", "region", "against", *_DIFFERENCE)
 class _Measured:
     """One number of one model, and how it compares with the same number of another model."""
 
-    cell: CellTexts
+    cell: CellNames
     metric: str
     cue: Cue
     estimate: Estimate

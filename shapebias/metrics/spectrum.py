@@ -10,9 +10,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from shapebias.metrics.frames import CellTexts, record, table
+from shapebias.metrics.frames import record, table
 from shapebias.metrics.intervals import mean
-from shapebias.plugins.protocols import StudyResults
+from shapebias.plugins.protocols import CellNames, StudyResults
 
 __all__ = ["Spectrum", "radial_power"]
 
@@ -43,7 +43,7 @@ class Spectrum:
         return table(rows, "saliency", "probe", "from_cycles", "to_cycles", note=note)
 
 
-def _rows(cell: CellTexts, power: NDArray[Any], seed: int, **facts: str | None) -> Iterator[dict[str, Any]]:
+def _rows(cell: CellNames, power: NDArray[Any], seed: int, **facts: str | None) -> Iterator[dict[str, Any]]:
     rings = np.arange(power.shape[1])
     whole = power.sum(axis=1, keepdims=True)
     power = np.where(rings > 0, power, 0).astype(np.float64)

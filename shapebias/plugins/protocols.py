@@ -30,11 +30,13 @@ __all__ = [
     "Attack",
     "AttackedImages",
     "Attributed",
+    "CellNames",
     "Dataset",
     "Maps",
     "Metric",
     "Model",
     "Probe",
+    "ResultCell",
     "Saliency",
     "Sample",
     "StudyResults",
@@ -174,71 +176,125 @@ class Probe(Protocol):
         """Return named arrays whose first axis is the image."""
 
 
-class Answers(Protocol):
-    """The stored answers of one model to one data set under one condition, at one eps: what metrics work on.
+class CellNames(Protocol):
+    """The names in tables of what a result was computed with."""
 
-    ``labels`` are the classes asked for, ``shape_labels`` and ``texture_labels`` are -1 where unknown, ``prediction``
-    is -1 where no answer was given; ``logits`` are the scores in the data set's classes, or None where not kept.
-    ``gradient_failed`` are the images, (n,) bool, for which the attack had a gradient that was NaN or infinite.
-    ``texts`` are the canonical texts of data set, model and condition by these words; ``destroys`` says what the
-    condition's transforms destroy, and is empty where there are none, or their plugins are not here.
-    """
+    @property
+    def dataset(self) -> str:
+        """The name of the data set."""
 
-    dataset: str
-    model: str
-    condition: str
-    eps: float | None
-    classes: Sequence[str]
-    ids: Sequence[str]
-    labels: NDArray[np.int64]
-    shape_labels: NDArray[np.int64]
-    texture_labels: NDArray[np.int64]
-    prediction: NDArray[np.int64]
-    logits: NDArray[np.floating[Any]] | None
-    gradient_failed: NDArray[np.bool_]
-    texts: Mapping[str, str]
-    destroys: Collection[str]
+    @property
+    def model(self) -> str:
+        """The name of the model."""
+
+    @property
+    def condition(self) -> str:
+        """The name of the condition."""
+
+    @property
+    def eps(self) -> float | None:
+        """The attack's budget, None without an attack that has one."""
+
+
+class ResultCell(CellNames, Protocol):
+    """What answers, maps and values have in common."""
+
+    @property
+    def ids(self) -> Sequence[str]:
+        """The images' ids, in the order of every array."""
+
+    @property
+    def texts(self) -> Mapping[str, str]:
+        """The canonical texts of the components, by role."""
+
+
+class Answers(ResultCell, Protocol):
+    """The stored answers of one model to one data set under one condition, at one eps."""
+
+    @property
+    def classes(self) -> Sequence[str]:
+        """The names of the classes, in the order of the labels."""
+
+    @property
+    def labels(self) -> NDArray[np.int64]:
+        """(n,) true classes, -1 where unknown."""
+
+    @property
+    def shape_labels(self) -> NDArray[np.int64]:
+        """(n,) classes of the shape, -1 where unknown."""
+
+    @property
+    def texture_labels(self) -> NDArray[np.int64]:
+        """(n,) classes of the texture, -1 where unknown."""
+
+    @property
+    def prediction(self) -> NDArray[np.int64]:
+        """(n,) answered classes, -1 where there was no answer."""
+
+    @property
+    def logits(self) -> NDArray[np.floating[Any]] | None:
+        """(n, C) scores in the data set's classes, None where they were not kept."""
+
+    @property
+    def gradient_failed(self) -> NDArray[np.bool_]:
+        """(n,) whether the attack had a gradient of the image that was NaN or infinite."""
+
+    @property
+    def destroys(self) -> Collection[str]:
+        """What the condition's transforms destroy; empty without transforms, or without their plugins."""
 
     def top(self, k: int) -> NDArray[np.int64]:
-        """Return the k best classes of each image, (N, k), best first; ties go to the lower index.
+        """Return the k best classes of each image, (n, k), best first; ties go to the lower index.
 
         There are fewer columns where fewer classes were kept: the prediction alone where no scores were.
         """
 
 
-class Maps(Protocol):
-    """The stored maps of one saliency method for one model, data set and condition.
+class Maps(ResultCell, Protocol):
+    """The stored maps of one saliency method for one model, data set and condition, at one eps.
 
-    ``texts`` are the canonical texts of the components by their kind.  ``moves_pixels`` says whether the condition puts
-    objects elsewhere, or nobody knows; ``masks`` are the objects, (n, H, W) bool, or None where they are unknown or
-    elsewhere.  Images whose map was not finite are in none of the arrays; ``missing`` are their ids.
+    Images whose map was not finite are in none of the arrays; ``missing`` are their ids.
     """
 
-    dataset: str
-    model: str
-    condition: str
-    eps: float | None
-    saliency: str
-    ids: Sequence[str]
-    missing: Sequence[str]
-    maps: NDArray[np.float32]
-    extras: Mapping[str, NDArray[Any]]
-    texts: Mapping[str, str]
-    masks: NDArray[np.bool_] | None
-    moves_pixels: bool
+    @property
+    def saliency(self) -> str:
+        """The name of the saliency method."""
+
+    @property
+    def missing(self) -> Sequence[str]:
+        """The ids of the images whose map was not finite."""
+
+    @property
+    def maps(self) -> NDArray[np.float32]:
+        """(n, H, W), larger where the pixel mattered more."""
+
+    @property
+    def extras(self) -> Mapping[str, NDArray[Any]]:
+        """Further per-image arrays of the method, by name."""
+
+    @property
+    def masks(self) -> NDArray[np.bool_] | None:
+        """(n, H, W) objects, None where they are unknown, or the condition moves them."""
+
+    @property
+    def moves_pixels(self) -> bool:
+        """Whether the condition moves objects; also true where its plugin is not installed."""
 
 
-class Values(Protocol):
+class Values(ResultCell, Protocol):
     """The stored values of one probe for one model, data set and condition, and one saliency method if it has maps."""
 
-    dataset: str
-    model: str
-    condition: str
-    eps: float | None
-    saliency: str | None
-    probe: str
-    ids: Sequence[str]
-    values: Mapping[str, NDArray[Any]]
+    @property
+    def saliency(self) -> str | None:
+        """The name of the saliency method, None for a probe that needs no maps."""
+
+    @property
+    def probe(self) -> str:
+        """The name of the probe."""
+
+    @property
+    def values(self) -> Mapping[str, NDArray[Any]]:
+        """The per-image arrays, by name."""
 
 
 class StudyResults(Protocol):

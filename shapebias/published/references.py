@@ -1,6 +1,6 @@
-"""Published values, as data: what a measure gave for people and for models, and where that is written.
+"""Published values as data: measures of people and of models, with their sources.
 
-The tables are in ``resources/references``, one file a source, and the README beside them names authors and licences.
+The tables are in ``resources/references``, one file for each source; the README beside them names authors and licences.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ class Reference:
     """A published value.
 
     Args:
-        measure: what was measured: the name of a metric, or a metric and its column after a colon, such as
+        measure: the name of a metric, or a metric and its column after a colon, such as
             ``human-consistency:error-consistency``.
-        model: of which model, or ``people``, or one observer.
-        value: the value.
+        model: the model, ``people``, or one observer.
+        value: the value, NaN where the measure is not defined; ``where`` says why.
         low, high: its 95 % interval, NaN where none is published.
         n: the number of images that it rests on, None where it is not published.
-        dataset: on which data set.
+        dataset: the data set.
         paper: authors and year.
         where: the table, figure or file in it, and the counts behind the value where they are known.
     """
@@ -67,7 +67,7 @@ def read_references(text: str, name: str) -> tuple[Reference, ...]:
     """Read one table.
 
     Args:
-        text: CSV with the columns of :data:`COLUMNS`; empty where a value is not known.
+        text: CSV with the columns of :data:`COLUMNS`; unknown numbers and undefined values are empty.
         name: the file's name, for messages.
 
     Raises:
@@ -81,8 +81,8 @@ def read_references(text: str, name: str) -> tuple[Reference, ...]:
 
 def _reference(row: Mapping[str, str], where: str) -> Reference:
     if None in row or None in row.values():
-        raise DataError(f"{where}: has not one value for each column; quote texts with commas")
-    missing = [column for column in ("measure", "model", "value", "dataset", "paper", "where") if not row[column]]
+        raise DataError(f"{where}: does not have one value for each column; quote texts with commas")
+    missing = [column for column in ("measure", "model", "dataset", "paper", "where") if not row[column]]
     if missing:
         raise DataError(f"{where}: {', '.join(missing)} must not be empty")
     try:
@@ -90,7 +90,11 @@ def _reference(row: Mapping[str, str], where: str) -> Reference:
         n = int(row["n"]) if row["n"] else None
     except ValueError as error:
         raise DataError(f"{where}: {error}; value, low, high and n are numbers") from None
-    if math.isnan(value) or low > value or high < value:
+    if math.isnan(value) and "no value:" not in row["where"]:
+        raise DataError(
+            f"{where}: the value is empty; give it, or say in 'where' why there is none: 'no value: REASON'"
+        )
+    if low > value or high < value:
         raise DataError(f"{where}: the value {row['value']} is not within {row['low']} and {row['high']}")
     texts = {column: row[column] for column in ("measure", "model", "dataset", "paper", "where")}
     return Reference(value=value, low=low, high=high, n=n, **texts)

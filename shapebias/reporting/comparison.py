@@ -1,16 +1,13 @@
-"""What changed between two results: before and after fine-tuning, two seeds, two networks; on the same images."""
+"""The differences between two results on the same images: before and after fine-tuning, two seeds, two networks."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
-import attrs
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING
 
 from shapebias.errors import FigureError
 from shapebias.plugins.catalog import default_catalog
-from shapebias.plugins.protocols import Maps, Values
+from shapebias.plugins.in_memory import InMemoryAnswers, InMemoryResults
+from shapebias.plugins.protocols import Metric, StudyResults
 from shapebias.store import Results
 from shapebias.store.views import StoredAnswers
 
@@ -19,7 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = ["compare"]
 
-_PLACE = ["dataset", "condition", "eps", "metric"]
+_KEYS = ["dataset", "condition", "eps", "metric"]
 _FIRST = ["dataset", "model", "condition", "eps", "metric", "before", "after"]
 
 
@@ -27,7 +24,7 @@ def compare(before: Results, after: Results) -> pd.DataFrame:
     """Compare each model of one file with the model of the same name, or the only other one, of another file.
 
     Args:
-        before, after: the results; images are paired by id, and only those that both have count.
+        before, after: the results; images are paired by id, and only images in both count.
 
     Returns:
         The rows of the metric ``paired-difference``, after minus before, with the two values in the columns ``before``
@@ -69,20 +66,18 @@ def _table(before: Results, after: Results, first: str, second: str) -> pd.DataF
         for results, model in ((before, first), (after, second))
     )
     common = [
-        (_Common.of(old[position], new[position], "before"), _Common.of(new[position], old[position], "after"))
-        for position in old
-        if position in new
+        (_common(old[key], new[key], "before"), _common(new[key], old[key], "after")) for key in old if key in new
     ]
-    pair = _Pair(before.seed, [one for both in common for one in both])
-    table = pair.metric("paired-difference:against=before")
-    for sides in (pair.values_of("accuracy:top=1", "shape-bias"), _moved(common)):
-        table = table.merge(sides, how="left", on=_PLACE)
+    pair = InMemoryResults([answers for both in common for answers in both], seed=before.seed)
+    table = _metric(pair, "paired-difference:against=before")
+    for sides in (_side_by_side(pair, "accuracy:top=1", "shape-bias"), _moved(common)):
+        table = table.merge(sides, how="left", on=_KEYS)
     name = first if first == second else f"{second} after {first}"
     return table.assign(model=name)[[*_FIRST, *(each for each in table if each not in (*_FIRST, "against"))]]
 
 
-def _moved(common: list[tuple[_Common, _Common]]) -> pd.DataFrame:
-    """Count the images that only one of the two answers right."""
+def _moved(common: list[tuple[InMemoryAnswers, InMemoryAnswers]]) -> pd.DataFrame:
+    """Count the images that only one of the two models answers right."""
     import pandas as pd
 
     rows = [
@@ -91,87 +86,52 @@ def _moved(common: list[tuple[_Common, _Common]]) -> pd.DataFrame:
             old.condition,
             old.eps,
             "accuracy-difference",
-            len(old.right - new.right),
-            len(new.right - old.right),
+            len(_correct(old) - _correct(new)),
+            len(_correct(new) - _correct(old)),
         ]
         for old, new in common
     ]
     counts = {"lost": "Int64", "gained": "Int64"}
-    return pd.DataFrame(rows, columns=[*_PLACE, *counts]).astype({"eps": float, **counts})
+    return pd.DataFrame(rows, columns=[*_KEYS, *counts]).astype({"eps": float, **counts})
 
 
-@attrs.frozen(eq=False)
-class _Common:
-    """The answers of one model to the images that another one has answered too."""
-
-    dataset: str
-    model: str
-    condition: str
-    eps: float | None
-    classes: tuple[str, ...]
-    ids: tuple[str, ...]
-    labels: NDArray[np.int64]
-    shape_labels: NDArray[np.int64]
-    texture_labels: NDArray[np.int64]
-    prediction: NDArray[np.int64]
-    logits: None = None
-
-    @classmethod
-    def of(cls, view: StoredAnswers, other: StoredAnswers, model: str) -> _Common:
-        known = set(other.ids)
-        kept = [position for position, identity in enumerate(view.ids) if identity in known]
-        return cls(
-            dataset=view.dataset,
-            model=model,
-            condition=view.condition,
-            eps=view.eps,
-            classes=tuple(view.classes),
-            ids=tuple(view.ids[position] for position in kept),
-            labels=view.labels[kept],
-            shape_labels=view.shape_labels[kept],
-            texture_labels=view.texture_labels[kept],
-            prediction=view.prediction[kept],
-        )
-
-    def top(self, k: int) -> NDArray[np.int64]:
-        return self.prediction[:, None][:, :k]
-
-    @property
-    def right(self) -> set[str]:
-        hits = zip(self.ids, self.labels, self.prediction, strict=True)
-        return {identity for identity, label, answer in hits if label == answer >= 0}
+def _common(view: StoredAnswers, other: StoredAnswers, model: str) -> InMemoryAnswers:
+    """Return the answers of one model to the images that another one has answered too."""
+    known = set(other.ids)
+    kept = [position for position, identity in enumerate(view.ids) if identity in known]
+    return InMemoryAnswers(
+        view.prediction[kept],
+        labels=view.labels[kept],
+        shape_labels=view.shape_labels[kept],
+        texture_labels=view.texture_labels[kept],
+        ids=[view.ids[position] for position in kept],
+        classes=view.classes,
+        dataset=view.dataset,
+        model=model,
+        condition=view.condition,
+        eps=view.eps,
+    )
 
 
-@attrs.frozen
-class _Pair:
-    """The common answers of two models, as metrics read results."""
+def _correct(answers: InMemoryAnswers) -> set[str]:
+    """Return the ids of the images that are answered right."""
+    hits = zip(answers.ids, answers.labels, answers.prediction, strict=True)
+    return {identity for identity, label, prediction in hits if label == prediction >= 0}
 
-    seed: int
-    common: list[_Common]
 
-    def answers(self) -> list[_Common]:
-        return self.common
+def _metric(results: StudyResults, text: str) -> pd.DataFrame:
+    metric: Metric = default_catalog().component("metric", text).settings
+    return metric(results)
 
-    def maps(self) -> list[Maps]:
-        return []
 
-    def values(self) -> list[Values]:
-        return []
+def _side_by_side(results: StudyResults, *metrics: str) -> pd.DataFrame:
+    """Return the values of both models in the columns ``before`` and ``after``."""
+    import pandas as pd
 
-    def metric(self, text: str) -> pd.DataFrame:
-        settings: Any = default_catalog().component("metric", text).settings
-        table: pd.DataFrame = settings(self)
-        return table
-
-    def values_of(self, *metrics: str) -> pd.DataFrame:
-        """Return the values of both models side by side: by place, the columns ``before`` and ``after``."""
-        import pandas as pd
-
-        tables = [self.metric(metric) for metric in metrics]
-        rows = pd.concat([table[table["averaging"] == "micro"] if "averaging" in table else table for table in tables])
-        rows["metric"] += "-difference"
-        old, new = (
-            rows[rows["model"] == name][[*_PLACE, "value"]].rename(columns={"value": name})
-            for name in ("before", "after")
-        )
-        return old.merge(new, how="outer", on=_PLACE)
+    tables = [_metric(results, metric) for metric in metrics]
+    rows = pd.concat([table[table["averaging"] == "micro"] if "averaging" in table else table for table in tables])
+    rows["metric"] += "-difference"
+    old, new = (
+        rows[rows["model"] == name][[*_KEYS, "value"]].rename(columns={"value": name}) for name in ("before", "after")
+    )
+    return old.merge(new, how="outer", on=_KEYS)

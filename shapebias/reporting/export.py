@@ -1,4 +1,4 @@
-"""A metric's table as text: CSV and JSON for programs, LaTeX and Markdown for papers and pages."""
+"""Tables of metrics as text: CSV and JSON for programs, LaTeX and Markdown for papers and pages."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ UNDEFINED = "\N{EN DASH}"  # what tables and figures show for a number that is n
 
 
 def records(table: pd.DataFrame) -> list[dict[str, Any]]:
-    """List the rows with Python's own numbers, and None where there is no value."""
+    """List the rows with Python's own number types, and None where there is no value."""
     return [
         {str(name): value for name, value in row.items()}
         for row in table.astype(object).where(table.notna(), None).to_dict("records")
@@ -47,41 +47,24 @@ def _json(table: pd.DataFrame) -> str:
 
 
 def _markdown(table: pd.DataFrame) -> str:
-    columns, rows = _for_paper(table)
-    lines = [columns, ["---"] * len(columns), *rows]
+    texts = _for_paper(table)
+    lines = [[*texts], ["---"] * len(texts.columns), *texts.to_numpy().tolist()]
     return "".join(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |\n" for line in lines)
 
 
 def _latex(table: pd.DataFrame) -> str:
     """Write a tabular for the package booktabs."""
-    columns, rows = _for_paper(table)
-    body = "".join(f"{' & '.join(map(_escaped, row))} \\\\\n" for row in rows)
-    heading = " & ".join(map(_escaped, columns))
-    return (
-        f"\\begin{{tabular}}{{{'l' * len(columns)}}}\n\\toprule\n{heading} \\\\\n\\midrule\n{body}"
-        "\\bottomrule\n\\end{tabular}\n"
-    )
+    return _for_paper(table).to_latex(index=False, escape=True)
 
 
-_SPECIAL = {
-    "\\": r"\textbackslash{}",
-    "~": r"\textasciitilde{}",
-    "^": r"\textasciicircum{}",
-    **{letter: f"\\{letter}" for letter in "&%$#_{}"},
-}
+def _for_paper(table: pd.DataFrame) -> pd.DataFrame:
+    """Make a table of texts: ``low`` and ``high`` are written beside their ``value``, eps as a fraction."""
+    import pandas as pd
 
-
-def _escaped(text: str) -> str:
-    return "".join(_SPECIAL.get(letter, letter) for letter in text)
-
-
-def _for_paper(table: pd.DataFrame) -> tuple[list[str], list[list[str]]]:
-    """Make texts of a table: ``low`` and ``high`` stand beside their ``value``, eps is a fraction."""
     columns = [str(name) for name in table.dropna(axis="columns", how="all").columns]
     interval = {"low", "high"}
     kept = [name for name in columns if name not in interval or "value" not in columns]
-    rows = [[_cell(name, row) for name in kept] for row in records(table)]
-    return kept, rows
+    return pd.DataFrame([[_cell(name, row) for name in kept] for row in records(table)], columns=kept)
 
 
 def _cell(name: str, row: dict[str, Any]) -> str:

@@ -189,5 +189,5 @@ def _kind(view: StoredAnswers, position: int) -> str:
 
 def _probabilities(view: StoredAnswers, ids: Sequence[str]) -> list[NDArray[np.float64]]:
     """Return the softmax of the scores over the data set's classes."""
-    scores = view.cell.array("logits", rows_of(view, ids), view.at).astype(np.float64)
+    scores = view.cell.array("logits", rows_of(view, ids), view.eps_index).astype(np.float64)
     return list(special.softmax(scores, axis=1))

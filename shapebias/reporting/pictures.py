@@ -99,13 +99,13 @@ def stimuli(view: StoredAnswers, ids: Sequence[str]) -> list[NDArray[np.uint8]]:
     """Return images as the model saw them, (H, W, 3); where the study did not keep them, the clean thumbnails."""
     if "images" not in view.cell.names:
         return list(view.images.array("thumbnails", rows_of(view, ids)))
-    kept = view.cell.array("images", rows_of(view, ids), view.at).transpose(0, 2, 3, 1)
+    kept = view.cell.array("images", rows_of(view, ids), view.eps_index).transpose(0, 2, 3, 1)
     return list((np.clip(kept, 0, 1) * 255).round().astype(np.uint8))
 
 
 def maps_of(view: StoredMaps, ids: Sequence[str]) -> list[NDArray[np.uint8]]:
     """Return the maps of some images as pictures."""
-    return [map_picture(values) for values in view.cell.array("maps", rows_of(view, ids), view.at)]
+    return [map_picture(values) for values in view.cell.array("maps", rows_of(view, ids), view.eps_index)]
 
 
 def map_picture(values: NDArray[Any]) -> NDArray[np.uint8]:

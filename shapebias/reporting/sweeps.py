@@ -85,7 +85,7 @@ def _numbers(view: StoredAnswers) -> Iterator[tuple[_Place, float]]:
         for argument in spelling.arguments:
             if argument.key is None or argument.quoted:
                 continue
-            if argument.key == "eps" and view.at is not None and view.eps is not None:
+            if argument.key == "eps" and view.eps_index is not None and view.eps is not None:
                 yield (spelling.name, "eps", within, True, canonical), view.eps
                 continue
             rest = [each for each in spelling.arguments if each is not argument]

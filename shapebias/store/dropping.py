@@ -1,4 +1,4 @@
-"""Remove cells from a store: a mistyped model, a condition that is not wanted after all."""
+"""Remove cells from a store, such as those of a mistyped model or an unwanted condition."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from shapebias.errors import StoreError, listed, suggestion
 from shapebias.store.layout import ROLES
-from shapebias.store.ordering import in_study_order
+from shapebias.store.ordering import cells_in_study_order
 from shapebias.store.results import Results
 from shapebias.store.selection import matches
 from shapebias.store.stored import StoredCell
@@ -30,19 +30,20 @@ def drop(
     probe: str | Iterable[str] = (),
     dry_run: bool = False,
 ) -> pd.DataFrame:
-    """Remove cells from a results file, finished or failed, and data sets that then have no cells.
+    """Remove finished and failed cells from a results file, and data sets that have no other cells.
 
     Args:
         path: the results file, for example ``"run.h5"``.
-        dataset, model, condition, saliency, probe: what to remove, each as tables name it or by any text that says
-            enough.  Several texts of one kind remove the cells of each; several kinds, the cells that have all of them.
-        dry_run: remove nothing.
+        dataset, model, condition, saliency, probe: what to remove: the name in tables, or any text that
+            identifies it.  Several texts of one kind select the cells of each; several kinds select the cells that
+            match all kinds.
+        dry_run: only return what would be removed.
 
     Returns:
         An overview of what was removed, or would be, as in :meth:`shapebias.Results.cells`.
 
     Raises:
-        StoreError: no text is given, one of them fits nothing, no cell has all of them, or the file cannot be written.
+        StoreError: no text is given, a text matches nothing, no cell matches all kinds, or the file cannot be written.
     """
     given = {"dataset": dataset, "model": model, "condition": condition, "saliency": saliency, "probe": probe}
     wanted = {role: [texts] if isinstance(texts, str) else [*texts] for role, texts in given.items()}
@@ -50,37 +51,41 @@ def drop(
     if not wanted:
         raise StoreError(f"{path}: say what to remove: a {', '.join(ROLES[:-1])} or {ROLES[-1]}")
     with Results(path) as results:
-        table, cells = results.cells(), in_study_order(results.store)
+        table, cells = results.cells(), cells_in_study_order(results.store)
         names = [dict(zip(ROLES, row, strict=True)) for row in table[[*ROLES]].itertuples(index=False)]
-        found = _found(cells, names, wanted)
+        selected = _select(cells, names, wanted)
         header = results.store.header
     if not dry_run:
         with Writer(path, header) as writer:
-            writer.discard([cells[position].record for position in found])
-    return table.iloc[found].reset_index(drop=True)
+            writer.discard([cells[position].record for position in selected])
+    return table.iloc[selected].reset_index(drop=True)
 
 
-def _found(
+def _select(
     cells: Sequence[StoredCell], names: Sequence[Mapping[str, str | None]], wanted: Mapping[str, Sequence[str]]
 ) -> list[int]:
-    """Find the places of the cells that have one of the texts of every role."""
-    fitting = {role: [_fitting(role, text, cells, names) for text in texts] for role, texts in wanted.items()}
-    every = [set.union(*positions) for positions in fitting.values()]
-    found = sorted(set.intersection(*every))
-    if not found:
+    """Return the positions of the cells that match one of the texts of every role."""
+    matching = {role: [_matching(role, text, cells, names) for text in texts] for role, texts in wanted.items()}
+    every = [set.union(*positions) for positions in matching.values()]
+    selected = sorted(set.intersection(*every))
+    if not selected:
         asked = " and ".join(f"{role} {' or '.join(map(repr, texts))}" for role, texts in wanted.items())
         raise StoreError(f"no cell has {asked}; see 'shapebias results'")
-    return found
+    return selected
 
 
-def _fitting(role: str, text: str, cells: Sequence[StoredCell], names: Sequence[Mapping[str, str | None]]) -> set[int]:
-    """Find the cells whose component is called so; a whole name counts before a text that fits several."""
-    components = {position: cell.record.components()[role] for position, cell in enumerate(cells)}
-    there = {position: component for position, component in components.items() if component is not None}
-    exact = {position for position, one in there.items() if text in (names[position][role], one.title, one.canonical)}
-    found = exact or {position for position, component in there.items() if matches(text, component)}
-    if not found:
-        known = list(dict.fromkeys(str(names[position][role]) for position in there))
+def _matching(role: str, text: str, cells: Sequence[StoredCell], names: Sequence[Mapping[str, str | None]]) -> set[int]:
+    """Return the positions of the cells whose component has this name, or else a text that this one matches."""
+    optional = {position: cell.record.components()[role] for position, cell in enumerate(cells)}
+    components = {position: component for position, component in optional.items() if component is not None}
+    exact = {
+        position
+        for position, component in components.items()
+        if text in (names[position][role], component.title, component.canonical)
+    }
+    selected = exact or {position for position, component in components.items() if matches(text, component)}
+    if not selected:
+        known = list(dict.fromkeys(str(names[position][role]) for position in components))
         close = suggestion(text, known)
         raise StoreError(listed(f"no {role} is called {text!r}{close}; there are:", known or ["none at all"]))
-    return found
+    return selected

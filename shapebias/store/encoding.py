@@ -1,11 +1,11 @@
-"""How one per-image array lies in HDF5: its encoding, chunks, filters; and the digest over what describes it.
+"""How one per-image array is stored in HDF5: its encoding, chunks and filters; and the digest of its description.
 
 Every HDF5 data set says how to read it in the attributes ``encoding`` and ``encoding_version``:
 
 - ``array``: the numbers themselves;
-- ``string-array``: UTF-8 of a fixed length, padded with zeros (variable-length text would lie outside the checksums);
-- ``scaled-float16``: multiply by the data set that the attribute ``scale`` names, one number a map;
-- ``scale``: such numbers.
+- ``string-array``: UTF-8 of a fixed length, padded with zeros (checksums do not cover variable-length text);
+- ``scaled-float16``: multiply by the data set that the attribute ``scale`` names, one factor for each map;
+- ``scale``: those factors.
 """
 
 from __future__ import annotations
@@ -22,17 +22,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shapebias.errors import StoreError
+from shapebias.store.columns import column
 
 __all__ = ["Stored", "create", "datasets_of", "decode", "digest", "encode", "plain", "read", "seal"]
 
 VERSIONS = {"array": 1, "string-array": 1, "scaled-float16": 1, "scale": 1}
 
-_IMAGE_AXES = {"maps": 2, "images": 3, "masks": 2, "thumbnails": 3}
-_NARROW = {
-    **dict.fromkeys(("logits", "top_scores"), np.float32),
-    "masks": np.int8,
-    **dict.fromkeys(("prediction", "top_classes", "labels", "shape_labels", "texture_labels"), np.int32),
-}
 _CHUNK_BYTES = 1 << 20
 
 
@@ -47,26 +42,30 @@ class Stored:
 
 
 def encode(name: str, array: NDArray[Any]) -> list[Stored]:
-    """Turn an array into what is stored of it.
+    """Convert an array to the type that its column declares.
 
     Args:
-        name: its name: ``maps`` become scaled-float16, ``logits`` float32, ``prediction`` and labels int32.
+        name: its name in the store.
         array: (n, ...), numbers, truth values or text.
+
+    Returns:
+        What to write: one HDF5 data set, or two where pictures have their factors beside them.
 
     Raises:
         StoreError: maps with some NaN, Inf or values beyond 1.7e38, text with a NUL, a type that has no encoding.
     """
-    if name == "maps":
+    declared = column(name)
+    if declared.scaled:
         values, scale = _to_scaled_float16(array)
         return [
-            Stored(name, values, "scaled-float16", {"scale": "maps_scale"}),
-            Stored("maps_scale", scale, "scale"),
+            Stored(name, values, "scaled-float16", {"scale": f"{name}_scale"}),
+            Stored(f"{name}_scale", scale, "scale"),
         ]
     if array.dtype.kind in "UO":
         return [Stored(name, _to_bytes(name, array), "string-array")]
     if array.dtype.kind not in "biuf":
         raise StoreError(f"{name} is of type {array.dtype}, which has no encoding; store numbers or text")
-    return [Stored(name, array.astype(_NARROW.get(name, array.dtype), copy=False))]
+    return [Stored(name, array.astype(declared.dtype or array.dtype, copy=False))]
 
 
 def _to_bytes(name: str, array: NDArray[Any]) -> NDArray[np.bytes_]:
@@ -82,8 +81,8 @@ def _to_scaled_float16(maps: NDArray[Any]) -> tuple[NDArray[np.float16], NDArray
     """Scale each map by the power of two that brings its largest magnitude into [2^14, 2^15), then round to float16.
 
     Dividing by a power of two is exact, so all that is lost is the rounding: of x, at most |x| / 2^11, and for values
-    smaller than the largest by 2^28 or more, at most the largest / 2^39.  A map that is NaN everywhere, as an image
-    has that could not be explained, is stored as zeros with the scale NaN, and so is read as NaN.
+    smaller than the largest by 2^28 or more, at most the largest / 2^39.  A map that is NaN everywhere belongs to an
+    image that could not be explained; it is stored as zeros with the scale NaN, and is read as NaN.
     """
     maps = np.asarray(maps, dtype=np.float32)
     missing = np.isnan(maps).all(axis=(-2, -1))
@@ -91,7 +90,9 @@ def _to_scaled_float16(maps: NDArray[Any]) -> tuple[NDArray[np.float16], NDArray
         maps = np.where(missing[..., None, None], np.float32(0), maps)
     largest = np.maximum(maps.max(axis=(-2, -1), initial=0), -maps.min(axis=(-2, -1), initial=0))
     if not (largest < 2.0**127).all():  # beyond it, rounding up could leave the range of float32
-        raise StoreError("maps have NaN or Inf or values beyond 1.7e38, which are no answers; find out what made them")
+        raise StoreError(
+            "maps have NaN or Inf or values beyond 1.7e38, which cannot be stored; check the saliency method"
+        )
     _, exponent = np.frexp(largest)
     scale = np.where(largest > 0, np.ldexp(np.float32(1), np.maximum(exponent - 15, -149)), np.float32(1))
     values = np.empty(maps.shape, np.float16)
@@ -104,7 +105,7 @@ def decode(dataset: h5py.Dataset, selection: Any) -> NDArray[Any]:
 
     Args:
         dataset: what :func:`create` made.
-        selection: what of it: a slice of the images, and perhaps an index on the axis of eps.
+        selection: a slice of the images, alone or with an index on the eps axis.
 
     Raises:
         StoreError: an encoding of a later version, or a checksum that does not match.
@@ -138,18 +139,18 @@ def read(dataset: h5py.Dataset, selection: Any) -> NDArray[Any]:
     except OSError as error:
         raise StoreError(
             f"{dataset.file.filename}: {dataset.name} is damaged ({error}); restore the file from a copy, or delete it "
-            "and run the same command again: what it held is then computed anew"
+            "and run the same command again, which computes what it held"
         ) from error
 
 
 def create(group: h5py.Group, like: Stored, count: int) -> h5py.Dataset:
     """Make an HDF5 data set for ``count`` images, not yet filled.
 
-    Maps and pictures have one chunk an image, so that packing can copy chunks as they are; all else has chunks of
-    about a megabyte.  Empty ones cannot be chunked, so have no checksum.
+    Pictures have one chunk for each image, so that packing can copy compressed chunks; other arrays have chunks of
+    about a megabyte.  Empty arrays cannot be chunked, and have no checksum.
 
     Args:
-        group: where.
+        group: the group to make it in.
         like: an example that gives name, type, encoding and the other axes.
         count: number of images.
     """
@@ -157,7 +158,7 @@ def create(group: h5py.Group, like: Stored, count: int) -> h5py.Dataset:
     options: dict[str, Any] = {}
     if 0 not in shape:
         options = {"chunks": _chunks(shape, dtype.itemsize, like.name), "fletcher32": True}
-        if like.name in _IMAGE_AXES:
+        if column(like.name).image_axes:
             options |= {"compression": "gzip", "compression_opts": 1, "shuffle": True}
     if like.encoding == "string-array":
         dtype = h5py.string_dtype("utf-8", dtype.itemsize)
@@ -169,8 +170,8 @@ def create(group: h5py.Group, like: Stored, count: int) -> h5py.Dataset:
 
 
 def _chunks(shape: tuple[int, ...], itemsize: int, name: str) -> tuple[int, ...]:
-    if name in _IMAGE_AXES:
-        leading = len(shape) - _IMAGE_AXES[name]
+    if axes := column(name).image_axes:
+        leading = len(shape) - axes
         return (1,) * leading + shape[leading:]
     row = itemsize * math.prod(shape[1:])
     return (max(1, min(shape[0], _CHUNK_BYTES // row)), *shape[1:])
@@ -193,10 +194,10 @@ def datasets_of(group: h5py.Group) -> Iterator[h5py.Dataset]:
 
 
 def digest(group: h5py.Group) -> str:
-    """Compute the SHA-256 over all that describes a group: its attributes, and what describes its arrays.
+    """Compute the SHA-256 of what describes a group: its attributes, and type, shape and attributes of its arrays.
 
-    It is taken of the JSON text (sorted keys, ASCII) of ``{"attributes": {NAME: VALUE}, "arrays": {NAME: [TYPE, SHAPE,
-    {NAME: VALUE}]}}``, without the attribute ``digest`` itself.
+    It is the hash of the JSON text (sorted keys, ASCII) of ``{"attributes": {NAME: VALUE}, "arrays":
+    {NAME: [TYPE, SHAPE, {NAME: VALUE}]}}``, without the attribute ``digest`` itself.
     """
     arrays = {
         dataset.name.removeprefix(group.name).lstrip("/"): [dataset.dtype.str, dataset.shape, _attributes(dataset)]
@@ -211,5 +212,5 @@ def _attributes(item: h5py.HLObject) -> dict[str, Any]:
 
 
 def seal(group: h5py.Group) -> None:
-    """Write the digest of a group that is complete."""
+    """Write the digest of a complete group."""
     group.attrs["digest"] = digest(group)

@@ -1,4 +1,4 @@
-"""Per-image arrays that lie in several places, read as one."""
+"""Per-image arrays that are spread over several files, read as one."""
 
 from __future__ import annotations
 
@@ -13,20 +13,18 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from shapebias.errors import StoreError
+from shapebias.store.columns import column
 from shapebias.store.encoding import datasets_of, decode
 
-__all__ = ["LATER", "JoinedArrays", "Source", "open_file", "runs"]
-
-# Parts of earlier versions lack these arrays, and are read as if they held false.
-LATER = frozenset({"gradient_failed"})
+__all__ = ["JoinedArrays", "Source", "open_file", "runs"]
 
 
 def open_file(path: Path) -> h5py.File:
-    """Open a file of a store for reading; it may be replaced meanwhile, but is never changed.
+    """Open a file of a store for reading; other processes may replace the file, but never change it.
 
     Raises:
-        StoreError: it is damaged, or no HDF5 file.
-        FileNotFoundError: it is gone.
+        StoreError: the file is damaged, or is not an HDF5 file.
+        FileNotFoundError: the file was removed.
     """
     try:
         return h5py.File(path, "r", locking=False)
@@ -34,23 +32,23 @@ def open_file(path: Path) -> h5py.File:
         raise
     except OSError as error:
         hint = (
-            "delete this part and run the same command again: it is then computed anew"
+            "delete this part and run the same command again, which computes it"
             if path.parent.parent.suffix == ".parts"
             else "choose another file, or restore this one from a copy"
         )
-        raise StoreError(f"{path} is no HDF5 file, or it is damaged ({error}); {hint}") from error
+        raise StoreError(f"{path} is not an HDF5 file, or it is damaged ({error}); {hint}") from error
 
 
 @attrs.frozen(eq=False)
 class Source:
-    """One group of one file that holds some of the images.
+    """One group of one file with the arrays of some images.
 
     Args:
         path: the file.
         group: the group in it.
-        rows: (n,) places of its images in the data set, in the order of its arrays.
+        rows: (n,) indices of its images in the data set, in the order of its arrays.
         names: the arrays that it has.
-        file: the file where it is kept open; a part's file is opened for each reading.
+        file: the open file, None where the file is opened for each reading, as that of a part is.
     """
 
     path: Path
@@ -69,7 +67,7 @@ class Source:
 
     @contextlib.contextmanager
     def open(self) -> Iterator[h5py.Group]:
-        """Give the group, for reading."""
+        """Open the group for reading."""
         if self.file is not None:
             if not self.file:
                 raise StoreError(f"{self.path} was closed; open the store again")
@@ -79,15 +77,17 @@ class Source:
             with open_file(self.path) as file:
                 yield file[self.group]
         except FileNotFoundError:
-            raise StoreError(f"{self.path} was packed meanwhile; call refresh(), or open the store again") from None
+            raise StoreError(f"{self.path} has been packed since; call refresh(), or open the store again") from None
 
 
 class JoinedArrays:
     """Arrays of several sources, joined in the order of the images.
 
+    An optional array may be missing in some sources: their images then have the fill of its column.
+
     Args:
-        name: what it is, for messages.
-        sources: where the arrays lie; of an image in several of them, the last counts.
+        name: what the arrays belong to, for messages.
+        sources: the groups with the arrays; of an image in several of them, the last counts.
     """
 
     def __init__(self, name: str, sources: Sequence[Source]) -> None:
@@ -98,32 +98,36 @@ class JoinedArrays:
         _, last = np.unique(rows[::-1], return_index=True)
         chosen = len(rows) - 1 - last
         self.rows: NDArray[np.int64] = rows[chosen]
-        self.source: NDArray[np.int64] = np.repeat(np.arange(len(counts)), counts)[chosen]
-        self.position: NDArray[np.int64] = np.concatenate([np.empty(0, np.int64), *map(np.arange, counts)])[chosen]
+        self.source_indices: NDArray[np.int64] = np.repeat(np.arange(len(counts)), counts)[chosen]
+        within = np.concatenate([np.empty(0, np.int64), *map(np.arange, counts)])
+        self.source_positions: NDArray[np.int64] = within[chosen]
 
     @property
     def names(self) -> tuple[str, ...]:
         """The arrays, sorted.
 
         Raises:
-            StoreError: parts differ in what they hold.
+            StoreError: some sources lack an array that is not optional.
         """
-        held = {source.names for source in self.sources if len(source.rows)}
-        differing = sorted(frozenset.union(*held) - frozenset.intersection(*held) - LATER) if held else []
+        held = {self.sources[index].names for index in np.unique(self.source_indices)}
+        if not held:
+            return ()
+        every, common = frozenset.union(*held), frozenset.intersection(*held)
+        differing = sorted(name for name in every - common if not column(name).optional)
         if differing:
             raise StoreError(
                 f"{self.name}: some of its parts have {', '.join(differing)} and others do not; "
                 "they were made with different options: run the study again into another output"
             )
-        return tuple(sorted(frozenset.union(*held))) if held else ()
+        return tuple(sorted(every))
 
-    def array(self, name: str, rows: ArrayLike | None = None, at: int | None = None) -> NDArray[Any]:
-        """Read one array, decoded, from every part that has some of it.
+    def array(self, name: str, rows: ArrayLike | None = None, eps_index: int | None = None) -> NDArray[Any]:
+        """Read one array, decoded, from every source that has some of it.
 
         Args:
             name: one of ``names``.
-            rows: places of the images in the data set, in any order; all by default.
-            at: place on the axis of eps, to read only that one.
+            rows: indices of the images in the data set, in any order; all by default.
+            eps_index: index on the eps axis, to read only that eps.
 
         Raises:
             StoreError: no such array, or no such image.
@@ -131,42 +135,19 @@ class JoinedArrays:
         if name not in self.names:
             raise StoreError(f"{self.name} holds no {name!r}; it holds {', '.join(self.names) or 'nothing yet'}")
         positions = np.arange(len(self.rows)) if rows is None else self.positions(rows)
-        pieces = [
-            (chosen, self._read(number, name, chosen, positions, at))
-            for number, chosen in self._by_source(positions)
-            if name not in LATER or name in self.sources[number].names
-        ]
-        if len(pieces) == 1 and len(pieces[0][0]) == len(positions):
-            return pieces[0][1]
-        if not pieces:  # only parts of earlier versions were asked for
-            return np.zeros(len(positions), bool)
-        shapes = {piece.shape[1:] for _, piece in pieces}
-        if len(shapes) > 1:
-            raise StoreError(
-                f"{self.name}: parts of {name!r} differ in shape: {sorted(shapes)}; see 'shapebias verify'"
-            )
-        joined = np.zeros((len(positions), *shapes.pop()), np.result_type(*(piece.dtype for _, piece in pieces)))
-        for chosen, piece in pieces:
-            joined[chosen] = piece
-        return joined
+        return self._read_joined(name, name, positions, eps_index)
 
-    def missing_maps(self, at: int | None = None) -> NDArray[np.bool_]:
-        """Tell which images have no map, (n,), or (n, E) with an axis of eps: their scale is NaN."""
-        positions = np.arange(len(self.rows))
-        pieces = [
-            (chosen, self._read(number, "maps_scale", chosen, positions, at))
-            for number, chosen in self._by_source(positions)
-        ]
-        joined = np.empty((len(positions), *pieces[0][1].shape[1:]), np.float32)
-        for chosen, piece in pieces:
-            joined[chosen] = piece
-        return np.isnan(joined)
+    def missing_maps(self, eps_index: int | None = None) -> NDArray[np.bool_]:
+        """Return which images have no map, (n,), or (n, E) with an eps axis: their scale is NaN."""
+        scales = self._read_joined("maps_scale", "maps", np.arange(len(self.rows)), eps_index)
+        missing: NDArray[np.bool_] = np.isnan(scales)
+        return missing
 
     def positions(self, rows: ArrayLike) -> NDArray[np.int64]:
         """Find images in the order of the arrays.
 
         Args:
-            rows: their places in the data set.
+            rows: their indices in the data set.
 
         Raises:
             StoreError: some are not there.
@@ -178,35 +159,55 @@ class JoinedArrays:
             raise StoreError(f"{self.name} holds no image {missing[0]} ({len(missing)} of {len(wanted)} are missing)")
         return positions
 
-    def _by_source(self, positions: NDArray[np.int64]) -> Iterator[tuple[int, NDArray[np.int64]]]:
-        """Yield each source's number and which of the wanted images it has; one source, if none is wanted."""
-        for number in np.unique(self.source[positions]) if len(positions) else (0,):
-            yield int(number), np.flatnonzero(self.source[positions] == number)
-
-    def _read(
-        self, number: int, name: str, chosen: NDArray[np.int64], positions: NDArray[np.int64], at: int | None
+    def _read_joined(
+        self, stored_name: str, name: str, positions: NDArray[np.int64], eps_index: int | None
     ) -> NDArray[Any]:
-        with self.sources[number].open() as group:
-            return read_rows(group[name], self.position[positions[chosen]], at)
+        """Read some images of what is stored under a name; ``name`` is the array that it belongs to."""
+        sources = self.source_indices[positions]
+        holders = [index for index, source in enumerate(self.sources) if name in source.names]
+        wanted = [index for index in holders if (sources == index).any()]
+        pieces = []
+        for index in wanted or holders[:1]:  # without any image, one source says type and shape
+            chosen = np.flatnonzero(sources == index)
+            with self.sources[index].open() as group:
+                values = read_images(group[stored_name], self.source_positions[positions[chosen]], eps_index)
+            pieces.append((chosen, values))
+        if len(pieces) == 1 and len(pieces[0][0]) == len(positions):
+            return pieces[0][1]
+        return self._joined(name, pieces, len(positions))
+
+    def _joined(self, name: str, pieces: Sequence[tuple[NDArray[np.int64], NDArray[Any]]], count: int) -> NDArray[Any]:
+        """Join pieces of one array; the images that are in none of them have the fill of its column."""
+        shapes = {piece.shape[1:] for _, piece in pieces}
+        if len(shapes) > 1:
+            raise StoreError(
+                f"{self.name}: parts of {name!r} differ in shape: {sorted(shapes)}; see 'shapebias verify'"
+            )
+        shape, dtype = (count, *shapes.pop()), np.result_type(*(piece.dtype for _, piece in pieces))
+        covered = sum(len(chosen) for chosen, _ in pieces)
+        joined = np.empty(shape, dtype) if covered == count else column(name).filled(shape, dtype)
+        for chosen, piece in pieces:
+            joined[chosen] = piece
+        return joined
 
 
-def read_rows(dataset: h5py.Dataset, positions: NDArray[np.int64], at: int | None = None) -> NDArray[Any]:
+def read_images(dataset: h5py.Dataset, positions: NDArray[np.int64], eps_index: int | None = None) -> NDArray[Any]:
     """Read some images of one array: one read for each run of neighbours.
 
     Args:
         dataset: the array.
-        places: (n,) which images, in any order.
-        at: place on the second axis, to read only that one.
+        positions: (n,) which images, in any order.
+        eps_index: index on the second axis, to read only that eps.
     """
     order = np.argsort(positions, kind="stable")
     ascending = positions[order]
-    pieces = [decode(dataset, run if at is None else (run, at)) for run in runs(ascending)]
+    pieces = [decode(dataset, run if eps_index is None else (run, eps_index)) for run in runs(ascending)]
     values = pieces[0] if len(pieces) == 1 else np.concatenate(pieces)
     return values if (ascending == positions).all() else values[np.argsort(order)]
 
 
 def runs(positions: NDArray[np.int64]) -> list[slice]:
-    """Cut ascending places into slices of neighbours; no places are one empty slice.
+    """Cut ascending positions into slices of neighbours; no positions give one empty slice.
 
     >>> runs(np.array([3, 4, 5, 9]))
     [slice(3, 6, None), slice(9, 10, None)]

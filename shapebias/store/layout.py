@@ -1,6 +1,6 @@
-"""What stands where in a store: the attributes of its groups, from and to the records.
+"""The layout of a store: the attributes of its groups, from and to the records.
 
-A part's file has at its root what the packed store has in the group of a cell (or data set), so both read alike.
+The root of a part's file has what the packed store has in the group of a cell (or data set), so both are read alike.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shapebias.errors import StoreError
+from shapebias.store.columns import DATASET_COLUMNS
 from shapebias.store.encoding import create, encode, plain, seal
 from shapebias.store.records import CellRecord, ComponentRecord, DatasetPart, Header, Part, Scalar
 
@@ -23,7 +24,7 @@ __all__ = ["FORMAT", "FORMAT_VERSION", "LIBVER", "Facts"]
 FORMAT = "shapebias"
 FORMAT_VERSION = 1
 LIBVER = ("v110", "v110")
-"""Readable since HDF5 1.10 (2016), and the first layout all of whose own tables have checksums."""
+"""HDF5 1.10 (2016) and later can read it; it is the first file format with checksums on all of HDF5's own tables."""
 
 ROLES = ("dataset", "model", "condition", "saliency", "probe")
 _RESERVED = {
@@ -34,10 +35,10 @@ _RESERVED = {
 
 @attrs.frozen(eq=False)
 class Facts:
-    """What is known of how one part was computed.
+    """How one part was computed.
 
     Args:
-        rows: (n,) places of its images in the data set.
+        rows: (n,) indices of its images in the data set.
         status: ``done`` or ``failed``.
         error: the traceback of a part that failed.
         attributes: device, precision, seconds, ...
@@ -53,7 +54,7 @@ def check_facts(attributes: Mapping[str, Scalar]) -> None:
     """Refuse facts whose names the store needs itself.
 
     Raises:
-        StoreError: names them.
+        StoreError: some names are taken; the message lists them.
     """
     taken = sorted(_RESERVED & set(attributes))
     if taken:
@@ -68,14 +69,14 @@ def mark(root: h5py.Group, kind: str) -> None:
 
 
 def check_format(root: h5py.Group) -> str:
-    """Say which kind of file this is.
+    """Return which kind of file this is: ``store``, ``header``, ``dataset`` or ``cell``.
 
     Raises:
-        StoreError: it is no store, or one of a later version.
+        StoreError: the file is not part of a store, or has a later format version.
     """
     name = root.file.filename
     if root.attrs.get("format") != FORMAT:
-        raise StoreError(f"{name} is an HDF5 file but no shapebias store; choose another file")
+        raise StoreError(f"{name} is an HDF5 file, but not a shapebias store; choose another file")
     version = int(plain(root.attrs["format_version"]))
     if version > FORMAT_VERSION:
         raise StoreError(
@@ -86,14 +87,14 @@ def check_format(root: h5py.Group) -> str:
 
 
 def write_attributes(group: h5py.Group, attributes: Mapping[str, Scalar]) -> None:
-    """Write text, numbers and truth values; None is written by its absence."""
+    """Write text, numbers and truth values; an attribute that is None is not written."""
     for name, value in attributes.items():
         if value is not None:
             group.attrs[name] = value.replace("\0", "\\0") if isinstance(value, str) else value
 
 
 def read_attributes(group: h5py.Group) -> dict[str, Scalar]:
-    """Read the facts of a group: what the store did not write for itself."""
+    """Read the facts of a group: every attribute except those that the store needs itself."""
     return {name: plain(value) for name, value in group.attrs.items() if name not in _RESERVED}
 
 
@@ -113,13 +114,13 @@ def read_component(group: h5py.Group, role: str) -> ComponentRecord | None:
 
 
 def write_cell(group: h5py.Group, record: CellRecord, parts: Iterable[Facts], summary: Facts) -> None:
-    """Write all of a cell but its arrays, which must be there already, and seal it.
+    """Write everything of a cell except its arrays, which are already there, and seal it.
 
     Args:
-        group: where; at the end it has the attributes of the cell and one group ``parts/NNNN`` for each part.
+        group: the group of the cell; it gets the cell's attributes and one group ``parts/NNNN`` for each part.
         record: which cell.
-        parts: what is known of each part.
-        summary: what is known of the cell as a whole.
+        parts: how each part was computed.
+        summary: how the cell as a whole was computed.
     """
     for role, component in record.components().items():
         if component is not None:
@@ -137,10 +138,10 @@ def write_cell(group: h5py.Group, record: CellRecord, parts: Iterable[Facts], su
 
 
 def read_cell(group: h5py.Group) -> tuple[CellRecord, list[Facts]]:
-    """Read all of a cell but its arrays."""
+    """Read everything of a cell except its arrays."""
     dataset, model, condition, saliency, probe = (read_component(group, role) for role in ROLES)
     if dataset is None or model is None or condition is None:
-        raise StoreError(f"{group.file.filename}: {group.name} names no dataset, model and condition: it is damaged")
+        raise StoreError(f"{group.file.filename}: {group.name} lacks its dataset, model or condition: it is damaged")
     record = CellRecord(dataset, model, condition, saliency, probe, json.loads(group.attrs["settings"]))
     parts = [
         Facts(part["rows"][:], part.attrs["status"], part.attrs["error"], read_attributes(part))
@@ -167,19 +168,13 @@ def write_part(root: h5py.Group, part: Part) -> None:
 
 
 def dataset_arrays(part: DatasetPart) -> dict[str, NDArray[Any]]:
-    """Return the arrays of a part of a data set, by the names that they are stored under."""
-    arrays = {
-        "ids": np.array(part.ids, dtype=object),
-        "labels": part.labels,
-        "shape_labels": part.shape_labels,
-        "texture_labels": part.texture_labels,
-    }
-    pictures = {"thumbnails": part.thumbnails, "masks": part.masks}
-    return arrays | {name: array for name, array in pictures.items() if array is not None}
+    """Return the arrays of a part of a data set by name; those that it lacks are left out."""
+    fields = attrs.asdict(part, recurse=False) | {"ids": np.array(part.ids, dtype=object)}
+    return {each.name: fields[each.name] for each in DATASET_COLUMNS if fields[each.name] is not None}
 
 
 def write_dataset_part(root: h5py.Group, part: DatasetPart) -> None:
-    """Write what is kept of some images of a data set."""
+    """Write some images of a data set."""
     mark(root, "dataset")
     for name, array in dataset_arrays(part).items():
         write_array(root, name, array)
@@ -188,14 +183,14 @@ def write_dataset_part(root: h5py.Group, part: DatasetPart) -> None:
 
 
 def write_dataset(group: h5py.Group, record: ComponentRecord, attributes: Mapping[str, Scalar]) -> None:
-    """Write all of a data set but its arrays, which must be there already, and seal it."""
+    """Write everything of a data set except its arrays, which are already there, and seal it."""
     write_component(group, "dataset", record)
     write_attributes(group, {"key": record.key, **attributes})
     seal(group)
 
 
 def write_header(root: h5py.Group, header: Header, kind: str) -> None:
-    """Write what a store says of itself, and seal it."""
+    """Write the header, and seal the root."""
     mark(root, kind)
     versions = json.dumps(dict(header.versions), sort_keys=True)
     write_attributes(root, {"study": header.study, "seed": header.seed, "versions": versions, "device": header.device})
@@ -203,6 +198,6 @@ def write_header(root: h5py.Group, header: Header, kind: str) -> None:
 
 
 def read_header(root: h5py.Group) -> Header:
-    """Read what a store says of itself."""
+    """Read the header."""
     study, seed, versions, device = (plain(root.attrs[name]) for name in ("study", "seed", "versions", "device"))
     return Header(str(study), int(seed), json.loads(str(versions)), str(device))

@@ -1,4 +1,4 @@
-"""What one file of a store holds: a header, data sets and cells, without their arrays."""
+"""The contents of one file of a store: header, data sets and cells, without their arrays."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ def parts_folder(path: Path) -> Path:
 
 
 def part_path(path: Path, key: str, rows: Sequence[int] | NDArray[Any]) -> Path:
-    """Return the file of a part: hashed subfolders keep folders small, and other rows never have the same name.
+    """Return the file of a part: subfolders keep folders small, and different rows give different names.
 
     Args:
         path: the store.
         key: identity of the cell or data set.
-        rows: places of the images, ascending.
+        rows: indices of the images, ascending.
     """
     rows = [int(row) for row in rows]
     first, last = rows[0], rows[-1]
@@ -64,7 +64,7 @@ class ListedCell:
 
 @attrs.frozen
 class Listing:
-    """What one file holds."""
+    """The contents of one file."""
 
     header: Header | None = None
     datasets: tuple[ListedDataset, ...] = ()
@@ -72,14 +72,14 @@ class Listing:
 
 
 def list_file(file: h5py.File, *, keep_open: bool) -> Listing:
-    """Read what a file says of itself.
+    """List the contents of a file.
 
     Args:
         file: a packed store, or the file of a part.
-        keep_open: its arrays will be read through this very file.
+        keep_open: whether its arrays will be read through this open file.
 
     Raises:
-        StoreError: it is no store, one of a later version, or damaged.
+        StoreError: the file is not part of a store, has a later format version, or is damaged.
     """
     try:
         kind = check_format(file)
@@ -100,7 +100,7 @@ def list_file(file: h5py.File, *, keep_open: bool) -> Listing:
 
 
 def groups(file: h5py.File, kind: str, wanted: str) -> Iterator[h5py.Group]:
-    """Yield the groups of a file that hold a data set, or a cell: one at the root, or numbered ones."""
+    """Yield the groups of a file that hold a data set or a cell: the root of a part, or numbered groups."""
     if kind == wanted:
         yield file
     elif kind == "store":
@@ -110,5 +110,5 @@ def groups(file: h5py.File, kind: str, wanted: str) -> Iterator[h5py.Group]:
 def _dataset(group: h5py.Group) -> ComponentRecord:
     record = read_component(group, "dataset")
     if record is None:
-        raise ValueError(f"{group.name} names no data set")
+        raise ValueError(f"{group.name} lacks the text of its data set")
     return record

@@ -1,4 +1,4 @@
-"""What the disk can do to a store: it is full, or read-only, or another process is writing."""
+"""The lock of a store: one process writes it at a time."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ __all__ = ["WriterLock"]
 
 
 class WriterLock:
-    """The right to write a store; the operating system takes it back when the process ends, however it ends.
+    """The lock on a store; the operating system releases it when the process ends, however it ends.
 
     Args:
         path: the store; the lock is the hidden file ``.NAME.lock`` beside it.
@@ -30,10 +30,10 @@ class WriterLock:
         self._lock = FileLock(self._path)
 
     def acquire(self) -> None:
-        """Take the lock at once, or refuse.
+        """Take the lock without waiting.
 
         Raises:
-            StoreError: another process has it; says which.
+            StoreError: another process has it; the message says which.
         """
         holder = self._holder()
         try:
@@ -44,11 +44,11 @@ class WriterLock:
                 "or choose another output"
             ) from None
         facts = {"pid": os.getpid(), "host": socket.gethostname(), "since": time.strftime("%Y-%m-%d %H:%M:%S")}
-        with contextlib.suppress(OSError):  # a courtesy to who comes second; the lock holds without it
+        with contextlib.suppress(OSError):  # only for the message of a second writer; the lock holds without it
             self._path.write_text(json.dumps(facts))
 
     def release(self) -> None:
-        """Give the lock back.  Its file stays: removing it would let two writers in."""
+        """Release the lock.  Its file stays: removing it would let two writers in."""
         self._lock.release()
 
     def __enter__(self) -> Self:
@@ -63,4 +63,4 @@ class WriterLock:
             facts = json.loads(self._path.read_text())
             return f"process {facts['pid']} on {facts['host']} since {facts['since']}"
         except (OSError, ValueError, KeyError, TypeError):
-            return "which one is not known"
+            return "unknown process"

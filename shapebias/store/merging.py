@@ -28,16 +28,16 @@ _WAY_OUT = "keep them apart, or compute one of them again"
 def merge(paths: Sequence[str | Path], output: str | Path) -> None:
     """Join several stores into a new, packed one.
 
-    Stores may hold other cells, or other images of the same cell; what several hold must agree.  The header, and with
-    it the study, is that of the last that comes from a study.
+    Stores may have different cells, or different images of the same cell; where they overlap, they must agree.  The
+    header, and with it the study, is that of the last store that has a study.
 
     Args:
         paths: the stores.
         output: a file that does not exist yet.
 
     Raises:
-        StoreError: the output exists or cannot be written; or two stores disagree: in the seed, in the images of a data
-            set, in the settings or files of a cell, or in an answer.
+        StoreError: the output exists or cannot be written; or two stores disagree in the seed, the images of a data
+            set, the settings or files of a cell, or an answer.
     """
     output = as_path(output)
     if not paths:
@@ -70,7 +70,8 @@ def _check_datasets(first: Store, second: Store) -> None:
     for dataset in second.datasets():
         if dataset.record.key in known and not _same_images(known[dataset.record.key], dataset):
             raise StoreError(
-                f"{first.path} and {second.path} have other images or labels under the name {dataset.name}; {_WAY_OUT}"
+                f"{first.path} and {second.path} have different images or labels under the name {dataset.name}; "
+                f"{_WAY_OUT}"
             )
 
 
@@ -89,7 +90,7 @@ def _check_cells(first: Store, second: Store) -> None:
         if other.record != cell.record:
             how = f"computed with {_differing(other.record, cell.record)}"
         elif not _same_answers(other, cell):
-            how = "with other answers"
+            how = "with different answers"
         else:
             continue
         raise StoreError(f"{first.path} and {second.path} have {cell.name}, {how}; {_WAY_OUT}")
@@ -107,11 +108,11 @@ def _texts(record: CellRecord) -> tuple[str, ...]:
 
 
 def _differing(first: CellRecord, second: CellRecord) -> str:
-    """Say in which settings, and in which components' files, two records of the same texts differ."""
+    """Describe the settings, and the components' files, in which two records of the same texts differ."""
     settings = [
         f"{name} {first.settings.get(name)} and {second.settings.get(name)}"
         for name in sorted(first.settings.keys() | second.settings.keys())
         if first.settings.get(name) != second.settings.get(name)
     ]
     roles = [role for role, component in first.components().items() if component != second.components()[role]]
-    return ", ".join([*settings, *(f"other files of the {role}" for role in roles)])
+    return ", ".join([*settings, *(f"different files of the {role}" for role in roles)])

@@ -1,4 +1,4 @@
-"""The order of a study: tables show its models and conditions as the user wrote them, and others by their numbers."""
+"""The order of cells in tables: as the study lists them, and others by the numbers in their texts."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from shapebias.store.reader import Store
 from shapebias.store.records import ComponentRecord
 from shapebias.store.stored import StoredCell
 
-__all__ = ["in_study_order"]
+__all__ = ["cells_in_study_order"]
 
 _LISTS = {
     "dataset": "datasets",
@@ -20,23 +20,23 @@ _LISTS = {
 }
 
 
-def in_study_order(store: Store) -> list[StoredCell]:
-    """List the cells as the latest study lists them; what it does not have comes last, sorted by the numbers in it."""
+def cells_in_study_order(store: Store) -> list[StoredCell]:
+    """List the cells in the order of the latest study; other cells come last, sorted by the numbers in their texts."""
     study = tomllib.loads(store.header.study) if store.header.study else {}
     ranks = {
         role: {split_label(text)[1]: rank for rank, text in enumerate(study.get(name, []))}
         for role, name in _LISTS.items()
     }
 
-    def position(cell: StoredCell) -> list[tuple[int, list[tuple[float, str]]]]:
+    def rank(cell: StoredCell) -> list[tuple[int, list[tuple[float, str]]]]:
         return [
             (-1, []) if component is None else (ranks[role].get(component.canonical, len(ranks[role])), _key(component))
             for role, component in cell.record.components().items()
         ]
 
-    return sorted(store.cells(), key=position)
+    return sorted(store.cells(), key=rank)
 
 
 def _key(component: ComponentRecord) -> list[tuple[float, str]]:
-    """Sort by value, and the images as they are before whatever was made of them."""
+    """Sort by value, with unchanged images first."""
     return natural("" if component.canonical == "clean" else component.canonical)

@@ -1,4 +1,4 @@
-"""Errors of the operating system while a store is written: translated, or held back until HDF5 is done."""
+"""Errors of the operating system while a store is written: translated, or deferred until HDF5 has returned."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _FORBIDDEN = {errno.EACCES, errno.EPERM, errno.EROFS}
 
 @contextlib.contextmanager
 def translate_os_errors(path: Path) -> Iterator[None]:
-    """Turn what the operating system says about writing a store into what the user can do about it."""
+    """Turn errors of the operating system while writing a store into a :class:`StoreError` with advice."""
     try:
         yield
     except OSError as error:
@@ -34,19 +34,19 @@ def translate_os_errors(path: Path) -> Iterator[None]:
             ) from error
         if error.errno in _FORBIDDEN:
             raise StoreError(
-                f"{path} cannot be written: {error.strerror}; choose another output, or get the right to write there"
+                f"{path} cannot be written: {error.strerror}; choose another output, or get permission to write there"
             ) from error
         raise StoreError(f"{path} cannot be written: {error}; check the folder and the disk") from error
 
 
 class DeferredErrorFile(io.RawIOBase):
-    """A file that HDF5 writes to, and that never fails in its face.
+    """A file that HDF5 writes to, whose errors are raised after HDF5 has returned.
 
-    HDF5 ends the process when a write fails (a full disk, most often).  This file remembers the first failure, drops
-    what comes after it, and raises it when :meth:`check` is called between two calls of HDF5.
+    HDF5 ends the process when a write fails, for example on a full disk.  This file keeps the first error, ignores
+    later writes, and raises the error when :meth:`check` is called between two calls of HDF5.
 
     Args:
-        path: a file to make.
+        path: the file to create.
     """
 
     def __init__(self, path: Path) -> None:
@@ -54,23 +54,23 @@ class DeferredErrorFile(io.RawIOBase):
         self._failure: BaseException | None = None
 
     def check(self) -> None:
-        """Raise the first failure, if there was one."""
+        """Raise the first error, if there was one."""
         if self._failure is not None:
             raise self._failure
 
     def write(self, data: Any) -> int:
-        """Write all of ``data``, or remember why not."""
+        """Write all of ``data``, or keep the error."""
         view = memoryview(data).cast("B")
         size = len(view)
         try:
             while view and self._failure is None:
                 view = view[self._file.write(view) :]
-        except BaseException as failure:  # noqa: BLE001 - Ctrl-C must not travel through HDF5 either
+        except BaseException as failure:  # noqa: BLE001 - Ctrl-C must not pass through HDF5 either
             self._failure = failure
         return size
 
     def readinto(self, buffer: Any) -> int:
-        """Fill ``buffer``; what a failure left unwritten reads as zeros."""
+        """Fill ``buffer``; what an error left unwritten reads as zeros."""
         view = memoryview(buffer).cast("B")
         try:
             count = self._file.readinto(view)
@@ -80,7 +80,7 @@ class DeferredErrorFile(io.RawIOBase):
         return len(view)
 
     def truncate(self, size: int | None = None) -> int:
-        """Set the length of the file, or remember why not."""
+        """Set the length of the file, or keep the error."""
         try:
             if self._failure is None:
                 self._file.truncate(size)
@@ -93,7 +93,7 @@ class DeferredErrorFile(io.RawIOBase):
         return self._file.seek(offset, whence)
 
     def tell(self) -> int:
-        """Say where in the file the next read or write is."""
+        """Return the position in the file of the next read or write."""
         return self._file.tell()
 
     def close(self) -> None:

@@ -1,4 +1,4 @@
-"""One file of many parts: arrays are joined, compressed chunks are copied as they are."""
+"""Packing: the parts of a store in one file, with compressed chunks copied unchanged."""
 
 from __future__ import annotations
 
@@ -13,8 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shapebias.errors import StoreError
+from shapebias.store.columns import column
 from shapebias.store.encoding import Stored, create, read
-from shapebias.store.joined_arrays import LATER, JoinedArrays, runs
+from shapebias.store.joined_arrays import JoinedArrays, runs
 from shapebias.store.layout import LIBVER, Facts, write_array, write_cell, write_dataset, write_header
 from shapebias.store.os_errors import DeferredErrorFile
 from shapebias.store.records import Header
@@ -29,12 +30,12 @@ def write_store(path: Path, header: Header, datasets: Iterable[StoredDataset], c
     """Write a packed store: the layout that ``docs/store.md`` describes.
 
     Args:
-        path: a file to make; a name that nobody reads yet.
-        header: what it says of itself.
-        datasets, cells: what goes in, in this order.
+        path: the file to create, under a name that no reader opens.
+        header: its header.
+        datasets, cells: its contents, in this order.
 
     Raises:
-        OSError: the disk is full; HDF5 itself would have ended the process.
+        OSError: the disk is full.
         StoreError: a part is damaged, or parts of one cell do not fit together.
     """
     with contextlib.closing(DeferredErrorFile(path)) as stream:
@@ -60,31 +61,35 @@ def write_store(path: Path, header: Header, datasets: Iterable[StoredDataset], c
         stream.check()
 
 
-def _join_all(table: JoinedArrays, group: h5py.Group, check: Callable[[], None]) -> None:
-    for name in table.names:
-        scale = _join(table, name, group, check).attrs.get("scale")
+def _join_all(arrays: JoinedArrays, group: h5py.Group, check: Callable[[], None]) -> None:
+    for name in arrays.names:
+        scale = _join(arrays, name, name, group, check).attrs.get("scale")
         if scale is not None:
-            _join(table, scale, group, check)
+            _join(arrays, scale, name, group, check)
 
 
-def _join(table: JoinedArrays, name: str, group: h5py.Group, check: Callable[[], None]) -> h5py.Dataset:
-    """Copy one array of all sources into one."""
-    used = [(source, np.flatnonzero(table.source == number)) for number, source in enumerate(table.sources)]
-    used = [
-        (source, targets) for source, targets in used if len(targets) and (name not in LATER or name in source.names)
-    ]
+def _join(
+    arrays: JoinedArrays, stored_name: str, name: str, group: h5py.Group, check: Callable[[], None]
+) -> h5py.Dataset:
+    """Copy what all sources store under a name into one HDF5 data set; ``name`` is the array that it belongs to."""
+    found = [(source, arrays.source_indices == index) for index, source in enumerate(arrays.sources)]
+    holders = [(source, np.flatnonzero(own)) for source, own in found if own.any() and name in source.names]
     examples = []
-    for source, _ in used:
-        with source.open() as found:
-            examples.append(_example(name, found[name]))
-    target = create(group, _common(table, examples), len(table.rows))
-    if sum(len(targets) for _, targets in used) < len(table.rows):
-        target[...] = 0
-    for source, targets in used:
-        with source.open() as found:
-            _copy(found[name], table.position[targets], target, targets)
+    for source, _ in holders:
+        with source.open() as origin:
+            examples.append(_example(stored_name, origin[stored_name]))
+    example = _common(arrays, examples)
+    lacking = np.setdiff1d(np.arange(len(arrays.rows)), np.concatenate([targets for _, targets in holders]))
+    if len(lacking):
+        example = attrs.evolve(example, values=column(name).filled(example.values.shape, example.values.dtype))
+    joined = create(group, example, len(arrays.rows))
+    for run in runs(lacking):
+        joined[run] = column(name).filled((run.stop - run.start, *joined.shape[1:]), joined.dtype)
+    for source, targets in holders:
+        with source.open() as origin:
+            _copy(origin[stored_name], arrays.source_positions[targets], joined, targets)
         check()
-    return target
+    return joined
 
 
 def _example(name: str, dataset: h5py.Dataset) -> Stored:
@@ -92,12 +97,12 @@ def _example(name: str, dataset: h5py.Dataset) -> Stored:
     return Stored(name, np.empty((0, *dataset.shape[1:]), dataset.dtype), dataset.attrs["encoding"], facts)
 
 
-def _common(table: JoinedArrays, examples: list[Stored]) -> Stored:
-    """Find the type that holds all of them: texts may differ in length."""
+def _common(arrays: JoinedArrays, examples: list[Stored]) -> Stored:
+    """Return an example of the type that can represent all of them: texts may differ in length."""
     if len({(example.encoding, example.values.shape) for example in examples}) > 1:
         shapes = sorted({f"{example.encoding} {example.values.shape[1:]}" for example in examples})
         raise StoreError(
-            f"{table.name}: its parts differ in {examples[0].name!r} ({'; '.join(shapes)}), so they cannot be joined; "
+            f"{arrays.name}: its parts differ in {examples[0].name!r} ({'; '.join(shapes)}), so they cannot be joined; "
             "they were made with different options: run the study again into another output"
         )
     dtype = np.result_type(*(example.values.dtype for example in examples))
@@ -105,13 +110,13 @@ def _common(table: JoinedArrays, examples: list[Stored]) -> Stored:
 
 
 def _copy(source: h5py.Dataset, positions: NDArray[np.int64], target: h5py.Dataset, targets: NDArray[np.int64]) -> None:
-    """Copy some images: chunk by chunk where each image has its own, so that nothing is compressed again."""
+    """Copy some images: whole chunks where each image has its own, so that nothing is compressed again."""
     if _has_chunks_of_images(source) and _storage(source) == _storage(target):
         corners = [range(0, size, chunk) for size, chunk in zip(source.shape[1:], source.chunks[1:], strict=True)]
-        for position, goal in zip(positions.tolist(), targets.tolist(), strict=True):
+        for position, target_position in zip(positions.tolist(), targets.tolist(), strict=True):
             for corner in itertools.product(*corners):
                 mask, chunk = source.id.read_direct_chunk((position, *corner))
-                target.id.write_direct_chunk((goal, *corner), chunk, mask)
+                target.id.write_direct_chunk((target_position, *corner), chunk, mask)
         return
     for start in range(0, len(positions), _BLOCK):
         some = slice(start, start + _BLOCK)

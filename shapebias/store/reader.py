@@ -1,4 +1,4 @@
-"""The reading view: one store, whether it is packed, still growing, or both."""
+"""Reading a store: the packed file, the folder of parts, or both."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ class Store:
     """A store, opened for reading: the packed file, the folder of parts, or both.
 
     Args:
-        path: the packed file's name, also while there are only parts.
+        path: the name of the packed file, also while there are only parts.
 
-    Arrays are read when they are asked for, so the store stays open until :meth:`close`.
+    Arrays are read when they are used, so the store stays open until :meth:`close`.
 
     Raises:
         StoreError: there is no store, or it cannot be read.
@@ -37,12 +37,12 @@ class Store:
         self.refresh()
 
     def refresh(self) -> None:
-        """Look again what there is: parts written since, or a file packed since."""
+        """List the files again, to see parts written or a file packed since."""
         while True:
             try:
-                listings = self._look()
+                listings = self._list()
             except FileNotFoundError:
-                continue  # packed while we looked: what is gone from the folder is in the file now
+                continue  # packed while we listed: the parts are in the file now
             break
         self.listings = tuple(listings)
         headers = [listing.header for listing in listings if listing.header is not None]
@@ -55,20 +55,20 @@ class Store:
         self._datasets = join_datasets(listings)
         self._cells = join_cells(listings)
 
-    def _look(self) -> list[Listing]:
-        """List the folder before the file: parts are removed only when the file that has them is in its place."""
+    def _list(self) -> list[Listing]:
+        """List the folder before the file: parts are removed only after the file that has them is in place."""
         parts = part_files(self.path)
         packed = [self.path] if self.path.exists() else []
         self._known = {path: self._recall(path) for path in (*packed, *parts)}
         return [listing for _, listing in self._known.values()]
 
     def _recall(self, path: Path) -> tuple[tuple[int, ...], Listing]:
-        """Read what a file holds, unless it is the one that was read before."""
+        """List the contents of a file, unless it is unchanged since it was listed."""
         facts = path.stat()
         stamp = (facts.st_ino, facts.st_mtime_ns, facts.st_size)
         if path in self._known and self._known[path][0] == stamp:
             return self._known[path]
-        if path == self.path:  # stays open: another file may take its name, with its groups numbered otherwise
+        if path == self.path:  # stays open: a file with other groups may replace it
             self._packed = open_file(path)
             return stamp, list_file(self._packed, keep_open=True)
         with open_file(path) as file:
@@ -83,11 +83,11 @@ class Store:
         return list(self._cells)
 
     def failures(self) -> list[Failure]:
-        """List what failed and has not been computed since."""
+        """List failures that have not been computed since."""
         return [Failure(cell.record, part.rows, part.error) for cell in self._cells for part in cell.failed]
 
     def close(self) -> None:
-        """Close the packed file; :meth:`refresh` opens it again."""
+        """Close the packed file; :meth:`refresh` reopens it."""
         if self._packed is not None:
             self._packed.close()
         self._packed = None
@@ -101,7 +101,7 @@ class Store:
 
 
 def join_datasets(listings: Iterable[Listing]) -> list[StoredDataset]:
-    """Join what several files hold of the same data set; of an image in several, the last counts."""
+    """Join the parts of each data set from several files; of an image in several, the last counts."""
     found: dict[str, list[ListedDataset]] = {}
     for dataset in (dataset for listing in listings for dataset in listing.datasets):
         found.setdefault(dataset.record.key, []).append(dataset)
@@ -110,7 +110,7 @@ def join_datasets(listings: Iterable[Listing]) -> list[StoredDataset]:
 
 
 def join_cells(listings: Iterable[Listing]) -> list[StoredCell]:
-    """Join what several files hold of the same cell; of an image in several, the last counts."""
+    """Join the parts of each cell from several files; of an image in several, the last counts."""
     found: dict[str, list[ListedCell]] = {}
     for cell in (cell for listing in listings for cell in listing.cells):
         found.setdefault(cell.record.key, []).append(cell)

@@ -1,4 +1,4 @@
-"""What the store keeps, as plain values: components by their text, cells, data sets and parts."""
+"""The contents of a store as plain values: components, cells, data sets and parts."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ Scalar: TypeAlias = str | int | float | bool | None
 
 @attrs.frozen
 class ComponentRecord:
-    """A component as the store remembers it.
+    """A component as the store records it.
 
     Args:
         canonical: the text with every parameter.
-        title: what tables show: the user's label, or the short text.
+        title: the name in tables: the user's label, or the short text.
         provider: distribution and version that provided it.
-        files: fingerprint (SHA-256) of every file and folder that the text names, by its path.
+        files: fingerprint (SHA-256) of every file and folder in the text, by its path.
     """
 
     canonical: str
@@ -33,7 +33,7 @@ class ComponentRecord:
 
     @property
     def key(self) -> str:
-        """A hash of the identity: title and provider play no part."""
+        """A hash of the identity, which does not include title and provider."""
         return _hash(self._identity())
 
     def _identity(self) -> dict[str, object]:
@@ -46,7 +46,7 @@ class CellRecord:
 
     Args:
         dataset, model, condition, saliency, probe: the components; the last two may be absent.
-        settings: what else the answer depends on: seed, limit, precision, ...
+        settings: further facts that determine the answer: seed, limit, precision, ...
     """
 
     dataset: ComponentRecord
@@ -58,7 +58,7 @@ class CellRecord:
 
     @property
     def key(self) -> str:
-        """A hash of the identity: titles and providers play no part."""
+        """A hash of the identity, which does not include titles and providers."""
         components = {
             name: None if component is None else component._identity()  # noqa: SLF001 - the same module
             for name, component in self.components().items()
@@ -91,11 +91,11 @@ class Part:
 
     Args:
         cell: which cell.
-        rows: (n,) places of the images in the data set, ascending.
+        rows: (n,) indices of the images in the data set, ascending.
         arrays: per-image arrays by name, first axis n: ``prediction``, ``logits`` (or ``top_scores`` and
             ``top_classes``), ``maps``, ``images``, ``extras/NAME``, ``values/NAME``.  A cell with an eps axis has
-            (n, E, ...) arrays and an attribute ``eps``.  ``labels``, ``shape_labels``, ``texture_labels`` stand here
-            where the condition changed them.
+            (n, E, ...) arrays and an attribute ``eps``.  ``labels``, ``shape_labels`` and ``texture_labels`` are here
+            where the condition can change them.
         attributes: facts about the computation: device, precision, seconds, mapping, ...; ``eps`` is a number, or a
             JSON list where there is an eps axis.
         status: ``done`` or ``failed``.
@@ -116,13 +116,14 @@ class DatasetPart:
 
     Args:
         dataset: which data set.
-        rows: (n,) places of the images in the data set, ascending.
+        rows: (n,) indices of the images in the data set, ascending.
         ids: n image ids.
         labels, shape_labels, texture_labels: (n,) class indices, -1 where unknown.
-        thumbnails: (n, h, w, 3) uint8; None where only answers are known, and no pictures.
+        thumbnails: (n, h, w, 3) uint8; None where only answers are known.
         attributes: ``classes`` (JSON list), ``height``, ``width``, ``images`` (number in the whole data set), and
-            ``note``, which part of a published set it is, where it is not all.
-        masks: (n, H, W) int8: 1 on the object, 0 beside it, -1 all over an image that has none; None if none has one.
+            ``note``, which part of a published set it is, where it is not the whole.
+        masks: (n, H, W) int8: 1 on the object, 0 beside it, -1 everywhere for an image without a mask; None if no
+            image has one.
     """
 
     dataset: ComponentRecord
@@ -138,13 +139,13 @@ class DatasetPart:
 
 @attrs.frozen
 class Header:
-    """What a store says of itself.
+    """The header of a store.
 
     Args:
         study: the study as TOML.
         seed: the study's seed.
         versions: versions of shapebias, plugins, torch, timm, CUDA, Python, by name.
-        device: the device in words.
+        device: description of the device.
     """
 
     study: str

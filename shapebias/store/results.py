@@ -1,4 +1,4 @@
-"""The user's view of a store: answers, maps, values and metrics, by what the components are called."""
+"""The results of a study: answers, maps, values and metrics, by the names of the components."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from numpy.typing import NDArray
 from shapebias.errors import SpellingError, StoreError, suggestion
 from shapebias.plugins.catalog import default_catalog
 from shapebias.store.layout import ROLES
-from shapebias.store.ordering import in_study_order
+from shapebias.store.ordering import cells_in_study_order
 from shapebias.store.reader import Store
 from shapebias.store.records import ComponentRecord
 from shapebias.store.selection import select
 from shapebias.store.stored import Failure, StoredCell
-from shapebias.store.views import StoredAnswers, StoredMaps, StoredValues, eps_axis
+from shapebias.store.views import StoredAnswers, StoredMaps, StoredValues, indexed_eps
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -35,8 +35,8 @@ _View = TypeVar("_View", StoredAnswers, StoredMaps, StoredValues)
 class Results:
     """The results of a study: what :func:`shapebias.run` returns and :func:`shapebias.open` opens.
 
-    Components are asked for by title (a label of your own, or the short text), by any text that says enough
-    (``"pgd:eps=8/255"``), or by the canonical text.  What is left out must have one choice.
+    A component is given by its title (your label, or the short text), by any text that identifies it
+    (``"pgd:eps=8/255"``), or by the canonical text.  A component that is left out must be the only one of its kind.
 
     Args:
         store: a store, or its path.
@@ -61,7 +61,7 @@ class Results:
 
     @property
     def failures(self) -> list[Failure]:
-        """What failed and has not been computed since, each with its traceback."""
+        """Failures that have not been computed since, each with its traceback."""
         return self.store.failures()
 
     def answers(self) -> list[StoredAnswers]:
@@ -77,21 +77,21 @@ class Results:
         return list(self._views(StoredValues, saliency=None, probe=True))
 
     def _views(self, view: type[_View], *, saliency: bool | None, probe: bool) -> Iterator[_View]:
-        """Yield the cells of one kind; where some images failed, the others count all the same."""
+        """Yield the cells of one kind; where some images failed, the others are kept."""
         datasets = {dataset.record.key: dataset for dataset in self.store.datasets()}
         names = self._names()
-        for cell in in_study_order(self.store):
+        for cell in cells_in_study_order(self.store):
             record = cell.record
             other_kind = (record.probe is not None) != probe or saliency not in (None, record.saliency is not None)
             if other_kind or not len(cell.rows):
                 continue
             if record.dataset.key not in datasets:
                 raise StoreError(f"{self.store.path}: {cell.name}: its data set is missing; see 'shapebias verify'")
-            for eps, eps_index in eps_axis(cell):
-                yield view(cell, datasets[record.dataset.key], _named(cell, names), eps, eps_index)
+            for eps, eps_index in indexed_eps(cell):
+                yield view(cell, datasets[record.dataset.key], _component_names(cell, names), eps, eps_index)
 
     def _names(self) -> dict[str, str]:
-        """Choose what tables call each component, by its key: its title, or more where another one has the same."""
+        """Choose the name of each component in tables, by its key: its title, or more where titles are equal."""
         names: dict[str, str] = {}
         for role in ROLES:
             records = [cell.record.components()[role] for cell in self.store.cells()]
@@ -106,8 +106,8 @@ class Results:
         """Compute a metric.
 
         Args:
-            metric: its name or text, for example ``"accuracy"`` or ``"accuracy:top=5"``; or its settings.
-            settings: parameters of the metric, instead of in the text.
+            metric: its name or text, for example ``"accuracy"`` or ``"accuracy:top=5"``; or its settings object.
+            settings: parameters of the metric that the text does not give.
 
         Returns:
             A tidy table: one row a number, with its interval, n, and what it was computed on.
@@ -129,11 +129,11 @@ class Results:
         """Return the scores of one model, (n, C).
 
         Args:
-            dataset, model, condition: what to ask for; see the class.
+            dataset, model, condition: which components; see the class.
             eps: one of a list of eps.
 
         Raises:
-            StoreError: none or several fit, or the scores were not kept.
+            StoreError: no cell or several cells match, or the scores were not kept.
         """
         return self._answers(dataset, model, condition, eps).array("logits")
 
@@ -167,7 +167,7 @@ class Results:
     ) -> NDArray[np.float32]:
         """Return the maps of one saliency method, (n, H, W); arguments as in :meth:`logits`, and the method."""
         wanted = {"dataset": dataset, "model": model, "condition": condition, "saliency": method}
-        return select("maps", _at(eps, self.maps()), wanted).maps
+        return select("maps", _with_eps(eps, self.maps()), wanted).maps
 
     def probe(
         self,
@@ -178,15 +178,15 @@ class Results:
         method: str | None = None,
         eps: float | None = None,
     ) -> Mapping[str, NDArray[Any]]:
-        """Return what one probe measured, by name; arguments as in :meth:`saliency`, and the probe."""
+        """Return the arrays of one probe by name; arguments as in :meth:`saliency`, and the probe."""
         wanted = {"dataset": dataset, "model": model, "condition": condition, "probe": probe, "saliency": method}
-        return select("probes", _at(eps, self.values()), wanted).values  # noqa: PD011 - no data frame
+        return select("probes", _with_eps(eps, self.values()), wanted).values  # noqa: PD011 - no data frame
 
     def _answers(
         self, dataset: str | None, model: str | None, condition: str | None, eps: float | None
     ) -> StoredAnswers:
         wanted = {"dataset": dataset, "model": model, "condition": condition}
-        return select("answers", _at(eps, self.answers()), wanted)
+        return select("answers", _with_eps(eps, self.answers()), wanted)
 
     def cells(self) -> pd.DataFrame:
         """Return an overview: one row a cell with its components, number of images, status and seconds."""
@@ -195,21 +195,21 @@ class Results:
         names = self._names()
         rows = [
             {
-                **_named(cell, names),
+                **_component_names(cell, names),
                 "images": len(cell.rows),
                 "status": cell.status,
                 "seconds": cell.attributes.get("seconds"),
             }
-            for cell in in_study_order(self.store)
+            for cell in cells_in_study_order(self.store)
         ]
         return pd.DataFrame(rows, columns=[*ROLES, "images", "status", "seconds"]).astype({"seconds": float})
 
     def refresh(self) -> None:
-        """Look again what there is, where a run is still writing."""
+        """Read the store again, where a run is still writing."""
         self.store.refresh()
 
     def keep_alive(self, owner: object) -> None:
-        """Keep an object, such as the temporary folder that the store is in, as long as these results."""
+        """Keep a reference to an object, such as the temporary folder of the store, as long as these results exist."""
         self._kept_alive.append(owner)
 
     def close(self) -> None:
@@ -255,13 +255,13 @@ def _with_key(component: ComponentRecord) -> str:
     return f"{component.canonical} ({component.key[:8]})"
 
 
-def _named(cell: StoredCell, names: Mapping[str, str]) -> dict[str, str | None]:
+def _component_names(cell: StoredCell, names: Mapping[str, str]) -> dict[str, str | None]:
     components = cell.record.components().items()
     return {role: None if component is None else names[component.key] for role, component in components}
 
 
-def _at(eps: float | None, views: list[_View]) -> list[_View]:
-    """Keep what was computed at one eps; None keeps all."""
+def _with_eps(eps: float | None, views: list[_View]) -> list[_View]:
+    """Keep the views of one eps; None keeps all."""
     if eps is None:
         return views
     found = [view for view in views if view.eps is not None and math.isclose(view.eps, eps, rel_tol=1e-6)]

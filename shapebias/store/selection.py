@@ -1,4 +1,4 @@
-"""Find a stored thing by what the user calls it: its title, its short text, or its canonical text."""
+"""Find a stored answer, map or value by the user's text: title, short text or canonical text."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from shapebias.errors import ShapebiasError, StoreError, listed
 from shapebias.spelling.grammar import Argument, parse, read_literal, split
 from shapebias.store.records import ComponentRecord
 
-__all__ = ["Named", "matches", "select"]
+__all__ = ["Selectable", "matches", "select"]
 
 
-class Named(Protocol):
-    """What can be found: an answer, a map, a value."""
+class Selectable(Protocol):
+    """An answer, a map or a value."""
 
     @property
     def components(self) -> Mapping[str, ComponentRecord | None]:
@@ -21,22 +21,22 @@ class Named(Protocol):
 
     @property
     def name(self) -> str:
-        """The thing in words, for messages."""
+        """Its name in messages."""
 
 
-_Named = TypeVar("_Named", bound=Named)
+_Selectable = TypeVar("_Selectable", bound=Selectable)
 
 
-def select(what: str, things: Sequence[_Named], wanted: Mapping[str, str | None]) -> _Named:
-    """Find the one thing that fits.
+def select(what: str, things: Sequence[_Selectable], wanted: Mapping[str, str | None]) -> _Selectable:
+    """Return the one of several answers, maps or values that matches.
 
     Args:
-        what: what is looked for, for messages.
-        things: what there is.
-        wanted: text by role; None leaves it open, so that there must be one choice.
+        what: what they are, for messages.
+        things: the candidates.
+        wanted: text by role; None matches everything.
 
     Raises:
-        StoreError: none or several fit; lists them.
+        StoreError: none or several match; the message lists them.
     """
     asked = {role: text for role, text in wanted.items() if text is not None}
     found = list(things)
@@ -58,7 +58,7 @@ def _is(text: str, component: ComponentRecord | None) -> bool:
 
 
 def matches(text: str, component: ComponentRecord | None) -> bool:
-    """Say whether a short text fits a component: same names in the same order, and every setting that it gives.
+    """Return whether a short text matches a component: the same names in the same order, with the settings it gives.
 
     >>> matches("pgd:eps=8/255", ComponentRecord("pgd:eps=8/255,steps=20"))
     True
@@ -71,7 +71,7 @@ def matches(text: str, component: ComponentRecord | None) -> bool:
     try:
         return len(short) == len(full) and all(map(_step_matches, short, full))
     except ShapebiasError:
-        return False  # a name of the user's own need not be a spelling
+        return False  # a label need not be a valid spelling
 
 
 def _step_matches(short: str, full: str) -> bool:
@@ -82,7 +82,7 @@ def _step_matches(short: str, full: str) -> bool:
 
 
 def _settings(arguments: Sequence[Argument], first: str | None) -> dict[str | None, list[object]]:
-    """Group the values by their keys: a leading bare value has the first key, later ones extend the list before."""
+    """Group values by key: a leading bare value belongs to the first key, later ones extend the list before them."""
     settings: dict[str | None, list[object]] = {}
     key = first
     for argument in arguments:

@@ -1,4 +1,4 @@
-"""The views of what a store keeps: data sets, cells, failures."""
+"""Views of a store: data sets, cells and failures."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Failure:
 
     Args:
         record: which cell.
-        rows: (n,) places of the images in the data set.
+        rows: (n,) indices of the images in the data set.
         error: the traceback.
     """
 
@@ -34,12 +34,12 @@ class Failure:
 
 
 class StoredDataset(JoinedArrays):
-    """What a store keeps of a data set.
+    """A data set in a store.
 
     Args:
         record: which data set.
         attributes: ``classes``, ``height``, ``width``, ``images``, ...
-        sources: where it lies.
+        sources: the groups with its arrays.
     """
 
     def __init__(self, record: ComponentRecord, attributes: Mapping[str, Scalar], sources: Sequence[Source]) -> None:
@@ -48,14 +48,8 @@ class StoredDataset(JoinedArrays):
         self.attributes = attributes
 
     @property
-    def names(self) -> tuple[str, ...]:
-        """The arrays that all parts have, sorted; parts of earlier versions have no masks."""
-        held = [source.names for source in self.sources if len(source.rows)]
-        return tuple(sorted(frozenset.intersection(*held))) if held else ()
-
-    @property
     def note(self) -> str | None:
-        """Which part of a published set it is, such as ``320 of 1,280 images``; None where nothing is missing."""
+        """Which part of a published set it is, such as ``320 of 1,280 images``; None where it is the whole."""
         note = self.attributes.get("note")
         return None if note is None else str(note)
 
@@ -91,7 +85,7 @@ class StoredDataset(JoinedArrays):
 
     @property
     def thumbnails(self) -> NDArray[np.uint8]:
-        """(n, h, w, 3), read anew each time; ``array("thumbnails", rows)`` reads some."""
+        """(n, h, w, 3), read each time; ``array("thumbnails", rows)`` reads some."""
         return self.array("thumbnails")
 
     def masks(self, rows: ArrayLike) -> NDArray[np.bool_] | None:
@@ -103,14 +97,14 @@ class StoredDataset(JoinedArrays):
 
 
 class StoredCell(JoinedArrays):
-    """What a store keeps of a cell.
+    """A cell in a store.
 
-    Its ``rows`` are the images that have answers: which images a cell has is nowhere implied.
+    Its ``rows`` are the images that have answers, which may be fewer than the data set has.
 
     Args:
         record: which cell.
-        parts: what is known of each part that was computed; of an image in several of them, the last counts.
-        sources: where the arrays lie.
+        parts: how each part was computed; of an image in several of them, the last counts.
+        sources: the groups with its arrays.
     """
 
     def __init__(self, record: CellRecord, parts: Sequence[Facts], sources: Sequence[Source]) -> None:
@@ -121,7 +115,7 @@ class StoredCell(JoinedArrays):
 
     @property
     def status(self) -> Literal["done", "failed"]:
-        """``failed`` while there are images for which it failed; the rows then are those that it has all the same."""
+        """``failed`` while there are images for which it failed; ``rows`` are the images that have answers."""
         return "failed" if self.failed else "done"
 
     @property
@@ -131,7 +125,7 @@ class StoredCell(JoinedArrays):
 
     @property
     def attributes(self) -> dict[str, Scalar]:
-        """The facts on which all finished parts agree, and ``seconds`` in total."""
+        """The attributes on which all finished parts agree, and the total of ``seconds``."""
         parts = [part.attributes for part in self.done]
         agreed = {
             name: value

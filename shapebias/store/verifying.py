@@ -29,17 +29,19 @@ def verify(path: str | Path) -> list[str]:
         path: the store.
 
     Returns:
-        What is wrong, one line each; nothing where the store is whole.
+        One line for each problem; empty where the store is intact.
 
     Raises:
-        StoreError: there is no store at all.
+        StoreError: there is no store.
     """
     path = as_path(path)
     files = [*([path] if path.exists() else []), *part_files(path)]
     if not files:
         raise StoreError(f"{path}: there is no store, neither this file nor its parts; check the path")
     problems = [f"{file}: {problem}" for file in files for problem in _check_file(path, file)]
-    strays = [f"{stray}: a writer that was killed left it; delete it, or run again" for stray in stray_files(path)]
+    strays = [
+        f"{stray}: left by a writer that was killed; delete it, or run the study again" for stray in stray_files(path)
+    ]
     return [*(problems or (f"{path}: {problem}" for problem in _check_references(path))), *strays]
 
 
@@ -54,10 +56,10 @@ def _check_file(store: Path, path: Path) -> Iterator[str]:
             parts: list[ListedCell | ListedDataset] = [*listing.cells, *listing.datasets]
             for found in parts:
                 if file[found.source.group].attrs["key"] != found.record.key:
-                    yield f"{found.source.group}: its key is not that of its texts"
+                    yield f"{found.source.group}: its key does not match its texts"
                 rows = found.parts[0].rows if isinstance(found, ListedCell) else found.source.rows
                 if path != store and path != part_path(store, found.record.key, rows):
-                    yield "it is under a name that belongs to another part"
+                    yield "its name belongs to another part"
     except Exception as error:  # noqa: BLE001 - damage can make HDF5 raise anything
         yield f"cannot be read: {' '.join(str(error).split())}"
 
@@ -69,7 +71,7 @@ def _check_group(group: h5py.Group) -> Iterator[str]:
             yield f"{name}: has no digest"
         return
     if group.attrs["digest"] != digest(group):
-        yield f"{name}: what describes it was changed (the digest does not fit)"
+        yield f"{name}: its description was changed (the digest does not match)"
     count = len(group["rows"]) if "rows" in group else 0
     for dataset in datasets_of(group):
         if len(dataset) != count:
@@ -80,7 +82,7 @@ def _check_group(group: h5py.Group) -> Iterator[str]:
             for start in range(0, len(dataset), _BLOCK):
                 dataset[start : start + _BLOCK]
         except (OSError, RuntimeError):
-            yield f"{dataset.name}: is damaged (a checksum does not fit)"
+            yield f"{dataset.name}: is damaged (a checksum does not match)"
 
 
 def _check_references(path: Path) -> Iterator[str]:

@@ -12,11 +12,12 @@ from numpy.typing import NDArray
 
 from shapebias.errors import ShapebiasError
 from shapebias.plugins.catalog import Component
+from shapebias.store.columns import column
 from shapebias.store.records import ComponentRecord
 from shapebias.store.stored import StoredCell, StoredDataset
 from shapebias.study import Condition
 
-__all__ = ["StoredAnswers", "StoredMaps", "StoredValues", "eps_axis"]
+__all__ = ["StoredAnswers", "StoredMaps", "StoredValues", "indexed_eps"]
 
 _BLOCK = 2048
 
@@ -27,36 +28,36 @@ class _View:
 
     Args:
         cell: the cell.
-        images: the data set that the cell's rows are places in.
-        names: what tables call the five components, by role.
+        images: the data set that the cell's rows are indices of.
+        names: the names of the five components in tables, by role.
         eps: the attack's budget, None without a list of them.
-        at: its place on the axis of eps, None where the arrays have no such axis.
+        eps_index: its index on the eps axis, None where the arrays have no such axis.
     """
 
     cell: StoredCell
     images: StoredDataset
     names: Mapping[str, str | None]
     eps: float | None = None
-    at: int | None = None
+    eps_index: int | None = None
 
     @property
     def dataset(self) -> str:
-        """What tables call the data set."""
+        """The name of the data set in tables."""
         return self.names["dataset"] or ""
 
     @property
     def model(self) -> str:
-        """What tables call the model."""
+        """The name of the model in tables."""
         return self.names["model"] or ""
 
     @property
     def condition(self) -> str:
-        """What tables call the condition."""
+        """The name of the condition in tables."""
         return self.names["condition"] or ""
 
     @property
     def components(self) -> Mapping[str, ComponentRecord | None]:
-        """The records of the components, under the names that tables use."""
+        """The records of the components, with their names in tables as titles."""
         return {
             role: None if component is None else attrs.evolve(component, title=self.names[role] or "")
             for role, component in self.cell.record.components().items()
@@ -70,7 +71,7 @@ class _View:
 
     @property
     def steps(self) -> tuple[Component, ...] | None:
-        """The transforms and the attack of the condition; None where a plugin of theirs is not here."""
+        """The transforms and the attack of the condition; None where one of their plugins is not installed."""
         try:
             return Condition.parse(self.cell.record.condition.canonical).steps
         except ShapebiasError:
@@ -78,24 +79,24 @@ class _View:
 
     @property
     def name(self) -> str:
-        """The cell in words, for messages."""
+        """The name of the cell in messages."""
         words = [name for name in self.names.values() if name]
         return " | ".join(words if self.eps is None else [*words, f"eps={self.eps:.6g}"])
 
     @property
     def rows(self) -> NDArray[np.int64]:
-        """(n,) places of the images in the data set."""
+        """(n,) indices of the images in the data set."""
         return self.cell.rows
 
     @cached_property
     def ids(self) -> tuple[str, ...]:
         """The images' ids, in the order of every array."""
         ids = self.images.ids
-        return tuple(ids[eps_index] for eps_index in self.images.positions(self.rows))
+        return tuple(ids[position] for position in self.images.positions(self.rows))
 
     def array(self, name: str) -> NDArray[Any]:
         """Read an array of the cell at this eps."""
-        return self.cell.array(name, at=self.at)
+        return self.cell.array(name, eps_index=self.eps_index)
 
     def _group(self, prefix: str) -> dict[str, NDArray[Any]]:
         """Read all arrays whose names begin with ``prefix``."""
@@ -108,7 +109,7 @@ class StoredAnswers(_View):
 
     @property
     def destroys(self) -> frozenset[str]:
-        """What the condition's transforms destroy: texture, shape, colour; empty where their plugins are not here."""
+        """What the condition's transforms destroy (texture, shape, colour); empty without their plugins."""
         return frozenset(word for step in self.steps or () for word in step.spec.destroys)
 
     @property
@@ -118,7 +119,7 @@ class StoredAnswers(_View):
 
     @cached_property
     def labels(self) -> NDArray[np.int64]:
-        """(n,) classes asked for, -1 where unknown."""
+        """(n,) true classes, -1 where unknown."""
         return self._label("labels")
 
     @cached_property
@@ -144,7 +145,7 @@ class StoredAnswers(_View):
 
     @property
     def logits(self) -> NDArray[np.float32] | None:
-        """(n, C) scores, None where they were not kept; read anew each time, as all of them may not fit into memory."""
+        """(n, C) scores, None where they were not kept; read each time, as all of them may not fit into memory."""
         return self.array("logits") if "logits" in self.cell.names else None
 
     def top(self, k: int) -> NDArray[np.int64]:
@@ -160,15 +161,15 @@ class StoredAnswers(_View):
 
     @property
     def gradient_failed(self) -> NDArray[np.bool_]:
-        """(n,) for which images the attack had a gradient that was not finite; earlier versions did not store it."""
+        """(n,) whether the attack had a gradient of the image that was not finite; false where it was not stored."""
         if "gradient_failed" not in self.cell.names:
-            return np.zeros(len(self.cell.rows), bool)
+            return column("gradient_failed").filled((len(self.cell.rows),), np.dtype(bool))
         return self.array("gradient_failed").astype(bool)
 
     def _logit_blocks(self) -> Iterator[NDArray[np.float32]]:
         rows = self.cell.rows
         for start in range(0, len(rows), _BLOCK):
-            yield self.cell.array("logits", rows[start : start + _BLOCK], self.at)
+            yield self.cell.array("logits", rows[start : start + _BLOCK], self.eps_index)
 
 
 @attrs.frozen(eq=False)
@@ -177,41 +178,41 @@ class StoredMaps(_View):
 
     @property
     def saliency(self) -> str:
-        """What tables call the saliency method."""
+        """The name of the saliency method in tables."""
         return self.names["saliency"] or ""
 
     @cached_property
     def _mapped(self) -> NDArray[np.bool_]:
-        return ~self.cell.missing_maps(self.at)
+        return ~self.cell.missing_maps(self.eps_index)
 
     @property
     def rows(self) -> NDArray[np.int64]:
-        """(n,) places in the data set of the images that have a map; every array has these."""
+        """(n,) indices in the data set of the images that have a map, in the order of every array."""
         return self.cell.rows[self._mapped]
 
     @property
     def missing(self) -> tuple[str, ...]:
-        """The ids of the images whose map was not finite; no array has them."""
+        """The ids of the images whose map was not finite; they are in none of the arrays."""
         ids = self.images.ids
-        return tuple(ids[eps_index] for eps_index in self.images.positions(self.cell.rows[~self._mapped]))
+        return tuple(ids[position] for position in self.images.positions(self.cell.rows[~self._mapped]))
 
     def array(self, name: str) -> NDArray[Any]:
         """Read an array of the cell at this eps, of the images that have a map."""
-        return self.cell.array(name, self.rows, self.at)
+        return self.cell.array(name, self.rows, self.eps_index)
 
     @property
     def maps(self) -> NDArray[np.float32]:
-        """(n, H, W), larger where it mattered more; read again each time."""
+        """(n, H, W), larger where the pixel mattered more; read each time."""
         return self.array("maps")
 
     @property
     def moves_pixels(self) -> bool:
-        """Whether the condition puts objects elsewhere, or nobody knows as its plugin is not here."""
+        """Whether the condition moves objects; also true where its plugin is not installed."""
         return self.steps is None or any(step.spec.moves_pixels for step in self.steps)
 
     @property
     def masks(self) -> NDArray[np.bool_] | None:
-        """(n, H, W) objects, read anew each time; None where they are not stored, or elsewhere."""
+        """(n, H, W) object masks, read each time; None where they are not stored, or the condition moves objects."""
         return None if self.moves_pixels else self.images.masks(self.rows)
 
     @property
@@ -226,12 +227,12 @@ class StoredValues(_View):
 
     @property
     def saliency(self) -> str | None:
-        """What tables call the saliency method, None for a probe that needs no maps."""
+        """The name of the saliency method in tables, None for a probe that needs no maps."""
         return self.names["saliency"]
 
     @property
     def probe(self) -> str:
-        """What tables call the probe."""
+        """The name of the probe in tables."""
         return self.names["probe"] or ""
 
     @property
@@ -240,8 +241,8 @@ class StoredValues(_View):
         return self._group("values/")
 
 
-def eps_axis(cell: StoredCell) -> list[tuple[float | None, int | None]]:
-    """List the eps of a cell with their places on the axis; one without a place where there is no axis."""
+def indexed_eps(cell: StoredCell) -> list[tuple[float | None, int | None]]:
+    """List each eps of a cell with its index on the eps axis; None where there is no such axis."""
     if isinstance(cell.eps, tuple):
         return [(eps, eps_index) for eps_index, eps in enumerate(cell.eps)]
     return [(cell.eps, None)]

@@ -1,4 +1,4 @@
-"""The one writer of a store: parts as files of their own, and the single file in the end."""
+"""Writing a store: a file for each part, and the single file at the end."""
 
 from __future__ import annotations
 
@@ -31,18 +31,18 @@ PACK_BYTES = 10**9
 
 
 class Writer:
-    """Writes a store, part by part; what was written stays, whatever happens to the process.
+    """Writes a store, part by part; a part that was written survives a crash of the process.
 
     A part is built in memory, written under a temporary name, fsynced and renamed.  A writer holds the store's lock
     until it is closed.
 
     Args:
-        path: the store, for example ``run.h5``; made, or continued.
-        header: what the store says of itself.
+        path: the store, for example ``run.h5``; created, or continued.
+        header: the header of the store.
 
     Raises:
-        StoreError: another process is writing it, it is no store or one of a later version, or the folder cannot be
-            written.
+        StoreError: another process is writing it, the file is not a store or has a later version, or the folder cannot
+            be written.
     """
 
     def __init__(self, path: str | Path, header: Header) -> None:
@@ -60,7 +60,7 @@ class Writer:
                 raise
 
     def _begin(self, header: Header) -> Store:
-        """Look at what is there, clean up after writers that were killed, and write the header if it is another one."""
+        """Open an existing store, clean up after writers that were killed, and write the header if it changed."""
         exists = self.path.exists() or bool(part_files(self.path))
         store = Store(self.path) if exists else None
         for stray in stray_files(self.path):
@@ -71,17 +71,17 @@ class Writer:
 
     @property
     def store(self) -> Store:
-        """The reading view, as of now."""
+        """The store as it is now, for reading."""
         self._store.refresh()
         return self._store
 
     def write(self, part: Part) -> None:
         """Write a part; it is on the disk when this returns.
 
-        A failed part is kept until the same images are done; a failure never replaces what is done.
+        A failed part is kept until the same images are done; a failure never replaces a finished part.
 
         Raises:
-            StoreError: the disk is full, or the part's arrays do not fit its rows.
+            StoreError: the disk is full, or the part's arrays do not match its rows.
         """
         check_facts(part.attributes)
         path = part_path(self.path, part.cell.key, _checked(part.cell.title, part.rows, part.arrays))
@@ -90,10 +90,10 @@ class Writer:
         self._put(path, lambda root: write_part(root, part))
 
     def write_dataset(self, part: DatasetPart) -> None:
-        """Write what is kept of some images of a data set; it is on the disk when this returns.
+        """Write some images of a data set; they are on the disk when this returns.
 
         Raises:
-            StoreError: the disk is full, or the arrays do not fit the rows.
+            StoreError: the disk is full, or the arrays do not match the rows.
         """
         check_facts(part.attributes)
         rows = _checked(part.dataset.title or part.dataset.canonical, part.rows, dataset_arrays(part))
@@ -108,10 +108,10 @@ class Writer:
             write_atomically(path, buffer.getbuffer())
 
     def discard(self, cells: Iterable[CellRecord]) -> None:
-        """Forget some cells, and data sets that then no cell refers to.
+        """Remove some cells, and data sets that no other cell refers to.
 
         Raises:
-            StoreError: the packed file has some of them, and the disk is too full for the new one.
+            StoreError: the packed file has some of them, and the disk has no room for the new one.
         """
         store, keys = self.store, {cell.key for cell in cells}
         kept = [cell for cell in store.cells() if cell.record.key not in keys]
@@ -136,10 +136,10 @@ class Writer:
             store.close()
 
     def pack(self, *, force: bool = False) -> bool:
-        """Put all parts into the single file, and remove them once it is in its place.
+        """Put all parts into the single file, and remove them once it is in place.
 
         Args:
-            force: also where parts and file have more than 1 GB.
+            force: also where parts and file have more than 1 GB together.
 
         Returns:
             False if it was not packed because of its size.
@@ -159,12 +159,12 @@ class Writer:
                 write_store(temporary, store.header, store.datasets(), store.cells())
                 store.close()
             folder = parts_folder(self.path)
-            retired = folder.rename(temporary_path(folder))  # at one stroke: no reader sees half of the parts
+            retired = folder.rename(temporary_path(folder))  # atomically: no reader sees half of the parts
             shutil.rmtree(retired)
         return True
 
     def close(self) -> None:
-        """Give back the lock."""
+        """Release the lock."""
         self._store.close()
         self._lock.release()
 
@@ -188,12 +188,12 @@ def pack(path: str | Path, *, force: bool = False) -> None:
         if not writer.pack(force=force):
             raise StoreError(
                 f"{path} would have more than {PACK_BYTES / 1e9:g} GB and is as readable in parts; "
-                "pack it all the same with --force"
+                "pack it anyway with --force"
             )
 
 
 def stray_files(path: Path) -> list[Path]:
-    """List what writers that were killed have left: temporary files and folders, which nobody reads."""
+    """List the temporary files and folders of writers that were killed."""
     folder = parts_folder(path)
     beside = [found for found in path.parent.glob("*.tmp") if temporary_of(found) in (path.name, folder.name)]
     return sorted([*beside, *(found for found in folder.rglob("*.tmp") if temporary_of(found))])
@@ -208,7 +208,7 @@ def _remove(path: Path) -> None:
 
 def _checked(title: str, rows: NDArray[Any], arrays: Mapping[str, NDArray[Any]]) -> NDArray[Any]:
     if len(rows) == 0 or (np.diff(rows) <= 0).any() or rows[0] < 0:
-        raise StoreError(f"{title}: the rows of a part must be ascending places of images, got {rows}")
+        raise StoreError(f"{title}: the rows of a part must be ascending indices of images, got {rows}")
     for name, array in arrays.items():
         if len(array) != len(rows):
             raise StoreError(f"{title}: {name} has {len(array)} entries for {len(rows)} images")

@@ -129,7 +129,7 @@ def assert_killed_runs_lose_nothing(run, undisturbed, folder, moments):
         finished.append(len(kept))
         if kept:
             assert_same_answers(logits_in(folder_of_run), undisturbed.logits)
-            assert all("a writer that was killed left it" in problem for problem in verify(folder_of_run / "run.h5"))
+            assert all("left by a writer that was killed" in problem for problem in verify(folder_of_run / "run.h5"))
         assert run(folder_of_run)[0] == 0
         assert verify(folder_of_run / "run.h5") == []
         assert {path.name for path in folder_of_run.iterdir()} == {"run.h5", ".run.h5.lock", "stderr"}
@@ -201,7 +201,7 @@ def test_a_disk_without_room_for_the_packed_file_ends_in_a_message_and_keeps_the
             errno.ENOSPC,
             "No space left on device; every part finished before is kept: make room and run the same command",
         ),
-        (errno.EROFS, "Read-only file system; choose another output, or get the right to write there"),
+        (errno.EROFS, "Read-only file system; choose another output, or get permission to write there"),
     ],
 )
 def test_a_disk_that_refuses_in_the_middle_keeps_what_is_finished(undisturbed, tmp_path, monkeypatch, number, message):

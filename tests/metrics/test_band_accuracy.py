@@ -6,11 +6,12 @@ import math
 
 import numpy as np
 import pytest
-from metric_fakes import FakeAnswers, FakeResults
+from metric_fakes import FakeAnswers
 
 from shapebias.metrics.band_accuracy import BandAccuracy
 from shapebias.metrics.intervals import wilson
 from shapebias.plugins.catalog import default_catalog
+from shapebias.plugins.in_memory import InMemoryResults
 
 
 def under(text, hits, n=10):
@@ -21,7 +22,7 @@ def under(text, hits, n=10):
 def test_bands_in_cycles_an_image():
     cells = [under("clean", 9), under("low-pass:16", 7), under("low-pass:4", 3), under("high-pass:8", 5),
              under("band-noise:centre=16,octaves=2", 6), under("grayscale", 8)]  # fmt: skip
-    table = BandAccuracy()(FakeResults(cells))
+    table = BandAccuracy()(InMemoryResults(cells))
     bands = table[["filter", "from_cycles", "to_cycles", "value", "clean"]].to_numpy().tolist()
     assert bands == [
         ["band-noise", 8, 32, 0.6, 0.9],
@@ -34,10 +35,10 @@ def test_bands_in_cycles_an_image():
 
 def test_chains_are_left_out_and_clean_may_lack():
     chain = FakeAnswers([0], [0], condition="low-pass:radius=4+grayscale")
-    table = BandAccuracy()(FakeResults([chain, under("low-pass:4", 3)]))
+    table = BandAccuracy()(InMemoryResults([chain, under("low-pass:4", 3)]))
     assert len(table) == 1
     assert np.isnan(table["clean"].item())
-    empty = BandAccuracy()(FakeResults([chain]))
+    empty = BandAccuracy()(InMemoryResults([chain]))
     assert "low-pass" in empty.attrs["note"]
     assert empty.empty
     assert table["n"].item() == pytest.approx(10)

@@ -10,31 +10,20 @@ from scipy import stats
 
 import shapebias as sb
 from shapebias.metrics.completeness import Completeness
+from shapebias.plugins.in_memory import InMemoryMaps, InMemoryResults
 
 
-@attrs.frozen(eq=False)
-class FakeMaps:
-    extras: dict
-    saliency: str = "integrated-gradients"
-    dataset: str = "photos"
-    model: str = "net"
-    condition: str = "clean"
-    eps: float | None = None
-
-
-@attrs.frozen
-class FakeResults:
-    listed: list
-    seed: int = 0
-
-    def maps(self):
-        return self.listed
+def maps(extras, **cell):
+    """Maps of one pixel with these extras."""
+    empty = np.zeros((len(extras["difference"]) if "difference" in extras else 0, 1, 1), np.float32)
+    return InMemoryMaps(empty, extras=extras, **({"saliency": "integrated-gradients"} | cell))
 
 
 def stored(n=80, **cell):
     rng = np.random.default_rng(0)
     difference = rng.normal(5, 2, n).astype(np.float32)
-    return FakeMaps({"completeness_error": 0.1 * rng.normal(0, 1, n), "difference": difference}, **cell)
+    extras = {"completeness_error": 0.1 * rng.normal(0, 1, n), "difference": difference}
+    return maps(extras, **cell)
 
 
 def sizes(cell):
@@ -44,7 +33,7 @@ def sizes(cell):
 def test_ratio_and_interval():
     cell = stored()
     errors, differences = sizes(cell)
-    (row,) = Completeness()(FakeResults([cell])).to_dict("records")
+    (row,) = Completeness()(InMemoryResults(maps=[cell])).to_dict("records")
     assert row["value"] == pytest.approx(errors.mean() / differences.mean())
 
     def ratio(errors, differences, axis):
@@ -57,20 +46,22 @@ def test_ratio_and_interval():
 
 
 def test_methods_without_an_error_have_no_row():
-    results = FakeResults([FakeMaps({}, saliency="gradient"), stored(eps=0.1, condition="pgd")])
+    results = InMemoryResults(maps=[maps({}, saliency="gradient"), stored(eps=0.1, condition="pgd")])
     assert Completeness()(results)[["saliency", "eps"]].to_numpy().tolist() == [["integrated-gradients", 0.1]]
-    assert "completeness error" in Completeness()(FakeResults([FakeMaps({})])).attrs["note"]
+    assert "completeness error" in Completeness()(InMemoryResults(maps=[maps({})])).attrs["note"]
 
 
 def test_the_order_of_the_images_does_not_matter():
     cell, order = stored(), np.random.default_rng(1).permutation(80)
     other = attrs.evolve(cell, extras={name: array[order] for name, array in cell.extras.items()})
-    pd.testing.assert_frame_equal(Completeness()(FakeResults([cell])), Completeness()(FakeResults([other])))
+    pd.testing.assert_frame_equal(
+        Completeness()(InMemoryResults(maps=[cell])), Completeness()(InMemoryResults(maps=[other]))
+    )
 
 
 def test_where_nothing_is_shared_out_there_is_no_ratio():
-    nothing = FakeMaps({"completeness_error": np.zeros(3), "difference": np.zeros(3)})
-    (row,) = Completeness()(FakeResults([nothing])).to_dict("records")
+    nothing = maps({"completeness_error": np.zeros(3), "difference": np.zeros(3)})
+    (row,) = Completeness()(InMemoryResults(maps=[nothing])).to_dict("records")
     assert np.isnan(row["value"])
 
 
@@ -84,7 +75,7 @@ def test_more_steps_are_more_complete(tmp_path):
 
 
 def test_nothing_to_share_out_is_undefined_and_says_so():
-    table = Completeness()(FakeResults([FakeMaps({"completeness_error": np.zeros(2), "difference": np.zeros(2)})]))
+    table = Completeness()(InMemoryResults(maps=[maps({"completeness_error": np.zeros(2), "difference": np.zeros(2)})]))
     assert np.isnan(table["value"].item())
     assert table["n"].item() == 0
     assert "nothing is shared out" in table.attrs["note"]
@@ -92,5 +83,5 @@ def test_nothing_to_share_out_is_undefined_and_says_so():
 
 def test_images_without_a_map_are_left_out():
     extras = {"completeness_error": np.array([0.5, np.nan]), "difference": np.array([2.0, np.nan])}
-    table = Completeness()(FakeResults([FakeMaps(extras)]))
+    table = Completeness()(InMemoryResults(maps=[maps(extras)]))
     assert (table["value"].item(), table["n"].item()) == (0.25, 1)

@@ -7,10 +7,11 @@ import numpy as np
 import pandas as pd
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from metric_fakes import FakeAnswers, FakeResults
+from metric_fakes import FakeAnswers
 
 from shapebias.metrics.conditional_accuracy import ConditionalAccuracy
 from shapebias.metrics.frames import COLUMNS
+from shapebias.plugins.in_memory import InMemoryResults
 
 
 def cells(seed, n=40):
@@ -25,7 +26,7 @@ def cells(seed, n=40):
 def test_counts_by_hand():
     clean = FakeAnswers([0, 1, 2, 0, 0], [0, 1, 2, 0, 1])
     saturated = FakeAnswers([0, 1, 0, 1, 1], [0, 1, 2, 0, 1], condition="saturate:p=8")
-    table = ConditionalAccuracy()(FakeResults([clean, saturated]))
+    table = ConditionalAccuracy()(InMemoryResults([clean, saturated]))
     assert tuple(table.columns) == COLUMNS
     (row,) = table.to_dict("records")
     # The last image is right under the condition, but not when clean.
@@ -37,7 +38,7 @@ def test_counts_by_hand():
 @given(st.integers(0, 1000))
 def test_rows_are_what_a_loop_over_ids_finds(seed):
     clean, *changed = cells(seed)
-    table = ConditionalAccuracy()(FakeResults([clean, *changed]).shuffled(seed))
+    table = ConditionalAccuracy()(InMemoryResults([clean, *changed]).shuffled(seed))
     before = dict(zip(clean.ids, clean.prediction == clean.labels, strict=True))
     for cell, row in zip(changed, table.to_dict("records"), strict=True):
         known = [
@@ -52,19 +53,19 @@ def test_each_model_has_its_own_clean_answers():
     wrong = FakeAnswers([1, 1], [0, 1], model="wrong")
     right = FakeAnswers([0, 1], [0, 1], model="right")
     changed = [attrs.evolve(cell, condition="grayscale") for cell in (wrong, right)]
-    table = ConditionalAccuracy()(FakeResults([wrong, right, *changed]))
+    table = ConditionalAccuracy()(InMemoryResults([wrong, right, *changed]))
     assert table.set_index("model")["n"].to_dict() == {"wrong": 1, "right": 2}
 
 
 def test_nothing_right_when_clean_has_no_value():
-    results = FakeResults([FakeAnswers([1], [0]), FakeAnswers([0], [0], condition="grayscale")])
+    results = InMemoryResults([FakeAnswers([1], [0]), FakeAnswers([0], [0], condition="grayscale")])
     (row,) = ConditionalAccuracy()(results).to_dict("records")
     assert np.isnan(row["value"])
     assert row["n"] == 0
 
 
 def test_a_model_without_a_clean_cell_has_no_rows_and_the_note_names_it():
-    results = FakeResults([
+    results = InMemoryResults([
         *cells(0)[:2],
         FakeAnswers([0], [0], condition="grayscale", model="other"),
     ])  # fmt: skip
@@ -74,11 +75,11 @@ def test_a_model_without_a_clean_cell_has_no_rows_and_the_note_names_it():
 
 
 def test_clean_alone_gives_an_empty_table_that_says_why():
-    table = ConditionalAccuracy()(FakeResults(cells(0)[:1]))
+    table = ConditionalAccuracy()(InMemoryResults(cells(0)[:1]))
     assert table.empty
     assert "other than 'clean'" in table.attrs["note"]
 
 
 def test_the_order_of_the_images_does_not_matter():
-    results = FakeResults(cells(1))
+    results = InMemoryResults(cells(1))
     pd.testing.assert_frame_equal(ConditionalAccuracy()(results), ConditionalAccuracy()(results.shuffled(2)))

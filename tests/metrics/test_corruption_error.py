@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
-from metric_fakes import FakeAnswers, FakeResults
+from metric_fakes import FakeAnswers
 
 from shapebias.errors import DataError
 from shapebias.metrics.corruption_error import CorruptionError
+from shapebias.plugins.in_memory import InMemoryResults
 
 
 def cell(model, kind, severity, accuracy, n=50, ids=None):
@@ -37,7 +38,7 @@ def error(results, model, kind, severity):
 
 def test_ce_and_mce_are_those_of_the_paper():
     answers = study()
-    table = CorruptionError()(FakeResults(answers))
+    table = CorruptionError()(InMemoryResults(answers))
     rows = table[table["model"] == "robust"].set_index("condition")
     expected = {}
     for kind in ("fog", "noise", "blur"):
@@ -53,7 +54,7 @@ def test_ce_and_mce_are_those_of_the_paper():
 
 
 def test_the_baseline_has_the_value_1():
-    table = CorruptionError(against="robust")(FakeResults(study()))
+    table = CorruptionError(against="robust")(InMemoryResults(study()))
     own = table[table["model"] == "robust"]
     assert own[["value", "low", "high"]].to_numpy() == pytest.approx(1)
     assert (table[table["model"] == "alexnet"]["value"] > 1).all()
@@ -62,20 +63,20 @@ def test_the_baseline_has_the_value_1():
 def test_common_severities_and_common_images_count():
     answers = study()[:9]
     fewer = cell("robust", "fog", 2, 0.8, n=3, ids=["0001.png", "0002.png", "elsewhere.png"])
-    table = CorruptionError()(FakeResults([*answers, fewer])).set_index(["model", "metric"])
+    table = CorruptionError()(InMemoryResults([*answers, fewer])).set_index(["model", "metric"])
     assert table.loc[("robust", "corruption-error"), "n"] == 2
 
 
 def test_a_baseline_without_errors_has_no_ratio():
     perfect = [cell("one", "fog", 1, 2.0), cell("two", "fog", 1, 0.5)]
-    table = CorruptionError()(FakeResults(perfect)).set_index(["model", "metric"])
+    table = CorruptionError()(InMemoryResults(perfect)).set_index(["model", "metric"])
     assert np.isnan(table.loc[("two", "corruption-error"), "value"])
 
 
 def test_order_nothing_and_an_unknown_baseline():
-    results = FakeResults(study())
+    results = InMemoryResults(study())
     pd.testing.assert_frame_equal(CorruptionError()(results), CorruptionError()(results.shuffled(3)))
-    empty = CorruptionError()(FakeResults([FakeAnswers([0], [0])]))
+    empty = CorruptionError()(InMemoryResults([FakeAnswers([0], [0])]))
     assert empty.empty
     assert "severity" in empty.attrs["note"]
     with pytest.raises(DataError, match="against='vgg' is no model"):

@@ -7,14 +7,16 @@ import re
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
-from metric_fakes import FakeAnswers, FakeResults
+from metric_fakes import FakeAnswers
 from scipy.optimize import curve_fit
 
 from shapebias.metrics._channel import STRENGTHS, channel, fit, thresholds
 from shapebias.metrics.critical_band import CriticalBand
+from shapebias.plugins.in_memory import InMemoryResults
+from shapebias.published.references import references
 
 PUBLISHED = {
     "resnet50": (3.988, 39.42, 0.710),
@@ -37,7 +39,7 @@ def networks(data_dir):
 
 
 def values_of(answers):
-    frame = CriticalBand()(FakeResults([answers]))
+    frame = CriticalBand()(InMemoryResults([answers]))
     measures = dict(list(frame.groupby("metric", sort=False)))
     steps = measures.pop("critical-band-threshold")
     return {name.removeprefix("critical-band-"): row.iloc[0] for name, row in measures.items()}, steps
@@ -52,6 +54,18 @@ def test_the_published_channels_are_found(networks, name):
         assert row.low <= row.value <= row.high
         assert row.low < row.high
         assert row.n == 1050
+
+
+def test_the_reference_rows_are_what_the_metric_gives(networks):
+    rows = {(one.measure, one.model): one for one in references() if one.paper.startswith("Subramanian")}
+    assert {model for _, model in rows} == set(networks)
+    for name in ("alexnet", "resnet50", "vit_base_patch16_224"):
+        for measure, row in values_of(networks[name])[0].items():
+            one = rows[f"critical-band:{measure}", name]
+            assert [one.value, one.low, one.high] == pytest.approx(
+                [row.value, row.low, row.high], rel=1e-3, nan_ok=True
+            )
+            assert (one.n, row.reason in one.where) == (row.n, True)
 
 
 def test_the_published_thresholds_are_found(networks):
@@ -80,10 +94,12 @@ def test_every_fit_is_scipy_s(networks):
 
 
 @settings(max_examples=50, deadline=None)
-@given(st.floats(0.5, 4), st.floats(1.5, 4.5), st.floats(0.8, 2))
+@example(1.0, 0.0, 0.5)
+@given(st.floats(0.5, 4), st.floats(0, 6), st.floats(0.5, 2))
 def test_a_gaussian_is_found_again(amplitude, mu, sigma):
+    """Also in the first and last band, and where nearly all of it is in one or two bands."""
     curve = amplitude * np.exp(-((np.arange(7) - mu) ** 2) / (2 * sigma**2))
-    assert fit(curve[None])[0] == pytest.approx([amplitude, mu, sigma], abs=2e-3)
+    assert fit(curve[None])[0] == pytest.approx([amplitude, mu, sigma], abs=1e-3)
 
 
 @settings(max_examples=50, deadline=None)
@@ -115,19 +131,19 @@ def conditions(limits, strengths=STRENGTHS):
 
 def test_conditions_give_the_same_as_stimuli():
     limits = [0.16, 0.16, 0.04, 0.04, 0.02, 0, 0.04]
-    frame = CriticalBand()(FakeResults(conditions(limits)))
+    frame = CriticalBand()(InMemoryResults(conditions(limits)))
     assert set(frame.condition) == {"critical-band-noise:band=*,sigma=*"}
     assert frame.value[3:].tolist() == [0, 0, 2, 2, 3, 4, 2]
     assert frame.value[:3].tolist() == pytest.approx([3.988, 39.42, 0.710], abs=0.005)
 
 
 def test_a_missing_strength_is_said():
-    frame = CriticalBand()(FakeResults(conditions([0.16] * 7, strengths=[0.16, 0])))
+    frame = CriticalBand()(InMemoryResults(conditions([0.16] * 7, strengths=[0.16, 0])))
     assert frame.value.isna().all()
     assert frame.reason.str.contains("missing").all()
 
 
 def test_other_answers_have_no_rows():
-    frame = CriticalBand()(FakeResults([FakeAnswers([0], [0])]))
+    frame = CriticalBand()(InMemoryResults([FakeAnswers([0], [0])]))
     assert frame.empty
     assert "critical-band" in frame.attrs["note"]

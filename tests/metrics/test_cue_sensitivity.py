@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from metric_fakes import FakeAnswers, FakeResults
+from metric_fakes import FakeAnswers
 from scipy import stats
 
 from shapebias.metrics.cue_sensitivity import CueSensitivity
+from shapebias.plugins.in_memory import InMemoryResults
 
 
 def answers(shape, texture, scores, **facts):
@@ -18,7 +19,7 @@ def test_ranks_are_scipy_s_and_reliance_is_of_conflicts():
     rng = np.random.default_rng(0)
     scores = rng.random((40, 3))
     shape, texture = rng.integers(0, 3, (2, 40))
-    frame = CueSensitivity()(FakeResults([answers(shape, texture, scores)])).set_index("metric")
+    frame = CueSensitivity()(InMemoryResults([answers(shape, texture, scores)])).set_index("metric")
     ranks = stats.rankdata(-scores, axis=1)
     by_shape, by_texture = (1 / ranks[np.arange(40), labels] for labels in (shape, texture))
     differ = shape != texture
@@ -33,17 +34,17 @@ def test_ranks_are_scipy_s_and_reliance_is_of_conflicts():
 
 def test_images_of_one_cue_have_its_sensitivity_alone():
     scores = np.array([[3.0, 2.0, 1.0], [1.0, 2.0, 3.0]])
-    frame = CueSensitivity()(FakeResults([answers([0, 0], [-1, -1], scores)]))
+    frame = CueSensitivity()(InMemoryResults([answers([0, 0], [-1, -1], scores)]))
     assert frame.metric.tolist() == ["shape-sensitivity"]
     assert frame.value[0] == pytest.approx((1 + 1 / 3) / 2)
 
 
 def test_equal_scores_go_to_the_lower_class():
-    frame = CueSensitivity()(FakeResults([answers([0, 2], [1, 1], np.zeros((2, 3)))]))
+    frame = CueSensitivity()(InMemoryResults([answers([0, 2], [1, 1], np.zeros((2, 3)))]))
     assert frame.value.tolist() == pytest.approx([(1 + 1 / 3) / 2, 1 / 2, (4 / 3) / (4 / 3 + 1)])
 
 
 def test_without_all_scores_it_says_so():
-    frame = CueSensitivity()(FakeResults([FakeAnswers([0], [0], [0], [1])]))
+    frame = CueSensitivity()(InMemoryResults([FakeAnswers([0], [0], [0], [1])]))
     assert frame.empty
     assert "logits=full" in frame.attrs["note"]

@@ -8,23 +8,13 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from metric_fakes import FakeAnswers, FakeResults
+from metric_fakes import FakeAnswers
 from scipy import optimize, special
 
 from shapebias.metrics.cue_strength import CueStrength, equal_reliance
+from shapebias.plugins.in_memory import InMemoryResults
 
 STRENGTHS = (0.05, 0.1, 0.2, 0.4, 0.8)
-
-
-@attrs.frozen(eq=False)
-class Chart(FakeAnswers):
-    """Answers to stimuli of a contrast."""
-
-    contrast: float = attrs.field(default=0.1, kw_only=True)
-
-    @property
-    def texts(self):
-        return {"dataset": f"stimuli:cue=conflict,contrast={self.contrast:g}", "condition": self.condition}
 
 
 def study(point, slope=8.0, n=400, seed=0, strengths=STRENGTHS):
@@ -34,8 +24,9 @@ def study(point, slope=8.0, n=400, seed=0, strengths=STRENGTHS):
     for contrast in strengths:
         by_shape = rng.random(n) < special.expit(slope * (point - contrast))
         answer = np.where(rng.random(n) < 0.2, 2, np.where(by_shape, 0, 1))
-        cells.append(Chart(answer, np.zeros(n), np.zeros(n), np.ones(n), dataset=f"c{contrast}", contrast=contrast))
-    return FakeResults(cells)
+        texts = {"dataset": f"stimuli:cue=conflict,contrast={contrast:g}"}
+        cells.append(FakeAnswers(answer, np.zeros(n), np.zeros(n), np.ones(n), dataset=f"c{contrast}", texts=texts))
+    return InMemoryResults(cells)
 
 
 def point_of(table):
@@ -80,10 +71,10 @@ def test_the_interval_covers_the_point_as_often_as_it_says(monkeypatch):
 
 def test_there_is_a_row_for_each_strength_in_their_order():
     results = study(0.3)
-    table = CueStrength()(attrs.evolve(results, listed=results.listed[::-1]))
+    table = CueStrength()(attrs.evolve(results, answers=results.answers()[::-1]))
     levels = table[table["metric"] == "cue-strength"]
     assert levels["strength"].tolist() == list(STRENGTHS)
-    first = results.listed[0].prediction
+    first = results.answers()[0].prediction
     assert levels["value"].iloc[0] == pytest.approx((first == 0).sum() / (first < 2).sum())
     pd.testing.assert_frame_equal(CueStrength()(results), CueStrength()(results.shuffled(1)))
 
@@ -98,9 +89,9 @@ def test_conditions_can_vary_and_cells_that_differ_in_more_are_not_joined():
     def styled(alpha, extra="styles=9"):
         return FakeAnswers([0, 1], [0, 0], [0, 0], [1, 1], condition=f"stylize:alpha={alpha:g},{extra}")
 
-    one_curve = CueStrength(over="alpha")(FakeResults([styled(0.2), styled(1), styled(0.5, "styles=4")]))
+    one_curve = CueStrength(over="alpha")(InMemoryResults([styled(0.2), styled(1), styled(0.5, "styles=4")]))
     assert one_curve["strength"].dropna().tolist() == [0.2, 1]
     assert one_curve["condition"].iloc[-1] == "stylize:alpha=*,styles=9"
-    nothing = CueStrength(over="beta")(FakeResults([styled(0.2), styled(1)]))
+    nothing = CueStrength(over="beta")(InMemoryResults([styled(0.2), styled(1)]))
     assert nothing.empty
     assert "'beta'" in nothing.attrs["note"]

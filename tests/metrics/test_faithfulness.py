@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
-from metric_fakes import FakeResults, FakeValues
 
 from shapebias.metrics.faithfulness import Faithfulness
 from shapebias.metrics.frames import COLUMNS
+from shapebias.plugins.in_memory import InMemoryResults, InMemoryValues
 
 
 def random_areas(seed, n=80):
@@ -16,7 +16,7 @@ def random_areas(seed, n=80):
 
 
 def stored(seed, n=80, **cell):
-    return FakeValues(
+    return InMemoryValues(
         {"auc": random_areas(seed, n), "curve": np.zeros((n, 21))},
         tuple(f"{position}.png" for position in range(n)),
         **cell,
@@ -25,7 +25,7 @@ def stored(seed, n=80, **cell):
 
 def test_mean_and_interval():
     areas = random_areas(0).astype(np.float64)
-    (row,) = Faithfulness()(FakeResults(listed_values=[stored(0)])).to_dict("records")
+    (row,) = Faithfulness()(InMemoryResults(values=[stored(0)])).to_dict("records")
     # For the mean of 80 values the percentile interval is that of the normal distribution, but for a few per cent.
     half = 1.96 * areas.std() / np.sqrt(80)
     assert row["value"] == pytest.approx(areas.mean())
@@ -36,23 +36,23 @@ def test_mean_and_interval():
 
 def test_one_row_for_each_cell_of_a_probe_with_areas():
     cells = [stored(0), stored(1, probe="deletion"), stored(2, saliency="gradient", eps=0.1, condition="pgd")]
-    other = FakeValues({"power": np.zeros(3)}, ("a", "b", "c"), saliency=None, probe="gradient-spectrum")
-    table = Faithfulness()(FakeResults(listed_values=[*cells, other]))
+    other = InMemoryValues({"power": np.zeros(3)}, ("a", "b", "c"), saliency=None, probe="gradient-spectrum")
+    table = Faithfulness()(InMemoryResults(values=[*cells, other]))
     assert tuple(table.columns) == (*COLUMNS, "saliency", "probe")
     assert table["probe"].tolist() == ["insertion", "deletion", "insertion"]
     assert table["eps"].fillna(0).tolist() == [0, 0, 0.1]
 
 
 def test_one_image_has_a_mean_without_an_interval():
-    (row,) = Faithfulness()(FakeResults(listed_values=[stored(0, n=1)])).to_dict("records")
+    (row,) = Faithfulness()(InMemoryResults(values=[stored(0, n=1)])).to_dict("records")
     assert row["value"] == pytest.approx(random_areas(0, n=1).item())
     assert np.isnan([row["low"], row["high"]]).all()
 
 
 def test_the_order_of_the_images_does_not_matter():
-    results = FakeResults(listed_values=[stored(0), stored(1)])
+    results = InMemoryResults(values=[stored(0), stored(1)])
     pd.testing.assert_frame_equal(Faithfulness()(results), Faithfulness()(results.shuffled(3)))
 
 
 def test_an_empty_table_says_why():
-    assert "insertion or deletion" in Faithfulness()(FakeResults()).attrs["note"]
+    assert "insertion or deletion" in Faithfulness()(InMemoryResults()).attrs["note"]

@@ -6,7 +6,7 @@ import attrs
 import numpy as np
 import pandas as pd
 import pytest
-from metric_fakes import FakeAnswers, FakeMaps, FakeResults, published
+from metric_fakes import FakeAnswers, published
 
 from shapebias.metrics._regions import REGIONS, regions
 from shapebias.metrics.accuracy import Accuracy
@@ -15,6 +15,7 @@ from shapebias.metrics.headline import Headline
 from shapebias.metrics.paired_difference import PairedDifference
 from shapebias.metrics.saliency_share import SaliencyShare
 from shapebias.metrics.shape_bias import ShapeBias
+from shapebias.plugins.in_memory import InMemoryMaps, InMemoryResults
 
 UNKNOWN = np.full(60, -1)
 KINDS = {"conflict": (True, True), "shape": (True, False), "texture": (False, True), "match": (True, True)}
@@ -39,7 +40,7 @@ def answers(dataset, model, accuracy, **cell):
 
 
 def study():
-    return FakeResults([
+    return InMemoryResults([
         answers(dataset, model, accuracy)
         for dataset in KINDS
         for model, accuracy in (("standard", 0.4), ("robust", 0.7))
@@ -91,7 +92,7 @@ def test_conditions_speak_for_the_cue_that_they_leave():
         answers("match", "net", 0.5, condition="pgd", eps=0.1),
         answers("shape", "net", 0.5, condition="saturate:p=8", destroys=("texture",)),
     ]
-    assert cues(Headline()(FakeResults(cells))) == {
+    assert cues(Headline()(InMemoryResults(cells))) == {
         ("match", "saturate:p=8"): "shape",
         ("match", "patch-shuffle:k=4"): "texture",
     }
@@ -99,11 +100,11 @@ def test_conditions_speak_for_the_cue_that_they_leave():
 
 def test_a_conflict_counts_where_the_condition_made_it_and_once_where_the_images_have_it():
     changed = {"condition": "saturate:p=8", "destroys": ("texture",)}
-    of_the_images = FakeResults([answers("conflict", "net", 0.5), answers("conflict", "net", 0.5, **changed)])
+    of_the_images = InMemoryResults([answers("conflict", "net", 0.5), answers("conflict", "net", 0.5, **changed)])
     assert cues(Headline()(of_the_images)) == {("conflict", "clean"): "shape"}
     swapped = {"condition": "amplitude-swap", "destroys": ("texture",)}
     made = attrs.evolve(answers("conflict", "net", 0.5, **swapped), dataset="match")
-    table = Headline()(FakeResults([answers("match", "net", 0.5), made]))
+    table = Headline()(InMemoryResults([answers("match", "net", 0.5), made]))
     assert table.set_index("condition")["metric"].to_dict() == {"clean": "accuracy", "amplitude-swap": "shape-bias"}
 
 
@@ -113,11 +114,11 @@ def test_saliency_stands_on_the_contour_for_shape_and_inside_for_texture():
     cut = regions(masks, 1 / 32)
     rng = np.random.default_rng(0)
     maps = [
-        FakeMaps((cut == selected) + rng.random(masks.shape), masks=masks, model=model, condition=condition)
+        InMemoryMaps((cut == selected) + rng.random(masks.shape), masks=masks, model=model, condition=condition)
         for model, selected in (("standard", REGIONS.index("inside")), ("robust", REGIONS.index("contour")))
         for condition in ("clean", "grayscale")
     ]
-    results = attrs.evolve(study(), listed_maps=maps)
+    results = attrs.evolve(study(), maps=maps)
     table = Headline()(results)
     shares = table[table["metric"] == "saliency-share"].set_index(["cue", "model"])
     assert shares["region"].to_dict() == {
@@ -144,13 +145,13 @@ def test_a_person_beside_a_network_on_the_published_stimuli(data_dir):
     folder = data_dir / "decisions"
     network = published(folder / "models" / "style-transfer-512-nomask-experiment_resnet50_session-1.csv")
     person = published(folder / "humans" / "cue-conflict_subject-03_session_1.csv")
-    table = Headline()(FakeResults([network, person])).set_index("model")
+    table = Headline()(InMemoryResults([network, person])).set_index("model")
     assert table["value"].round(4).to_dict() == {"resnet50": 0.2207, "subject-03": 0.9673}
     assert table.loc["subject-03", "difference"] == pytest.approx(0.9673 - 0.2207, abs=1e-4)
 
 
 def test_the_order_of_the_images_does_not_matter_and_nothing_says_why():
     pd.testing.assert_frame_equal(Headline()(study()), Headline()(study().shuffled(4)))
-    empty = Headline()(FakeResults())
+    empty = Headline()(InMemoryResults())
     assert empty.empty
     assert "no finished predictions" in empty.attrs["note"]

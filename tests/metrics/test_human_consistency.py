@@ -8,10 +8,11 @@ import attrs
 import numpy as np
 import pandas as pd
 import pytest
-from metric_fakes import FakeAnswers, FakeResults
+from metric_fakes import FakeAnswers
 
 from shapebias.metrics.error_consistency import cohens_kappa
 from shapebias.metrics.human_consistency import MEASURES, HumanConsistency, protocol_kappa
+from shapebias.plugins.in_memory import InMemoryResults
 
 PEOPLE = ("subject-01", "subject-02", "subject-03")
 KEPT, LEFT_OUT = ("90", "180"), "clean"
@@ -58,7 +59,7 @@ def measured(table, model, dataset="rotation"):
 
 
 def test_means_are_over_conditions_then_observers(drawn):
-    table = HumanConsistency()(FakeResults(cells(drawn)))
+    table = HumanConsistency()(InMemoryResults(cells(drawn)))
     *consistency, accuracy = measured(table, "net")
     assert consistency == pytest.approx(averaged(drawn, [("net", person) for person in PEOPLE]))
     assert accuracy == pytest.approx(np.mean([drawn[where, "net"] for where in KEPT]))
@@ -66,21 +67,21 @@ def test_means_are_over_conditions_then_observers(drawn):
 
 
 def test_people_are_compared_with_each_other_once(drawn):
-    *consistency, accuracy = measured(HumanConsistency()(FakeResults(cells(drawn))), "people")
+    *consistency, accuracy = measured(HumanConsistency()(InMemoryResults(cells(drawn))), "people")
     assert consistency == pytest.approx(averaged(drawn, itertools.combinations(PEOPLE, 2)))
     assert accuracy == pytest.approx(np.mean([drawn[where, who] for where in KEPT for who in PEOPLE]))
 
 
 def test_sets_count_equally_whatever_their_size(drawn):
     small = {key: right[:7] for key, right in drawn.items()}
-    table = HumanConsistency()(FakeResults(cells(drawn) + cells(small, "model-vs-human:rotation")))
+    table = HumanConsistency()(InMemoryResults(cells(drawn) + cells(small, "model-vs-human:rotation")))
     both = [measured(table, "net", dataset) for dataset in ("rotation", "model-vs-human:rotation")]
     assert measured(table, "net", "all sets") == pytest.approx(np.mean(both, axis=0))
     assert table[table["averaging"] == "all"]["sets"].unique().tolist() == [2]
 
 
 def test_the_interval_is_that_of_resampled_images(drawn):
-    table = HumanConsistency()(FakeResults(cells(drawn)))
+    table = HumanConsistency()(InMemoryResults(cells(drawn)))
     (row,) = table[(table["model"] == "net") & (table["measure"] == "error-consistency")].to_dict("records")
     rng = np.random.default_rng(1)
     kappas = []
@@ -93,7 +94,7 @@ def test_the_interval_is_that_of_resampled_images(drawn):
 
 
 def test_rows_for_each_condition_have_those_left_out_too(drawn):
-    table = HumanConsistency(conditions=True)(FakeResults(cells(drawn)))
+    table = HumanConsistency(conditions=True)(InMemoryResults(cells(drawn)))
     each = table[(table["averaging"] == "condition") & (table["model"] == "net")]
     assert set(each["condition"]) == {*KEPT, LEFT_OUT}
     whole = [
@@ -110,8 +111,8 @@ def test_conditions_may_be_in_the_names_of_the_images(drawn):
         right = np.concatenate([drawn[where, who] for where in (*KEPT, LEFT_OUT)])
         return attrs.evolve(answers(right, who, dataset="rotation"), ids=tuple(ids))
 
-    named = HumanConsistency()(FakeResults([joined(who) for who in ("net", *PEOPLE)]))
-    apart = HumanConsistency()(FakeResults(cells(drawn)))
+    named = HumanConsistency()(InMemoryResults([joined(who) for who in ("net", *PEOPLE)]))
+    apart = HumanConsistency()(InMemoryResults(cells(drawn)))
     pd.testing.assert_frame_equal(named, apart)
 
 
@@ -126,13 +127,13 @@ def test_a_model_without_errors_has_kappa_0_with_a_person_who_makes_some():
         answers([True] * 4, "net", dataset="sketch"),
         answers([True, False, True, True], "subject-01", dataset="sketch"),
     ]
-    assert measured(HumanConsistency()(FakeResults(cell)), "net", "sketch").tolist() == [0.0625, 0.75, 0, 1]
+    assert measured(HumanConsistency()(InMemoryResults(cell)), "net", "sketch").tolist() == [0.0625, 0.75, 0, 1]
 
 
 def test_only_images_that_both_saw_count_for_a_pair():
     first = answers([True, False, True, False], "net", dataset="sketch")
     second = answers([True, True, True, True, False], "subject-01", dataset="sketch").taking([4, 2, 1, 0])
-    table = HumanConsistency()(FakeResults([first, second]))
+    table = HumanConsistency()(InMemoryResults([first, second]))
     assert measured(table, "net", "sketch") == pytest.approx([(2 / 3 - 1) ** 2, 2 / 3, 0, 0.5])
 
 
@@ -140,25 +141,25 @@ def test_conditions_of_the_study_that_no_person_saw_do_not_count(drawn):
     more = [answers([True] * 40, "net", condition="saturate:p=8", dataset="rotation")]
     more.append(answers([True] * 40, "net", condition="90", eps=0.1, dataset="rotation"))
     pd.testing.assert_frame_equal(
-        HumanConsistency()(FakeResults(cells(drawn) + more)), HumanConsistency()(FakeResults(cells(drawn)))
+        HumanConsistency()(InMemoryResults(cells(drawn) + more)), HumanConsistency()(InMemoryResults(cells(drawn)))
     )
 
 
 def test_people_may_have_other_names(drawn):
     renamed = [attrs.evolve(cell, model=cell.model.replace("subject-", "ann ")) for cell in cells(drawn)]
-    table = HumanConsistency()(FakeResults(renamed))
+    table = HumanConsistency()(InMemoryResults(renamed))
     assert (len(table), "'subject-*'" in table.attrs["note"]) == (0, True)
-    table = HumanConsistency(observers="ann *")(FakeResults(renamed))
+    table = HumanConsistency(observers="ann *")(InMemoryResults(renamed))
     assert measured(table, "people")[:3] == pytest.approx(averaged(drawn, itertools.combinations(PEOPLE, 2)))
 
 
 def test_a_set_of_ones_own_keeps_all_conditions_and_says_so(drawn):
-    table = HumanConsistency()(FakeResults(cells(drawn, "mine")))
+    table = HumanConsistency()(InMemoryResults(cells(drawn, "mine")))
     assert table["n"].unique().tolist() == [120]
     assert "mine: not a set of model-vs-human" in table.attrs["note"]
 
 
 def test_the_order_of_images_and_of_models_does_not_matter(drawn):
-    results = FakeResults(cells(drawn))
+    results = InMemoryResults(cells(drawn))
     shuffled = results.shuffled(1)
     pd.testing.assert_frame_equal(HumanConsistency()(results), HumanConsistency()(shuffled))

@@ -6,12 +6,13 @@ import attrs
 import numpy as np
 import pandas as pd
 import pytest
-from metric_fakes import FakeAnswers, FakeResults, published
+from metric_fakes import FakeAnswers, published
 from scipy import stats
 
 from shapebias.errors import DataError, SpellingError
 from shapebias.metrics.frames import COLUMNS
 from shapebias.metrics.paired_difference import PairedDifference
+from shapebias.plugins.in_memory import InMemoryResults
 
 
 def answers(seed, model, condition="clean", n=80, accuracy=0.6):
@@ -24,7 +25,7 @@ def answers(seed, model, condition="clean", n=80, accuracy=0.6):
 
 def study():
     models = (("standard", 0.3), ("robust", 0.7), ("third", 0.35))
-    return FakeResults([
+    return InMemoryResults([
         answers(seed, model, condition, accuracy=accuracy)
         for condition, seed in (("clean", 1), ("grayscale", 1))
         for model, accuracy in models
@@ -37,7 +38,7 @@ def test_each_model_stands_against_the_first_in_each_cell():
     assert table["against"].unique().tolist() == ["standard"]
     assert table["metric"].value_counts().to_dict() == {"accuracy-difference": 4, "shape-bias-difference": 4}
     row = table[(table["model"] == "robust") & (table["metric"] == "accuracy-difference")].iloc[0]
-    first, second = (next(one for one in study().listed if one.model == name) for name in ("robust", "standard"))
+    first, second = (next(one for one in study().answers() if one.model == name) for name in ("robust", "standard"))
     right = [one.prediction == one.labels for one in (first, second)]
     assert row["value"] == pytest.approx(right[0].mean() - right[1].mean())
     only = [(right[0] & ~right[1]).sum(), (right[1] & ~right[0]).sum()]
@@ -67,7 +68,7 @@ def test_subjects_and_a_network_on_their_common_stimuli(data_dir):
     folder = data_dir / "decisions"
     network = published(folder / "models" / "style-transfer-512-nomask-experiment_resnet50_session-1.csv")
     person = published(folder / "humans" / "cue-conflict_subject-01_session_1.csv")
-    table = PairedDifference(against="resnet50")(FakeResults([network, person])).set_index("metric")
+    table = PairedDifference(against="resnet50")(InMemoryResults([network, person])).set_index("metric")
     # Published biases .9617 and .2207; see the tests of shape-bias.
     assert table.loc["shape-bias-difference", "value"] == pytest.approx(829 / 862 - 162 / 734)
     assert table.loc["shape-bias-difference", "n"] == 1200
@@ -81,11 +82,11 @@ def test_the_order_of_the_images_does_not_matter():
 
 def test_data_without_conflict_have_a_difference_of_accuracies_alone():
     cells = [FakeAnswers([0, 1], [0, 0], model=name) for name in ("one", "two")]
-    assert PairedDifference()(FakeResults(cells))["metric"].tolist() == ["accuracy-difference"]
+    assert PairedDifference()(InMemoryResults(cells))["metric"].tolist() == ["accuracy-difference"]
 
 
 def test_one_model_or_none_gives_an_empty_table_that_says_why():
-    for results in (FakeResults(), FakeResults([answers(0, "alone")])):
+    for results in (InMemoryResults(), InMemoryResults([answers(0, "alone")])):
         table = PairedDifference()(results)
         assert table.empty
         assert "no two models" in table.attrs["note"]

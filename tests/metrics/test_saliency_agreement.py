@@ -6,19 +6,19 @@ import attrs
 import numpy as np
 import pandas as pd
 import pytest
-from metric_fakes import FakeMaps, FakeResults
 from scipy import stats
 
 from shapebias.metrics.frames import COLUMNS
 from shapebias.metrics.saliency_agreement import SaliencyAgreement
+from shapebias.plugins.in_memory import InMemoryMaps, InMemoryResults
 
 
 def maps(seed, **cell):
-    return FakeMaps(np.random.default_rng(seed).normal(size=(6, 12, 12)).astype(np.float32), **cell)
+    return InMemoryMaps(np.random.default_rng(seed).normal(size=(6, 12, 12)).astype(np.float32), **cell)
 
 
 def rows(*cells):
-    table = SaliencyAgreement()(FakeResults(listed_maps=list(cells)))
+    table = SaliencyAgreement()(InMemoryResults(maps=list(cells)))
     return table[["model", "condition", "other", "other_condition", "saliency"]].drop_duplicates().to_numpy().tolist()
 
 
@@ -50,7 +50,7 @@ def test_a_condition_that_moves_pixels_is_not_compared_with_clean():
 def test_images_are_paired_by_id_and_signs_do_not_matter():
     first, second = maps(0), maps(1, model="two")
     shuffled = attrs.evolve(second.taking([3, 5, 1, 0, 4]), maps=-second.maps[[3, 5, 1, 0, 4]])
-    table = SaliencyAgreement()(FakeResults(listed_maps=[first, shuffled])).set_index("measure")
+    table = SaliencyAgreement()(InMemoryResults(maps=[first, shuffled])).set_index("measure")
     expected = [
         stats.spearmanr(abs(first.maps[position]).ravel(), abs(second.maps[position]).ravel()).statistic
         for position in (0, 1, 3, 4, 5)
@@ -61,15 +61,15 @@ def test_images_are_paired_by_id_and_signs_do_not_matter():
 
 
 def test_the_same_maps_agree_and_the_order_does_not_matter():
-    results = FakeResults(listed_maps=[maps(0), maps(0, model="two")])
+    results = InMemoryResults(maps=[maps(0), maps(0, model="two")])
     table = SaliencyAgreement()(results)
     assert tuple(table.columns) == (*COLUMNS, "saliency", "measure", "other", "other_condition")
     np.testing.assert_allclose(table["value"], 1)
-    results = FakeResults(listed_maps=[maps(0), maps(1, model="two")])
+    results = InMemoryResults(maps=[maps(0), maps(1, model="two")])
     pd.testing.assert_frame_equal(SaliencyAgreement()(results), SaliencyAgreement()(results.shuffled(1)))
 
 
 def test_nothing_to_compare_says_why():
-    table = SaliencyAgreement()(FakeResults(listed_maps=[maps(0)]))
+    table = SaliencyAgreement()(InMemoryResults(maps=[maps(0)]))
     assert table.empty
     assert "two models" in table.attrs["note"]

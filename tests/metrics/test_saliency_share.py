@@ -10,11 +10,11 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from metric_fakes import FakeMaps, FakeResults
 
 from shapebias.metrics._regions import REGIONS, regions, shares
 from shapebias.metrics.frames import COLUMNS
 from shapebias.metrics.saliency_share import SaliencyShare
+from shapebias.plugins.in_memory import InMemoryMaps, InMemoryResults
 
 BACKGROUND, INSIDE, CONTOUR = range(3)
 
@@ -70,14 +70,14 @@ def test_a_map_of_the_contour_and_one_of_the_inside_are_told_apart():
     masks = discs()
     cut = regions(masks, 1 / 32)
     for position, region in enumerate(REGIONS):
-        table = by_region(FakeResults(listed_maps=[FakeMaps((cut == position) * 0.3, masks=masks)]))
+        table = by_region(InMemoryResults(maps=[InMemoryMaps((cut == position) * 0.3, masks=masks)]))
         assert table["value"].to_dict() == {name: float(name == region) for name in REGIONS}
         assert table["n"].tolist() == [6, 6, 6]
 
 
 def test_a_map_that_is_equal_everywhere_has_the_area_as_its_share():
     masks = discs()
-    table = SaliencyShare()(FakeResults(listed_maps=[FakeMaps(np.full(masks.shape, 0.2), masks=masks)]))
+    table = SaliencyShare()(InMemoryResults(maps=[InMemoryMaps(np.full(masks.shape, 0.2), masks=masks)]))
     assert tuple(table.columns) == (*COLUMNS, "saliency", "region", "area")
     np.testing.assert_allclose(table["value"], table["area"])
     assert table["area"].sum() == pytest.approx(1)
@@ -86,26 +86,26 @@ def test_a_map_that_is_equal_everywhere_has_the_area_as_its_share():
 def test_the_sign_of_a_map_does_not_matter_and_an_empty_map_does_not_count():
     masks = discs()
     maps = np.random.default_rng(0).normal(size=masks.shape)
-    one, other = (by_region(FakeResults(listed_maps=[FakeMaps(each, masks=masks)])) for each in (maps, -maps))
+    one, other = (by_region(InMemoryResults(maps=[InMemoryMaps(each, masks=masks)])) for each in (maps, -maps))
     pd.testing.assert_frame_equal(one, other)
     maps[0] = 0
-    assert by_region(FakeResults(listed_maps=[FakeMaps(maps, masks=masks)]))["n"].tolist() == [5, 5, 5]
+    assert by_region(InMemoryResults(maps=[InMemoryMaps(maps, masks=masks)]))["n"].tolist() == [5, 5, 5]
 
 
 def test_images_without_masks_and_conditions_that_move_pixels_have_no_rows():
     masks = discs()
     maps = np.ones(masks.shape)
-    moved = FakeMaps(maps, masks=masks, condition="patch-shuffle", moves_pixels=True)
-    table = SaliencyShare()(FakeResults(listed_maps=[FakeMaps(maps), moved]))
+    moved = InMemoryMaps(maps, masks=masks, condition="patch-shuffle", moves_pixels=True)
+    table = SaliencyShare()(InMemoryResults(maps=[InMemoryMaps(maps), moved]))
     assert table.empty
     assert "masks" in table.attrs["note"]
 
 
 def test_cells_of_other_images_have_their_own_masks():
     masks = discs()
-    inside = FakeMaps(masks * 1.0, masks=masks)
+    inside = InMemoryMaps(masks * 1.0, masks=masks)
     outside = attrs.evolve(inside, masks=~masks, dataset="others")
-    table = SaliencyShare()(FakeResults(listed_maps=[inside, outside, inside]))
+    table = SaliencyShare()(InMemoryResults(maps=[inside, outside, inside]))
     values = table[table["region"] == "background"]["value"]
     assert values.iloc[0] == values.iloc[2] == 0 < values.iloc[1]
 
@@ -113,5 +113,5 @@ def test_cells_of_other_images_have_their_own_masks():
 def test_the_order_of_the_images_does_not_matter():
     masks = discs()
     maps = np.random.default_rng(0).random(masks.shape)
-    results = FakeResults(listed_maps=[FakeMaps(maps, masks=masks)])
+    results = InMemoryResults(maps=[InMemoryMaps(maps, masks=masks)])
     pd.testing.assert_frame_equal(SaliencyShare()(results), SaliencyShare()(results.shuffled(1)))

@@ -7,9 +7,9 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from metric_fakes import FakeMaps, FakeResults
 
 from shapebias.metrics.saliency_sparseness import SaliencySparseness, gini
+from shapebias.plugins.in_memory import InMemoryMaps, InMemoryResults
 
 
 @settings(max_examples=30)
@@ -32,8 +32,8 @@ def test_equal_pixels_have_0_and_one_pixel_has_nearly_everything():
 def test_the_metric_is_the_mean_over_images_that_have_a_map():
     maps = np.random.default_rng(0).random((5, 8, 8))
     maps[2] = 0
-    results = FakeResults(listed_maps=[FakeMaps(maps)])
+    results = InMemoryResults(maps=[InMemoryMaps(maps)])
     (row,) = SaliencySparseness()(results).to_dict("records")
     assert (row["value"], row["n"]) == (pytest.approx(np.nanmean(gini(maps))), 4)
     pd.testing.assert_frame_equal(SaliencySparseness()(results), SaliencySparseness()(results.shuffled(1)))
-    assert "no finished saliency" in SaliencySparseness()(FakeResults()).attrs["note"]
+    assert "no finished saliency" in SaliencySparseness()(InMemoryResults()).attrs["note"]

@@ -10,10 +10,11 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from metric_fakes import CUE_CLASSES, FakeAnswers, FakeResults, published
+from metric_fakes import CUE_CLASSES, FakeAnswers, published
 
 from shapebias.metrics.frames import COLUMNS
 from shapebias.metrics.shape_bias import ShapeBias
+from shapebias.plugins.in_memory import InMemoryResults
 
 HUMANS = "humans/cue-conflict_subject-{:02d}_session_1.csv"
 RESNET50 = "models/style-transfer-512-nomask-experiment_resnet50_session-1.csv"
@@ -36,7 +37,7 @@ def random_answers(seed, n=200, classes=4):
 )
 def test_published_answers_give_the_published_counts(data_dir, file, shape, texture, bias):
     answers = published(data_dir / "decisions" / file)
-    table = ShapeBias()(FakeResults([answers]))
+    table = ShapeBias()(InMemoryResults([answers]))
     micro = only(table, "micro")
     assert (micro["shape_hits"], micro["texture_hits"], micro["n"]) == (shape, texture, shape + texture)
     assert micro["value"] == pytest.approx(bias, abs=5e-5)
@@ -61,7 +62,7 @@ def test_rows_are_what_a_loop_over_images_finds(seed):
             continue
         word = "shape" if prediction == shape else "texture" if prediction == texture else "neither"
         hits.setdefault(shape, []).append(word)
-    table = ShapeBias()(FakeResults([answers]))
+    table = ShapeBias()(InMemoryResults([answers]))
     for shape, words in hits.items():
         (row,) = table[table["class"] == answers.classes[shape]].to_dict("records")
         assert (row["shape_hits"], row["texture_hits"]) == (words.count("shape"), words.count("texture"))
@@ -72,7 +73,7 @@ def test_rows_are_what_a_loop_over_images_finds(seed):
 
 def test_the_macro_interval_is_that_of_resampled_images():
     answers = random_answers(7)
-    row = only(ShapeBias()(FakeResults([answers])), "macro")
+    row = only(ShapeBias()(InMemoryResults([answers])), "macro")
     rng = np.random.default_rng(5)
 
     def macro(picked):
@@ -94,7 +95,7 @@ def test_a_class_without_a_decided_image_is_not_in_the_macro_mean():
     answers = FakeAnswers(
         prediction=[0, 1, 2, -1], labels=[0, 0, 1, 1], shape_labels=[0, 0, 1, 1], texture_labels=[1, 1, 0, 0]
     )
-    table = ShapeBias()(FakeResults([answers]))
+    table = ShapeBias()(InMemoryResults([answers]))
     dog = table[table["class"] == "dog"].iloc[0]
     assert np.isnan(dog["value"])
     assert (dog["n"], dog["n_conflict"]) == (0, 2)
@@ -102,32 +103,32 @@ def test_a_class_without_a_decided_image_is_not_in_the_macro_mean():
 
 
 def test_nothing_decided_has_no_value():
-    table = ShapeBias()(FakeResults([FakeAnswers([2, -1], [0, 0], [0, 0], [1, 1])]))
+    table = ShapeBias()(InMemoryResults([FakeAnswers([2, -1], [0, 0], [0, 0], [1, 1])]))
     assert table[["value", "low", "high"]].isna().all(axis=None)
     assert table["n"].tolist() == [0, 0, 0]
     assert table["n_conflict"].tolist() == [2, 2, 2]
 
 
 def test_micro_and_class_rows_have_an_interval_where_every_answer_is_shape():
-    table = ShapeBias()(FakeResults([FakeAnswers([0] * 10, [0] * 10, [0] * 10, [1] * 10)]))
+    table = ShapeBias()(InMemoryResults([FakeAnswers([0] * 10, [0] * 10, [0] * 10, [1] * 10)]))
     assert only(table, "micro")["low"] == pytest.approx(1 - 0.2775, abs=1e-4)  # Wilson's 10/10
     assert only(table, "micro")["high"] == 1
 
 
 def test_the_order_of_the_images_does_not_matter():
-    results = FakeResults([random_answers(0), attrs.evolve(random_answers(1), model="other")])
+    results = InMemoryResults([random_answers(0), attrs.evolve(random_answers(1), model="other")])
     pd.testing.assert_frame_equal(ShapeBias()(results), ShapeBias()(results.shuffled(3)))
 
 
 def test_the_seed_of_the_study_is_that_of_the_interval():
     answers = [random_answers(0)]
-    first, again, other = (ShapeBias()(FakeResults(answers, seed=seed)) for seed in (1, 1, 2))
+    first, again, other = (ShapeBias()(InMemoryResults(answers, seed=seed)) for seed in (1, 1, 2))
     pd.testing.assert_frame_equal(first, again)
     assert only(first, "macro")["low"] != only(other, "macro")["low"]
 
 
 def test_without_conflict_the_table_is_empty_and_says_why():
-    table = ShapeBias()(FakeResults([FakeAnswers([0], [0], [0], [0]), FakeAnswers([0], [0])]))
+    table = ShapeBias()(InMemoryResults([FakeAnswers([0], [0], [0], [0]), FakeAnswers([0], [0])]))
     assert table.empty
     assert tuple(table.columns[:10]) == COLUMNS
     assert "cue conflict" in table.attrs["note"]

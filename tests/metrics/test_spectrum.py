@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from metric_fakes import FakeMaps, FakeResults, FakeValues
 
 from shapebias.metrics.spectrum import Spectrum, radial_power
+from shapebias.plugins.in_memory import InMemoryMaps, InMemoryResults, InMemoryValues
 from shapebias.probes import gradient_spectrum
 
 
@@ -20,7 +20,7 @@ def waves(*cycles, size=32):
 
 
 def test_a_wave_is_in_its_octave_and_at_its_frequency():
-    table = Spectrum()(FakeResults(listed_maps=[FakeMaps(3 + waves(6))]))
+    table = Spectrum()(InMemoryResults(maps=[InMemoryMaps(3 + waves(6))]))
     octaves = table[table["metric"] == "spectrum"].set_index(["from_cycles", "to_cycles"])["value"]
     assert octaves.round(9).to_dict() == {(1, 2): 0, (2, 4): 0, (4, 8): 1, (8, 16): 0, (16, 24): 0}
     assert table[table["metric"] == "mean-frequency"]["value"].item() == pytest.approx(6)
@@ -29,7 +29,7 @@ def test_a_wave_is_in_its_octave_and_at_its_frequency():
 def test_octaves_add_up_and_a_map_that_is_equal_everywhere_does_not_count():
     maps = np.random.default_rng(0).normal(size=(4, 20, 30))
     maps[1] = 2
-    table = Spectrum()(FakeResults(listed_maps=[FakeMaps(maps)]))
+    table = Spectrum()(InMemoryResults(maps=[InMemoryMaps(maps)]))
     octaves = table[table["metric"] == "spectrum"]
     assert octaves["value"].sum() == pytest.approx(1)
     assert (table["n"] == 3).all()
@@ -57,9 +57,9 @@ def test_power_is_that_of_a_loop_over_coefficients_and_probe_and_metric_agree(si
 
 def test_rows_of_the_probe_say_so_and_the_order_does_not_matter():
     power = radial_power(np.random.default_rng(0).normal(size=(5, 16, 16)))
-    values = FakeValues({"power": power}, tuple("abcde"), saliency=None, probe="gradient-spectrum")
-    results = FakeResults(listed_values=[values], listed_maps=[FakeMaps(waves(3, 5))])
+    values = InMemoryValues({"power": power}, tuple("abcde"), saliency=None, probe="gradient-spectrum")
+    results = InMemoryResults(values=[values], maps=[InMemoryMaps(waves(3, 5))])
     table = Spectrum()(results)
     assert table["probe"].fillna("").unique().tolist() == ["", "gradient-spectrum"]
     pd.testing.assert_frame_equal(table, Spectrum()(results.shuffled(2)))
-    assert "gradient-spectrum" in Spectrum()(FakeResults()).attrs["note"]
+    assert "gradient-spectrum" in Spectrum()(InMemoryResults()).attrs["note"]

@@ -15,13 +15,13 @@ def answers(*texts, dataset="photos"):
         spelled, _, eps = text.partition("@")
         condition = Condition.parse(spelled)
         record = SimpleNamespace(condition=SimpleNamespace(canonical=condition.canonical))
-        at = 0 if eps else None
+        eps_index = 0 if eps else None
         views.append(
             SimpleNamespace(
                 dataset=dataset,
                 condition=condition.text,
                 eps=float(eps) if eps else None,
-                at=at,
+                eps_index=eps_index,
                 cell=SimpleNamespace(record=record),
             )
         )

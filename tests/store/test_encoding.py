@@ -98,7 +98,7 @@ def test_the_scale_is_a_power_of_two_and_uses_the_range_of_float16():
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf, 3e38])
 def test_maps_must_be_finite(bad):
-    with pytest.raises(StoreError, match=r"maps have NaN or Inf .* find out what made them"):
+    with pytest.raises(StoreError, match=r"maps have NaN or Inf .* check the saliency method"):
         encode("maps", np.array([[[0, bad]]]))
 
 

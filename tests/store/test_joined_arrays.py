@@ -41,7 +41,7 @@ def test_the_last_part_that_has_an_image_counts(file, parts, random):
     assert table.array("values/x").tolist() == [[expected[row], -row] for row in sorted(expected)]
     some = random.choices(sorted(expected), k=5)
     assert table.array("values/x", some).tolist() == [[expected[row], -row] for row in some]
-    assert table.array("values/x", some, at=1).tolist() == [-row for row in some]
+    assert table.array("values/x", some, eps_index=1).tolist() == [-row for row in some]
     assert table.array("values/x", []).shape == (0, 2)
 
 
@@ -57,15 +57,15 @@ def test_what_is_not_there_is_an_error_and_no_fill_value(file):
 
 def test_parts_with_other_arrays_do_not_join(file):
     table = table_of(file, [[0], [1]])
-    write_array(file[table.sources[1].group], "values/y", np.zeros(1))
+    write_array(file[table.sources[1].group], "logits", np.zeros((1, 3)))
     table = JoinedArrays("table", [Source.of(file[source.group], keep_open=True) for source in table.sources])
-    with pytest.raises(StoreError, match="some of its parts have values/y and others do not"):
+    with pytest.raises(StoreError, match="some of its parts have logits and others do not"):
         table.array("values/x")
 
 
 def test_a_file_that_is_none_says_what_to_do(tmp_path):
     (tmp_path / "notes.txt").write_text("hello")
-    with pytest.raises(StoreError, match=r"notes.txt is no HDF5 file, or it is damaged .*choose another file"):
+    with pytest.raises(StoreError, match=r"notes.txt is not an HDF5 file, or it is damaged .*choose another file"):
         open_file(tmp_path / "notes.txt")
     part = tmp_path / "run.h5.parts" / "ab" / "abc-0-1.h5"
     part.parent.mkdir(parents=True)

@@ -98,16 +98,16 @@ CLEAN = r"photos \| timm:resnet50 \| clean"
 @pytest.mark.parametrize(
     ("second", "message"),
     [
-        (changed(samples.PREDICTION, ROWS, prediction=FLIPPED), f"have {CLEAN}, with other answers; keep them apart"),
+        (changed(samples.PREDICTION, ROWS, prediction=FLIPPED), f"have {CLEAN}, with different answers; keep"),
         (samples.part(OTHER_SETTINGS, ROWS), f"have {CLEAN}, computed with precision float32 and bfloat16; keep"),
-        (samples.part(OTHER_FILES, ROWS), f"have {CLEAN}, computed with other files of the dataset; keep them apart"),
+        (samples.part(OTHER_FILES, ROWS), f"have {CLEAN}, computed with different files of the dataset; keep"),
         (
             attrs.evolve(samples.dataset_part(ROWS), labels=np.zeros(len(ROWS), int)),
-            "have other images or labels under the name photos; keep them apart, or compute one of them again",
+            "have different images or labels under the name photos; keep them apart, or compute one of them again",
         ),
         (
             attrs.evolve(samples.dataset_part(ROWS), ids=samples.ids(ROWS + 1)),
-            "have other images or labels under the name photos",
+            "have different images or labels under the name photos",
         ),
     ],
 )
@@ -126,7 +126,7 @@ def test_a_disagreement_of_any_two_of_several_is_found(tmp_path):
         write(tmp_path / "c.h5", changed(samples.PREDICTION, ROWS, prediction=FLIPPED)),
     ]
     merge(pieces[:2], tmp_path / "fine.h5")
-    with pytest.raises(StoreError, match=rf"a\.h5 and \S*c\.h5 have {CLEAN}, with other answers"):
+    with pytest.raises(StoreError, match=rf"a\.h5 and \S*c\.h5 have {CLEAN}, with different answers"):
         merge(pieces, tmp_path / "all.h5")
 
 

@@ -1,4 +1,4 @@
-"""Files that earlier versions wrote are read for ever: one of each format version is kept, never made anew."""
+"""Files that earlier versions wrote can always be read: one of each format version is kept and never rewritten."""
 
 from __future__ import annotations
 

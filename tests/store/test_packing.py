@@ -138,10 +138,10 @@ def test_parts_that_differ_in_shape_are_named_and_nothing_is_lost(tmp_path):
 _ON_A_FULL_DISK = """
 import sys
 from pathlib import Path
-from shapebias.store import Store, disk
+from shapebias.store import Store, os_errors, packing
 from shapebias.store.packing import write_store
 
-class Full(disk.Patient):
+class Full(os_errors.DeferredErrorFile):
     left = 0
     def write(self, data):
         Full.left -= 1
@@ -149,8 +149,7 @@ class Full(disk.Patient):
             self._failure = OSError(28, "No space left on device")
         return super().write(data)
 
-import shapebias.store.packing as packing
-packing.Patient = Full
+packing.DeferredErrorFile = Full
 store, target = Store(sys.argv[1]), Path(sys.argv[1]).with_name("new")
 writes = 0
 while True:

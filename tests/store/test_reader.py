@@ -52,7 +52,7 @@ def test_the_data_set_is_there(any_store):
 
 def test_one_eps_is_read_without_the_others(any_store):
     cell = next(cell for cell in any_store.cells() if cell.record == samples.SALIENCY)
-    np.testing.assert_array_equal(cell.array("maps", at=2), samples.arrays(samples.SALIENCY, ROWS)["maps"][:, 2])
+    np.testing.assert_array_equal(cell.array("maps", eps_index=2), samples.arrays(samples.SALIENCY, ROWS)["maps"][:, 2])
 
 
 def test_the_header_is_there(any_store):
@@ -70,7 +70,7 @@ def test_a_reader_follows_a_store_that_grows_and_is_packed(tmp_path):
             assert len(results.prediction()) == number * samples.PART
         before = results.answers()
         writer.pack()
-        with pytest.raises(StoreError, match=r"was packed meanwhile; call refresh\(\)"):
+        with pytest.raises(StoreError, match=r"has been packed since; call refresh\(\)"):
             _ = before[0].prediction
         results.refresh()
         np.testing.assert_array_equal(results.prediction(), samples.arrays(samples.PREDICTION, ROWS[:24])["prediction"])

@@ -51,7 +51,7 @@ def test_a_flipped_byte_of_an_array_is_found_and_named(packed, array):
     with h5py.File(packed) as file:
         found = [file[array].id.get_chunk_info(number) for number in range(file[array].id.get_num_chunks())]
     flip(packed, found[-1].byte_offset + found[-1].size // 2)
-    assert verify(packed) == [f"{packed}: /{array}: is damaged (a checksum does not fit)"]
+    assert verify(packed) == [f"{packed}: /{array}: is damaged (a checksum does not match)"]
 
 
 def test_a_flipped_byte_of_a_part_is_found_and_reading_it_says_what_to_do(parts):
@@ -59,7 +59,7 @@ def test_a_flipped_byte_of_a_part_is_found_and_reading_it_says_what_to_do(parts)
     with h5py.File(damaged) as file:
         offset = file["logits"].id.get_chunk_info(0).byte_offset
     flip(damaged, offset)
-    assert verify(parts) == [f"{damaged}: /logits: is damaged (a checksum does not fit)"]
+    assert verify(parts) == [f"{damaged}: /logits: is damaged (a checksum does not match)"]
     with Writer(parts, samples.HEADER) as writer:
         with pytest.raises(StoreError, match=r"/logits is damaged .* delete it and run the same command again"):
             writer.pack()
@@ -94,7 +94,7 @@ def test_a_flipped_byte_anywhere_is_found_unless_it_says_nothing(tmp_path):
 def test_a_file_that_was_cut_short_is_found(packed, fraction):
     packed.write_bytes(packed.read_bytes()[: int(fraction * packed.stat().st_size)])
     (problem,) = verify(packed)
-    assert problem.startswith(f"{packed}: cannot be read: {packed} is no HDF5 file, or it is damaged")
+    assert problem.startswith(f"{packed}: cannot be read: {packed} is not an HDF5 file, or it is damaged")
 
 
 def edit(change):
@@ -139,18 +139,18 @@ def _no_digest(file):
 @pytest.mark.parametrize(
     ("change", "problem"),
     [
-        (lambda file: file["cells/0000"].attrs.modify("seconds", 1.0), "/cells/0000: what describes it was changed"),
-        (lambda file: file.attrs.modify("seed", 8), "/: what describes it was changed (the digest does not fit)"),
+        (lambda file: file["cells/0000"].attrs.modify("seconds", 1.0), "/cells/0000: its description was changed"),
+        (lambda file: file.attrs.modify("seed", 8), "/: its description was changed (the digest does not match)"),
         (
             lambda file: file["cells/0003/maps"].attrs.modify("scale", "rows"),
-            "/cells/0003: what describes it was changed",
+            "/cells/0003: its description was changed",
         ),
-        (lambda file: file["cells/0000"].pop("logits"), "/cells/0000: what describes it was changed"),
+        (lambda file: file["cells/0000"].pop("logits"), "/cells/0000: its description was changed"),
         (_no_digest, "/cells/0000/parts/0000: has no digest"),
         (_shorter, "/cells/0000/logits: has 39 entries for 40 rows"),
-        (_other_text, "/cells/0000: its key is not that of its texts"),
+        (_other_text, "/cells/0000: its key does not match its texts"),
         (_later_encoding, "/cells/0000/logits: has an encoding of a later version; upgrade shapebias"),
-        (lambda file: file["cells/0000"].attrs.pop("model"), "/cells/0000 names no dataset, model and condition"),
+        (lambda file: file["cells/0000"].attrs.pop("model"), "/cells/0000 lacks its dataset, model or condition"),
         (lambda file: file["cells/0000"].pop("rows"), "is damaged ('rows')"),
         (lambda file: file.attrs.modify("format_version", 2), "has format version 2; this shapebias reads up to"),
         (
@@ -170,7 +170,7 @@ def test_a_part_under_a_wrong_name_is_found(parts):
     part = one_part(parts)
     other = part.with_name(part.name.replace(part.stem.rpartition("-")[2], "99"))
     part.rename(other)
-    assert verify(parts) == [f"{other}: it is under a name that belongs to another part"]
+    assert verify(parts) == [f"{other}: its name belongs to another part"]
 
 
 def test_images_that_the_data_set_does_not_have_are_found(tmp_path):
@@ -205,7 +205,7 @@ def test_parts_that_do_not_fit_together_are_found(tmp_path):
 def test_stray_temporary_files_are_named_and_do_no_harm(parts):
     stray = one_part(parts).with_name("x.h5.0123456789ab.tmp")
     stray.write_bytes(b"half")
-    assert verify(parts) == [f"{stray}: a writer that was killed left it; delete it, or run again"]
+    assert verify(parts) == [f"{stray}: left by a writer that was killed; delete it, or run the study again"]
     Writer(parts, samples.HEADER).close()
     assert verify(parts) == []
 

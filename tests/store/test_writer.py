@@ -137,8 +137,8 @@ def test_discarding_forgets_cells_and_data_sets_without_cells(packed):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"rows": np.array([], int), "arrays": {}}, "ascending places of images"),
-        ({"rows": np.array([1, 0]), "arrays": {}}, "ascending places of images"),
+        ({"rows": np.array([], int), "arrays": {}}, "ascending indices of images"),
+        ({"rows": np.array([1, 0]), "arrays": {}}, "ascending indices of images"),
         ({"rows": np.array([0, 1]), "arrays": {"logits": np.zeros((3, 2))}}, "logits has 3 entries for 2 images"),
         ({"attributes": {"status": "fine", "seconds": 1}}, "attributes status of a part.*rename them"),
     ],
@@ -163,7 +163,7 @@ def test_left_over_temporary_files_are_removed_and_those_of_others_are_not(path)
     kept = [path.with_name("run.h5.old.0123456789ab.tmp"), path.with_name("run.h5.tmp")]
     for each in kept:
         each.write_text("other")
-    assert sum("a writer that was killed left it" in problem for problem in verify(path)) == 4
+    assert sum("left by a writer that was killed" in problem for problem in verify(path)) == 4
     Writer(path, samples.HEADER).close()
     assert not any(each.exists() for each in stray)
     assert all(each.exists() for each in kept)
@@ -180,7 +180,7 @@ def test_a_folder_that_does_not_exist_is_made(tmp_path):
 
 def test_a_file_that_is_no_store_is_refused_and_left_alone(path):
     path.write_text("my thesis")
-    with pytest.raises(StoreError, match=r"run.h5 is no HDF5 file, or it is damaged \(.*\); choose another file"):
+    with pytest.raises(StoreError, match=r"run.h5 is not an HDF5 file, or it is damaged \(.*\); choose another file"):
         Writer(path, samples.HEADER)
     assert path.read_text() == "my thesis"
 
@@ -188,7 +188,7 @@ def test_a_file_that_is_no_store_is_refused_and_left_alone(path):
 def test_another_programs_hdf5_file_is_refused(path):
     with h5py.File(path, "w") as file:
         file["x"] = 1
-    with pytest.raises(StoreError, match=r"run.h5 is an HDF5 file but no shapebias store; choose another file"):
+    with pytest.raises(StoreError, match=r"run.h5 is an HDF5 file, but not a shapebias store; choose another file"):
         Writer(path, samples.HEADER)
 
 
@@ -267,7 +267,8 @@ except StoreError as error:
         Path(folder).chmod(0o555)
         command = [sys.executable, "-c", code, f"{folder}/run.h5"]
         said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    assert "run.h5 cannot be written: Permission denied; choose another output, or get the right to write there" in said
+    advice = "choose another output, or get permission to write there"
+    assert f"run.h5 cannot be written: Permission denied; {advice}" in said
 
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EROFS])
