@@ -37,7 +37,8 @@ class WandbTracker:
 
     def log_table(self, name: str, table: pd.DataFrame) -> None:
         """Log a table; a column may have texts and empty cells."""
-        rows: list[Iterable[Any]] = table.astype(object).where(table.notna(), None).to_numpy().tolist()
+        values = table.astype(object).where(table.notna(), None).to_numpy()
+        rows: list[Iterable[Any]] = [list(row) for row in values]
         columns: list[str | int] = [str(column) for column in table.columns]
         self._run.log({f"tables/{name}": wandb.Table(columns=columns, data=rows, allow_mixed_types=True)})
 
