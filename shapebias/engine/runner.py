@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 
+from shapebias.engine.cell_events import CellEvents
 from shapebias.engine.executor import BatchComputed, Executor
 from shapebias.engine.identity import CurrentCell, IdentifiedCell, Recorder, explain_changes, find_changed
 from shapebias.engine.local_executor import LocalExecutor
 from shapebias.engine.plan import ComputeOptions, Plan, check_needs, plan_works
 from shapebias.images.first import FirstImages
 from shapebias.paths import as_path
+from shapebias.plugins.events import notify
 from shapebias.runtime.device import Precision
 from shapebias.runtime.environment import versions
 from shapebias.runtime.progress import Interrupted, Progress
@@ -79,6 +81,7 @@ def run(
     cells = Recorder(study, precision).cells()
     with Writer(as_path(output), Header(study.to_toml(), study.seed, versions(), device_name)) as writer:
         stored = _stored_rows(writer, cells, output, replace=replace)
+        notify("shapebias_run_started", study=study, output=writer.path)
         try:
             plan = Plan(study, options, tuple(plan_works(study, cells, stored, first_images)))
             # A caller's inference mode would make tensors that no attack can differentiate by.
@@ -88,7 +91,9 @@ def run(
             writer.pack()
             raise Interrupted.with_results_in(output) from None
         writer.pack()
-    return Results(as_path(output))
+    results = Results(as_path(output))
+    notify("shapebias_run_finished", results=results)
+    return results
 
 
 def _stored_rows(
@@ -111,7 +116,7 @@ def _stored_rows(
 
 def _execute(executor: Executor, plan: Plan, writer: Writer, progress: Callable[[Progress], None] | None) -> None:
     """Write what the executor yields, and report the progress."""
-    done, total = 0, plan.images
+    done, total, events = 0, plan.images, CellEvents(plan)
 
     def report(cell: str, status: Literal["running", "done", "failed"] = "running") -> None:
         if progress is not None:
@@ -129,6 +134,8 @@ def _execute(executor: Executor, plan: Plan, writer: Writer, progress: Callable[
                 case Part():
                     writer.write(message)
                     report(message.cell.title, message.status)
+                    events.written(message)
+    events.end()
 
 
 def evaluate(

@@ -1,7 +1,8 @@
-"""Find plugins, one at a time, so that a broken one is a line on stderr and never takes the tool down.
+"""Find plugins, one at a time, so that a broken plugin is one line on stderr and never stops a command.
 
-Two roads lead here: entry points in the group ``shapebias`` of installed distributions (the built-ins take this road
-too), and single files in a folder (``--plugins-dir``, ``$SHAPEBIAS_PLUGINS_DIR``) whose names do not begin with ``_``.
+A plugin is announced by an entry point in the group ``shapebias`` of an installed distribution, as the built-in ones
+are, or it is a single file in a folder (``--plugins-dir``, ``$SHAPEBIAS_PLUGINS_DIR``) whose name does not begin with
+``_``.
 """
 
 from __future__ import annotations
@@ -27,23 +28,23 @@ from shapebias.paths import as_path
 from shapebias.plugins import hookspecs
 from shapebias.plugins.specs import KINDS, Spec
 
-__all__ = ["GROUP", "HOOKS", "PluginInfo", "Problem", "Stage", "discover"]
+__all__ = ["EVENTS", "GROUP", "HOOKS", "PluginInfo", "Problem", "Stage", "discover"]
 
 GROUP = "shapebias"
 Stage: TypeAlias = Literal["import", "register", "hook", "spec", "target"]
-HOOKS = {
-    hook: next(spec for kind, spec in KINDS.items() if hook.startswith(f"shapebias_{kind}"))
-    for hook in vars(hookspecs)
-    if hook.startswith("shapebias_")
-}
+_NAMES = tuple(name for name in vars(hookspecs) if name.startswith("shapebias_"))
+HOOKS = {name: spec for name in _NAMES for kind, spec in KINDS.items() if name.startswith(f"shapebias_{kind}")}
+"""The hooks that provide, with the type of what they yield."""
+EVENTS = tuple(name for name in _NAMES if name not in HOOKS)
+"""The hooks that react."""
 
 
 @attrs.frozen
 class Problem:
-    """One thing that is wrong with one plugin.
+    """One fault of one plugin.
 
     Args:
-        stage: where it went wrong: ``import``, ``register``, ``hook`` or ``spec``; ``target`` when it is used.
+        stage: where it was found: ``import``, ``register``, ``hook`` or ``spec``; ``target`` when the plugin is used.
         message: what is wrong, in one line.
         traceback: the whole traceback, or an empty text.
     """
@@ -55,16 +56,17 @@ class Problem:
 
 @attrs.frozen
 class PluginInfo:
-    """One plugin: who provides it, what it hands over, what is wrong with it.
+    """One plugin: who provides it, which specs it yields, and what is wrong with it.
 
     Args:
         name: name of the entry point, or of the file.
         distribution: name of the distribution, or of the file.
         version: version of the distribution, or an empty text.
-        source: what the entry point names, or the file's path.
+        source: the module that the entry point names, or the file's path.
         hooks: the hooks that it implements.
-        specs: the specs that it handed over.
+        specs: the specs that it yields.
         problems: what went wrong.
+        module: what implements the hooks; None where it could not be imported.
     """
 
     name: str
@@ -74,10 +76,11 @@ class PluginInfo:
     hooks: tuple[str, ...] = ()
     specs: tuple[Spec, ...] = ()
     problems: tuple[Problem, ...] = ()
+    module: object = attrs.field(default=None, eq=False, repr=False)
 
     @property
     def provider(self) -> str:
-        """``distribution version``, as results remember it."""
+        """``distribution version``, as results record it."""
         return f"{self.distribution} {self.version}".strip()
 
     @property
@@ -129,7 +132,7 @@ def _files(folder: Path) -> Iterator[tuple[PluginInfo, Callable[[], ModuleType]]
 
 
 class _Fresh(SourceFileLoader):
-    """Compile the file that is there: the cache of bytecode tells edits apart by their second and size only."""
+    """Always compile the source: the bytecode cache misses an edit within one second that keeps the size."""
 
     def get_code(self, fullname: str) -> CodeType:  # noqa: ARG002 - the loader's call
         """Return the compiled source."""
@@ -138,13 +141,13 @@ class _Fresh(SourceFileLoader):
 
 
 def _import_file(path: Path) -> ModuleType:
-    """Import a file once under a name of its own, by which pickling and attrs find it; an edited file is another."""
+    """Import a file once, under a unique name by which pickle and attrs find it; an edited file is another module."""
     name = f"shapebias_file_plugin_{path.stem}_{hashlib.sha256(bytes(path) + path.read_bytes()).hexdigest()[:8]}"
     if name in sys.modules:
         return sys.modules[name]
     found = importlib.util.spec_from_file_location(name, path, loader=_Fresh(name, str(path)))
     if found is None or found.loader is None:
-        raise ImportError(f"{path} is no Python module")
+        raise ImportError(f"{path} is not a Python module")
     module = sys.modules[name] = importlib.util.module_from_spec(found)
     try:
         found.loader.exec_module(module)
@@ -167,34 +170,36 @@ def _load(info: PluginInfo, load: Callable[[], Any]) -> PluginInfo:
         manager.register(module, name=info.title)
     except Exception as error:  # noqa: BLE001
         return attrs.evolve(info, problems=(_problem("register", error),))
-    hooks = tuple(hook for hook in HOOKS if getattr(manager.hook, hook).get_hookimpls())
+    hooks = tuple(hook for hook in _NAMES if getattr(manager.hook, hook).get_hookimpls())
     if not hooks and not problems:
-        text = "implements no hook; mark a function such as shapebias_transforms with @shapebias.hookimpl"
+        text = "implements no hook; mark a function such as shapebias_transforms with @plugin.hookimpl"
         problems.append(Problem("register", text))
     specs: list[Spec] = []
-    for hook in hooks:
+    for hook in [hook for hook in hooks if hook in HOOKS]:
         good, bad = _call(manager, hook)
         specs += good
         problems += bad
-    return attrs.evolve(info, hooks=hooks, specs=tuple(specs), problems=tuple(problems))
+    return attrs.evolve(info, hooks=hooks, specs=tuple(specs), problems=tuple(problems), module=module)
 
 
 def _misspelled_hooks(module: object) -> Iterator[str]:
-    """Name the functions that are marked as hooks but are none: pluggy alone would pass over them in silence."""
+    """Name the functions that look like hooks and would never be called; pluggy alone ignores them silently."""
     for name in dir(module):
         function = getattr(module, name)
         mark = getattr(function, f"{GROUP}_impl", None)
         options = mark if isinstance(mark, dict) else {}
         hook = options.get("specname") or name
-        if hook in HOOKS and not options:
-            yield f"{name} is not marked with @shapebias.hookimpl"
+        if hook in _NAMES and not options:
+            yield f"{name} is not marked with @plugin.hookimpl (from shapebias import plugin)"
+        if hook in _NAMES and (options.get("wrapper") or options.get("hookwrapper")):
+            yield f"{name} is marked as a wrapper, which is never called; leave wrapper and hookwrapper out"
         meant = callable(function) and (options or name.startswith("shapebias_"))
-        if meant and hook not in HOOKS and not options.get("optionalhook"):
-            yield f"{hook} is no hook{suggestion(hook, HOOKS)}"
+        if meant and hook not in _NAMES and not options.get("optionalhook"):
+            yield f"there is no hook {hook}{suggestion(hook, _NAMES)}"
 
 
 def _call(manager: pluggy.PluginManager, hook: str) -> tuple[list[Spec], list[Problem]]:
-    """Take the specs of one hook one by one: what came before an error is good."""
+    """Take the specs of one hook one by one; those before an error are kept."""
     wanted = HOOKS[hook]
     specs: dict[str, Spec] = {}
     problems: list[Problem] = []
@@ -204,9 +209,9 @@ def _call(manager: pluggy.PluginManager, hook: str) -> tuple[list[Spec], list[Pr
             raise TypeError("returned None; yield specs, or return a list of them")  # noqa: TRY301
         for spec in answers[0]:
             if not isinstance(spec, wanted):
-                problems.append(Problem("spec", f"{hook}: {spec!r} is no {wanted.__name__}"))
+                problems.append(Problem("spec", f"{hook}: {spec!r} is not a {wanted.__name__}"))
             elif spec.name in specs:
-                problems.append(Problem("spec", f"{hook}: {spec.name!r} is handed over twice"))
+                problems.append(Problem("spec", f"{hook}: {spec.name!r} is yielded twice"))
             else:
                 specs[spec.name] = spec
     except (Exception, SystemExit) as error:  # noqa: BLE001

@@ -1,9 +1,17 @@
-"""The seven hooks of shapebias.
+"""The hooks of shapebias: seven that provide, four that react.
 
-A plugin is a module (or an object) with some of these functions, marked with ``@shapebias.hookimpl`` and announced by
-an entry point in the group ``shapebias``.  Each hook is called once, without arguments, when the catalog is made, and
-yields specs.  Hooks are pure and cheap: two calls give equal specs, and nothing heavy is imported, because
-``shapebias list`` must answer at once.  A hook that raises becomes a problem of that plugin alone.
+A plugin is a module (or an object) with some of these functions, marked with ``@plugin.hookimpl`` and announced by an
+entry point in the group ``shapebias``.
+
+The hooks that provide (``shapebias_models`` to ``shapebias_metrics``) take no argument, are called once, when the
+catalog is made, and yield specs.  They are pure and cheap: two calls give equal specs, and nothing heavy is imported,
+because ``shapebias list`` must answer at once.  A hook that raises is a problem of its plugin and of no other.
+
+The hooks that react (``shapebias_run_started`` to ``shapebias_training_epoch``) are called while a study runs or a
+network is trained, in the process and thread of that run.  A plugin implements those that it needs, with any of their
+arguments, and what it returns is ignored.  A hook that raises, ``SystemExit`` included, is named in a
+``RuntimeWarning``; the run goes on, and so do the hooks of the other plugins.  What a hook is given is read, never
+changed.
 """
 
 from __future__ import annotations
@@ -14,7 +22,9 @@ import pluggy
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from pathlib import Path
 
+    from shapebias.plugins.events import CellSummary
     from shapebias.plugins.specs import (
         AttackSpec,
         DatasetSpec,
@@ -24,15 +34,23 @@ if TYPE_CHECKING:
         SaliencySpec,
         TransformSpec,
     )
+    from shapebias.store import Results
+    from shapebias.study import Cell, Study
+    from shapebias.training.loop import TrainingProgress
+    from shapebias.training.recipe import Recipe
 
 __all__ = [
     "hookimpl",
     "shapebias_attacks",
+    "shapebias_cell_finished",
     "shapebias_datasets",
     "shapebias_metrics",
     "shapebias_models",
     "shapebias_probes",
+    "shapebias_run_finished",
+    "shapebias_run_started",
     "shapebias_saliency",
+    "shapebias_training_epoch",
     "shapebias_transforms",
 ]
 
@@ -52,12 +70,12 @@ def shapebias_datasets() -> Iterable[DatasetSpec]:  # type: ignore[empty-body]
 
 @hookspec
 def shapebias_transforms() -> Iterable[TransformSpec]:  # type: ignore[empty-body]
-    """Yield what destroys texture or shape without the model; see :class:`shapebias.plugins.protocols.Transform`."""
+    """Yield the transforms, which destroy texture or shape; see :class:`shapebias.plugins.protocols.Transform`."""
 
 
 @hookspec
 def shapebias_attacks() -> Iterable[AttackSpec]:  # type: ignore[empty-body]
-    """Yield what fools the model; see :class:`shapebias.plugins.protocols.Attack`."""
+    """Yield the attacks, which find adversarial examples; see :class:`shapebias.plugins.protocols.Attack`."""
 
 
 @hookspec
@@ -73,3 +91,57 @@ def shapebias_probes() -> Iterable[ProbeSpec]:  # type: ignore[empty-body]
 @hookspec
 def shapebias_metrics() -> Iterable[MetricSpec]:  # type: ignore[empty-body]
     """Yield the functions from stored answers to tables; see :class:`shapebias.plugins.protocols.Metric`."""
+
+
+@hookspec
+def shapebias_run_started(study: Study, output: Path) -> None:
+    """Called once when a study begins to run, for example to open an entry in an experiment tracker.
+
+    Called by :func:`shapebias.run`, and so by ``shapebias run`` and :func:`shapebias.evaluate`, after everything has
+    been checked and the results file is open, and before the first image is computed.
+
+    Args:
+        study: the study: what is run, with its seed.
+        output: the results file; of :func:`shapebias.evaluate` it is a temporary one.
+    """
+
+
+@hookspec
+def shapebias_cell_finished(cell: Cell, summary: CellSummary) -> None:
+    """Called when the last images of a cell have been computed or have failed, for example to show progress elsewhere.
+
+    Called by :func:`shapebias.run` after the answers have been written to the disk, once for each cell that this run
+    computed: cells that the results file already had are not reported.
+
+    Args:
+        cell: the cell: data set, model, condition, and perhaps saliency method and probe.
+        summary: how many images were computed and failed, how long it took, and the first error; see
+            :class:`shapebias.plugins.events.CellSummary`.
+    """
+
+
+@hookspec
+def shapebias_run_finished(results: Results) -> None:
+    """Called once when a study has run to its end, for example to keep its tables, its figures and its page.
+
+    Called by :func:`shapebias.run` when the results file is complete, also where cells failed (``results.failures``).
+    It is not called for a run that was interrupted or that ended with an error.
+
+    Args:
+        results: what :func:`shapebias.run` is about to return; leave them open.
+    """
+
+
+@hookspec
+def shapebias_training_epoch(recipe: Recipe, progress: TrainingProgress) -> None:
+    """Called after every epoch of a training, for example to plot the learning curves.
+
+    Called by :func:`shapebias.train`, and so by ``shapebias train``, after the epoch has been validated and its state
+    has been saved; by the first process alone where several train together.  A training that is continued does not
+    report the epochs that it had finished before.
+
+    Args:
+        recipe: what is trained on what, and how.
+        progress: how far the training is.  ``epoch`` is the epoch that has just ended, counted from 1, and
+            ``validation`` its loss and accuracies.
+    """

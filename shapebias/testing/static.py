@@ -12,7 +12,7 @@ import attrs
 
 from shapebias.errors import ShapebiasError
 from shapebias.plugins.catalog import Catalog, Component
-from shapebias.plugins.discovery import PluginInfo, discover
+from shapebias.plugins.discovery import EVENTS, PluginInfo, discover
 from shapebias.plugins.specs import Spec
 from shapebias.spelling.params import describe, field_types
 from shapebias.testing.rules import NotApplicable, Rules, require
@@ -32,9 +32,11 @@ def _loads(plugin: PluginInfo) -> None:
     require(not plugin.problems, "; ".join(f"{problem.stage}: {problem.message}" for problem in plugin.problems))
 
 
-@PLUGIN_RULES("provides something", "a plugin that hands over nothing is a hook that returns nothing")
+@PLUGIN_RULES("provides something or reacts to runs", "a plugin without specs is a hook that returns nothing")
 def _provides(plugin: PluginInfo) -> None:
-    require(plugin.specs, f"{plugin.title} implements {', '.join(plugin.hooks) or 'no hook'} and hands over no spec")
+    hooks = ", ".join(plugin.hooks) or "no hook"
+    reacts = {*plugin.hooks} & {*EVENTS}
+    require(plugin.specs or reacts, f"{plugin.title} implements {hooks} and yields no spec")
 
 
 @PLUGIN_RULES(

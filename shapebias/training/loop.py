@@ -20,6 +20,7 @@ from shapebias.networks.checkpoints import load_checkpoint, save_checkpoint
 from shapebias.networks.classifier import Classifier
 from shapebias.paths import as_path
 from shapebias.plugins.catalog import Component
+from shapebias.plugins.events import notify
 from shapebias.runtime.environment import versions
 from shapebias.runtime.progress import Interrupted
 from shapebias.runtime.result_checks import checked_attack
@@ -113,6 +114,7 @@ def train(
                 trainer.epoch()
                 if ranks.first:
                     save_state(unfinished, identity, trainer.state())
+                    notify("shapebias_training_epoch", recipe=recipe, progress=trainer.progress_of_epoch())
         except KeyboardInterrupt:
             raise Interrupted(
                 f"interrupted; {len(trainer.history)} finished epochs are in {unfinished}: "
@@ -286,6 +288,11 @@ class Trainer:
             last = self.history[-1] if self.history else None
             state = TrainingProgress(epoch * images + done, self.recipe.epochs * images, epoch + 1, loss.item(), last)
             self.progress(state)
+
+    def progress_of_epoch(self) -> TrainingProgress:
+        """Return how far the training is after its last finished epoch; the loss is the mean of that epoch."""
+        epochs, images, last = len(self.history), len(self.data.training), self.history[-1]
+        return TrainingProgress(epochs * images, self.recipe.epochs * images, epochs, last.loss, last)
 
     def state(self) -> dict[str, Any]:
         """Return everything that the next epoch depends on."""

@@ -22,10 +22,10 @@ BROKEN = {
     "import": ("raise RuntimeError('no luck')", "RuntimeError: no luck"),
     "register": (
         f"{GOOD}\n@hookimpl\ndef shapebias_transform():\n    yield TransformSpec('nothing', Nothing)",
-        "shapebias_transform is no hook; did you mean 'shapebias_transforms'?",
+        "there is no hook shapebias_transform; did you mean 'shapebias_transforms'?",
     ),
     "hook": (f"{GOOD}\n@hookimpl\ndef shapebias_transforms():\n    raise KeyError('gone')", "KeyError: 'gone'"),
-    "spec": (f"{GOOD}\n@hookimpl\ndef shapebias_transforms():\n    yield Nothing()", "is no TransformSpec"),
+    "spec": (f"{GOOD}\n@hookimpl\ndef shapebias_transforms():\n    yield Nothing()", "is not a TransformSpec"),
 }
 
 

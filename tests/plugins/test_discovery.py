@@ -114,17 +114,20 @@ def test_a_hook_that_wants_arguments_is_not_registered(load):
 @pytest.mark.parametrize(
     ("source", "messages"),
     [
-        ("", ["implements no hook; mark a function such as shapebias_transforms with @shapebias.hookimpl"]),
-        ("def shapebias_transforms(): ...", ["shapebias_transforms is not marked with @shapebias.hookimpl"]),
+        ("", ["implements no hook; mark a function such as shapebias_transforms with @plugin.hookimpl"]),
+        (
+            "def shapebias_transforms(): ...",
+            ["shapebias_transforms is not marked with @plugin.hookimpl (from shapebias import plugin)"],
+        ),
         (
             "@shapebias.hookimpl\ndef shapebias_transfroms(): ...",
-            ["shapebias_transfroms is no hook; did you mean 'shapebias_transforms'?"],
+            ["there is no hook shapebias_transfroms; did you mean 'shapebias_transforms'?"],
         ),
-        ("def shapebias_atacks(): ...", ["shapebias_atacks is no hook; did you mean 'shapebias_attacks'?"]),
-        ("@shapebias.hookimpl\ndef zebra(): ...", ["zebra is no hook"]),
+        ("def shapebias_atacks(): ...", ["there is no hook shapebias_atacks; did you mean 'shapebias_attacks'?"]),
+        ("@shapebias.hookimpl\ndef zebra(): ...", ["there is no hook zebra"]),
         (
             "@shapebias.hookimpl(specname='shapebias_probs')\ndef mine(): ...",
-            ["shapebias_probs is no hook; did you mean 'shapebias_probes'?"],
+            ["there is no hook shapebias_probs; did you mean 'shapebias_probes'?"],
         ),
         ("def __dir__():\n    raise OSError('no')", ["OSError: no"]),
     ],
@@ -137,7 +140,7 @@ def test_hooks_that_would_be_passed_over_in_silence(load, source, messages):
 
 def test_a_misspelled_hook_does_not_stop_the_others(load):
     plugin = load(GOOD + "\n@shapebias.hookimpl\ndef shapebias_metric(): ...")
-    assert told(plugin) == [("register", "shapebias_metric is no hook; did you mean 'shapebias_metrics'?")]
+    assert told(plugin) == [("register", "there is no hook shapebias_metric; did you mean 'shapebias_metrics'?")]
     assert [spec.name for spec in plugin.specs] == ["sepia"]
 
 
@@ -192,9 +195,9 @@ def test_specs_are_checked_one_by_one(load):
     stages, messages = zip(*told(plugin), strict=True)
     assert stages == ("spec",) * 3
     assert messages[0].startswith("shapebias_transforms: MetricSpec(name='mean'")
-    assert messages[0].endswith("is no TransformSpec")
+    assert messages[0].endswith("is not a TransformSpec")
     assert messages[1] == "shapebias_transforms: 'invert' is no TransformSpec"
-    assert messages[2] == "shapebias_transforms: 'sepia' is handed over twice"
+    assert messages[2] == "shapebias_transforms: 'sepia' is yielded twice"
     assert [spec.name for spec in plugin.specs] == ["sepia", "invert"]
 
 
@@ -279,7 +282,7 @@ def test_strict_makes_every_problem_an_error(tmp_path, monkeypatch):
     assert str(caught.value).splitlines() == [
         "SHAPEBIAS_STRICT=1 and a plugin has a problem:",
         "  one, import: ZeroDivisionError: division by zero",
-        "  two, register: implements no hook; mark a function such as shapebias_transforms with @shapebias.hookimpl",
+        "  two, register: implements no hook; mark a function such as shapebias_transforms with @plugin.hookimpl",
     ]
     (tmp_path / "one.py").unlink()
     (tmp_path / "two.py").write_text(HEAD + GOOD)

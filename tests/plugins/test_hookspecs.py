@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 import typing
 
 import pluggy
@@ -10,10 +11,9 @@ import pytest
 
 from shapebias.plugins import hookspecs, specs
 from shapebias.plugins import protocols as contracts
-from shapebias.plugins.discovery import discover
+from shapebias.plugins.discovery import EVENTS, HOOKS, discover
 from shapebias.plugins.specs import KINDS
 
-HOOKS = [name for name in vars(hookspecs) if name.startswith("shapebias_")]
 BUILT_IN = [plugin for plugin in discover() if plugin.distribution == "shapebias"]
 
 
@@ -24,7 +24,19 @@ def kind_of(hook: str) -> str:
 
 def test_there_is_one_hook_for_every_kind():
     assert sorted(map(kind_of, HOOKS)) == sorted(KINDS)
-    assert {*HOOKS, "hookimpl"} == {*hookspecs.__all__}
+    assert {*HOOKS, *EVENTS, "hookimpl"} == {*hookspecs.__all__}
+
+
+@pytest.mark.parametrize("event", EVENTS)
+def test_a_hook_that_reacts_says_when_by_whom_and_what_for(event):
+    function = getattr(hookspecs, event)
+    text = inspect.getdoc(function)
+    when, by, arguments = re.split(r"\n\n", text, maxsplit=2)
+    assert re.match(r"Called (once )?(when|after) .*, for example to ", when)
+    assert re.match(r"Called (by|after) ", by)
+    assert "shapebias." in by
+    assert all(f"    {name}: " in arguments for name in inspect.signature(function).parameters)
+    assert function.__annotations__["return"] == "None"
 
 
 @pytest.mark.parametrize("hook", HOOKS)
@@ -58,4 +70,4 @@ def test_two_calls_of_a_built_in_hook_give_equal_specs(hook):
 def test_pluggy_takes_the_specifications():
     manager = pluggy.PluginManager("shapebias")
     manager.add_hookspecs(hookspecs)
-    assert sorted(vars(manager.hook)) == sorted(HOOKS)
+    assert sorted(vars(manager.hook)) == sorted([*HOOKS, *EVENTS])

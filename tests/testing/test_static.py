@@ -55,7 +55,7 @@ def test_hooks_that_import_torch_and_hand_over_nothing():
     catalog = Catalog([PluginInfo("mine", "mine", "1", "timm", ("shapebias_models",))])
     found = {each.check.rule.name: each.message for each in outcomes(checks("mine", catalog=catalog))}
     assert "timm imports torch, torchvision, timm" in found["its hooks import nothing heavy"]
-    assert "implements shapebias_models and hands over no spec" in found["provides something"]
+    assert "implements shapebias_models and yields no spec" in found["provides something or reacts to runs"]
 
 
 @pytest.mark.parametrize(("summary", "status"), [("itself", "passed"), ("{len(calls)}", "failed")])
