@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import os
 from collections.abc import Collection, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -15,7 +14,8 @@ from PIL.Image import Image
 
 from shapebias.plugin import Interpolation, Sample, ShapebiasError, check_crop, fit, fit_mask, param, read_image
 from shapebias_hf.labels import Labels, read_labels
-from shapebias_hf.tables import Opened, open_table, table_files
+from shapebias_hf.opening import Opened, open_table, table_files
+from shapebias_hf.repository import expanded
 
 __all__ = ["HuggingFaceDataset"]
 
@@ -52,7 +52,7 @@ class HuggingFaceDataset:
     Source: Lhoest et al. 2021, Datasets: a community library for natural language processing.
     """
 
-    source: str = param("parquet file, folder, or name on the Hugging Face hub", converter=os.path.expanduser)
+    source: str = param("parquet file, folder, or name on the Hugging Face hub", converter=expanded)
     config: str | None = param("configuration, where there are several", default=None)
     split: str | None = param("split, where there are several, such as validation", default=None)
     revision: str | None = param("commit, tag or branch on the hub; none is its main branch", default=None)
