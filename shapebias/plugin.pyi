@@ -17,6 +17,7 @@ from .networks.modified_relus import ModifiedReLUs as ModifiedReLUs
 from .networks.objectives import Objective as Objective, Reduction as Reduction, objective_values as objective_values, pixel_gradient as pixel_gradient, reduce_channels as reduce_channels
 from .networks.weights import load_weights as load_weights, seeded_weights as seeded_weights
 from .plugins.catalog import default_catalog as default_catalog
+from .plugins.discovery import discover as discover
 from .plugins.hookspecs import hookimpl as hookimpl
 from .plugins.protocols import Answers as Answers, AttackedImages as AttackedImages, Attributed as Attributed, Maps as Maps, Sample as Sample, StudyResults as StudyResults, Transformed as Transformed, Values as Values
 from .plugins.specs import AttackSpec as AttackSpec, DatasetSpec as DatasetSpec, MetricSpec as MetricSpec, ModelSpec as ModelSpec, ProbeSpec as ProbeSpec, SaliencySpec as SaliencySpec, TransformSpec as TransformSpec

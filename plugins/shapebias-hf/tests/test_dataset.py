@@ -17,7 +17,6 @@ from pyarrow import parquet as pq
 from shapebias_hf.dataset import HuggingFaceDataset
 
 import shapebias as sb
-from shapebias.engine.identity import fingerprints
 
 NAMES = ["cat", "dog", "owl"]
 LABELS = [0, 2, 1, 2, 0]
@@ -60,8 +59,13 @@ def to_folder(table, path):
 
 
 def identity(source):
-    component = sb.default_catalog().component("dataset", f"hf:{source}")
-    return fingerprints(component)
+    """Return what a study keeps of the data set: the content of its files, the listing of its folder, the commit."""
+    settings = HuggingFaceDataset(str(source))
+    files = settings.files()
+    listings = [
+        [(file.name, file.stat().st_size) for file in sorted(path.rglob("*"))] for path in files if path.is_dir()
+    ]
+    return settings.fingerprint, listings, [path.read_bytes() for path in files if path.is_file()]
 
 
 @pytest.mark.parametrize("write", [to_parquet, to_folder])
