@@ -193,9 +193,7 @@ def test_a_conversion_that_fails_is_told_beside_the_misfit(tmp_path):
     state = published_densenet(source)
     del state["features.denseblock1.denselayer1.norm.1.weight"]
     path = save(state, tmp_path / "cut.pth")
-    with pytest.raises(
-        WeightsError, match=r"than DenseNet(?s:.*)conversion.*denselayer1\.norm1\.weight"
-    ):
+    with pytest.raises(WeightsError, match=r"than DenseNet(?s:.*)conversion.*denselayer1\.norm1\.weight"):
         Timm("densenet121", checkpoint=path, num_classes=7, input_size=64).load(CPU)
 
 

@@ -20,7 +20,7 @@ _SHOWN = 3
 
 
 class Logits(nn.Module):
-    """Normalised pixels in, logits out.
+    """A module that maps normalised pixels to logits.
 
     Args:
         network: an image classifier of transformers.
