@@ -16,7 +16,6 @@ import torch
 from PIL import Image
 
 from shapebias import plugin
-from shapebias.transforms.stylize import Stylize
 
 PHOTOS = ("313ff0037b86260a", "348618ddbde3a39c", "01244097ca8ffdfa", "c3e9a84e039df3ce")
 TEXTURES = (3, 17, 20, 28, 46, 62)
@@ -33,7 +32,8 @@ def main() -> None:
     photos = np.stack([np.asarray(photo.convert("RGB").resize((SIDE, SIDE))) for photo in opened])
     images = torch.from_numpy(photos).permute(0, 3, 1, 2) / 255
     numbers = plugin.ImageRandom.for_images(seed=0, plugin="stylize", position=0, ids=PHOTOS)
-    stylize = Stylize("microast", weights=options.data / "weights/microast").load(images.device)
+    text = f'stylize:microast,weights="{options.data / "weights/microast"}"'
+    stylize = plugin.default_catalog().component("transform", text).settings.load(images.device)
 
     columns = [[Image.new("RGB", (SIDE, SIDE), "white"), *map(Image.fromarray, photos)]]
     for texture in TEXTURES:

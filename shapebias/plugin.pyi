@@ -18,6 +18,7 @@ from .networks.objectives import Objective as Objective, Reduction as Reduction,
 from .networks.weights import load_weights as load_weights, seeded_weights as seeded_weights
 from .plugins.catalog import default_catalog as default_catalog
 from .plugins.events import CellSummary as CellSummary
+from .plugins.discovery import discover as discover
 from .plugins.hookspecs import hookimpl as hookimpl
 from .plugins.in_memory import InMemoryAnswers as InMemoryAnswers, InMemoryMaps as InMemoryMaps, InMemoryResults as InMemoryResults, InMemoryValues as InMemoryValues
 from .plugins.protocols import Answers as Answers, AttackedImages as AttackedImages, Attributed as Attributed, Maps as Maps, Sample as Sample, StudyResults as StudyResults, Transformed as Transformed, Values as Values

@@ -20,7 +20,7 @@ class ChannelSwap:
 
 @plugin.hookimpl
 def shapebias_transforms() -> list[plugin.TransformSpec]:
-    """Hand the transform over."""
+    """Return the transform."""
     return [
         plugin.TransformSpec("channel-swap", ChannelSwap, summary="exchange the colour channels", destroys="colour")
     ]

@@ -1,7 +1,7 @@
 """A one-file plugin: three CIFAR-10 networks that no library has, each with a weight file.
 
 ``shapebias list --plugins-dir examples/plugins`` shows them, and wherever a model is named they are written as
-``cifar-resnet20:resnet20_standard.safetensors``.  A network of your own enters the same way: settings with ``load``,
+``cifar-resnet20:resnet20_standard.safetensors``.  Your own network is added in the same way: settings with ``load``,
 and a hook that names them.
 """
 
@@ -14,16 +14,24 @@ import attrs
 import torch
 from torch import Tensor, nn
 
-import shapebias
-from shapebias.models.resnet_cifar import Network
-from shapebias.plugin import IMAGENET_MEAN, IMAGENET_STD, Classifier, Features, ModelSpec, load_weights, param
+from shapebias.plugin import (
+    IMAGENET_MEAN,
+    IMAGENET_STD,
+    Classifier,
+    Features,
+    ModelSpec,
+    default_catalog,
+    hookimpl,
+    load_weights,
+    param,
+)
 
 CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 CIFAR_MEAN = (0.4914, 0.4822, 0.4465)
 CIFAR_STD = (0.2471, 0.2435, 0.2616)
 
 
-@shapebias.hookimpl
+@hookimpl
 def shapebias_models() -> Iterator[ModelSpec]:
     """Yield the three architectures."""
     yield ModelSpec("cifar-resnet20", ResNet20, summary="ResNet-20 with option A shortcuts (He et al. 2016)")
@@ -39,7 +47,7 @@ class ResNet20:
 
     def load(self, device: torch.device) -> Classifier:
         """Make the network and read its weights."""
-        network = Network(blocks=3)
+        network = default_catalog().component("model", "resnet-cifar:depth=20").settings.load(device).module
         features = Features(network.layer3)
         return loaded(network, self.weights, device, features, mean=IMAGENET_MEAN, std=IMAGENET_STD)
 

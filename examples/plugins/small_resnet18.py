@@ -1,6 +1,6 @@
 """A one-file plugin: ``resnet18-small``, the ResNet-18 that papers on CIFAR-10 and Tiny ImageNet train.
 
-It is torchvision's, but for the first layers: a 3 x 3 convolution of stride 1 and no pooling, so that an image of 32
+It is torchvision's with other first layers: a 3 x 3 convolution of stride 1 and no pooling, so that an image of 32
 pixels reaches the first stage at its full size.
 """
 
@@ -13,12 +13,10 @@ import torch
 from torch import nn
 from torchvision.models import resnet18
 
-import shapebias
-from shapebias.networks.weights import seeded
-from shapebias.plugin import Classifier, Features, ModelSpec, param
+from shapebias.plugin import Classifier, Features, ModelSpec, hookimpl, param, seeded_weights
 
 
-@shapebias.hookimpl
+@hookimpl
 def shapebias_models() -> Iterator[ModelSpec]:
     """Yield the architecture."""
     yield ModelSpec("resnet18-small", SmallResNet18, summary="ResNet-18 for images of 32 to 64 pixels")
@@ -33,7 +31,7 @@ class SmallResNet18:
 
     def load(self, device: torch.device) -> Classifier:
         """Make the network."""
-        with seeded(self.seed):
+        with seeded_weights(self.seed):
             network = resnet18(num_classes=self.num_classes)
             network.conv1 = nn.Conv2d(3, 64, 3, padding=1, bias=False)
             network.maxpool = nn.Identity()

@@ -163,7 +163,7 @@ class Timm:
     def _with_weights(self, network: nn.Module, path: Path) -> nn.Module:
         """Load a file as it is or, where it is not in timm's own form, as timm converts it for this family."""
         from shapebias.networks.weight_files import read_state_dict
-        from shapebias.networks.weights import put_weights, read_weights
+        from shapebias.networks.weights import put_weights
 
         weights = read_state_dict(path)
         if self.architecture.startswith("inception_v3"):  # published with a head that only training uses
@@ -172,28 +172,32 @@ class Timm:
         try:
             put_weights(network, weights, path)
         except WeightsError as misfit:
-            converted = self._converted(network, read_weights(path))
-            if converted is None:
-                raise misfit from None
-            return converted
+            try:
+                return self._converted(network, weights)
+            except Exception as error:
+                reason = str(error).strip().splitlines() or [type(error).__name__]
+                raise WeightsError(
+                    f"{misfit}\ntimm's conversion of the files of other authors does not help: {reason[-1].strip()}"
+                ) from error
         return network
 
-    def _converted(self, network: nn.Module, weights: Mapping[str, Any]) -> nn.Module | None:
-        """Let timm make the network from weights in another form, such as that of their authors; None where it cannot.
+    def _converted(self, network: nn.Module, weights: Mapping[str, Any]) -> nn.Module:
+        """Let timm make the network from weights in another form, such as that of their authors.
 
         timm drops the classifier of weights for another number of classes than it expects, so it is told the number.
+        Its conversions do not know the step counters of batch normalisation, which published files do not have.
         """
         import timm
 
-        overlay = {"source": "", "state_dict": dict(weights), "num_classes": getattr(network, "num_classes", None)}
+        from shapebias.networks.weights import unwrapped
+
+        state = {key: value for key, value in unwrapped(weights).items() if not key.endswith("num_batches_tracked")}
+        overlay = {"source": "", "state_dict": state, "num_classes": getattr(network, "num_classes", None)}
         # Some families would leave out what they do not find; strict loading keeps random weights out of answers.
         options: dict[str, Any] = {**self.arg, "num_classes": overlay["num_classes"], "pretrained_strict": True}
-        try:
-            made: nn.Module = timm.create_model(
-                self.architecture, pretrained=True, pretrained_cfg_overlay=overlay, **options
-            )
-        except Exception:  # noqa: BLE001 - conversions of another family's weights fail in any way
-            return None
+        made: nn.Module = timm.create_model(
+            self.architecture, pretrained=True, pretrained_cfg_overlay=overlay, **options
+        )
         made.pretrained_cfg = made.default_cfg = network.pretrained_cfg  # without the weights that timm keeps there
         return made
 

@@ -19,7 +19,7 @@ from shapebias.networks.weight_files import read_state_dict
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["load_weights", "put_weights", "read_weights", "renamed", "seeded_weights"]
+__all__ = ["load_weights", "put_weights", "read_weights", "renamed", "seeded_weights", "unwrapped"]
 
 _log = logging.getLogger(__name__)
 _WRAPPERS = re.compile(r"(?:^|(?<=\.))(?:_orig_mod|_fsdp_wrapped_module|_checkpoint_wrapped_module)\.")
@@ -48,7 +48,16 @@ def read_weights(path: Path) -> OrderedDict[str, Any]:
     Raises:
         WeightsError: the file is missing, damaged, needs code to be read, or holds no state dict.
     """
-    return renamed(read_state_dict(path), lambda key: _without_wrappers(key).removeprefix("module."))
+    return unwrapped(read_state_dict(path))
+
+
+def unwrapped(weights: Mapping[str, Any]) -> OrderedDict[str, Any]:
+    """Remove the prefixes of DataParallel, torch.compile and FSDP from the keys of a state dict.
+
+    >>> unwrapped({"module._orig_mod.fc.bias": 1})
+    OrderedDict({'fc.bias': 1})
+    """
+    return renamed(weights, lambda key: _without_wrappers(key).removeprefix("module."))
 
 
 def load_weights(module: nn.Module, path: Path) -> None:

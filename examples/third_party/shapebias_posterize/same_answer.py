@@ -12,15 +12,14 @@ import pandas as pd
 from shapebias.plugin import record, table, wilson
 
 if TYPE_CHECKING:
-    from shapebias.plugin import Answers
-    from shapebias.plugins.protocols import Results
+    from shapebias.plugin import Answers, StudyResults
 
 
 @attrs.frozen
 class SameAnswer:
     """Images with the same answer under a condition and when clean / images with both answers."""
 
-    def __call__(self, results: Results) -> pd.DataFrame:
+    def __call__(self, results: StudyResults) -> pd.DataFrame:
         """Return one row for each cell whose data set and model have a clean cell too."""
         return table([*self._rows(results.answers())])
 

@@ -32,7 +32,6 @@ from torch import Tensor, nn
 
 import shapebias as sb
 from shapebias import plugin
-from shapebias.plugins.discovery import discover
 
 DATA = Path(os.environ.get("SHAPEBIAS_TEST_DATA", "../shared/data"))
 
@@ -92,7 +91,7 @@ def main() -> None:
     parser.add_argument("--queries", type=int, default=5000)
     options = parser.parse_args()
 
-    component = sb.Catalog(discover([Path("examples/plugins")])).component("model", options.model)
+    component = sb.Catalog(plugin.discover([Path("examples/plugins")])).component("model", options.model)
     model = attrs.evolve(component.settings.load(torch.device("cpu")), chunk=options.images)
     images, labels, ids = photos(options.images)
     rng = plugin.ImageRandom.for_images(0, "autoattack", 0, ids)

@@ -1,4 +1,4 @@
-"""Captum's attributions for images; what each is called and where it comes from."""
+"""Captum's attributions for images: their names and sources."""
 
 from __future__ import annotations
 
@@ -11,47 +11,47 @@ __all__ = ["shapebias_saliency"]
 _SHAP = "Lundberg & Lee 2017, A unified approach to interpreting model predictions"
 _METHODS = {
     "captum-deconvolution": (
-        "changed:Deconvolution",
-        "the gradient, with what is negative dropped at every ReLU, whatever its input",
+        "modified_backprop:Deconvolution",
+        "the gradient, with negative values set to zero at every ReLU, whatever its input",
         "Zeiler & Fergus 2014, Visualizing and understanding convolutional networks",
     ),
     "captum-deep-lift": (
-        "changed:DeepLift",
-        "differences from a baseline, handed down layer by layer",
+        "modified_backprop:DeepLift",
+        "the difference from a baseline, propagated back layer by layer",
         "Shrikumar et al. 2017, Learning important features through propagating activation differences",
     ),
     "captum-lrp": (
-        "changed:Lrp",
-        "relevance of the answer, handed down layer by layer",
+        "modified_backprop:Lrp",
+        "the relevance of the answer, propagated back layer by layer",
         "Bach et al. 2015, On pixel-wise explanations by layer-wise relevance propagation",
     ),
     "captum-gradient-shap": (
-        "sampled:GradientShap",
+        "stochastic:GradientShap",
         "gradients between baselines and noisy copies of the image",
         _SHAP,
     ),
     "captum-var-grad": (
-        "sampled:VarGrad",
+        "stochastic:VarGrad",
         "variance of the gradient over noisy copies of the image",
         "Adebayo et al. 2018, Local explanation methods for deep neural networks lack sensitivity to parameter values",
     ),
     "captum-feature-ablation": (
-        "cells:FeatureAblation",
+        "perturbation:FeatureAblation",
         "the objective without each cell of a grid",
         "Zeiler & Fergus 2014, Visualizing and understanding convolutional networks, section 4.2",
     ),
     "captum-shapley-sampling": (
-        "cells:ShapleySampling",
+        "perturbation:ShapleySampling",
         "Shapley values of the cells of a grid, by random orders",
         "Castro et al. 2009, Polynomial calculation of the Shapley value based on sampling",
     ),
     "captum-kernel-shap": (
-        "cells:KernelShap",
+        "perturbation:KernelShap",
         "Shapley values of the cells of a grid, by a weighted regression",
         _SHAP,
     ),
     "captum-lime": (
-        "cells:Lime",
+        "perturbation:Lime",
         "coefficients of a sparse linear model of the cells of a grid",
         "Ribeiro et al. 2016, Why should I trust you? Explaining the predictions of any classifier",
     ),
@@ -64,17 +64,17 @@ _LAYERS = {
     ),
     "captum-layer-conductance": (
         "layers:LayerConductance",
-        "integrated gradients that flow through the feature layer",
+        "integrated gradients through the feature layer",
         "Dhamdhere et al. 2018, How important is a neuron?",
     ),
     "captum-internal-influence": (
         "layers:InternalInfluence",
-        "gradient in the feature layer along the way from a baseline",
+        "gradient at the feature layer, averaged on the line from a baseline",
         "Leino et al. 2018, Influence-directed explanations for deep convolutional networks",
     ),
     "captum-layer-gradient-x-activation": (
         "layers:LayerGradientXActivation",
-        "gradient in the feature layer times what the layer gives",
+        "gradient at the feature layer times its activation",
         "Shrikumar et al. 2016, Not just a black box, applied to a layer",
     ),
 }

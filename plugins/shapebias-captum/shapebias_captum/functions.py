@@ -1,4 +1,4 @@
-"""Which functions a network calls outside of its layers: Captum's hooks on modules do not see them."""
+"""Functions that a network calls outside of its layers, which Captum's hooks on modules do not see."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from shapebias.plugin import Classifier
 
 __all__ = ["NONLINEAR", "WITHOUT_RULE", "called_outside_layers"]
 
-# What DeepLift has a rule for where it is a module, and takes for linear where it is a function.
+# DeepLift has rules for these as modules, and treats them as linear where they are called as functions.
 NONLINEAR = frozenset(
     [
         "relu",
@@ -41,7 +41,7 @@ NONLINEAR = frozenset(
         "clamp_max",
     ]
 )
-# What LRP would pass relevance through by the plain gradient, which neither keeps nor shares it out.
+# LRP would pass relevance through these by the plain gradient, which does not conserve it.
 WITHOUT_RULE = frozenset(
     [
         "add",
@@ -99,11 +99,11 @@ class _Calls(TorchFunctionMode):
 
 
 def called_outside_layers(model: Classifier, images: Tensor, names: Collection[str]) -> list[str]:
-    """List which of some functions the network calls itself, and not through a module without children.
+    """List which of the named functions the network calls outside of its layers (modules without children).
 
     Args:
         model: the classifier.
-        images: (N, 3, H, W); one of them is looked at.
+        images: (N, 3, H, W); only the first is used.
         names: of functions and methods of torch.
     """
     calls, network = _Calls(), model.module

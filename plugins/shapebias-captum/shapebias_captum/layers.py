@@ -1,4 +1,4 @@
-"""Attributions of the feature layer that the model declares, on its coarse grid, made as large as the image."""
+"""Attributions of the model's feature layer, enlarged from its coarse grid to the size of the image."""
 
 from __future__ import annotations
 
@@ -21,29 +21,15 @@ from shapebias.plugin import (
     blank,
     param,
     pixel_gradient,
+    reduce_channels,
 )
-from shapebias.plugin import reduce_channels as reduced
-from shapebias_captum.asking import BatchEvaluation, in_chunks, with_own_network
+from shapebias_captum.adapter import ScoreModule, in_chunks, with_copied_network
 
 __all__ = ["GuidedGradCam", "InternalInfluence", "LayerConductance", "LayerGradientXActivation"]
 
 
-def features_of(model: Classifier, name: str) -> Features:
-    """Return the feature layer.
-
-    Raises:
-        ShapebiasError: the model declares none.
-    """
-    if model.features is None:
-        raise ShapebiasError(
-            f"{name} reads a feature layer, and {type(model.module).__name__} declares none; "
-            "wrap the network: Classifier(network, features=Features(layer))"
-        )
-    return model.features
-
-
 def to_maps(features: Features, attributions: Tensor, images: Tensor) -> Tensor:
-    """Sum over channels, and enlarge to (N, H, W), bilinearly; tokens go back into their grid."""
+    """Sum over channels and enlarge bilinearly to (N, H, W); tokens are arranged in their grid first."""
     height, width = images.shape[2:]
     match features.layout:
         case "NCHW":
@@ -58,7 +44,7 @@ def to_maps(features: Features, attributions: Tensor, images: Tensor) -> Tensor:
 
 @attrs.frozen
 class LayerGradientXActivation:
-    """The gradient in the layer's output times that output.
+    """The gradient with respect to the layer's output, times that output.
 
     Source: :class:`captum.attr.LayerGradientXActivation`.
     """
@@ -70,9 +56,9 @@ class LayerGradientXActivation:
 
     def __call__(self, model: Classifier, images: Tensor, targets: Tensor, rng: ImageRandom) -> Tensor:
         """Return maps (N, H, W)."""
-        model = with_own_network_and_features(model, "captum-layer-gradient-x-activation")
-        features = features_of(model, "captum-layer-gradient-x-activation")
-        method = captum.attr.LayerGradientXActivation(BatchEvaluation(model, self.objective), features.module)
+        model = with_copied_features(model, "captum-layer-gradient-x-activation")
+        features = model.feature_layer("captum-layer-gradient-x-activation")
+        method = captum.attr.LayerGradientXActivation(ScoreModule(model, self.objective), features.module)
         return in_chunks(
             model,
             images,
@@ -81,20 +67,20 @@ class LayerGradientXActivation:
         )
 
 
-def with_own_network_and_features(model: Classifier, name: str) -> Classifier:
-    """Copy the network and find its feature layer again in the copy, by name.
+def with_copied_features(model: Classifier, name: str) -> Classifier:
+    """Copy the network, with the feature layer of the copy.
 
-    Captum's hooks need a layer whose output nothing overwrites, and that they may leave a mark on.
+    Captum's hooks leave attributes on a layer, and need one whose output is not overwritten in place.
     """
-    features = features_of(model, name)
+    features = model.feature_layer(name)
     path = next((path for path, module in model.module.named_modules() if module is features.module), None)
     if path is None:
-        raise ShapebiasError(f"{name}: the declared feature layer is no part of {type(model.module).__name__}")
-    own = with_own_network(model)
+        raise ShapebiasError(f"{name}: the declared feature layer is not part of {type(model.module).__name__}")
+    own = with_copied_network(model)
     return attrs.evolve(own, features=attrs.evolve(features, module=own.module.get_submodule(path)))
 
 
-def along_the_way(
+def attribute_along_line(
     name: str,
     method: type[captum.attr.LayerConductance | captum.attr.InternalInfluence],
     settings: LayerConductance | InternalInfluence,
@@ -103,9 +89,9 @@ def along_the_way(
     targets: Tensor,
 ) -> Tensor:
     """Attribute the feature layer on the line from a baseline to each image."""
-    own = with_own_network_and_features(model, name)
-    features = features_of(own, name)
-    attribution = method(BatchEvaluation(own, settings.objective), features.module)
+    own = with_copied_features(model, name)
+    features = own.feature_layer(name)
+    attribution = method(ScoreModule(own, settings.objective), features.module)
 
     def explain(some: Tensor, wanted: Tensor) -> Tensor:
         found = attribution.attribute(
@@ -117,27 +103,27 @@ def along_the_way(
         )
         return to_maps(features, found, some)
 
-    # An image at a time: its steps alone may fill a chunk, and Captum takes no fewer than two of them.
+    # One image at a time: its steps alone may fill a chunk, and Captum needs at least two of them in one pass.
     return in_chunks(attrs.evolve(model, chunk=1), images, targets, explain)
 
 
 @attrs.frozen
 class LayerConductance:
-    """What flows from a baseline to the image through each place of the layer: integrated gradients of a layer.
+    """Integrated gradients, from a baseline to the image, through each position of the layer.
 
     Source: Dhamdhere et al. 2018, equation 2; :class:`captum.attr.LayerConductance`.
     """
 
-    steps: int = param("points of the line where the gradient is taken", default=30, ge=2)
+    steps: int = param("points on the line at which the gradient is computed", default=30, ge=2)
     baseline: Baseline = param("image without information: black, the model's mean colour, or a blur", default="zero")
-    objective: Objective = param("what is shared out, such as the log-probability of the target", default="log-prob")
+    objective: Objective = param("what is attributed, such as the log-probability of the target", default="log-prob")
     target: Literal["label", "prediction"] | int = param(
         "class that is explained; a number is its index", default="label"
     )
 
     def __call__(self, model: Classifier, images: Tensor, targets: Tensor, rng: ImageRandom) -> Tensor:
         """Return maps (N, H, W)."""
-        return along_the_way(
+        return attribute_along_line(
             "captum-layer-conductance",
             captum.attr.LayerConductance,
             self,
@@ -149,12 +135,12 @@ class LayerConductance:
 
 @attrs.frozen
 class InternalInfluence:
-    """Mean gradient in the layer's output on the way from a baseline to the image.
+    """Mean gradient with respect to the layer's output, on the line from a baseline to the image.
 
     Source: Leino et al. 2018, definition 1; :class:`captum.attr.InternalInfluence`.
     """
 
-    steps: int = param("points of the line where the gradient is taken", default=30, ge=2)
+    steps: int = param("points on the line at which the gradient is computed", default=30, ge=2)
     baseline: Baseline = param("image without information: black, the model's mean colour, or a blur", default="zero")
     objective: Objective = param("what is explained, such as the log-probability of the target", default="log-prob")
     target: Literal["label", "prediction"] | int = param(
@@ -163,7 +149,7 @@ class InternalInfluence:
 
     def __call__(self, model: Classifier, images: Tensor, targets: Tensor, rng: ImageRandom) -> Tensor:
         """Return maps (N, H, W)."""
-        return along_the_way(
+        return attribute_along_line(
             "captum-internal-influence",
             captum.attr.InternalInfluence,
             self,
@@ -175,15 +161,15 @@ class InternalInfluence:
 
 @attrs.frozen
 class GuidedGradCam:
-    """Guided backpropagation times Grad-CAM: the detail of one, the class of the other.
+    """Guided backpropagation times Grad-CAM.
 
-    Only feature layers that are convolutional (``NCHW``).
+    The feature layer must be convolutional (``NCHW``).
 
     Raises:
-        ShapebiasError: the feature layer has tokens, or channels last, or the network has no ReLU.
+        ShapebiasError: the feature layer is not NCHW, or the network has no ReLU.
 
-    Source: Selvaraju et al. 2017, section 3.2; the product of :class:`captum.attr.GuidedGradCam`, where ReLUs that are
-    called as functions count too.
+    Source: Selvaraju et al. 2017, section 3.2; the product of :class:`captum.attr.GuidedGradCam`, but with ReLUs
+    that are called as functions changed too.
     """
 
     objective: Objective = param("what is explained, such as the log-probability of the target", default="log-prob")
@@ -194,14 +180,14 @@ class GuidedGradCam:
 
     def __call__(self, model: Classifier, images: Tensor, targets: Tensor, rng: ImageRandom) -> Tensor:
         """Return maps (N, H, W)."""
-        own = with_own_network_and_features(model, "captum-guided-grad-cam")
-        features = features_of(own, "captum-guided-grad-cam")
+        own = with_copied_features(model, "captum-guided-grad-cam")
+        features = own.feature_layer("captum-guided-grad-cam")
         if features.layout != "NCHW":
             raise ShapebiasError(
                 f"captum-guided-grad-cam needs a convolutional feature layer (NCHW), this one is {features.layout}; "
                 "use grad-cam"
             )
-        method = captum.attr.LayerGradCam(BatchEvaluation(own, self.objective), features.module)
+        method = captum.attr.LayerGradCam(ScoreModule(own, self.objective), features.module)
 
         def explain(some: Tensor, wanted: Tensor) -> Tensor:
             coarse = method.attribute(some, additional_forward_args=(wanted,), relu_attributions=True)
@@ -210,4 +196,4 @@ class GuidedGradCam:
         with ModifiedReLUs("guided") as relus:
             gradient, _ = pixel_gradient(model, images, targets, self.objective)
         relus.require("captum-guided-grad-cam", model.module)
-        return reduced(gradient * in_chunks(model, images, targets, explain), self.reduce)
+        return reduce_channels(gradient * in_chunks(model, images, targets, explain), self.reduce)

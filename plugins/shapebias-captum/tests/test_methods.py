@@ -6,10 +6,10 @@ import captum.attr
 import pytest
 import timm
 import torch
-from shapebias_captum.cells import FeatureAblation, KernelShap, Lime, ShapleySampling, grid
-from shapebias_captum.changed import Deconvolution, DeepLift, Lrp
 from shapebias_captum.layers import GuidedGradCam, LayerConductance, LayerGradientXActivation
-from shapebias_captum.sampled import VarGrad
+from shapebias_captum.modified_backprop import Deconvolution, DeepLift, Lrp
+from shapebias_captum.perturbation import FeatureAblation, KernelShap, Lime, ShapleySampling, grid
+from shapebias_captum.stochastic import VarGrad
 from torch import nn
 
 from shapebias.plugin import Classifier, Features, ImageRandom, ShapebiasError
@@ -108,7 +108,7 @@ def test_deep_lift_adds_up_on_a_convolutional_network(model, images):
 def test_deep_lift_is_refused_where_it_does_not_add_up(vit):
     pixels = torch.rand(2, 3, 32, 32, generator=torch.Generator().manual_seed(1))
     with pytest.raises(
-        ShapebiasError, match=r"captum-deep-lift: the attributions miss the difference .* use integrated-gr"
+        ShapebiasError, match=r"captum-deep-lift: the sum of the attributions differs .* use integrated-gr"
     ):
         DeepLift(tolerance=1e-3)(vit, pixels, TARGETS, numbers("x"))
 
@@ -121,9 +121,22 @@ def test_lrp_hands_down_the_logit(model, images):
     assert torch.allclose(found.sum(dim=(1, 2)), model(images).gather(1, TARGETS[:, None])[:, 0], rtol=1e-3, atol=1e-4)
 
 
-def test_lrp_says_which_layer_has_no_rule(vit):
-    with pytest.raises(ShapebiasError, match="captum-lrp: VisionTransformer has a layer without a rule"):
+def test_lrp_says_which_layer_has_no_rule(vit, images):
+    network = Classifier(nn.Sequential(nn.Flatten(), nn.Linear(192, 5), nn.GELU(), nn.Linear(5, 4)))
+    with pytest.raises(ShapebiasError, match="captum-lrp: Sequential has a layer without a rule: .*GELU"):
+        Lrp()(network, images, TARGETS, numbers("x"))
+    with pytest.raises(ShapebiasError, match="VisionTransformer calls add, .* as a function or method"):
         Lrp()(vit, torch.rand(2, 3, 32, 32), TARGETS, numbers("x"))
+
+
+@pytest.mark.parametrize("method", [DeepLift(), Lrp()])
+def test_too_little_memory_is_left_to_the_engine(method, model, images, monkeypatch):
+    def attribute(*_args, **_options):
+        raise torch.OutOfMemoryError
+
+    monkeypatch.setattr(getattr(captum.attr, {DeepLift: "DeepLift", Lrp: "LRP"}[type(method)]), "attribute", attribute)
+    with pytest.raises(torch.OutOfMemoryError):
+        method(model, images, TARGETS, numbers("x"))
 
 
 def test_deconvolution_is_captum_s_on_the_logit(model, images):

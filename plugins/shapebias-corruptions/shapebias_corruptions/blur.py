@@ -12,24 +12,24 @@ import torch
 from torch import Tensor
 
 from shapebias.plugin import ImageRandom
-from shapebias_corruptions.filters import bordered, smeared, smooth, zoomed
-from shapebias_corruptions.settings import CONSTANTS, SEVERITY, Constants, Published
+from shapebias_corruptions.filters import motion_blurred, padded, smooth, zoomed
+from shapebias_corruptions.settings import CONSTANTS, SEVERITY, Constants, PublishedConstants
 
 __all__ = ["DefocusBlur", "GaussianBlur", "MotionBlur", "ZoomBlur"]
 
-_SIGMA = Published(imagenet=(1.0, 2.0, 3.0, 4.0, 6.0), cifar=(0.4, 0.6, 0.7, 0.8, 1.0))
+_SIGMA = PublishedConstants(imagenet=(1.0, 2.0, 3.0, 4.0, 6.0), cifar=(0.4, 0.6, 0.7, 0.8, 1.0))
 # Radius of the disk, and the standard deviation that softens its rim.
-_DISK = Published(
+_DISK = PublishedConstants(
     imagenet=((3, 0.1), (4, 0.5), (6, 0.5), (8, 0.5), (10, 0.5)),
     cifar=((0.3, 0.4), (0.4, 0.5), (0.5, 0.6), (1, 0.2), (1.5, 0.1)),
 )
 # Step of the factor, and how many there are from 1 on: one more than the text of the ranges says, where numpy's
 # ``arange`` rounded up.
-_ZOOMS = Published(
+_ZOOMS = PublishedConstants(
     imagenet=((0.01, 12), (0.01, 16), (0.02, 11), (0.02, 13), (0.03, 11)),
     cifar=((0.01, 7), (0.01, 12), (0.01, 16), (0.01, 21), (0.01, 26)),
 )
-_MOTION = Published(  # radius and standard deviation
+_MOTION = PublishedConstants(  # radius and standard deviation
     imagenet=((10, 3.0), (15, 5.0), (15, 8.0), (15, 12.0), (20, 15.0)),
     cifar=((6, 1.0), (6, 1.5), (6, 2.0), (8, 2.0), (9, 2.5)),
 )
@@ -57,7 +57,7 @@ class DefocusBlur:
     def __call__(self, images: Tensor, rng: ImageRandom) -> Tensor:
         """Corrupt (N, 3, H, W) images in [0, 1]."""
         disk = _disk(*_DISK.of(self)).to(images)
-        wide = bordered(images, len(disk) // 2, "mirror")
+        wide = padded(images, len(disk) // 2, "mirror")
         size = wide.shape[2:]
         # By the Fourier transform: for the largest disk six times as fast as a convolution on a CPU.
         spread: Tensor = torch.fft.irfft2(torch.fft.rfft2(wide) * torch.fft.rfft2(disk, s=size), s=size)
@@ -99,4 +99,4 @@ class MotionBlur:
     def __call__(self, images: Tensor, rng: ImageRandom) -> Tensor:
         """Corrupt (N, 3, H, W) images in [0, 1]."""
         radius, sigma = _MOTION.of(self)
-        return smeared(images, radius, sigma, 90 * rng.uniform("angle", 0, ()) - 45).clamp(0, 1)
+        return motion_blurred(images, radius, sigma, 90 * rng.uniform("angle", 0, ()) - 45).clamp(0, 1)

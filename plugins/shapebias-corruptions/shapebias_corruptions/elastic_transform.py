@@ -7,14 +7,14 @@ import torch
 from torch import Tensor
 
 from shapebias.plugin import ImageRandom
-from shapebias_corruptions.filters import sampled, smooth
-from shapebias_corruptions.settings import CONSTANTS, SEVERITY, Constants, Published
+from shapebias_corruptions.filters import sampled_bilinear, smooth
+from shapebias_corruptions.settings import CONSTANTS, SEVERITY, Constants, PublishedConstants
 
 __all__ = ["ElasticTransform"]
 
 # How far pixels move, how smoothly, and how far the corners of the triangle move, all in pixels; the 244 is the
 # released code's.
-_ELASTIC = Published(
+_ELASTIC = PublishedConstants(
     imagenet=(
         (244 * 2.0, 244 * 0.7, 244 * 0.1),
         (244 * 2.0, 244 * 0.08, 244 * 0.2),
@@ -53,12 +53,12 @@ class ElasticTransform:
             *(torch.arange(side, device=images.device).double() for side in (height, width)), indexing="ij"
         )
         moved = jitter * (2 * rng.uniform("corners", 0, (3, 2)) - 1)
-        stretched = sampled(images, *_affine(y, x, moved), "mirror")
+        stretched = sampled_bilinear(images, *_affine(y, x, moved), "mirror")
         if not distance:
             return stretched.clamp(0, 1)
         noise = 2 * rng.uniform("ripples", 0, (2, height, width)) - 1
         down, across = (distance * smooth(noise.double(), sigma, "reflect", reach=3)).unbind(1)
-        return sampled(stretched, y + down, x + across, "reflect").clamp(0, 1)
+        return sampled_bilinear(stretched, y + down, x + across, "reflect").clamp(0, 1)
 
 
 def _affine(y: Tensor, x: Tensor, moved: Tensor) -> tuple[Tensor, Tensor]:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-__all__ = ["Border", "bordered", "sampled", "smeared", "smooth", "zoomed"]
+__all__ = ["Border", "motion_blurred", "padded", "sampled_bilinear", "smooth", "zoomed"]
 
 Border: TypeAlias = Literal["nearest", "mirror", "reflect"]
 """What lies beyond the border, in scipy's words: ``nearest`` aa|abc|cc, ``mirror`` cb|abc|ba, ``reflect`` ba|abc|cb."""
@@ -26,7 +26,7 @@ def _inside(positions: Tensor, side: int, border: Border) -> Tensor:
     return torch.minimum(positions, period - twice - positions)
 
 
-def bordered(images: Tensor, width: int, border: Border) -> Tensor:
+def padded(images: Tensor, width: int, border: Border) -> Tensor:
     """Add a border of ``width`` pixels around (..., H, W), which may be wider than the image."""
     rows, columns = (
         _inside(torch.arange(-width, side + width, device=images.device), side, border) for side in images.shape[-2:]
@@ -68,7 +68,7 @@ def _middle(images: Tensor, size: Sequence[int]) -> Tensor:
     return images[..., top : top + size[0], left : left + size[1]]
 
 
-def smeared(images: Tensor, radius: int, sigma: float, angles: Tensor) -> Tensor:
+def motion_blurred(images: Tensor, radius: int, sigma: float, angles: Tensor) -> Tensor:
     """Smear each image along its own direction with one half of a Gaussian, as ImageMagick's ``-motion-blur`` does.
 
     Pixels are taken from whole steps away, so that nothing is interpolated; beyond its border an image goes on with
@@ -86,7 +86,7 @@ def smeared(images: Tensor, radius: int, sigma: float, angles: Tensor) -> Tensor
     directions = torch.deg2rad(angles.cpu().double())[:, None]
     down, across = ((steps * part - 0.5).ceil().long() + 2 * radius for part in (directions.sin(), directions.cos()))
     height, width = images.shape[-2:]
-    wide = bordered(images, 2 * radius, "nearest")
+    wide = padded(images, 2 * radius, "nearest")
     result = torch.zeros_like(images)
     # Image by image: slices cost a small part of what indices of every pixel would.
     for into, source, tops, lefts in zip(result, wide, down.tolist(), across.tolist(), strict=True):
@@ -95,7 +95,7 @@ def smeared(images: Tensor, radius: int, sigma: float, angles: Tensor) -> Tensor
     return result
 
 
-def sampled(images: Tensor, y: Tensor, x: Tensor, border: Border) -> Tensor:
+def sampled_bilinear(images: Tensor, y: Tensor, x: Tensor, border: Border) -> Tensor:
     """Take the pixels of (N, C, H, W) at the places ``y``, ``x``, (N, H, W), bilinear between four neighbours."""
     height, width = images.shape[-2:]
     top, left = y.floor(), x.floor()

@@ -7,11 +7,11 @@ import torch
 from torch import Tensor
 
 from shapebias.plugin import ImageRandom
-from shapebias_corruptions.settings import CONSTANTS, SEVERITY, Constants, Published
+from shapebias_corruptions.settings import CONSTANTS, SEVERITY, Constants, PublishedConstants
 
 __all__ = ["Fog"]
 
-_FOG = Published(  # how thick, and how much smoother each finer level of the clouds is
+_FOG = PublishedConstants(  # how thick, and how much smoother each finer level of the clouds is
     imagenet=((1.5, 2.0), (2.0, 2.0), (2.5, 1.7), (2.5, 1.5), (3.0, 1.4)),
     cifar=((0.2, 3.0), (0.5, 3.0), (0.75, 2.5), (1.0, 2.0), (1.5, 1.75)),
 )

@@ -16,11 +16,11 @@ from torch import Tensor
 from torch.nn import functional
 
 from shapebias.plugin import ImageRandom, ShapebiasError, download, images_below, param, read_image
-from shapebias_corruptions.settings import CONSTANTS, SEVERITY, Constants, Published
+from shapebias_corruptions.settings import CONSTANTS, SEVERITY, Constants, PublishedConstants
 
 __all__ = ["Frost", "Frosted"]
 
-_FROST = Published(  # weight of the image, and of the frost
+_FROST = PublishedConstants(  # weight of the image, and of the frost
     imagenet=((1.0, 0.4), (0.8, 0.6), (0.7, 0.7), (0.65, 0.7), (0.6, 0.75)),
     cifar=((1.0, 0.2), (1.0, 0.3), (0.9, 0.4), (0.85, 0.4), (0.75, 0.45)),
 )

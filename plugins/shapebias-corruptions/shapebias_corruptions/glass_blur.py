@@ -11,11 +11,11 @@ from torch import Tensor
 
 from shapebias.plugin import ImageRandom
 from shapebias_corruptions.filters import smooth
-from shapebias_corruptions.settings import CONSTANTS, SEVERITY, Constants, Published
+from shapebias_corruptions.settings import CONSTANTS, SEVERITY, Constants, PublishedConstants
 
 __all__ = ["GlassBlur"]
 
-_GLASS = Published(  # standard deviation of the blurs, how far a pixel comes from, rounds
+_GLASS = PublishedConstants(  # standard deviation of the blurs, how far a pixel comes from, rounds
     imagenet=((0.7, 1, 2), (0.9, 2, 1), (1.0, 2, 3), (1.1, 3, 2), (1.5, 4, 2)),
     cifar=((0.05, 1, 1), (0.25, 1, 1), (0.4, 1, 1), (0.25, 1, 2), (0.4, 1, 2)),
 )

@@ -15,11 +15,11 @@ from PIL import Image
 from torch import Tensor
 
 from shapebias.plugin import ImageRandom
-from shapebias_corruptions.settings import CONSTANTS, SEVERITY, Constants, Published
+from shapebias_corruptions.settings import CONSTANTS, SEVERITY, Constants, PublishedConstants
 
 __all__ = ["JpegCompression"]
 
-_QUALITY = Published(imagenet=(25, 18, 15, 10, 7), cifar=(80, 65, 58, 50, 40))
+_QUALITY = PublishedConstants(imagenet=(25, 18, 15, 10, 7), cifar=(80, 65, 58, 50, 40))
 
 
 @attrs.frozen

@@ -10,14 +10,14 @@ import torch
 from torch import Tensor
 
 from shapebias.plugin import ImageRandom
-from shapebias_corruptions.settings import CONSTANTS, SEVERITY, Constants, Published
+from shapebias_corruptions.settings import CONSTANTS, SEVERITY, Constants, PublishedConstants
 
 __all__ = ["GaussianNoise", "ImpulseNoise", "ShotNoise", "SpeckleNoise"]
 
-_GAUSSIAN = Published(imagenet=(0.08, 0.12, 0.18, 0.26, 0.38), cifar=(0.04, 0.06, 0.08, 0.09, 0.10))
-_PHOTONS = Published(imagenet=(60, 25, 12, 5, 3), cifar=(500, 250, 100, 75, 50))
-_AMOUNT = Published(imagenet=(0.03, 0.06, 0.09, 0.17, 0.27), cifar=(0.01, 0.02, 0.03, 0.05, 0.07))
-_SPECKLE = Published(imagenet=(0.15, 0.2, 0.35, 0.45, 0.6), cifar=(0.06, 0.1, 0.12, 0.16, 0.2))
+_GAUSSIAN = PublishedConstants(imagenet=(0.08, 0.12, 0.18, 0.26, 0.38), cifar=(0.04, 0.06, 0.08, 0.09, 0.10))
+_PHOTONS = PublishedConstants(imagenet=(60, 25, 12, 5, 3), cifar=(500, 250, 100, 75, 50))
+_AMOUNT = PublishedConstants(imagenet=(0.03, 0.06, 0.09, 0.17, 0.27), cifar=(0.01, 0.02, 0.03, 0.05, 0.07))
+_SPECKLE = PublishedConstants(imagenet=(0.15, 0.2, 0.35, 0.45, 0.6), cifar=(0.06, 0.1, 0.12, 0.16, 0.2))
 
 
 @attrs.frozen

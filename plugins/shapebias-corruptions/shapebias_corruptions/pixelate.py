@@ -10,11 +10,11 @@ import torch
 from torch import Tensor
 
 from shapebias.plugin import ImageRandom
-from shapebias_corruptions.settings import CONSTANTS, SEVERITY, Constants, Published
+from shapebias_corruptions.settings import CONSTANTS, SEVERITY, Constants, PublishedConstants
 
 __all__ = ["Pixelate"]
 
-_SCALE = Published(imagenet=(0.6, 0.5, 0.4, 0.3, 0.25), cifar=(0.95, 0.9, 0.85, 0.75, 0.65))
+_SCALE = PublishedConstants(imagenet=(0.6, 0.5, 0.4, 0.3, 0.25), cifar=(0.95, 0.9, 0.85, 0.75, 0.65))
 
 
 @attrs.frozen

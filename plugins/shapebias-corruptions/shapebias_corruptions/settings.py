@@ -8,7 +8,7 @@ import attrs
 
 from shapebias.plugin import param
 
-__all__ = ["CONSTANTS", "SEVERITY", "Constants", "Corruption", "Published"]
+__all__ = ["CONSTANTS", "SEVERITY", "Constants", "Corruption", "PublishedConstants"]
 
 Constants: TypeAlias = Literal["imagenet", "cifar"]
 ValueT = TypeVar("ValueT")
@@ -30,11 +30,11 @@ class Corruption(Protocol):
 
 
 @attrs.frozen
-class Published(Generic[ValueT]):
+class PublishedConstants(Generic[ValueT]):
     """A constant of a corruption at the severities 1 to 5, in the code that made either benchmark.
 
     >>> from types import SimpleNamespace
-    >>> sigma = Published(imagenet=(1, 2, 3, 4, 6), cifar=(0.4, 0.6, 0.7, 0.8, 1))
+    >>> sigma = PublishedConstants(imagenet=(1, 2, 3, 4, 6), cifar=(0.4, 0.6, 0.7, 0.8, 1))
     >>> sigma.of(SimpleNamespace(severity=5, constants="imagenet"))
     6
     """

@@ -10,14 +10,14 @@ import torch
 from torch import Tensor
 
 from shapebias.plugin import ImageRandom
-from shapebias_corruptions.filters import smeared, zoomed
-from shapebias_corruptions.settings import CONSTANTS, SEVERITY, Constants, Published
+from shapebias_corruptions.filters import motion_blurred, zoomed
+from shapebias_corruptions.settings import CONSTANTS, SEVERITY, Constants, PublishedConstants
 
 __all__ = ["Snow"]
 
 # Mean and standard deviation of the flakes, how much they are enlarged, below what there is none, radius and standard
 # deviation of the streaks, share of the image that is not whitened.
-_SNOW = Published(
+_SNOW = PublishedConstants(
     imagenet=(
         (0.1, 0.3, 3.0, 0.5, 10, 4.0, 0.8),
         (0.2, 0.3, 2.0, 0.5, 12, 4.0, 0.7),
@@ -38,7 +38,7 @@ _LUMA = (0.299, 0.587, 0.114)
 
 @attrs.frozen
 class Snow:
-    """Whiten the image, and add flakes: normal noise, enlarged, cut off below, smeared downwards.
+    """Whiten the image, and add flakes: normal noise, enlarged, cut off below, motion_blurred downwards.
 
     The flakes are added twice, the second time turned by 180 degrees.
     """
@@ -53,7 +53,7 @@ class Snow:
         noise = mean + deviation * rng.normal("flakes", 0, (1, *images.shape[2:])).double()
         flakes = zoomed(noise, size)
         flakes = torch.where(flakes < threshold, 0, flakes.clamp(0, 1))
-        flakes = smeared(flakes, radius, sigma, 90 * rng.uniform("angle", 0, ()) - 135).to(images)
+        flakes = motion_blurred(flakes, radius, sigma, 90 * rng.uniform("angle", 0, ()) - 135).to(images)
         luma = (images * torch.tensor(_LUMA).to(images).view(3, 1, 1)).sum(dim=1, keepdim=True)
         whitened = torch.lerp(torch.maximum(images, 1.5 * luma + 0.5), images, kept)
         return (whitened + flakes + flakes.flip(2, 3)).clamp(0, 1)

@@ -10,15 +10,15 @@ import torch
 from torch import Tensor
 
 from shapebias.plugin import ImageRandom
-from shapebias_corruptions.drops import relief
 from shapebias_corruptions.filters import smooth
-from shapebias_corruptions.settings import CONSTANTS, SEVERITY, Constants, Published
+from shapebias_corruptions.settings import CONSTANTS, SEVERITY, Constants, PublishedConstants
+from shapebias_corruptions.water_relief import water_relief
 
 __all__ = ["Spatter"]
 
 # Mean and standard deviation of the liquid, how smooth it is, below what there is none; for water how much of it is
 # added, for mud how smooth its rim is; and which of the two it is.
-_SPATTER = Published(
+_SPATTER = PublishedConstants(
     imagenet=(
         (0.65, 0.3, 4.0, 0.69, 0.6, "water"),
         (0.65, 0.3, 3.0, 0.68, 0.6, "water"),
@@ -56,7 +56,7 @@ class Spatter:
         liquid = smooth(mean + deviation * rng.normal("liquid", 0, images.shape[2:]).double(), sigma)
         colour = torch.tensor(_COLOURS[kind]).to(images).view(3, 1, 1)
         if kind == "water":
-            shine = relief(torch.where(liquid < threshold, 0, 255 * liquid).clamp(0, 255).int())
+            shine = water_relief(torch.where(liquid < threshold, 0, 255 * liquid).clamp(0, 255).int())
             return (images + amount * shine[:, None].to(images) * colour).clamp(0, 1)
         cover = smooth((liquid > threshold).double(), amount)
         cover = torch.where(cover < _THIN, 0, cover)[:, None].to(images)

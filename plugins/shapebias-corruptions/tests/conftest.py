@@ -66,7 +66,7 @@ def enlarged_middle():
 def smear():
     """Smear (H, W, C) along an angle in degrees with half a Gaussian, step by step."""
 
-    def smeared(array, radius, sigma, degrees):
+    def motion_blurred(array, radius, sigma, degrees):
         height, width = array.shape[:2]
         total, weights = np.zeros_like(array), 0
         for step in range(2 * radius + 1):
@@ -77,4 +77,4 @@ def smear():
             weights += weight
         return total / weights
 
-    return smeared
+    return motion_blurred

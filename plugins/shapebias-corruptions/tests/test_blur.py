@@ -8,7 +8,7 @@ import pytest
 import torch
 from scipy import ndimage
 from shapebias_corruptions.blur import DefocusBlur, GaussianBlur, MotionBlur, ZoomBlur
-from shapebias_corruptions.filters import sampled, smeared
+from shapebias_corruptions.filters import motion_blurred, sampled_bilinear
 from shapebias_corruptions.glass_blur import GlassBlur
 from skimage.filters import gaussian
 
@@ -69,7 +69,7 @@ def test_motion_blur_follows_the_angle_of_each_image(images, arrays, rng, close,
 def test_a_point_is_smeared_against_the_direction():
     point = torch.zeros(1, 1, 9, 9, dtype=torch.float64)
     point[..., 4, 4] = 1
-    found = smeared(point, 2, 1, torch.tensor([90.0]))[0, 0]
+    found = motion_blurred(point, 2, 1, torch.tensor([90.0]))[0, 0]
     weights = np.exp(-0.5 * np.arange(5) ** 2)
     assert np.allclose(found[:, 4].flip(0)[4:], weights / weights.sum())
     assert found.sum() == pytest.approx(1)
@@ -109,7 +109,7 @@ def test_pixels_between_pixels_are_scipy_s_far_outside_too(border, name, images,
     height, width = images.shape[2:]
     random = np.random.default_rng(7)
     y, x = random.uniform(-2 * height, 3 * height, (2, height, width)), random.uniform(-90, 200, (2, height, width))
-    found = sampled(images, torch.from_numpy(y), torch.from_numpy(x), border)
+    found = sampled_bilinear(images, torch.from_numpy(y), torch.from_numpy(x), border)
     expected = [
         np.stack(
             [ndimage.map_coordinates(each, [rows, columns], order=1, mode=name) for each in array.transpose(2, 0, 1)], 2

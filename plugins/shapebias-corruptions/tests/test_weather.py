@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from shapebias_corruptions.drops import relief
 from shapebias_corruptions.fog import Fog
 from shapebias_corruptions.frost import Frost
 from shapebias_corruptions.snow import Snow
 from shapebias_corruptions.spatter import Spatter
+from shapebias_corruptions.water_relief import water_relief
 from skimage.filters import gaussian
 
 from shapebias.plugin import ImageRandom, ShapebiasError
@@ -215,13 +215,13 @@ def test_relief_is_opencv_s_on_many_drops():
     for sigma in (1, 2, 4):
         layers = [gaussian(random.normal(0.65, 0.3, (224, 224)), sigma) for _ in range(3)]
         liquid = [(255 * np.where(layer < 0.68, 0, layer).clip(0, 1)).astype(np.uint8) for layer in layers]
-        found = relief(torch.from_numpy(np.stack(liquid)).int())
+        found = water_relief(torch.from_numpy(np.stack(liquid)).int())
         expected = torch.from_numpy(np.stack([opencv_relief(each) for each in liquid]))
         assert ((found - expected).abs() > 1e-5).double().mean() < 1e-4
 
 
 def test_no_drop_leaves_the_image(images):
-    assert not relief(torch.zeros(2, 9, 9, dtype=torch.int32)).any()
+    assert not water_relief(torch.zeros(2, 9, 9, dtype=torch.int32)).any()
 
 
 def test_the_published_photographs_are_downloaded_by_name_and_checksum(monkeypatch, photos):

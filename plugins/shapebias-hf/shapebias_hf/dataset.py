@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import os
 from collections.abc import Collection, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -15,7 +14,8 @@ from PIL.Image import Image
 
 from shapebias.plugin import Interpolation, Sample, ShapebiasError, check_crop, fit, fit_mask, param, read_image
 from shapebias_hf.labels import Labels, read_labels
-from shapebias_hf.tables import Opened, open_table, table_files
+from shapebias_hf.opening import Opened, open_table, table_files
+from shapebias_hf.repository import expanded
 
 __all__ = ["HuggingFaceDataset"]
 
@@ -25,14 +25,13 @@ class HuggingFaceDataset:
     """Images and labels that the library datasets reads: a parquet file, a folder, or a name on the hub.
 
     A folder is one that ``save_to_disk`` wrote, or has parquet files, or image files as ``imagefolder`` wants them.
-    Nothing is decoded before it is asked for, and each image is decoded, resized and cropped as by ``folder``: to RGB,
-    with the orientation in EXIF ignored.
+    An image is decoded when it is read; it is decoded, resized and cropped as by ``folder``: to RGB, with the
+    orientation in EXIF ignored.
 
-    Ids are the paths that the table keeps, relative to the folder, where each image has one of its own; else places in
-    the table.
+    Ids are the paths in the table, relative to the folder, if they are unique; otherwise row numbers.
 
-    The classes are the names of the label column's ``ClassLabel``; without them, what occurs in the label columns,
-    integers in the order of numbers.  A missing label, or -1 in a ``ClassLabel``, is unknown.
+    The classes are the names of the label column's ``ClassLabel``; without them, the values of the label columns,
+    integers in numerical order.  A missing label, or -1 in a ``ClassLabel``, is unknown.
 
     Args:
         source: the file, the folder, or ``owner/name``.
@@ -42,17 +41,17 @@ class HuggingFaceDataset:
         image: the column of images; none takes the only one.
         label: the column of labels; none takes ``shape``, else the only one with names of classes, else ``label``.
         shape, texture: columns of the classes of shape and texture, for pictures where these differ.
-        mask: column of pictures that are light, 128 to 255, on the object.
+        mask: column of mask images, which are light (128 to 255) on the object.
         size, crop, interpolation: as of ``folder``.
 
     Raises:
         ShapebiasError: ``crop`` without ``size``; at the first use: no such data set, split or column, no network, a
-            damaged image, or a label that is no class.
+            damaged image, or a label that is not a class.
 
     Source: Lhoest et al. 2021, Datasets: a community library for natural language processing.
     """
 
-    source: str = param("parquet file, folder, or name on the Hugging Face hub", converter=os.path.expanduser)
+    source: str = param("parquet file, folder, or name on the Hugging Face hub", converter=expanded)
     config: str | None = param("configuration, where there are several", default=None)
     split: str | None = param("split, where there are several, such as validation", default=None)
     revision: str | None = param("commit, tag or branch on the hub; none is its main branch", default=None)
@@ -60,9 +59,9 @@ class HuggingFaceDataset:
     label: str | None = param("column of labels; none takes the one of shape, or the only one", default=None)
     shape: str | None = param("column of classes of the shape", default=None)
     texture: str | None = param("column of classes of the texture", default=None)
-    mask: str | None = param("column of pictures that are light on the object", default=None)
+    mask: str | None = param("column of mask images, which are light on the object", default=None)
     size: int | None = param("side of the images; none takes their own", default=None, ge=1, unit="pixels")
-    crop: float = param("share of the short side that stays, 0.875 for photos", default=1.0, gt=0, le=1)
+    crop: float = param("share of the short side that is kept, 0.875 for photos", default=1.0, gt=0, le=1)
     interpolation: Interpolation = param("filter of the resizing", default="bilinear")
 
     def __attrs_post_init__(self) -> None:
@@ -75,11 +74,11 @@ class HuggingFaceDataset:
 
     @property
     def fingerprint(self) -> str | None:
-        """The commit on the hub; None for what is on this disk, which is hashed by :meth:`files`."""
+        """The commit on the hub; None for a local data set, which is hashed by :meth:`files`."""
         return None if Path(self.source).exists() else f"commit {self._opened.commit}"
 
     def files(self) -> list[Path]:
-        """List the tables, each hashed by its content, and the folder that they are in, hashed by its listing."""
+        """List the tables, which are hashed by content, and their folder, which is hashed by its listing."""
         return table_files(Path(self.source))
 
     def __len__(self) -> int:
@@ -105,7 +104,7 @@ class HuggingFaceDataset:
         )
 
     def _read(self, row: dict[str, Any], column: str, index: int) -> Image:
-        """Decode what a row has in a column: the content of an image file, or the path of one."""
+        """Decode a row's image, which is stored as the content of an image file or as a path."""
         name, stored = f"hf:{self.source} {column} of row {index}", row[column] or {}
         if stored.get("bytes") is not None:
             return read_image(io.BytesIO(stored["bytes"]), name)
@@ -138,10 +137,10 @@ class HuggingFaceDataset:
         return [name for name, feature in self._opened.table.features.items() if isinstance(feature, kind)]
 
     def _only(self, parameter: str, found: Collection[str]) -> str:
-        """Return the one column that can be meant.
+        """Return the only column that the parameter can mean.
 
         Raises:
-            ShapebiasError: there are more, or none.
+            ShapebiasError: there are several, or none.
         """
         if len(found) != 1:
             raise ShapebiasError(
@@ -158,7 +157,7 @@ class HuggingFaceDataset:
 
     @cached_property
     def _rows(self) -> datasets.Dataset:
-        """The columns that are looked at, with images as they are stored."""
+        """The columns that are read, with images as they are stored."""
         pictures = [name for name in (self._image, self.mask) if name is not None]
         rows = self._opened.table.with_format(None).select_columns([*pictures, *self._labels.indices])
         for name in pictures:
@@ -174,7 +173,7 @@ class HuggingFaceDataset:
 
 
 def _below(folder: Path, path: str | None) -> str | None:
-    """Name an image file by its path below a folder, which is the same on every machine; None where it has none."""
+    """Return an image file's path relative to a folder, which is the same on every machine; None where it has none."""
     if path is None or "://" in path:
         return None
     if not Path(path).is_absolute():

@@ -1,4 +1,4 @@
-"""Columns of labels, and the classes that they name."""
+"""Columns of labels and their classes."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ _DTYPES = {"string", "large_string", *(f"{sign}int{bits}" for sign in ("", "u") 
 
 @attrs.frozen
 class Labels:
-    """The classes, and what each value of each column means.
+    """The classes, and the class of each value of each column.
 
     Args:
         classes: their names.
-        indices: by column and stored value, the place in ``classes``.
+        indices: the index in ``classes``, by column and stored value.
     """
 
     classes: tuple[str, ...]
@@ -37,11 +37,11 @@ def read_labels(table: datasets.Dataset, columns: Sequence[str], source: str) ->
 
     Args:
         table: the table.
-        columns: its columns of labels; the first one says which classes there are, where it has their names.
-        source: what messages call the table.
+        columns: its columns of labels; the first one defines the classes if it has their names.
+        source: the name of the table in messages.
 
     Raises:
-        ShapebiasError: a column has no labels, a number without a name, or a class that the first one has not.
+        ShapebiasError: a column has no labels, a number without a name, or a class that is not in the first column.
     """
     names = {column: _names(table, column, source) for column in columns}
     first = table.features[columns[0]]
@@ -55,8 +55,8 @@ def read_labels(table: datasets.Dataset, columns: Sequence[str], source: str) ->
     for column, by_value in names.items():
         if strangers := sorted(set(by_value.values()) - positions.keys()):
             raise ShapebiasError(
-                f"hf:{source} column {column!r} has {', '.join(strangers[:_SHOWN])}, no classes of {columns[0]!r}, "
-                f"which are {', '.join(classes[:_SHOWN])}, ...; correct the table, or name other columns"
+                f"hf:{source} column {column!r} has {', '.join(strangers[:_SHOWN])}, which are not classes of "
+                f"{columns[0]!r}: {', '.join(classes[:_SHOWN])}, ...; correct the table, or name other columns"
             )
     return Labels(
         classes, {column: {value: positions[name] for value, name in names[column].items()} for column in names}
@@ -64,7 +64,7 @@ def read_labels(table: datasets.Dataset, columns: Sequence[str], source: str) ->
 
 
 def _names(table: datasets.Dataset, column: str, source: str) -> dict[Hashable, str]:
-    """Name the class of each value that occurs in a column; those that stand for an unknown one are left out."""
+    """Return the class of each value of a column, without the values that mean an unknown class."""
     feature = table.features[column]
     if not isinstance(feature, datasets.ClassLabel) and getattr(feature, "dtype", "") not in _DTYPES:
         raise ShapebiasError(
@@ -74,7 +74,7 @@ def _names(table: datasets.Dataset, column: str, source: str) -> dict[Hashable, 
     if isinstance(feature, datasets.ClassLabel):
         if (largest := max(values, default=-1)) >= len(feature.names):
             raise ShapebiasError(
-                f"hf:{source} column {column!r} has {largest}, and names {len(feature.names)} classes, from 0 on; "
+                f"hf:{source} column {column!r} has {largest}, but names for {len(feature.names)} classes, from 0 on; "
                 "correct the table"
             )
         return {value: feature.names[value] for value in values if value >= 0}

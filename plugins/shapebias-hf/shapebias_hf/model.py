@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-
 import attrs
 import torch
 
@@ -11,7 +9,7 @@ from shapebias.plugin import Classifier, param
 from shapebias_hf.features import last_grid
 from shapebias_hf.network import Logits, class_names, read_network
 from shapebias_hf.preprocessing import read_preprocessing
-from shapebias_hf.repository import folder_of, identity
+from shapebias_hf.repository import expanded, folder_of, identity
 
 __all__ = ["HuggingFaceModel"]
 
@@ -21,28 +19,28 @@ class HuggingFaceModel:
     """An image classifier of transformers: a folder that ``save_pretrained`` wrote, or a name on the hub.
 
     Normalisation, order of channels, size and interpolation are those of its image processor.  The whole image is
-    resized to the size that the network gets: what a processor cuts off (``shortest_edge`` 256, then the middle 224) is
-    the business of the data set, ``size=224,crop=0.875``.
+    resized to the size that the network gets.  Cropping (``shortest_edge`` 256, then the middle 224) belongs to the
+    data set: ``size=224,crop=0.875``.
 
     Classes are the names of its configuration.  ImageNet-1k is recognised by 1,000 WordNet ids or names in index order,
     or by 1,000 outputs without names, so that such a model answers ``cue-conflict`` and the like at once.
 
-    Weights are read from safetensors alone, in float32, and code of a repository never runs.  Results know a folder by
+    Weights are read only from safetensors, in float32, and code of a repository never runs.  A folder is identified by
     the content of its files, and a model on the hub by its commit.
 
     Raises:
         ShapebiasError: at loading: no such folder, no network, no safetensors, no image processor, or a network without
-            a trained classifier.
+            a trained classifier or for images that are not RGB.
 
     Source: Wolf et al. 2020, Transformers: state-of-the-art natural language processing.
     """
 
-    source: str = param("folder, or name on the Hugging Face hub", converter=os.path.expanduser)
+    source: str = param("folder, or name on the Hugging Face hub", converter=expanded)
     revision: str | None = param("commit, tag or branch on the hub; none is its main branch", default=None)
     processor: str | None = param(
         "folder or name of another model whose image processor is taken",
         default=None,
-        converter=attrs.converters.optional(os.path.expanduser),
+        converter=attrs.converters.optional(expanded),
     )
     input_size: int | None = param(
         "side that images are resized to; none is the processor's", default=None, ge=1, unit="pixels"
@@ -50,7 +48,7 @@ class HuggingFaceModel:
 
     @property
     def fingerprint(self) -> str:
-        """What decides whether stored results still hold: the content of a folder's files, or the commit on the hub."""
+        """Identify the model: by the content of a folder's files, or by the commit on the hub."""
         own = identity(self.source, self.revision)
         return own if self.processor is None else f"{own} with processor {identity(self.processor)}"
 

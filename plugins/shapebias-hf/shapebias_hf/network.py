@@ -20,7 +20,7 @@ _SHOWN = 3
 
 
 class Logits(nn.Module):
-    """Normalised pixels in, logits out.
+    """A module that maps normalised pixels to logits.
 
     Args:
         network: an image classifier of transformers.
@@ -41,7 +41,7 @@ def read_network(folder: Path) -> Any:
     """Read a network whose every weight is in the file.
 
     Raises:
-        ShapebiasError: there are no safetensors, no image classifier, or weights are missing.
+        ShapebiasError: there are no safetensors, no image classifier, weights are missing, or images are not RGB.
     """
     if not any(folder.glob("model*.safetensors")):
         raise ShapebiasError(
@@ -59,18 +59,24 @@ def read_network(folder: Path) -> Any:
                 output_loading_info=True,
             )
     except Exception as error:
-        raise ShapebiasError(f"hf: {folder} is no image classifier that transformers can make: {error}") from error
+        raise ShapebiasError(f"hf: {folder} is not an image classifier that transformers can make: {error}") from error
     if missing := sorted(loaded["missing_keys"]):
         shown = ", ".join(missing[:_SHOWN]) + (", ..." if len(missing) > _SHOWN else "")
         raise ShapebiasError(
             f"hf: {folder} has no weights for {shown}, so its answers would be random: it is a backbone without a "
             "trained classifier; name a model that was trained to classify images"
         )
+    channels = getattr(getattr(network.config, "vision_config", network.config), "num_channels", 3)
+    if channels != 3:
+        raise ShapebiasError(
+            f"hf: {folder} takes images of {channels} channels (num_channels in config.json), and images are RGB here; "
+            "name a model of 3 channels"
+        )
     return network
 
 
 def class_names(id2label: Mapping[int, str] | None) -> tuple[str, ...] | None:
-    """Return the names of the outputs; None where there are none but those that transformers makes up.
+    """Return the names of the outputs; None where there are only those that transformers makes up.
 
     Raises:
         ShapebiasError: the names are not those of the outputs 0, 1, 2, ...
@@ -90,7 +96,7 @@ def class_names(id2label: Mapping[int, str] | None) -> tuple[str, ...] | None:
 
 @contextlib.contextmanager
 def _without_progress_bar() -> Iterator[None]:
-    """Keep transformers from drawing a bar for each network that it reads from the disk."""
+    """Turn off the progress bar that transformers draws for each network that it reads from the disk."""
     shown = logging.is_progress_bar_enabled()
     logging.disable_progress_bar()
     try:

@@ -1,4 +1,4 @@
-"""What an image processor of transformers does to pixels, found out by asking it."""
+"""What an image processor of transformers does to pixels, found by applying it to test images."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from shapebias.plugin import ShapebiasError
 __all__ = ["Preprocessing", "read_preprocessing"]
 
 _BLACK, _PRIMARIES = (0, 0, 0), ((255, 0, 0), (0, 255, 0), (0, 0, 255))
-_SIDES = (512, 640)  # of the images that are shown to a processor
+_SIDES = (512, 640)  # of the test images
 _INTERPOLATIONS: dict[Any, Literal["nearest", "bilinear"]] = {
     Resampling.NEAREST: "nearest",
     Resampling.BILINEAR: "bilinear",
@@ -31,7 +31,7 @@ class Preprocessing:
     Args:
         mean, std: of red, green and blue, in pixel values of [0, 1].
         blue_first: whether the network takes blue, green, red.
-        size: (H, W) of the images that the network gets, None where it gets them as they are.
+        size: (H, W) of the images that the network gets, None where images are not resized.
         interpolation: how images are resized.
     """
 
@@ -45,12 +45,12 @@ class Preprocessing:
 def read_preprocessing(folder: Path) -> Preprocessing:
     """Find out what the image processor of a folder does.
 
-    Processors spell their settings in many ways: a scale of 1/127.5, a second normalisation, swapped channels, a size
-    that is a short side.  So it is asked: black, red, green and blue images say what becomes of each channel, and
-    images of two sizes whether there is one size for all.
+    Processors write their settings in many ways: a scale of 1/127.5, a second normalisation, swapped channels, a size
+    that is a short side.  So it is applied to black, red, green and blue images, which show what happens to each
+    channel, and to images of two sizes, which show whether the output has a fixed size.
 
     Raises:
-        ShapebiasError: there is no image processor, or it does something else to colours than to shift and scale them.
+        ShapebiasError: there is no image processor, or it does more to colours than shift and scale each channel.
     """
     try:
         processor = AutoImageProcessor.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
@@ -65,7 +65,10 @@ def read_preprocessing(folder: Path) -> Preprocessing:
     if blue_first:
         gains, black = gains.fliplr(), black.flip(0)
     if (gains - gains.diag().diag()).any() or not (gains.diag() > 0).all():
-        raise ShapebiasError(f"hf: the image processor of {folder} mixes colours, which no normalisation does")
+        raise ShapebiasError(
+            f"hf: the image processor of {folder} mixes colour channels, which normalisation cannot do; "
+            "name another one with processor="
+        )
     (height, width), again = (_show(processor, _BLACK, folder, side).shape[1:] for side in _SIDES)
     return Preprocessing(
         mean=_digits(-black / gains.diag()),
@@ -77,19 +80,21 @@ def read_preprocessing(folder: Path) -> Preprocessing:
 
 
 def _show(processor: Any, colour: tuple[int, int, int], folder: Path, side: int = _SIDES[0]) -> Tensor:
-    """Return what a processor makes of an image of one colour, (3, H, W)."""
+    """Apply a processor to an image of one colour, and return its pixels, (3, H, W)."""
     image = np.full((side, side, 3), colour, np.uint8)
     made = processor(images=image, return_tensors="pt").get("pixel_values")
     if not isinstance(made, Tensor) or made.ndim != 4 or made.shape[1] != 3:
-        raise ShapebiasError(f"hf: the image processor of {folder} makes no (N, 3, H, W) pixels, and so cannot be used")
+        raise ShapebiasError(
+            f"hf: the image processor of {folder} does not return (N, 3, H, W) pixels; name another one with processor="
+        )
     return made[0].double()
 
 
 def _centre(image: Tensor) -> Tensor:
-    """Return the middle pixel, which is no padding, of a (3, H, W) image."""
+    """Return the middle pixel of a (3, H, W) image, which is not padding."""
     return image[:, image.shape[1] // 2, image.shape[2] // 2]
 
 
 def _digits(values: Tensor) -> tuple[float, ...]:
-    """Round to the seven digits that processors, which compute in float32, have."""
+    """Round to seven decimals, the precision of processors, which compute in float32."""
     return tuple(round(value, 7) for value in values.tolist())

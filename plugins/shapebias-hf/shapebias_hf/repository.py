@@ -3,16 +3,28 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from pathlib import Path
 
 import huggingface_hub
 
 from shapebias.plugin import ShapebiasError
 
-__all__ = ["folder_of", "identity"]
+__all__ = ["expanded", "folder_of", "identity"]
 
-# What is read of a model; neither pickles nor code are among it, so neither is fetched.
+# The files of a model that are read and downloaded: no pickles and no code.
 _FILES = ("config.json", "*processor_config.json", "model*.safetensors", "model.safetensors.index.json")
+
+
+def expanded(source: object) -> object:
+    """Expand a leading ``~`` of a path, and leave what is not a text to the check of the parameter.
+
+    >>> expanded("owner/name"), expanded(3)
+    ('owner/name', 3)
+    """
+    if not isinstance(source, (str, Path)):
+        return source
+    return os.path.expanduser(source)  # noqa: PTH111 - a name on the hub stays as it is spelled
 
 
 def folder_of(source: str, revision: str | None = None) -> Path:
@@ -33,14 +45,14 @@ def folder_of(source: str, revision: str | None = None) -> Path:
         return Path(huggingface_hub.snapshot_download(source, revision=revision, allow_patterns=list(_FILES)))
     except Exception as error:  # wrong names, wrong revisions, no permission, no network: each has a type of its own
         raise ShapebiasError(
-            f"hf:{source} is no folder here, and cannot be fetched from the Hugging Face hub: {error}\n"
-            "correct the name; without a network, fetch it elsewhere ('hf download NAME --local-dir FOLDER') and name "
-            "that folder"
+            f"hf:{source} is not a folder here, and cannot be downloaded from the Hugging Face hub: {error}\n"
+            "correct the name; without a network, download it elsewhere ('hf download NAME --local-dir FOLDER') and "
+            "name that folder"
         ) from error
 
 
 def identity(source: str, revision: str | None = None) -> str:
-    """Say what a model's files are: a hash of their content in a folder, the commit on the hub."""
+    """Return what identifies a model's files: a hash of their content in a folder, or the commit on the hub."""
     folder = folder_of(source, revision)
     if not Path(source).is_dir():
         return f"commit {folder.name}"

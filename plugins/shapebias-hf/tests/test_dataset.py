@@ -59,8 +59,13 @@ def to_folder(table, path):
 
 
 def identity(source):
-    component = sb.default_catalog().component("dataset", f"hf:{source}")
-    return component.fingerprints()
+    """Return what a study keeps of the data set: the content of its files, the listing of its folder, the commit."""
+    settings = HuggingFaceDataset(str(source))
+    files = settings.files()
+    listings = [
+        [(file.name, file.stat().st_size) for file in sorted(path.rglob("*"))] for path in files if path.is_dir()
+    ]
+    return settings.fingerprint, listings, [path.read_bytes() for path in files if path.is_file()]
 
 
 @pytest.mark.parametrize("write", [to_parquet, to_folder])
@@ -199,7 +204,7 @@ def test_a_label_beyond_the_names_is_refused(tmp_path, table):
     # Nothing checks what stands in a parquet file against the names beside it.
     numbers = table.data.table.set_column(1, "label", pa.array([0, 1, 2, 7, 3], pa.int64()))
     pq.write_table(numbers.replace_schema_metadata(table.data.schema.metadata), tmp_path / "t.parquet")
-    with pytest.raises(sb.ShapebiasError, match="column 'label' has 7, and names 3 classes, from 0 on; correct the"):
+    with pytest.raises(sb.ShapebiasError, match="column 'label' has 7, but names for 3 classes, from 0 on; correct"):
         len(HuggingFaceDataset(str(tmp_path / "t.parquet")))
 
 
@@ -219,7 +224,7 @@ def test_shape_and_texture_are_classes_of_one_list(tmp_path, pixels):
 def test_a_texture_that_is_no_class_is_named(tmp_path, pixels):
     path = to_parquet(make(pixels, skin=["cat", "fur", "dog", "owl", "cat"]), tmp_path / "t.parquet")
     with pytest.raises(
-        sb.ShapebiasError, match="column 'skin' has fur, no classes of 'label', which are cat, dog, owl"
+        sb.ShapebiasError, match="column 'skin' has fur, which are not classes of 'label': cat, dog, owl"
     ):
         len(HuggingFaceDataset(path, texture="skin"))
 
@@ -249,7 +254,7 @@ def test_a_mask_is_light_on_the_object(tmp_path, pixels):
     [
         ({"label": "lable"}, "has no column 'lable'; give label= of image, label"),
         ({"mask": "seg"}, "has no column 'seg'; give mask= of image, label"),
-        ({"revision": "main"}, "is on this disk and has no revisions; leave revision=main out"),
+        ({"revision": "main"}, "is local and has no revisions; leave revision=main out"),
         (
             {"label": "image"},
             r"column 'image' is Image\(.*labels are ClassLabel, texts or integers: name another column",

@@ -10,9 +10,10 @@ import pytest
 import torch
 import transformers
 from huggingface_hub import constants
+from shapebias_hf.dataset import HuggingFaceDataset
 from shapebias_hf.features import last_grid
 from shapebias_hf.model import HuggingFaceModel
-from shapebias_hf.network import class_names
+from shapebias_hf.network import Logits, class_names
 from shapebias_hf.preprocessing import read_preprocessing
 from torch import nn
 from transformers.models.auto.modeling_auto import MODEL_FOR_IMAGE_CLASSIFICATION_MAPPING_NAMES
@@ -207,6 +208,46 @@ def test_channels_last_grids_are_told_from_others():
     assert (features.module, features.layout) == (network.norm, "NHWC")
 
 
+@pytest.mark.parametrize("latents", [16, 20])
+def test_latents_of_a_perceiver_are_not_taken_for_a_grid(latents):
+    """Neither 4 x 4 latents nor 20, which are not a square number; no position of the image belongs to a latent."""
+    settings = {"num_latents": latents, "d_latents": 32, "num_self_attention_heads": 2, "image_size": 32}
+    config = transformers.PerceiverConfig(
+        **settings, num_blocks=1, num_self_attends_per_block=2, num_cross_attention_heads=1, num_labels=5
+    )
+    network = transformers.PerceiverForImageClassificationLearned(config).eval()
+    assert last_grid(Logits(network), (32, 32)) is None
+
+
+def test_tokens_of_attention_have_a_position_where_their_queries_have_one():
+    class Attention(nn.Module):
+        def __init__(self, *, learned, fused):
+            super().__init__()
+            self.stem, self.norm, self.head = nn.Conv2d(3, 6, 2, stride=2), nn.LayerNorm(6), nn.Linear(6, 3)
+            self.query = nn.Parameter(torch.randn(1, 16, 6)) if learned else None
+            self.fused = fused
+
+        def forward(self, pixels):
+            tokens = self.stem(pixels).flatten(2).transpose(1, 2)
+            query = tokens if self.query is None else self.query
+            if self.fused:
+                found = nn.functional.scaled_dot_product_attention(query, tokens, tokens)
+            else:
+                found = (query @ tokens.transpose(1, 2)).softmax(dim=2) @ tokens
+            return self.head(self.norm(found).mean(dim=1))
+
+    for fused in (True, False):
+        network = Attention(learned=False, fused=fused).eval()
+        assert last_grid(network, (8, 8)).module is network.norm
+        assert last_grid(Attention(learned=True, fused=fused).eval(), (8, 8)) is None
+
+
+def test_images_that_are_not_rgb_are_refused(tmp_path, saved):
+    folder = save(tmp_path, make("resnet", num_channels=1), saved("resnet")[1])
+    with pytest.raises(sb.ShapebiasError, match=r"takes images of 1 channels .*images are RGB here"):
+        HuggingFaceModel(folder).load(CPU)
+
+
 def test_a_network_without_a_grid_has_no_features():
     network = nn.Sequential(nn.Flatten(), nn.Linear(192, 8), nn.Linear(8, 3)).eval()
     assert last_grid(network, (8, 8)) is None
@@ -274,7 +315,7 @@ def test_code_of_a_repository_is_not_run(tmp_path, saved):
     config = json.loads((folder / "config.json").read_text())
     config |= {"model_type": "own", "auto_map": {"AutoModelForImageClassification": "modeling_own.Own"}}
     (folder / "config.json").write_text(json.dumps(config))
-    with pytest.raises(sb.ShapebiasError, match="is no image classifier that transformers can make"):
+    with pytest.raises(sb.ShapebiasError, match="is not an image classifier that transformers can make"):
         HuggingFaceModel(str(folder)).load(CPU)
     assert not ran.exists()
 
@@ -338,13 +379,13 @@ def test_a_model_of_the_hub_is_its_commit(offline, saved, photos):
     assert settings.fingerprint == f"commit {commit}"
     found = settings.load(CPU)
     assert torch.equal(found(as_pixels(photos)), HuggingFaceModel(folder).load(CPU)(as_pixels(photos)))
-    with pytest.raises(sb.ShapebiasError, match="hf:owner/name is no folder here, and cannot be fetched"):
+    with pytest.raises(sb.ShapebiasError, match="hf:owner/name is not a folder here, and cannot be downloaded"):
         HuggingFaceModel("owner/name", revision="v2").load(CPU)
 
 
 @pytest.mark.parametrize("name", ["owner/other", "/nowhere/model", "a/b/c"])
 def test_what_is_nowhere_is_named_with_the_way_out(offline, name):
-    with pytest.raises(sb.ShapebiasError, match=f"(?s)hf:{name} is no folder here, .*hf download NAME --local-dir"):
+    with pytest.raises(sb.ShapebiasError, match=f"(?s)hf:{name} is not a folder here, .*hf download NAME --local-dir"):
         HuggingFaceModel(name).load(CPU)
 
 
@@ -368,3 +409,9 @@ def test_names_with_a_gap_are_refused():
 def test_a_home_folder_is_expanded(monkeypatch, tmp_path):
     monkeypatch.setenv("HOME", str(tmp_path))
     assert HuggingFaceModel("~/net").source == f"{tmp_path}/net"
+
+
+@pytest.mark.parametrize("kind", [HuggingFaceModel, HuggingFaceDataset])
+def test_a_source_that_is_not_text_is_refused_in_words(kind):
+    with pytest.raises(sb.ShapebiasError, match="source"):
+        kind(3)

@@ -1,4 +1,4 @@
-"""How few pixels a map needs: the model is not asked."""
+"""How many pixels a map uses; the model is not evaluated."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ import torch
 from torch import Tensor
 
 from shapebias.plugin import Classifier, ImageRandom, param
-from shapebias_quantus.asking import as_array, evaluated, relative
+from shapebias_quantus.adapter import as_array, evaluate_batch, scaled_to_one
 
 __all__ = ["Complexity", "EffectiveComplexity", "Sparseness"]
 
 
-def of_magnitudes(metric: Any, maps: Tensor) -> Tensor:
+def measure_magnitudes(metric: Any, maps: Tensor) -> Tensor:
     """Measure the magnitudes of maps, each relative to its largest one, (N,)."""
-    magnitudes = as_array(relative(maps).abs())
-    return torch.from_numpy(evaluated(metric, x_batch=magnitudes, a_batch=magnitudes)).to(maps)
+    magnitudes = as_array(scaled_to_one(maps).abs())
+    return torch.from_numpy(evaluate_batch(metric, x_batch=magnitudes, a_batch=magnitudes)).to(maps)
 
 
 @attrs.frozen
 class Sparseness:
-    """Gini index of a map's magnitudes: 0 where all pixels are equal, nearly 1 where a single one has everything.
+    """Gini index of a map's magnitudes: 0 where all pixels are equal, nearly 1 where a single pixel has everything.
 
     Higher is sparser.  A map that is 0 everywhere has 0.
 
@@ -39,7 +39,7 @@ class Sparseness:
         rng: ImageRandom,
     ) -> dict[str, Tensor]:
         """Return ``gini``, (N,)."""
-        return {"gini": of_magnitudes(quantus.Sparseness(disable_warnings=True), maps)}
+        return {"gini": measure_magnitudes(quantus.Sparseness(disable_warnings=True), maps)}
 
 
 @attrs.frozen
@@ -61,7 +61,7 @@ class Complexity:
         rng: ImageRandom,
     ) -> dict[str, Tensor]:
         """Return ``entropy``, (N,)."""
-        return {"entropy": of_magnitudes(quantus.Complexity(disable_warnings=True), maps)}
+        return {"entropy": measure_magnitudes(quantus.Complexity(disable_warnings=True), maps)}
 
 
 @attrs.frozen
@@ -73,9 +73,7 @@ class EffectiveComplexity:
     Source: Nguyen & Rodriguez Martinez 2020, effective complexity; ``quantus.EffectiveComplexity``.
     """
 
-    threshold: float = param(
-        "share of the map's largest magnitude that is too little to count", default=0.05, ge=0, lt=1
-    )
+    threshold: float = param("smallest share of the map's largest magnitude that counts", default=0.05, ge=0, lt=1)
 
     def __call__(
         self,
@@ -86,4 +84,6 @@ class EffectiveComplexity:
         rng: ImageRandom,
     ) -> dict[str, Tensor]:
         """Return ``pixels``, (N,)."""
-        return {"pixels": of_magnitudes(quantus.EffectiveComplexity(eps=self.threshold, disable_warnings=True), maps)}
+        return {
+            "pixels": measure_magnitudes(quantus.EffectiveComplexity(eps=self.threshold, disable_warnings=True), maps)
+        }

@@ -1,4 +1,4 @@
-"""Correlation of a map with what the output loses when pixels are taken away."""
+"""Correlation of a map with the decrease of the output when pixels are removed."""
 
 from __future__ import annotations
 
@@ -8,24 +8,24 @@ import quantus
 from torch import Tensor
 
 from shapebias.plugin import Baseline, Classifier, ImageRandom, param
-from shapebias_quantus.asking import ABSENT, Numbers, Output, in_step, without_pixels
+from shapebias_quantus.adapter import REMOVED, Array, Output, measure_removal, pixels_per_step
 
 __all__ = ["FaithfulnessCorrelation", "FaithfulnessEstimate", "MonotonicityCorrelation"]
 
 
 @attrs.frozen
 class FaithfulnessCorrelation:
-    """Pearson's correlation, over random sets of pixels, of the map's sum with what the output loses without them.
+    """Pearson's correlation, over random sets of pixels, of the map's sum with the decrease of the output.
 
-    Higher is better: 1 where the map shares out the output, about 0 where it knows nothing.  NaN where all sets have
-    the same sum, or the same loss.
+    Higher is better: 1 where the map adds up to the output, about 0 for a map without information.  NaN where all sets
+    have the same sum or the same decrease.
 
     Source: Bhatt, Weller & Moura 2020, faithfulness; ``quantus.FaithfulnessCorrelation``.
     """
 
     runs: int = param("random sets of each image", default=100, ge=2)
-    share: float = param("share of the pixels that are taken away together", default=0.1, gt=0, lt=1)
-    baseline: Baseline = param("what stands for absent pixels", default="mean")
+    share: float = param("share of the pixels that are removed together", default=0.1, gt=0, lt=1)
+    baseline: Baseline = param("what replaces removed pixels", default="mean")
     objective: Output = param("what is measured of the target class", default="log-prob")
 
     def __call__(
@@ -34,9 +34,9 @@ class FaithfulnessCorrelation:
         """Return ``correlation``, (N,)."""
         subset = max(1, round(self.share * maps[0].numel()))
         metric = quantus.FaithfulnessCorrelation(
-            nr_runs=self.runs, subset_size=subset, perturb_baseline=ABSENT, disable_warnings=True
+            nr_runs=self.runs, subset_size=subset, perturb_baseline=REMOVED, disable_warnings=True
         )
-        found = without_pixels(
+        found = measure_removal(
             metric, model, images, targets, maps, baseline=self.baseline, objective=self.objective, rng=rng
         )
         return {"correlation": found}
@@ -44,15 +44,15 @@ class FaithfulnessCorrelation:
 
 @attrs.frozen
 class FaithfulnessEstimate:
-    """Pearson's correlation, over groups of pixels of falling importance, of the map's sum with the group's loss.
+    """Pearson's correlation, over groups of pixels in the map's order, of the map's sum with the output's decrease.
 
-    Each group is taken away alone.  Higher is better.  NaN where all groups have the same sum, or the same loss.
+    Each group is removed alone.  Higher is better.  NaN where all groups have the same sum or the same decrease.
 
     Source: Alvarez-Melis & Jaakkola 2018, Towards robust interpretability; ``quantus.FaithfulnessEstimate``.
     """
 
     steps: int = param("groups of equally many pixels, the most important first", default=32, ge=2)
-    baseline: Baseline = param("what stands for absent pixels", default="mean")
+    baseline: Baseline = param("what replaces removed pixels", default="mean")
     objective: Output = param("what is measured of the target class", default="log-prob")
 
     def __call__(
@@ -65,9 +65,9 @@ class FaithfulnessEstimate:
     ) -> dict[str, Tensor]:
         """Return ``correlation``, (N,)."""
         metric = quantus.FaithfulnessEstimate(
-            features_in_step=in_step(maps, self.steps), perturb_baseline=ABSENT, disable_warnings=True
+            features_in_step=pixels_per_step(maps, self.steps), perturb_baseline=REMOVED, disable_warnings=True
         )
-        found = without_pixels(metric, model, images, targets, maps, baseline=self.baseline, objective=self.objective)
+        found = measure_removal(metric, model, images, targets, maps, baseline=self.baseline, objective=self.objective)
         return {"correlation": found}
 
 
@@ -75,15 +75,15 @@ class FaithfulnessEstimate:
 class MonotonicityCorrelation:
     """Spearman's correlation, over groups of pixels, of the map's magnitude with the squared change of the output.
 
-    Each group, of growing magnitude, is taken away alone.  Higher is better; the direction of the change does not
-    matter, so this suits maps of magnitudes.  The paper's expectation over what may stand for a pixel is the baseline.
-    NaN where all groups have the same magnitude, or the same change.
+    Each group, of growing magnitude, is removed alone.  Higher is better.  The direction of the change does not matter,
+    so this suits maps of magnitudes.  The baseline replaces the paper's expectation over the values of a pixel.  NaN
+    where all groups have the same magnitude or the same change.
 
     Source: Nguyen & Rodriguez Martinez 2020, monotonicity; ``quantus.MonotonicityCorrelation``.
     """
 
     steps: int = param("groups of equally many pixels, the least important first", default=32, ge=2)
-    baseline: Baseline = param("what stands for absent pixels", default="mean")
+    baseline: Baseline = param("what replaces removed pixels", default="mean")
     objective: Output = param("what is measured of the target class", default="log-prob")
 
     def __call__(
@@ -98,16 +98,16 @@ class MonotonicityCorrelation:
         metric = quantus.MonotonicityCorrelation(
             similarity_func=_spearman,
             nr_samples=1,
-            features_in_step=in_step(maps, self.steps),
-            perturb_baseline=ABSENT,
+            features_in_step=pixels_per_step(maps, self.steps),
+            perturb_baseline=REMOVED,
             disable_warnings=True,
         )
-        found = without_pixels(
+        found = measure_removal(
             metric, model, images, targets, maps.abs(), baseline=self.baseline, objective=self.objective
         )
         return {"correlation": found}
 
 
-def _spearman(a: Numbers, b: Numbers, **_: object) -> Numbers:
-    """Correlate image by image: Quantus's own is NaN for a whole batch, or fails, where one image has none."""
+def _spearman(a: Array, b: Array, **_: object) -> Array:
+    """Correlate image by image: for a batch, Quantus's function is NaN or fails if it is undefined for one image."""
     return np.array([quantus.correlation_spearman(one, other) for one, other in zip(a, b, strict=True)])

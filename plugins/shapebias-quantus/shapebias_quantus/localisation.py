@@ -1,4 +1,4 @@
-"""Localisation: does a map point at the object?"""
+"""Localisation: agreement of a map with the mask of the object."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ import pandas as pd
 import quantus
 
 from shapebias.plugin import mean, param, record, table
-from shapebias_quantus.asking import evaluated
+from shapebias_quantus.adapter import evaluate_batch
 
 __all__ = ["Localisation"]
 
-_BLOCK = 64  # images at a time, for rank-accuracy keeps a list of every pixel
+_BLOCK = 64  # images at a time, because rank-accuracy keeps a list of all pixels
 
 
 @attrs.frozen
 class Localisation:
-    """Quantus's measures of where a map's magnitudes lie, against the mask of the object; higher is better for all.
+    """Quantus's measures of the agreement of a map's magnitudes with the mask of the object; higher is better for all.
 
-    Rows by ``measure``: ``pointing-game``, share of the images of whose largest pixels one is on the object (Zhang
-    et al. 2018); ``rank-accuracy``, share of the object among as many of the largest pixels as the object has; and
-    ``mass-accuracy``, share of the map on the object (both Arras et al. 2022); ``top-k``, share of the object among the
-    ``k`` largest pixels; ``auc``, the area under the ROC curve of the map as a score of being on the object, 0.5 by
-    chance (Fawcett 2006).
+    Rows by ``measure``: ``pointing-game``, share of images with one of the largest pixels on the object (Zhang et al.
+    2018); ``rank-accuracy``, share of pixels on the object among the n largest, where n is the number of pixels of the
+    object, and ``mass-accuracy``, share of the map on the object (both Arras et al. 2022); ``top-k``, share of pixels
+    on the object among the ``k`` largest; ``auc``, the area under the ROC curve of the map as a
+    score of being on the object, 0.5 by chance (Fawcett 2006).
 
-    Images without an object are left out, maps that are 0 everywhere, and conditions that move pixels.
+    Images without an object, maps that are 0 everywhere, and conditions that move pixels are left out.
     """
 
     k: int = param("pixels of top-k", default=100, ge=1)
@@ -54,7 +54,7 @@ class Localisation:
         }
         for measure, metric in measures.items():
             found = [
-                evaluated(metric, a_batch=np.abs(maps[block], dtype=np.float64), s_batch=masks[block])
+                evaluate_batch(metric, a_batch=np.abs(maps[block], dtype=np.float64), s_batch=masks[block])
                 for block in blocks
             ]
             estimate = mean(np.concatenate([*found, []]), seed)

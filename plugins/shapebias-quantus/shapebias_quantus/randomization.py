@@ -1,4 +1,4 @@
-"""Random logit: does the map change with the class that it explains?"""
+"""Random logit: whether a map changes with the explained class."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ import torch
 from torch import Tensor
 
 from shapebias.plugin import Classifier, ImageRandom, ShapebiasError, param, seeded_generators
-from shapebias_quantus.asking import Numbers, as_array, evaluated, relative
+from shapebias_quantus.adapter import Array, as_array, evaluate_batch, scaled_to_one
 
 __all__ = ["RandomLogit"]
 
 Similarity: TypeAlias = Literal["ssim", "spearman", "pearson"]
 
-_SIMILARITIES: dict[Similarity, Callable[[Numbers, Numbers], Any]] = {
+_SIMILARITIES: dict[Similarity, Callable[[Array, Array], Any]] = {
     "ssim": quantus.ssim,
     "spearman": lambda one, other: quantus.correlation_spearman(one.ravel(), other.ravel()),
     "pearson": lambda one, other: quantus.correlation_pearson(one.ravel(), other.ravel()),
@@ -28,8 +28,8 @@ _SIMILARITIES: dict[Similarity, Callable[[Numbers, Numbers], Any]] = {
 class RandomLogit:
     """Similarity of a map with the map of another class, drawn for each image.
 
-    Lower is better: a map that is the same for every class, at 1, explains no answer.  Each map is divided by its
-    largest magnitude first.  NaN where the similarity of constant maps is not defined.  It costs one more map of every
+    Lower is better: a similarity of 1 means that the map does not depend on the class.  Each map is first divided by
+    its largest magnitude.  NaN where the similarity of constant maps is not defined.  It computes one more map of each
     image.
 
     Raises:
@@ -54,24 +54,24 @@ class RandomLogit:
         with torch.no_grad():
             classes = model(images[:1]).shape[1]
         if classes < 2:
-            raise ShapebiasError("quantus-random-logit compares with another class, and this model has only one")
+            raise ShapebiasError("quantus-random-logit compares two classes, and this model has only one")
         others = (targets + 1 + rng.integers("class", 0, (), high=classes - 1)) % classes
 
-        def explain_batch(*_: object) -> Numbers:  # Quantus draws the class by the place in the batch
-            return as_array(relative(explain(model, targets=others)))
+        def explain_batch(*_: object) -> Array:  # Quantus draws the class by the position in the batch
+            return as_array(scaled_to_one(explain(model, targets=others)))
 
-        def similar(first: Numbers, second: Numbers, **_: object) -> list[float]:
+        def similar(first: Array, second: Array, **_: object) -> list[float]:
             pairs = zip(first.reshape(maps.shape), second.reshape(maps.shape), strict=True)  # Quantus flattens them
             return [_SIMILARITIES[self.similarity](one, other) for one, other in pairs]
 
         metric: Any = quantus.RandomLogit(similarity_func=similar, num_classes=classes, disable_warnings=True)
         metric.explain_batch = explain_batch
-        with seeded_generators(rng[0]):  # Quantus seeds numpy's generator for everybody
-            found = evaluated(
+        with seeded_generators(rng[0]):  # Quantus seeds numpy's global generator
+            found = evaluate_batch(
                 metric,
                 model=None,
                 x_batch=as_array(images),
                 y_batch=targets.cpu().numpy(),
-                a_batch=as_array(relative(maps)),
+                a_batch=as_array(scaled_to_one(maps)),
             )
         return {"similarity": torch.from_numpy(found).to(images)}

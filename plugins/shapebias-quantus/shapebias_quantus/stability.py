@@ -1,4 +1,4 @@
-"""How far a map changes when the picture changes a little: the same method explains noisy copies."""
+"""How much a map changes when noise is added to the image."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ import torch
 from torch import Tensor
 
 from shapebias.plugin import Classifier, ImageRandom, param
-from shapebias_quantus.asking import Numbers, as_array, evaluated, relative
+from shapebias_quantus.adapter import Array, as_array, evaluate_batch, scaled_to_one
 
 __all__ = ["AvgSensitivity", "LocalLipschitz", "MaxSensitivity"]
 
 
-def under_noise(
+def measure_under_noise(
     metric: Any,
     model: Classifier,
     images: Tensor,
@@ -26,31 +26,31 @@ def under_noise(
     explain: Callable[..., Tensor],
     noise: Callable[[int], Tensor],
 ) -> Tensor:
-    """Measure with a metric of Quantus that explains noisy copies.
+    """Measure with a metric of Quantus that explains noisy copies of the images.
 
     Args:
-        metric: asks for one noisy copy of all images after the other.
+        metric: it calls ``perturb_func`` once for each noisy copy of all images.
         model: the classifier.
         images: (N, 3, H, W) in [0, 1]; noisy copies are clipped to that.
         maps: (N, H, W).
-        explain: draws the maps of other images.
-        noise: returns that of a copy, (N, 3, H, W), by its number.
+        explain: computes the maps of other images.
+        noise: returns the noise of a copy, (N, 3, H, W), by its number.
 
     Returns:
         (N,), NaN where the measure is not defined.
     """
     copies = itertools.count()
 
-    def perturb(arr: Numbers, **_: object) -> Numbers:
+    def perturb(arr: Array, **_: object) -> Array:
         noisy = (images + noise(next(copies))).clamp(0, 1)
         return noisy.cpu().numpy().reshape(arr.shape)
 
-    def explain_batch(_model: object, x_batch: Numbers, _y_batch: object) -> Numbers:
+    def explain_batch(_model: object, x_batch: Array, _y_batch: object) -> Array:
         return as_array(explain(model, images=torch.from_numpy(x_batch).to(images)))[:, None]
 
     metric.perturb_func = perturb
     metric.explain_batch = explain_batch  # Quantus's own refuses constant maps
-    found = evaluated(
+    found = evaluate_batch(
         metric,
         model=None,
         x_batch=images.cpu().numpy(),
@@ -61,7 +61,7 @@ def under_noise(
 
 
 def uniform_noise(rng: ImageRandom, radius: float, images: Tensor) -> Callable[[int], Tensor]:
-    """Return the noise of Yeh et al.: uniform in [-radius, radius], every channel of every pixel on its own."""
+    """Return the noise of Yeh et al.: uniform in [-radius, radius], independent in each channel of each pixel."""
     return lambda copy: radius * (2 * rng.uniform("noise", copy, images.shape[1:]) - 1)
 
 
@@ -69,8 +69,8 @@ def uniform_noise(rng: ImageRandom, radius: float, images: Tensor) -> Callable[[
 class MaxSensitivity:
     """Largest change of the map under noise, relative to the map: Euclidean norms.
 
-    Lower is steadier.  A map that does not look at the picture, like the control ``random``, has 0.  NaN where the map
-    is 0 everywhere.  It costs ``samples`` more maps of every image.
+    Lower is more stable.  A map that does not depend on the image, like the control ``random``, has 0.  NaN where the
+    map is 0 everywhere.  It computes ``samples`` more maps of each image.
 
     Source: Yeh et al. 2019, definition 3.1; ``quantus.MaxSensitivity``.
     """
@@ -91,15 +91,15 @@ class MaxSensitivity:
         """Return ``sensitivity``, (N,)."""
         metric = quantus.MaxSensitivity(nr_samples=self.samples, disable_warnings=True)
         noise = uniform_noise(rng, self.radius, images)
-        return {"sensitivity": under_noise(metric, model, images, maps, explain, noise)}
+        return {"sensitivity": measure_under_noise(metric, model, images, maps, explain, noise)}
 
 
 @attrs.frozen
 class AvgSensitivity:
     """Mean change of the map under noise, relative to the map: Euclidean norms.
 
-    Lower is steadier.  A map that does not look at the picture, like the control ``random``, has 0.  NaN where the map
-    is 0 everywhere.  It costs ``samples`` more maps of every image.
+    Lower is more stable.  A map that does not depend on the image, like the control ``random``, has 0.  NaN where the
+    map is 0 everywhere.  It computes ``samples`` more maps of each image.
 
     Source: Yeh et al. 2019; Bhatt, Weller & Moura 2020; ``quantus.AvgSensitivity``.
     """
@@ -120,15 +120,15 @@ class AvgSensitivity:
         """Return ``sensitivity``, (N,)."""
         metric = quantus.AvgSensitivity(nr_samples=self.samples, disable_warnings=True)
         noise = uniform_noise(rng, self.radius, images)
-        return {"sensitivity": under_noise(metric, model, images, maps, explain, noise)}
+        return {"sensitivity": measure_under_noise(metric, model, images, maps, explain, noise)}
 
 
 @attrs.frozen
 class LocalLipschitz:
-    """Largest change of the map over the change of the picture, near the picture: Euclidean norms.
+    """Largest ratio of the change of the map to the change of the image, near the image: Euclidean norms.
 
-    Each map is divided by its largest magnitude first, so that methods compare.  Lower is steadier.  It costs
-    ``samples`` more maps of every image.
+    Each map is first divided by its largest magnitude, to make methods comparable.  Lower is more stable.  It computes
+    ``samples`` more maps of each image.
 
     Source: Alvarez-Melis & Jaakkola 2018, On the robustness of interpretability methods;
     ``quantus.LocalLipschitzEstimate``.
@@ -153,7 +153,7 @@ class LocalLipschitz:
             return self.spread * rng.normal("noise", copy, images.shape[1:])
 
         def explain_relative(model: Classifier, *, images: Tensor) -> Tensor:
-            return relative(explain(model, images=images))
+            return scaled_to_one(explain(model, images=images))
 
         metric = quantus.LocalLipschitzEstimate(nr_samples=self.samples, disable_warnings=True)
-        return {"lipschitz": under_noise(metric, model, images, relative(maps), explain_relative, noise)}
+        return {"lipschitz": measure_under_noise(metric, model, images, scaled_to_one(maps), explain_relative, noise)}

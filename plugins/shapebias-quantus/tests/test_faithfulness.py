@@ -10,7 +10,7 @@ import pytest
 import quantus
 import torch
 from scipy import stats
-from shapebias_quantus.asking import Present
+from shapebias_quantus.adapter import MaskedInputModel
 from shapebias_quantus.correlation import FaithfulnessCorrelation, FaithfulnessEstimate, MonotonicityCorrelation
 from shapebias_quantus.removal import Infidelity, PixelFlipping, RegionPerturbation
 from torch import nn
@@ -146,7 +146,7 @@ def test_patches_at_the_border_may_be_smaller_but_for_infidelity(curved, images,
     curve = probe(curved, images, TARGETS, maps, rng())["curve"]
     fall = logits(curved, images) - logits(curved, torch.zeros_like(images))
     torch.testing.assert_close(curve[:, -1], fall)
-    with pytest.raises(ShapebiasError, match=r"patches of 5 pixels do not fill a picture of 8 x 12; give patch"):
+    with pytest.raises(ShapebiasError, match=r"patches of 5 pixels do not fill an image of 8 x 12; give patch"):
         Infidelity(patch=5)(curved, images, TARGETS, maps, rng())
 
 
@@ -207,5 +207,5 @@ def test_nothing_keeps_the_images_alive(curved, maps):
 
 
 def test_all_pixels_present_is_the_picture_bit_for_bit(curved, images):
-    asked = Present(curved, images, torch.rand_like(images), TARGETS, "logit")
-    assert torch.equal(torch.from_numpy(asked.predict(np.ones((3, 1, 8, 12)))).float()[:, 0], logits(curved, images))
+    model = MaskedInputModel(curved, images, torch.rand_like(images), TARGETS, "logit")
+    assert torch.equal(torch.from_numpy(model.predict(np.ones((3, 1, 8, 12)))).float()[:, 0], logits(curved, images))

@@ -186,5 +186,5 @@ def test_structural_similarity_sees_two_dimensions(model, images, maps):
 
 def test_a_model_of_one_class_is_refused(images, maps):
     model = Classifier(nn.Sequential(nn.Flatten(), nn.Linear(288, 1)))
-    with pytest.raises(ShapebiasError, match="quantus-random-logit compares with another class"):
+    with pytest.raises(ShapebiasError, match="quantus-random-logit compares two classes"):
         RandomLogit()(model, images, torch.zeros(3, dtype=torch.long), maps, rng(), explain=linear_maps)

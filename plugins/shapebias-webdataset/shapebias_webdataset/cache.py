@@ -1,4 +1,4 @@
-"""A folder with the shards of servers that were used last, never more of them than fit."""
+"""A folder of limited size with the downloaded shards that were used most recently."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import platformdirs
 from filelock import FileLock
 
 from shapebias.plugin import ShapebiasError
-from shapebias_webdataset.remote import Stamp, fetch
+from shapebias_webdataset.remote import FileVersion, fetch
 
 __all__ = ["Cache"]
 
@@ -25,13 +25,13 @@ _DEFAULT_GIGABYTES = "20"
 
 @attrs.frozen
 class Cache:
-    """Shards of servers, and listings of shards, in one folder.
+    """Downloaded shards, and listings of shards, in one folder.
 
-    It is shared by threads and processes: one shard is fetched at a time, and a name is there once its file is whole.
+    Threads and processes share it: one shard is downloaded at a time, and a file gets its name when it is complete.
 
     Args:
-        folder: the folder; it is made.
-        limit: bytes that the shards in it never exceed.
+        folder: the folder; it is created if necessary.
+        limit: largest total size of the shards in bytes.
     """
 
     folder: Path
@@ -39,10 +39,10 @@ class Cache:
 
     @classmethod
     def from_environment(cls) -> Self:
-        """Take folder and size from the environment: they differ between machines, and change no result.
+        """Read folder and size from the environment, because they differ between machines and do not change results.
 
         Raises:
-            ShapebiasError: the size is no number above 0.
+            ShapebiasError: the size is not a number above 0.
         """
         folder = os.environ.get(FOLDER) or platformdirs.user_cache_path("shapebias") / "webdataset"
         gigabytes = os.environ.get(GIGABYTES) or _DEFAULT_GIGABYTES
@@ -55,69 +55,69 @@ class Cache:
         return cls(Path(folder), limit)
 
     def listing_path(self, name: str, *identity: object) -> Path:
-        """Name the file for the listing of the shard called ``name``, told from others by ``identity``."""
-        return self.folder / "listings" / f"{_short(*identity)}-{name}.json"
+        """Return the path of the listing of the shard called ``name``, which ``identity`` distinguishes from others."""
+        return self.folder / "listings" / f"{_short_hash(*identity)}-{name}.json"
 
     def write(self, path: Path, content: str) -> None:
-        """Write a file of the cache, whole or not at all.
+        """Write a file of the cache atomically.
 
         Raises:
             ShapebiasError: the folder cannot be written.
         """
-        with self._explained():
+        with self._write_errors_explained():
             path.parent.mkdir(parents=True, exist_ok=True)
             temporary = path.with_name(f"{path.name}.{uuid.uuid4().hex}.tmp")
             temporary.write_text(content, encoding="ascii")
             temporary.replace(path)
 
-    def open(self, url: str, stamp: Stamp, name: str) -> BinaryIO:
-        """Open a shard of a server, which is fetched where it is not there.
+    def open(self, url: str, version: FileVersion, name: str) -> BinaryIO:
+        """Open a shard of a server; it is downloaded if it is not in the cache.
 
         Raises:
-            ShapebiasError: it cannot be fetched, or is larger than the whole cache; the folder cannot be written.
+            ShapebiasError: it cannot be downloaded, or is larger than the whole cache; the folder cannot be written.
         """
-        path = self.folder / "shards" / f"{_short(url, stamp)}-{name}.tar"
-        with self._explained():
+        path = self.folder / "shards" / f"{_short_hash(url, version)}-{name}.tar"
+        with self._write_errors_explained():
             with contextlib.suppress(FileNotFoundError):
-                return _use(path)
+                return _open_as_used(path)
             path.parent.mkdir(parents=True, exist_ok=True)
             with FileLock(self.folder / "lock"):
-                if not path.exists():  # another thread may have fetched it meanwhile
+                if not path.exists():  # another thread may have downloaded it in the meantime
                     part = path.with_name(f"{path.name}.part")
-                    self._make_room(url, stamp, part)
-                    fetch(url, stamp, part)
+                    self._make_room(url, version, part)
+                    fetch(url, version, part)
                     part.replace(path)
-                return _use(path)
+                return _open_as_used(path)
 
-    def _make_room(self, url: str, stamp: Stamp, part: Path) -> None:
-        """Remove the shards that were used longest ago, until a new one fits."""
-        if stamp.size > self.limit:
+    def _make_room(self, url: str, version: FileVersion, part: Path) -> None:
+        """Remove the least recently used shards until a new one fits."""
+        if version.size > self.limit:
             raise ShapebiasError(
-                f"{url} has {stamp.size / 1e9:g} GB and the whole cache {self.limit / 1e9:g}; let {GIGABYTES} be larger"
+                f"{url} has {version.size / 1e9:g} GB and the whole cache {self.limit / 1e9:g}; set {GIGABYTES} to more"
             )
         others = [path for path in part.parent.iterdir() if path != part]
         used = sum(path.stat().st_size for path in others)
         for path in sorted(others, key=lambda path: path.stat().st_mtime_ns):
-            if used + stamp.size <= self.limit:
+            if used + version.size <= self.limit:
                 break
             used -= path.stat().st_size
             path.unlink()
 
     @contextlib.contextmanager
-    def _explained(self) -> Iterator[None]:
+    def _write_errors_explained(self) -> Iterator[None]:
         try:
             yield
         except OSError as error:
             raise ShapebiasError(
-                f"{self.folder} cannot be written: {error}; make room there, or let {FOLDER} name another folder"
+                f"{self.folder} cannot be written: {error}; free some space, or set {FOLDER} to another folder"
             ) from error
 
 
-def _short(*identity: object) -> str:
+def _short_hash(*identity: object) -> str:
     return hashlib.sha256(repr(identity).encode()).hexdigest()[:16]
 
 
-def _use(path: Path) -> BinaryIO:
-    """Open a file, and note that it was used; who has it open can read on when it is removed."""
+def _open_as_used(path: Path) -> BinaryIO:
+    """Open a file and mark it as used; an open file stays readable when it is removed."""
     os.utime(path)
     return path.open("rb")

@@ -27,9 +27,9 @@ from shapebias.plugin import (
     param,
     read_image,
 )
+from shapebias_webdataset.addresses import find_shards
 from shapebias_webdataset.cache import Cache
-from shapebias_webdataset.members import Entries, Listed, Member
-from shapebias_webdataset.naming import find_shards
+from shapebias_webdataset.members import Entries, ListedSample, Member
 from shapebias_webdataset.shard import RemoteFile, Shard, shard_at
 
 __all__ = ["WebDataset"]
@@ -39,32 +39,32 @@ _MOST_CLASSES = 1_000_000
 
 @attrs.frozen
 class WebDataset:
-    """Images in tar shards: files there with the same path up to the first dot of the name are one sample.
+    """Images in tar shards: files with the same path up to the first dot of the name are one sample.
 
     Shards are files here or on a server (``http``, ``https``): a pattern with braces (``val-{000..006}.tar``) or stars,
     a folder of ``.tar`` files, or a list in the form of ``wids`` (``val.json``), which also says how many samples each
     shard has.  They are uncompressed.  Nothing in them is unpickled and no command is run.
 
-    A label is the index of a class, or its name where ``label_space`` gives names.  Ids are ``SHARD/KEY``, so that
-    samples that are put into other shards are other samples.  Images are resized and cut as by ``folder``.
+    A label is the index of a class, or its name where ``label_space`` gives names.  Ids are ``SHARD/KEY``, so
+    a sample in another shard is another sample.  Images are resized and cropped as by ``folder``.
 
-    Where each file lies in a shard is found out at the first use and kept in the cache.  Shards of a server are fetched
-    one at a time, and those used last are kept, up to ``SHAPEBIAS_WEBDATASET_CACHE_GB`` (20) in the folder
-    ``SHAPEBIAS_WEBDATASET_CACHE``.
+    The positions of the files in a shard are read at the first use and kept in the cache.  Shards of a server are
+    downloaded one at a time.  The folder ``SHAPEBIAS_WEBDATASET_CACHE`` keeps those used most recently, up to
+    ``SHAPEBIAS_WEBDATASET_CACHE_GB`` (20).
 
     Args:
         shards: which shards.
         size, crop, interpolation: as of ``folder``.
         images: extensions of images; the first one that a sample has is its image.
         label: the entry with the label.
-        label_space: what labels mean: ``own`` numbers from 0 to the largest; so many; the lines of a file; or all of
-            ImageNet-1k, by index or WordNet id.
+        label_space: the classes: ``own``, numbers from 0 to the largest label; a number of classes; a file with a name
+            in each line; or ``imagenet-1k``, by index or WordNet id.
         shape, texture: the entries with the classes of shape and texture, where they may differ.
         mask: the entry with an image of the mask, light (128 to 255) on the object.
 
     Raises:
-        ShapebiasError: at the first use: shards are missing, damaged or cannot be fetched; a sample lacks an entry, or
-            its label is no class.
+        ShapebiasError: at the first use: shards are missing, damaged or cannot be downloaded; a sample lacks an entry,
+            or its label is not a class.
 
     Source: Aizman et al. 2019, "High performance I/O for large scale deep learning".
 
@@ -77,11 +77,11 @@ class WebDataset:
     crop: float = param("share of the short side that stays, 0.875 for photos", default=1.0, gt=0, le=1)
     interpolation: Interpolation = param("filter of the resizing", default="bilinear")
     images: tuple[str, ...] = param(
-        "extensions of images, the first that is there", default=("jpg", "jpeg", "png", "webp")
+        "extensions of images; the first that exists is used", default=("jpg", "jpeg", "png", "webp")
     )
     label: str = param("entry with the label: an extension, or json:FIELD", default="cls")
     label_space: Literal["own", "imagenet-1k"] | int | Path = param(
-        "the numbers that are there, all of ImageNet-1k, how many classes, or a file with a name a line",
+        "own (0 to the largest label), imagenet-1k, the number of classes, or a file with a name in each line",
         default="own",
         ge=1,
     )
@@ -106,15 +106,15 @@ class WebDataset:
 
     @property
     def fingerprint(self) -> str:
-        """Hash of what decides whether stored results still hold.
+        """A hash that identifies the data set.
 
-        Of a shard here: keys, sizes and labels of its samples, as ``folder`` has it.  Of one on a server, which is not
-        fetched for that: size and tag.
+        For a local shard: keys, sizes and labels of its samples, as for ``folder``.  For a shard on a server, which is
+        not downloaded for this: size and tag.
         """
         digest = hashlib.sha256(json.dumps(self.classes).encode())
         for shard in self._shards:
             if isinstance(shard.source, RemoteFile):
-                facts: list[Any] = [attrs.astuple(shard.source.stamp)]
+                facts: list[Any] = [attrs.astuple(shard.source.version)]
             else:
                 facts = [
                     (each.key, each.image.size, each.mask and each.mask.size, self._labels(shard, each))
@@ -130,16 +130,16 @@ class WebDataset:
         index = range(len(self))[index]
         position = bisect_right(self._ends, index)
         shard = self._shards[position]
-        listed = shard.listing[index - self._ends[position] + len(shard)]
-        label, shape, texture = self._labels(shard, listed)
-        whole = _decode(shard, listed.image)
+        sample = shard.listing[index - self._ends[position] + len(shard)]
+        label, shape, texture = self._labels(shard, sample)
+        whole = _decode(shard, sample.image)
         return Sample(
             fit(whole, self.size, self.crop, self.interpolation),
-            f"{shard.address.name}/{listed.key}",
+            f"{shard.address.name}/{sample.key}",
             label,
             shape,
             texture,
-            None if listed.mask is None else self._mask(shard, listed.mask, whole),
+            None if sample.mask is None else self._mask(shard, sample.mask, whole),
         )
 
     @cached_property
@@ -150,31 +150,31 @@ class WebDataset:
 
     @cached_property
     def _ends(self) -> tuple[int, ...]:
-        """How many samples there are up to the end of each shard."""
+        """The number of samples up to the end of each shard."""
         ends = tuple(itertools.accumulate(len(shard) for shard in self._shards))
         if not ends or not ends[-1]:
-            raise ShapebiasError(f"the shards {self.shards!r} have no samples; name others")
+            raise ShapebiasError(f"the shards {self.shards!r} have no samples; name other shards")
         return ends
 
     @cached_property
-    def _places(self) -> dict[str, int]:
+    def _class_indices(self) -> dict[str, int]:
         return {name: position for position, name in enumerate(self.classes)}
 
-    def _labels(self, shard: Shard, listed: Listed) -> tuple[int, int | None, int | None]:
-        """Return the places of a sample's label, shape and texture in the classes."""
+    def _labels(self, shard: Shard, sample: ListedSample) -> tuple[int, int | None, int | None]:
+        """Return the class indices of a sample's label, shape and texture."""
 
         def position(text: str) -> int:
-            found = int(text) if text.isdecimal() else self._places.get(text, -1)
+            found = int(text) if text.isdecimal() else self._class_indices.get(text, -1)
             if not 0 <= found < len(self.classes):
                 raise ShapebiasError(
-                    f"{text!r} of sample {listed.key!r} of {shard.address.text} is no index from 0 to "
-                    f"{len(self.classes) - 1} and no name of a class; correct it, or give another label_space="
+                    f"{text!r} of sample {sample.key!r} of {shard.address.text} is neither an index from 0 to "
+                    f"{len(self.classes) - 1} nor the name of a class; correct it, or give another label_space="
                 )
             return found
 
-        shape = None if listed.shape is None else position(listed.shape)
-        texture = None if listed.texture is None else position(listed.texture)
-        return position(listed.label), shape, texture
+        shape = None if sample.shape is None else position(sample.shape)
+        texture = None if sample.texture is None else position(sample.texture)
+        return position(sample.label), shape, texture
 
     def _mask(self, shard: Shard, member: Member, image: Image.Image) -> NDArray[np.bool_]:
         name = f"{shard.address.text}: {member.name}"
@@ -183,17 +183,17 @@ class WebDataset:
     def _largest_label(self) -> int:
         largest = 0
         for shard in self._shards:
-            for listed in shard.listing:
-                for text in filter(None, (listed.label, listed.shape, listed.texture)):
+            for sample in shard.listing:
+                for text in filter(None, (sample.label, sample.shape, sample.texture)):
                     if not text.isdecimal():
                         raise ShapebiasError(
-                            f"{text!r} of sample {listed.key!r} of {shard.address.text} is no number from 0 up; name "
-                            "the classes: label_space=imagenet-1k, or a file with a name a line"
+                            f"{text!r} of sample {sample.key!r} of {shard.address.text} is not a number >= 0; name "
+                            "the classes: label_space=imagenet-1k, or a file with a name in each line"
                         )
                     largest = max(largest, int(text))
         if largest >= _MOST_CLASSES:
             raise ShapebiasError(
-                f"the largest label of {self.shards!r} is {largest}, which makes so many classes; name another entry "
+                f"the largest label of {self.shards!r} is {largest}, which is too large; name another entry "
                 "with label=, or the classes with label_space="
             )
         return largest
@@ -208,7 +208,7 @@ def _read_names(path: Path) -> tuple[str, ...]:
         names = tuple(line.strip() for line in path.read_text(encoding="utf-8").strip().splitlines())
     except (OSError, ValueError) as error:
         raise ShapebiasError(
-            f"{path} cannot be read: {error}; label_space= names a file with a class a line"
+            f"{path} cannot be read: {error}; label_space= names a file with a class in each line"
         ) from error
     if not names or "" in names or len(set(names)) < len(names):
         raise ShapebiasError(f"{path} has no, empty or repeated lines; give each class one line with its name")

@@ -1,4 +1,4 @@
-"""What a tar shard holds: its samples, where their images lie in it, and their labels."""
+"""The content of a tar shard: its samples, the positions of their images, and their labels."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import attrs
 
 from shapebias.plugin import ShapebiasError
 
-__all__ = ["Entries", "Listed", "Member", "read_listing", "read_member"]
+__all__ = ["Entries", "ListedSample", "Member", "read_listing", "read_member"]
 
 # The key of a sample, with its folders, and the extension, from the first dot of the file's name on.
 _MEMBER = re.compile(r"((?:.*/)?[^./]+)\.([^/]+)", re.DOTALL)
@@ -22,7 +22,7 @@ _NO_MORE_MEMBERS = bytes(tarfile.BLOCKSIZE)
 
 @attrs.frozen
 class Entries:
-    """Which members of a sample are read, by their extensions.
+    """The members of a sample that are read, by their extensions.
 
     Args:
         images: extensions of images; the first one that a sample has is its image.
@@ -39,7 +39,7 @@ class Entries:
 
 @attrs.frozen
 class Member:
-    """Where one file lies in the shard: its name there, its first byte, and how many they are."""
+    """The position of one file in the shard: its name, its first byte, and its size in bytes."""
 
     name: str
     offset: int
@@ -47,8 +47,8 @@ class Member:
 
 
 @attrs.frozen
-class Listed:
-    """One sample of a shard; labels are the texts that are written there."""
+class ListedSample:
+    """One sample of a shard; labels are texts as in the shard."""
 
     key: str
     image: Member
@@ -58,21 +58,21 @@ class Listed:
     mask: Member | None
 
 
-def read_listing(file: BinaryIO, shard: str, entries: Entries) -> tuple[Listed, ...]:
+def read_listing(file: BinaryIO, shard: str, entries: Entries) -> tuple[ListedSample, ...]:
     """List the samples of a shard, in the order of their first members.
 
     As for the library ``webdataset``, members with the same path up to the first dot of the name are one sample, their
-    extensions in lower case; members without an extension, and those of the shard itself (``__name__``), are passed
-    over.  Here the members of a sample need not lie beside one another.
+    extensions in lower case; members without an extension, and those of the shard itself (``__name__``), are
+    ignored.  The members of a sample need not be adjacent.
 
     Args:
         file: the open shard.
-        shard: what messages call it.
+        shard: its name in messages.
         entries: what is read of each sample.
 
     Raises:
-        ShapebiasError: it is no tar file, compressed, or cut short; a sample has an extension twice, or lacks an
-            entry; a label is no text or number.
+        ShapebiasError: it is not a tar file, compressed, or truncated; a sample has an extension twice, or lacks an
+            entry; a label is neither text nor number.
     """
     samples: dict[str, dict[str, Member]] = {}
     try:
@@ -85,22 +85,24 @@ def read_listing(file: BinaryIO, shard: str, entries: Entries) -> tuple[Listed, 
                 members = samples.setdefault(key, {})
                 if extension in members:
                     raise ShapebiasError(
-                        f"{shard} has {info.name!r} twice; write it anew with a key of its own for every sample"
+                        f"{shard} has {info.name!r} twice; write it again with a unique key for each sample"
                     )
                 members[extension] = Member(info.name, info.offset_data, info.size)
             end = tar.offset
     except (tarfile.TarError, ValueError) as error:
         raise ShapebiasError(
-            f"{shard} cannot be read as a tar file: {error}; a shard is a whole, uncompressed one: unpack .tar.gz, or "
-            "fetch or write it anew"
+            f"{shard} cannot be read as a tar file: {error}; a shard is a complete, uncompressed tar file: unpack "
+            ".tar.gz, or download or write it again"
         ) from error
     file.seek(end)
     if file.read(tarfile.BLOCKSIZE) != _NO_MORE_MEMBERS:
-        # tarfile takes what is no header for the end; only the mark there says that nothing is missing.
+        # tarfile takes anything that is not a header for the end; only the end mark shows that nothing is missing.
         raise ShapebiasError(
-            f"{shard} is damaged or was cut short: no member and no end at byte {end}; fetch or write it anew"
+            f"{shard} is damaged or truncated: no member and no end mark at byte {end}; download or write it again"
         )
-    return tuple(_listed(file, f"sample {key!r} of {shard}", key, members, entries) for key, members in samples.items())
+    return tuple(
+        _as_sample(file, f"sample {key!r} of {shard}", key, members, entries) for key, members in samples.items()
+    )
 
 
 def read_member(file: BinaryIO, shard: str, member: Member) -> bytes:
@@ -116,32 +118,32 @@ def read_member(file: BinaryIO, shard: str, member: Member) -> bytes:
     return content
 
 
-def _listed(file: BinaryIO, sample: str, key: str, members: Mapping[str, Member], entries: Entries) -> Listed:
+def _as_sample(file: BinaryIO, sample: str, key: str, members: Mapping[str, Member], entries: Entries) -> ListedSample:
     image = next((members[extension] for extension in entries.images if extension in members), None)
     if image is None:
-        _lacks(sample, " or ".join(entries.images), members, "images")
+        _raise_missing(sample, " or ".join(entries.images), members, "images")
 
     def text(parameter: str, entry: str | None) -> str | None:
         if entry is None:
             return None
         extension, _, field = entry.partition(":")
         if extension not in members:
-            _lacks(sample, extension, members, parameter)
+            _raise_missing(sample, extension, members, parameter)
         return _text(read_member(file, sample, members[extension]), field, f"{entry} of {sample}")
 
     if entries.mask is not None and entries.mask not in members:
-        _lacks(sample, entries.mask, members, "mask")
+        _raise_missing(sample, entries.mask, members, "mask")
     label = text("label", entries.label) or ""
     mask = members[entries.mask] if entries.mask is not None else None
-    return Listed(key, image, label, text("shape", entries.shape), text("texture", entries.texture), mask)
+    return ListedSample(key, image, label, text("shape", entries.shape), text("texture", entries.texture), mask)
 
 
-def _lacks(sample: str, entry: str, members: Mapping[str, Member], parameter: str) -> NoReturn:
-    raise ShapebiasError(f"{sample} has no {entry}; it has {', '.join(members)}; say which is meant with {parameter}=")
+def _raise_missing(sample: str, entry: str, members: Mapping[str, Member], parameter: str) -> NoReturn:
+    raise ShapebiasError(f"{sample} has no {entry}; it has {', '.join(members)}; name another with {parameter}=")
 
 
 def _text(content: bytes, field: str, name: str) -> str:
-    """Read a label out of a text, or out of a field of a JSON object."""
+    """Read a label from a text, or from a field of a JSON object."""
     try:
         value = json.loads(content)[field] if field else content.decode().strip()
     except (ValueError, KeyError, TypeError) as error:

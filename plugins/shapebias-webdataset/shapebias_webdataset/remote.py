@@ -1,4 +1,4 @@
-"""Files on a server: what tells one from another, and fetching them, also in several goes."""
+"""Files on a server: their versions, and downloads that can be resumed."""
 
 from __future__ import annotations
 
@@ -14,100 +14,101 @@ import attrs
 
 from shapebias.plugin import ShapebiasError
 
-__all__ = ["Stamp", "download", "fetch", "stamp_of"]
+__all__ = ["FileVersion", "download", "fetch", "file_version"]
 
 _ATTEMPTS = 3
 _PAUSE = 2.0
 _BLOCK = 1 << 20
 _TIMEOUT = 30
-_BY_HAND = "without it, copy the shards here and name the files"
-_BROKEN = (urllib.error.URLError, http.client.HTTPException, ConnectionError, TimeoutError)
+_ADVICE = "otherwise, copy the shards to this machine and name the files"
+_CONNECTION_ERRORS = (urllib.error.URLError, http.client.HTTPException, ConnectionError, TimeoutError)
 
 
 @attrs.frozen
-class Stamp:
-    """What tells a file from another version of it.
+class FileVersion:
+    """What distinguishes versions of a file.
 
     Args:
         size: in bytes.
-        tag: what the server calls this version (``ETag``, else ``Last-Modified``); of a file here, when it was written.
+        tag: the version according to the server (``ETag``, else ``Last-Modified``); for a local file, the time of the
+            last change.
     """
 
     size: int
     tag: str
 
 
-def stamp_of(url: str) -> Stamp:
+def file_version(url: str) -> FileVersion:
     """Ask the server for the size and tag of a file.
 
-    One byte is asked for, not the head alone: addresses that are signed allow the one and not the other.
+    This requests one byte instead of the header, because signed addresses do not allow HEAD requests.
 
     Raises:
-        ShapebiasError: it is not there, the server cannot be reached, or does not say the size.
+        ShapebiasError: it does not exist, or the server cannot be reached or does not state the size.
     """
     try:
         with _open(url, {"Range": "bytes=0-0"}) as response:
-            return _stamp(url, response)
-    except _BROKEN as error:
+            return _file_version(url, response)
+    except _CONNECTION_ERRORS as error:
         raise _unreachable(url, error) from error
 
 
 def download(url: str) -> bytes:
-    """Fetch a small file whole.
+    """Download a small file.
 
     Raises:
-        ShapebiasError: it is not there, or the server cannot be reached.
+        ShapebiasError: it does not exist, or the server cannot be reached.
     """
     try:
         with _open(url, {}) as response:
             content: bytes = response.read()
             return content
-    except _BROKEN as error:
+    except _CONNECTION_ERRORS as error:
         raise _unreachable(url, error) from error
 
 
-def fetch(url: str, stamp: Stamp, path: Path) -> None:
-    """Fetch a file; what ``path`` already has of it is not fetched again.
+def fetch(url: str, version: FileVersion, path: Path) -> None:
+    """Download a file; what ``path`` already has of it is not downloaded again.
 
-    A connection that breaks is taken up again, twice.
+    A broken connection is resumed twice.
 
     Args:
         url: the address.
-        stamp: which version it must be.
-        path: where it goes; holds the beginning of this very version, or does not exist.
+        version: the version that it must be.
+        path: where it is written; has the beginning of this version, or does not exist.
 
     Raises:
-        ShapebiasError: it is not there any more, another version is, or the connection breaks time and again.
-        OSError: what the operating system says of the disk.
+        ShapebiasError: it does not exist any more or is another version, or the connection breaks repeatedly.
+        OSError: the file cannot be written.
     """
-    problem: Exception | str = "the server closes too early"
+    problem: Exception | str = "the server closes the connection too early"
     for attempt in range(_ATTEMPTS):
-        if _size(path) < stamp.size:
+        if _size(path) < version.size:
             time.sleep(attempt * _PAUSE)
             try:
-                _go_on(url, stamp, path)
-            except _BROKEN as error:
+                _resume(url, version, path)
+            except _CONNECTION_ERRORS as error:
                 problem = error
-    if _size(path) != stamp.size:
+    if _size(path) != version.size:
         raise ShapebiasError(
-            f"{url} was cut short after {_size(path)} of {stamp.size} bytes, {_ATTEMPTS} times: {problem}; what came "
-            "is kept: run the same command again to go on from there"
+            f"{url} ended after {_size(path)} of {version.size} bytes, {_ATTEMPTS} times: {problem}; these bytes are "
+            "kept: run the same command again to continue"
         )
 
 
-def _go_on(url: str, stamp: Stamp, path: Path) -> None:
+def _resume(url: str, version: FileVersion, path: Path) -> None:
     with _open(url, {"Range": f"bytes={_size(path)}-"}) as response:
-        if _stamp(url, response) != stamp:
+        if _file_version(url, response) != version:
             raise ShapebiasError(f"{url} is another version than at the beginning of the run; start again")
         partial = response.status == http.HTTPStatus.PARTIAL_CONTENT
-        # Without buffers: what has come is on the disk when the process is killed.
+        # Without buffers, so that all received bytes are on the disk when the process is killed.
         with path.open("ab" if partial else "wb", buffering=0) as file:
             for block in _blocks(response):
                 file.write(block)
 
 
 def _blocks(response: Any) -> Iterator[bytes]:
-    """Yield what comes, as it comes; whatever the network or TLS says is a broken connection, and not the disk."""
+    """Yield the received bytes; an error of the network or TLS becomes a ConnectionError, unlike one of the disk."""
     try:
         while block := response.read1(_BLOCK):
             yield block
@@ -116,10 +117,10 @@ def _blocks(response: Any) -> Iterator[bytes]:
 
 
 def _open(url: str, headers: dict[str, str]) -> Any:
-    """Open an address of http or https, as its caller has checked.
+    """Open an address, which the caller has checked to be http or https.
 
     Raises:
-        ShapebiasError: the server answers that the file is not to be had; asking again would not help.
+        ShapebiasError: the server refuses the request, so that a retry would not help.
     """
     try:
         return urllib.request.urlopen(urllib.request.Request(url, headers=headers), timeout=_TIMEOUT)  # noqa: S310
@@ -127,24 +128,22 @@ def _open(url: str, headers: dict[str, str]) -> Any:
         if error.code >= http.HTTPStatus.INTERNAL_SERVER_ERROR:
             raise
         raise ShapebiasError(
-            f"{url} is not to be had: {error.code} {error.reason}; check the name; {_BY_HAND}"
+            f"{url} cannot be downloaded: {error.code} {error.reason}; check the name; {_ADVICE}"
         ) from error
 
 
-def _stamp(url: str, response: Any) -> Stamp:
+def _file_version(url: str, response: Any) -> FileVersion:
     headers = response.headers
     partial = response.status == http.HTTPStatus.PARTIAL_CONTENT
     size = headers.get("Content-Range", "").rpartition("/")[2] if partial else headers.get("Content-Length", "")
     if not size.isdecimal():
-        raise ShapebiasError(
-            f"the server does not say how large {url} is, so that the cache cannot hold it; {_BY_HAND}"
-        )
-    return Stamp(int(size), headers.get("ETag") or headers.get("Last-Modified") or "")
+        raise ShapebiasError(f"the server does not state the size of {url}, which the cache needs; {_ADVICE}")
+    return FileVersion(int(size), headers.get("ETag") or headers.get("Last-Modified") or "")
 
 
 def _unreachable(url: str, error: Exception) -> ShapebiasError:
     reason = error.reason if isinstance(error, urllib.error.URLError) else error
-    return ShapebiasError(f"{url} cannot be reached: {reason}; check the network and the name; {_BY_HAND}")
+    return ShapebiasError(f"{url} cannot be reached: {reason}; check the network and the name; {_ADVICE}")
 
 
 def _size(path: Path) -> int:

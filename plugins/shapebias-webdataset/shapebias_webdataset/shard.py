@@ -1,4 +1,4 @@
-"""One shard: where it comes from, and the listing of its samples, which is made once and kept."""
+"""One shard: its file, and the listing of its samples, which is made once and cached."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from typing import BinaryIO
 import attrs
 
 from shapebias.plugin import ShapebiasError
+from shapebias_webdataset.addresses import Address, is_remote
 from shapebias_webdataset.cache import Cache
-from shapebias_webdataset.members import Entries, Listed, Member, read_listing, read_member
-from shapebias_webdataset.naming import Address, is_remote
-from shapebias_webdataset.remote import Stamp, stamp_of
+from shapebias_webdataset.members import Entries, ListedSample, Member, read_listing, read_member
+from shapebias_webdataset.remote import FileVersion, file_version
 
 __all__ = ["LocalFile", "RemoteFile", "Shard", "shard_at"]
 
@@ -29,10 +29,10 @@ class LocalFile:
     path: Path
 
     @property
-    def stamp(self) -> Stamp:
-        """Its size, and when it was written."""
+    def version(self) -> FileVersion:
+        """Its size, and the time when it was written."""
         facts = self.path.stat()
-        return Stamp(facts.st_size, str(facts.st_mtime_ns))
+        return FileVersion(facts.st_size, str(facts.st_mtime_ns))
 
     def open(self) -> BinaryIO:
         """Open it for reading."""
@@ -41,19 +41,19 @@ class LocalFile:
 
 @attrs.frozen
 class RemoteFile:
-    """A file on a server, read by way of the cache."""
+    """A file on a server, read through the cache."""
 
     address: Address
     cache: Cache
 
     @cached_property
-    def stamp(self) -> Stamp:
-        """Its size and its tag, as the server said when it was first asked."""
-        return stamp_of(self.address.text)
+    def version(self) -> FileVersion:
+        """Its size and tag according to the server at the first request."""
+        return file_version(self.address.text)
 
     def open(self) -> BinaryIO:
-        """Open its copy in the cache for reading; the first call fetches it."""
-        return self.cache.open(self.address.text, self.stamp, self.address.name)
+        """Open its copy in the cache for reading; the first call downloads it."""
+        return self.cache.open(self.address.text, self.version, self.address.name)
 
 
 @attrs.define(eq=False)
@@ -61,9 +61,9 @@ class Shard:
     """One tar file of samples.
 
     Args:
-        address: where it is, and how many samples a list promises.
+        address: its path or URL, and the number of samples that a list states.
         source: its file.
-        entries: what is read of each sample.
+        entries: the members of each sample that are read.
         cache: where its listing is kept.
     """
 
@@ -71,25 +71,25 @@ class Shard:
     source: LocalFile | RemoteFile
     entries: Entries
     cache: Cache
-    _listing: tuple[Listed, ...] | None = attrs.field(default=None, init=False)
+    _listing: tuple[ListedSample, ...] | None = attrs.field(default=None, init=False)
     _lock: threading.Lock = attrs.field(factory=threading.Lock, init=False)
 
     def __len__(self) -> int:
         return len(self.listing) if self.address.samples is None else self.address.samples
 
     @property
-    def listing(self) -> tuple[Listed, ...]:
-        """Its samples; kept as JSON in the cache, and made anew when the file is another.
+    def listing(self) -> tuple[ListedSample, ...]:
+        """Its samples; kept as JSON in the cache, and read again when the file changes.
 
         Raises:
-            ShapebiasError: see :func:`read_listing`; or a list promises another number of samples.
+            ShapebiasError: see :func:`read_listing`; or a list states another number of samples.
         """
         with self._lock:
             if self._listing is None:
-                self._listing = self._known() or self._read()
+                self._listing = self._cached_listing() or self._read()
         if self.address.samples not in (None, len(self._listing)):
             raise ShapebiasError(
-                f"{self.address.text} has {len(self._listing)} samples, and its list says {self.address.samples}; "
+                f"{self.address.text} has {len(self._listing)} samples, but its list states {self.address.samples}; "
                 "correct the list, or name the shards without it"
             )
         return self._listing
@@ -104,23 +104,25 @@ class Shard:
         location = self.address.text if is_remote(self.address.text) else Path(self.address.text).resolve()
         return self.cache.listing_path(self.address.name, str(location), self.entries)
 
-    def _known(self) -> tuple[Listed, ...] | None:
-        """Read the listing that is kept; None where there is none of this version of the file."""
+    def _cached_listing(self) -> tuple[ListedSample, ...] | None:
+        """Read the listing from the cache; None where it has none of this version of the file."""
         with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
             content = json.loads(self._path.read_text(encoding="ascii"))
-            if content["format"] == _FORMAT and content["stamp"] == list(attrs.astuple(self.source.stamp)):
+            if content["format"] == _FORMAT and content["stamp"] == list(attrs.astuple(self.source.version)):
                 return tuple(
-                    Listed(key, Member(*image), label, shape, texture, mask and Member(*mask))
+                    ListedSample(key, Member(*image), label, shape, texture, mask and Member(*mask))
                     for key, image, label, shape, texture, mask in content["samples"]
                 )
         return None
 
-    def _read(self) -> tuple[Listed, ...]:
-        stamp = self.source.stamp
+    def _read(self) -> tuple[ListedSample, ...]:
+        version = self.source.version
         with self.source.open() as file:
             listing = read_listing(file, self.address.text, self.entries)
         samples = [attrs.astuple(each) for each in listing]
-        self.cache.write(self._path, json.dumps({"format": _FORMAT, "stamp": attrs.astuple(stamp), "samples": samples}))
+        self.cache.write(
+            self._path, json.dumps({"format": _FORMAT, "stamp": attrs.astuple(version), "samples": samples})
+        )
         return listing
 
 

@@ -90,9 +90,15 @@ def test_shape_texture_and_mask_are_read(tmp_path, pack, image):
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"label_space": 2}, r"'2' of sample '0002' of .*val-000\.tar is no index from 0 to 1 and no name of a class"),
-        ({"label": "json:label", "label_space": 2}, r"'class 0' of sample '0000' of .* is no index from 0 to 1"),
-        ({"label": "json:label"}, r"'class 0' of sample '0000' of .*val-000\.tar is no number from 0 up; name the cl"),
+        (
+            {"label_space": 2},
+            r"'2' of sample '0002' of .* is neither an index from 0 to 1 nor the name of a class",
+        ),
+        (
+            {"label": "json:label", "label_space": 2},
+            r"'class 0' of sample '0000' of .* is neither an index from 0 to 1",
+        ),
+        ({"label": "json:label"}, r"'class 0' of sample '0000' of .*val-000\.tar is not a number >= 0; name the cl"),
         ({"label_space": Path("gone.txt")}, r"gone\.txt cannot be read: .*; label_space= names a file"),
         ({"label": "txt"}, r"sample '0000' of .*val-000\.tar has no txt"),
     ],

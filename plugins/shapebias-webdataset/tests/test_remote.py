@@ -113,7 +113,7 @@ def test_trouble_with_tls_is_a_broken_connection(server, remote, shards, monkeyp
 
 def test_what_came_is_kept_for_the_next_run(server, remote, shards):
     server.cuts = [1000, 1000, 1000]
-    with pytest.raises(ShapebiasError, match=r"val-000\.tar was cut short after 3000 of \d+ bytes, 3 times: .* again"):
+    with pytest.raises(ShapebiasError, match=r"val-000\.tar ended after 3000 of \d+ bytes, 3 times: .* again"):
         len(WebDataset(remote))
     assert samples(WebDataset(remote)) == samples(WebDataset(str(shards)))
     assert server.sent == sum(path.stat().st_size for path in shards.iterdir())
@@ -172,7 +172,7 @@ def test_a_list_spares_fetching_what_is_not_asked_for(server, shards):
     assert dataset.fingerprint
     assert dataset[9].id == "val-002/0009"
     assert fetched(server) == ["val.json", "val-002.tar"]
-    with pytest.raises(ShapebiasError, match=r"val-004\.tar has 4 samples, and its list says 9; correct the list"):
+    with pytest.raises(ShapebiasError, match=r"val-004\.tar has 4 samples, and its list states 9; correct the list"):
         dataset[16]
 
 
@@ -202,15 +202,15 @@ def test_python_s_own_server_is_enough(shards):
 
 
 def test_what_cannot_be_fetched_is_explained(server, remote, monkeypatch):
-    with pytest.raises(ShapebiasError, match=r"gone\.tar is not to be had: 404 Not Found; .* copy the shards here"):
+    with pytest.raises(ShapebiasError, match=r"gone\.tar cannot be downloaded: 404 Not Found; .* copy the shards"):
         len(WebDataset(f"{server.url}/gone.tar"))
-    with pytest.raises(ShapebiasError, match=r"gone\.json is not to be had: 404"):
+    with pytest.raises(ShapebiasError, match=r"gone\.json cannot be downloaded: 404"):
         len(WebDataset(f"{server.url}/gone.json"))
     server.status = 503
     with pytest.raises(ShapebiasError, match=r"val-000\.tar cannot be reached: Service Unavailable"):
         len(WebDataset(remote))
     server.status, server.ranges, server.sized = None, False, False
-    with pytest.raises(ShapebiasError, match=r"does not say how large .*val-000\.tar is"):
+    with pytest.raises(ShapebiasError, match=r"does not state the size of .*val-000\.tar"):
         len(WebDataset(remote))
     with pytest.raises(ShapebiasError, match=r"cannot be reached: .*refused"):
         len(WebDataset("http://127.0.0.1:9/a.tar"))
@@ -218,7 +218,7 @@ def test_what_cannot_be_fetched_is_explained(server, remote, monkeypatch):
 
 def test_a_shard_larger_than_the_cache_is_refused_at_once(server, remote, monkeypatch):
     monkeypatch.setenv("SHAPEBIAS_WEBDATASET_CACHE_GB", "1e-6")
-    with pytest.raises(ShapebiasError, match=r"val-000\.tar has .* GB and the whole cache 1e-06; let SHAPEBIAS_WEBDAT"):
+    with pytest.raises(ShapebiasError, match=r"val-000\.tar has .* GB and the whole cache 1e-06; set SHAPEBIAS_WEBDAT"):
         len(WebDataset(remote))
     assert server.asked == []
 
@@ -233,7 +233,7 @@ def test_a_size_of_the_cache_that_is_none_is_refused(size, monkeypatch, shards):
 def test_a_cache_that_cannot_be_written_is_explained(shards, monkeypatch, tmp_path):
     (tmp_path / "file").touch()
     monkeypatch.setenv("SHAPEBIAS_WEBDATASET_CACHE", str(tmp_path / "file"))
-    with pytest.raises(ShapebiasError, match=r"file cannot be written: .*; make room there, or let SHAPEBIAS_WEBDATAS"):
+    with pytest.raises(ShapebiasError, match=r"file cannot be written: .*; free some space, or set SHAPEBIAS_WEBDATAS"):
         len(WebDataset(str(shards)))
 
 
@@ -244,6 +244,6 @@ def test_a_cache_of_somebody_else_is_explained(server, remote, monkeypatch):
     assert len(WebDataset(remote)) == 20
     monkeypatch.setattr("shapebias_webdataset.cache.os.utime", refuse)
     with pytest.raises(
-        ShapebiasError, match=r"cache cannot be written: .*Permission denied.*; make room there, or let"
+        ShapebiasError, match=r"cache cannot be written: .*Permission denied.*; free some space, or set"
     ):
         WebDataset(remote)[0]

@@ -1,4 +1,4 @@
-"""Black-box methods: the cells of a grid are taken away, and the network is only asked."""
+"""Black-box methods: the cells of a grid are replaced, and only the outputs of the network are used."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from captum._utils.models.linear_model import SkLearnLasso
 from torch import Tensor
 
 from shapebias.plugin import Baseline, Classifier, ImageRandom, Objective, blank, param
-from shapebias_captum.asking import BatchEvaluation, image_by_image
+from shapebias_captum.adapter import ScoreModule, image_by_image
 
 __all__ = ["FeatureAblation", "KernelShap", "Lime", "ShapleySampling"]
 
 
 def grid(images: Tensor, cells: int) -> Tensor:
-    """Number the cells of a grid, (1, 1, H, W); sides that do not divide have cells of two sizes.
+    """Number the cells of a grid, (1, 1, H, W); sides that are not divisible have cells of two sizes.
 
     >>> grid(torch.zeros(1, 3, 2, 4), 2)[0, 0].tolist()
     [[0, 0, 1, 1], [2, 2, 3, 3]]
@@ -31,7 +31,7 @@ def grid(images: Tensor, cells: int) -> Tensor:
     return (down[:, None] * columns + across)[None, None]
 
 
-def ask(
+def attribute_cells(
     model: Classifier,
     images: Tensor,
     targets: Tensor,
@@ -40,7 +40,7 @@ def ask(
     cells: int,
     attribute: Callable[..., Tensor],
 ) -> Tensor:
-    """Explain image by image; a cell's pixels all have the cell's value."""
+    """Explain image by image; all pixels of a cell have the cell's value."""
 
     @torch.no_grad()
     def explain(image: Tensor, wanted: Tensor) -> Tensor:
@@ -58,13 +58,13 @@ def ask(
 
 @attrs.frozen
 class FeatureAblation:
-    """How much the objective falls without each cell.
+    """The decrease of the objective when a cell is replaced.
 
     Source: :class:`captum.attr.FeatureAblation`.
     """
 
     cells: int = param("cells along a side", default=7, ge=1)
-    baseline: Baseline = param("what takes a cell's place: black, the model's mean colour, or a blur", default="mean")
+    baseline: Baseline = param("what replaces a cell: black, the model's mean colour, or a blur", default="mean")
     objective: Objective = param("what is explained, such as the log-probability of the target", default="log-prob")
     target: Literal["label", "prediction"] | int = param(
         "class that is explained; a number is its index", default="label"
@@ -72,65 +72,65 @@ class FeatureAblation:
 
     def __call__(self, model: Classifier, images: Tensor, targets: Tensor, rng: ImageRandom) -> Tensor:
         """Return maps (N, H, W)."""
-        method = captum.attr.FeatureAblation(BatchEvaluation(model, self.objective))
-        return ask(model, images, targets, rng, self.baseline, self.cells, method.attribute)
+        method = captum.attr.FeatureAblation(ScoreModule(model, self.objective))
+        return attribute_cells(model, images, targets, rng, self.baseline, self.cells, method.attribute)
 
 
 @attrs.frozen
 class ShapleySampling:
-    """Mean change of the objective when a cell is added after the cells before it, over random orders of all cells.
+    """Mean change of the objective when a cell is added to those before it, over random orders of all cells.
 
     Source: Castro et al. 2009; Strumbelj & Kononenko 2010; :class:`captum.attr.ShapleyValueSampling`.
     """
 
     samples: int = param("random orders of each image", default=10, ge=1)
     cells: int = param("cells along a side", default=7, ge=1)
-    baseline: Baseline = param("what takes a cell's place: black, the model's mean colour, or a blur", default="mean")
-    objective: Objective = param("what is shared out, such as the log-probability of the target", default="log-prob")
+    baseline: Baseline = param("what replaces a cell: black, the model's mean colour, or a blur", default="mean")
+    objective: Objective = param("what is attributed, such as the log-probability of the target", default="log-prob")
     target: Literal["label", "prediction"] | int = param(
         "class that is explained; a number is its index", default="label"
     )
 
     def __call__(self, model: Classifier, images: Tensor, targets: Tensor, rng: ImageRandom) -> Tensor:
         """Return maps (N, H, W)."""
-        method = captum.attr.ShapleyValueSampling(BatchEvaluation(model, self.objective))
+        method = captum.attr.ShapleyValueSampling(ScoreModule(model, self.objective))
         attribute = functools.partial(method.attribute, n_samples=self.samples)
-        return ask(model, images, targets, rng, self.baseline, self.cells, attribute)
+        return attribute_cells(model, images, targets, rng, self.baseline, self.cells, attribute)
 
 
 @attrs.frozen
 class KernelShap:
-    """Shapley values of the cells, by a regression that is weighted with the Shapley kernel.
+    """Shapley values of the cells, by a regression weighted with the Shapley kernel.
 
     Source: Lundberg & Lee 2017, section 4.1; :class:`captum.attr.KernelShap`.
     """
 
     samples: int = param("random sets of cells of each image", default=500, ge=2)
     cells: int = param("cells along a side", default=7, ge=2)
-    baseline: Baseline = param("what takes a cell's place: black, the model's mean colour, or a blur", default="mean")
-    objective: Objective = param("what is shared out, such as the log-probability of the target", default="log-prob")
+    baseline: Baseline = param("what replaces a cell: black, the model's mean colour, or a blur", default="mean")
+    objective: Objective = param("what is attributed, such as the log-probability of the target", default="log-prob")
     target: Literal["label", "prediction"] | int = param(
         "class that is explained; a number is its index", default="label"
     )
 
     def __call__(self, model: Classifier, images: Tensor, targets: Tensor, rng: ImageRandom) -> Tensor:
         """Return maps (N, H, W)."""
-        method = captum.attr.KernelShap(BatchEvaluation(model, self.objective))
+        method = captum.attr.KernelShap(ScoreModule(model, self.objective))
         attribute = functools.partial(method.attribute, n_samples=self.samples)
-        return ask(model, images, targets, rng, self.baseline, self.cells, attribute)
+        return attribute_cells(model, images, targets, rng, self.baseline, self.cells, attribute)
 
 
 @attrs.frozen
 class Lime:
-    """Coefficients of a sparse linear model of which cells are there, near the whole image.
+    """Coefficients of a sparse linear model of which cells are present, fitted near the whole image.
 
     Source: Ribeiro et al. 2016, section 3; :class:`captum.attr.Lime` with its default similarity.
     """
 
     samples: int = param("random sets of cells of each image", default=500, ge=2)
-    alpha: float = param("how strongly the Lasso drives coefficients to 0", default=0.001, ge=0)
+    alpha: float = param("strength of the Lasso penalty, which drives coefficients to 0", default=0.001, ge=0)
     cells: int = param("cells along a side", default=7, ge=1)
-    baseline: Baseline = param("what takes a cell's place: black, the model's mean colour, or a blur", default="mean")
+    baseline: Baseline = param("what replaces a cell: black, the model's mean colour, or a blur", default="mean")
     objective: Objective = param("what is modelled, such as the log-probability of the target", default="log-prob")
     target: Literal["label", "prediction"] | int = param(
         "class that is explained; a number is its index", default="label"
@@ -138,6 +138,6 @@ class Lime:
 
     def __call__(self, model: Classifier, images: Tensor, targets: Tensor, rng: ImageRandom) -> Tensor:
         """Return maps (N, H, W)."""
-        method = captum.attr.Lime(BatchEvaluation(model, self.objective), SkLearnLasso(alpha=self.alpha))
+        method = captum.attr.Lime(ScoreModule(model, self.objective), SkLearnLasso(alpha=self.alpha))
         attribute = functools.partial(method.attribute, n_samples=self.samples)
-        return ask(model, images, targets, rng, self.baseline, self.cells, attribute)
+        return attribute_cells(model, images, targets, rng, self.baseline, self.cells, attribute)

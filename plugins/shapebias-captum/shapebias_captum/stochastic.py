@@ -1,4 +1,4 @@
-"""Gradients over random copies of the image."""
+"""Gradients over random copies of an image."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ import torch
 from torch import Tensor
 
 from shapebias.plugin import Baseline, Classifier, ImageRandom, Objective, Reduction, blank, param, reduce_channels
-from shapebias_captum.asking import BatchEvaluation, image_by_image
+from shapebias_captum.adapter import ScoreModule, image_by_image
 
 __all__ = ["GradientShap", "VarGrad"]
 
 
 @attrs.frozen
 class GradientShap:
-    """Mean gradient at random places between a baseline and noisy copies of the image, times the way between them.
+    """Mean of gradient times difference, at random points between a baseline and noisy copies of the image.
 
     Source: Lundberg & Lee 2017; Erion et al. 2021 (expected gradients); :class:`captum.attr.GradientShap`.
     """
 
-    samples: int = param("random places of each image", default=20, ge=1)
+    samples: int = param("random points for each image", default=20, ge=1)
     spread: float = param("standard deviation of the noise", default=0.09, ge=0, unit="pixel value")
     baseline: Baseline = param("image without information: black, the model's mean colour, or a blur", default="zero")
     objective: Objective = param("what is explained, such as the log-probability of the target", default="log-prob")
@@ -33,7 +33,7 @@ class GradientShap:
 
     def __call__(self, model: Classifier, images: Tensor, targets: Tensor, rng: ImageRandom) -> Tensor:
         """Return maps (N, H, W)."""
-        method = captum.attr.GradientShap(BatchEvaluation(model, self.objective))
+        method = captum.attr.GradientShap(ScoreModule(model, self.objective))
 
         def explain(image: Tensor, wanted: Tensor) -> Tensor:
             total, base = torch.zeros_like(image), blank(model, image, self.baseline).contiguous()
@@ -64,7 +64,7 @@ class VarGrad:
 
     def __call__(self, model: Classifier, images: Tensor, targets: Tensor, rng: ImageRandom) -> Tensor:
         """Return maps (N, H, W)."""
-        method = captum.attr.NoiseTunnel(captum.attr.Saliency(BatchEvaluation(model, self.objective)))
+        method = captum.attr.NoiseTunnel(captum.attr.Saliency(ScoreModule(model, self.objective)))
 
         def explain(image: Tensor, wanted: Tensor) -> Tensor:
             found: Tensor = method.attribute(

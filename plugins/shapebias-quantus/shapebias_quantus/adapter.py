@@ -1,7 +1,7 @@
-"""The model as Quantus asks it, and Quantus's computation of a batch without what surrounds it.
+"""A model in the form that Quantus needs, and calls of Quantus's ``evaluate_batch``.
 
-Quantus's ``__call__`` normalises maps over the batch, refuses batches of constant maps, and keeps every model that it
-has seen in a cache for ever.  So its ``evaluate_batch`` is called here, which does the measuring.
+Quantus's ``__call__`` normalises maps over the batch, refuses batches of constant maps, and keeps every model in a
+cache.  ``evaluate_batch`` only measures, so this package calls that.
 """
 
 from __future__ import annotations
@@ -19,33 +19,33 @@ from torch import Tensor
 from shapebias.plugin import Baseline, Classifier, ImageRandom, blank, objective_values, seeded_generators
 
 __all__ = [
-    "ABSENT",
-    "Numbers",
+    "REMOVED",
+    "Array",
+    "MaskedInputModel",
     "Output",
-    "Present",
     "as_array",
-    "evaluated",
-    "in_step",
-    "relative",
-    "without_pixels",
+    "evaluate_batch",
+    "measure_removal",
+    "pixels_per_step",
+    "scaled_to_one",
 ]
 
-Numbers: TypeAlias = NDArray[Any]
+Array: TypeAlias = NDArray[Any]
 Output: TypeAlias = Literal["probability", "log-prob", "logit", "margin"]
 
-ABSENT: Any = 0.0  # in a picture of one channel that says which pixels are there
+REMOVED: Any = 0.0  # the value of a removed pixel in a mask
 
 
 @attrs.frozen(eq=False)
-class Present:
-    """A model of which pixels are there: to Quantus, a picture of one channel, 1 where a pixel is and 0 where not.
+class MaskedInputModel:
+    """A model whose input is a mask of pixels: one channel, 1 where the pixel is present and 0 where it is removed.
 
-    A map has one number a pixel, so what is taken away is a pixel with all its channels, not one of its channels.
+    A map has one number per pixel, so a pixel is removed with all its channels.
 
     Args:
         model: the classifier.
-        images: (N, 3, H, W), all pixels there.
-        absent: (N, 3, H, W), no pixel there.
+        images: (N, 3, H, W), with all pixels.
+        absent: (N, 3, H, W), with all pixels removed.
         targets: (N,) class indices.
         objective: what is measured of the target class.
     """
@@ -56,12 +56,12 @@ class Present:
     targets: Tensor
     objective: Output
 
-    def shape_input(self, x: Numbers, shape: tuple[int, ...], **_: object) -> Numbers:
+    def shape_input(self, x: Array, shape: tuple[int, ...], **_: object) -> Array:
         """Return (N, 1, H, W)."""
         return x.reshape(shape)
 
-    def predict(self, x: Numbers) -> Numbers:
-        """Return the objective, (N, 1): as if there were one class."""
+    def predict(self, x: Array) -> Array:
+        """Return the objective, (N, 1), as the output of a single class."""
         present = torch.from_numpy(x).to(self.images)
         with torch.no_grad():
             scores = self.model(torch.lerp(self.absent, self.images, present))
@@ -72,7 +72,7 @@ class Present:
         return as_array(values)[:, None]
 
 
-def without_pixels(
+def measure_removal(
     metric: Any,
     model: Classifier,
     images: Tensor,
@@ -83,17 +83,17 @@ def without_pixels(
     objective: Output,
     rng: ImageRandom | None = None,
 ) -> Tensor:
-    """Measure with a metric of Quantus that takes pixels away.
+    """Measure with a metric of Quantus that removes pixels.
 
     Args:
-        metric: its ``perturb_baseline`` is ``ABSENT``.
+        metric: its ``perturb_baseline`` is ``REMOVED``.
         model: the classifier; it sees at most ``model.chunk`` images at once.
         images: (N, 3, H, W) in [0, 1].
         targets: (N,) class indices.
         maps: (N, H, W).
-        baseline: what stands for absent pixels.
+        baseline: what replaces removed pixels.
         objective: what is measured of the target class.
-        rng: for a metric that draws from numpy's generator: then each image is measured alone, from its own seed.
+        rng: for a metric that draws from numpy's generator; each image is then measured alone, with its own seed.
 
     Returns:
         What Quantus returns, float (N,) or (N, K).
@@ -101,11 +101,11 @@ def without_pixels(
     absent, found = blank(model, images, baseline), []
     size = model.chunk if rng is None else 1
     for rows in torch.arange(len(images), device=images.device).split(size):
-        asked = Present(model, images[rows], absent[rows], targets[rows], objective)
+        masked_model = MaskedInputModel(model, images[rows], absent[rows], targets[rows], objective)
         with contextlib.nullcontext() if rng is None else seeded_generators(rng[rows]):
-            values = evaluated(
+            values = evaluate_batch(
                 metric,
-                model=asked,
+                model=masked_model,
                 x_batch=np.ones((len(rows), 1, *maps.shape[1:]), dtype=np.float32),
                 y_batch=np.zeros(len(rows), dtype=np.int64),
                 a_batch=as_array(maps[rows])[:, None],
@@ -114,23 +114,23 @@ def without_pixels(
     return torch.from_numpy(np.concatenate(found)).to(images)
 
 
-def evaluated(metric: Any, **arguments: Any) -> Numbers:
-    """Call Quantus's computation of a batch; it warns of each number that is not defined, which is NaN."""
+def evaluate_batch(metric: Any, **arguments: Any) -> Array:
+    """Call Quantus's ``evaluate_batch`` without its warnings of undefined numbers, which are NaN."""
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.filterwarnings("ignore", module=r"(quantus|scipy|sklearn)\.")
         return np.asarray(metric.evaluate_batch(**arguments), dtype=np.float64)
 
 
-def as_array(values: Tensor) -> Numbers:
-    """Return a new float64 array: Quantus writes into what it is given."""
+def as_array(values: Tensor) -> Array:
+    """Return a new float64 array, because Quantus writes into its arguments."""
     return values.detach().cpu().double().numpy().copy()
 
 
-def relative(maps: Tensor) -> Tensor:
-    """Divide each map by its largest magnitude, where a number would depend on the map's scale."""
+def scaled_to_one(maps: Tensor) -> Tensor:
+    """Divide each map by its largest magnitude, for measures that depend on the scale of a map."""
     return maps / maps.abs().amax(dim=(1, 2), keepdim=True).clamp(min=torch.finfo(maps.dtype).tiny)
 
 
-def in_step(maps: Tensor, steps: int) -> int:
-    """Return how many pixels go in one step, so that there are at most so many; the last may have fewer."""
+def pixels_per_step(maps: Tensor, steps: int) -> int:
+    """Return the number of pixels per step for at most ``steps`` steps; the last step may have fewer."""
     return -(-maps[0].numel() // steps)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from shapebias_webdataset.naming import Address, find_shards
+from shapebias_webdataset.addresses import Address, find_shards
 
 from shapebias.plugin import ShapebiasError
 
@@ -42,11 +42,11 @@ def test_a_list_names_shards_beside_it_and_their_samples(shards):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("pipe:cat x.tar", r"'pipe:cat x\.tar': pipe: is not read, .*; no command is ever run"),
+        ("pipe:cat x.tar", r"'pipe:cat x\.tar': pipe: is not supported, .*; no command is ever run"),
         ("PIPE:touch {a,b}", "PIPE: is not read"),
         ("s3://bucket/x-{0..3}.tar", "s3: is not read, only files and addresses of http and https"),
         ("file:///etc/x.tar", "file: is not read"),
-        ("val-{000..004.tar", r"has a brace without its partner; write shards as val-\{000\.\.006\}\.tar"),
+        ("val-{000..004.tar", r"has an unmatched brace; write shards as val-\{000\.\.006\}\.tar"),
         ("gone-{0..20}.tar", r"missing: gone-0\.tar, .*, gone-9\.tar and 11 more; .* names 21: put them there"),
         ("nothing*.tar", "has no shards"),
         ("{a,b}/x.tar", "are missing: a/x.tar, b/x.tar"),
@@ -68,7 +68,7 @@ def test_what_is_no_list_is_explained(content, tmp_path):
 
 def test_commands_in_a_list_are_refused(tmp_path):
     (tmp_path / "a.json").write_text(json.dumps({"shardlist": [{"url": "pipe:touch x", "nsamples": 1}]}))
-    with pytest.raises(ShapebiasError, match="pipe: is not read"):
+    with pytest.raises(ShapebiasError, match="pipe: is not supported"):
         find_shards(str(tmp_path / "a.json"))
 
 

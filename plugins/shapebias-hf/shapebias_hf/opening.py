@@ -1,4 +1,4 @@
-"""Opening tables of the library datasets: on this disk in any of its forms, or on the hub."""
+"""Open tables of the library datasets: local ones in any of its formats, or on the hub."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from shapebias.plugin import ShapebiasError
 
 __all__ = ["Opened", "open_table", "table_files"]
 
-_SAVED = ("dataset_dict.json", "state.json")  # what save_to_disk leaves, of several splits and of one
-_TABLES = {".parquet", ".arrow", ".csv", ".json", ".jsonl"}  # also what lies beside image files and labels them
+_SAVED = ("dataset_dict.json", "state.json")  # files that save_to_disk writes for several splits and for one
+_TABLES = {".parquet", ".arrow", ".csv", ".json", ".jsonl"}  # also tables of labels beside image files
 
 
 @attrs.frozen
 class Opened:
-    """A table with its origin.
+    """A table and its origin.
 
     Args:
         table: the rows of one split.
-        commit: the commit on the hub that it is from; None for what is on this disk.
+        commit: the commit on the hub that it is from; None for a local table.
     """
 
     table: datasets.Dataset
@@ -44,7 +44,7 @@ def open_table(source: str, config: str | None, split: str | None, revision: str
     """
     path = Path(source)
     if path.exists() and revision is not None:
-        raise ShapebiasError(f"{source} is on this disk and has no revisions; leave revision={revision} out")
+        raise ShapebiasError(f"{source} is local and has no revisions; leave revision={revision} out")
     try:
         if any((path / name).is_file() for name in _SAVED):
             loaded = datasets.load_from_disk(source)
@@ -60,22 +60,22 @@ def open_table(source: str, config: str | None, split: str | None, revision: str
         tables = builder.as_dataset()
     except ShapebiasError:
         raise
-    except Exception as error:  # wrong names, damaged files, no permission, no network: each has a type of its own
+    except Exception as error:  # wrong names, damaged files, no permission, no network: each has another type
         raise ShapebiasError(
-            f"hf:{source} cannot be read as a data set, from this disk or from the Hugging Face hub: {error}\n"
-            "correct the name or config=; without a network, fetch it elsewhere "
+            f"hf:{source} cannot be read as a data set, local or on the Hugging Face hub: {error}\n"
+            "correct the name or config=; without a network, download it elsewhere "
             "('hf download NAME --repo-type dataset --local-dir FOLDER') and name that folder"
         ) from error
     return Opened(_choose(source, tables, split), None if path.exists() else builder.hash)
 
 
 def _refuse_leftovers(folder: Path, builder: Any) -> None:
-    """Refuse to leave files out without a word: where names of some sound like a split, datasets takes these alone.
+    """Refuse a folder of which datasets would read only the files whose names sound like a split.
 
-    A folder with a README.md is laid out as on the hub, where that can say which files are meant.
+    A folder with a README.md is accepted, because the README can state the files as on the hub.
 
     Raises:
-        ShapebiasError: files of the same kind are not taken.
+        ShapebiasError: files of the same kind would be left out.
     """
     taken = {Path(file) for files in (builder.config.data_files or {}).values() for file in files}
     suffixes = {file.suffix for file in taken if file.stem != "metadata"}
@@ -107,7 +107,7 @@ def _choose(source: str, tables: Mapping[str, Any], split: str | None) -> datase
 
 
 def table_files(path: Path) -> list[Path]:
-    """List what a data set on this disk is made of: the file, or the folder, hashed by its listing, and its tables."""
+    """List the files of a local data set: the file, or the folder, which is hashed by its listing, and its tables."""
     if not path.is_dir():
         return [path] if path.exists() else []
     return [path, *sorted(file for file in path.rglob("*") if file.suffix in _TABLES and file.is_file())]

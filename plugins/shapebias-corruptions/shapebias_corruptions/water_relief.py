@@ -6,9 +6,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from shapebias_corruptions.filters import Border, bordered
+from shapebias_corruptions.filters import Border, padded
 
-__all__ = ["relief"]
+__all__ = ["water_relief"]
 
 _SOBEL = ((-1, 0, 1), (-2, 0, 2), (-1, 0, 1))
 _BOX = ((1, 1, 1),) * 3
@@ -27,7 +27,7 @@ _STEPS = [
 ]
 
 
-def relief(liquid: Tensor) -> Tensor:
+def water_relief(liquid: Tensor) -> Tensor:
     """Say how drops shine: their height times the embossed distance from their rims, at most 1 in each image.
 
     Args:
@@ -45,7 +45,7 @@ def relief(liquid: Tensor) -> Tensor:
 
 def _correlated(images: Tensor, kernel: tuple[tuple[int, ...], ...], border: Border) -> Tensor:
     """Correlate (N, H, W) int with a 3 x 3 kernel of whole numbers."""
-    wide = bordered(images, 1, border)
+    wide = padded(images, 1, border)
     return torch.stack(
         [k * _shifted(wide, 1, i - 1, j - 1) for i, row in enumerate(kernel) for j, k in enumerate(row)]
     ).sum(0)

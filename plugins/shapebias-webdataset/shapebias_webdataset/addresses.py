@@ -1,4 +1,4 @@
-"""Which shards a text names: by braces, stars, a folder or a list, on the disk or on a server."""
+"""The shards that a text names: by braces, stars, a folder or a list, on the disk or on a server."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from shapebias_webdataset.remote import download
 
 __all__ = ["Address", "find_shards", "is_remote"]
 
-# Two letters or more: C:\ is a drive.
+# Two letters or more, because C:\ is a drive.
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):")
 _SHOWN = 10
 
@@ -30,7 +30,7 @@ class Address:
 
     Args:
         text: its path or URL.
-        samples: how many samples a list promises; None where none does.
+        samples: the number of samples that a list states; None without a list.
     """
 
     text: str
@@ -38,13 +38,13 @@ class Address:
 
     @property
     def name(self) -> str:
-        """The name of the file without ``.tar``: what the ids of its samples begin with."""
+        """The name of the file without ``.tar``, with which the ids of its samples begin."""
         path = urlsplit(self.text).path if is_remote(self.text) else Path(self.text).as_posix()
         return PurePosixPath(path).stem
 
 
 def is_remote(text: str) -> bool:
-    """Say whether a text is the URL of a server, not a path.
+    """Tell whether a text is a URL and not a path.
 
     >>> is_remote("https://example.org/a.tar"), is_remote("shards/a.tar")
     (True, False)
@@ -56,8 +56,8 @@ def find_shards(text: str) -> tuple[Address, ...]:
     """List the shards that a text names, in the order of braces and lists, else of their names.
 
     Raises:
-        ShapebiasError: there are none, some are missing, two have one name, or the address is of a kind that is not
-            fetched.
+        ShapebiasError: there are none, some are missing, two have one name, or the scheme of the address is not
+            supported.
 
     >>> [shard.name for shard in find_shards("https://example.org/val-{00..02}.tar")]
     ['val-00', 'val-01', 'val-02']
@@ -66,7 +66,7 @@ def find_shards(text: str) -> tuple[Address, ...]:
         texts = list(braceexpand(text))
     except ValueError as error:
         raise ShapebiasError(
-            f"{text!r} has a brace without its partner; write shards as val-{{000..006}}.tar, or a brace itself as \\{{"
+            f"{text!r} has an unmatched brace; write shards as val-{{000..006}}.tar, or a brace itself as \\{{"
         ) from error
     shards = tuple(shard for each in texts for shard in _named(each))
     missing = [shard.text for shard in shards if not is_remote(shard.text) and not _is_file(shard)]
@@ -74,12 +74,12 @@ def find_shards(text: str) -> tuple[Address, ...]:
         more = f" and {len(missing) - _SHOWN} more" if len(missing) > _SHOWN else ""
         raise ShapebiasError(
             f"shards are missing: {', '.join(missing[:_SHOWN])}{more}; {text!r} names {len(shards)}: put them there, "
-            "or correct the text"
+            "or correct the name"
         )
     if twice := [name for name, count in Counter(shard.name for shard in shards).items() if count > 1]:
         raise ShapebiasError(
-            f"{text!r} names several shards that are called {', '.join(twice[:_SHOWN])}, and the ids of samples begin "
-            "with the name of their shard; read each folder as a data set of its own, or rename the shards"
+            f"{text!r} names several shards called {', '.join(twice[:_SHOWN])}, and the ids of samples begin with "
+            "the name of their shard; read each folder as a separate data set, or rename the shards"
         )
     return shards
 
@@ -93,8 +93,8 @@ def _named(text: str) -> Iterator[Address]:
     scheme = _SCHEME.match(text)
     if scheme and not is_remote(text):
         raise ShapebiasError(
-            f"{text!r}: {scheme[1]}: is not read, only files and addresses of http and https; no command is ever run "
-            "for a shard: copy the shards here, or name the address from which they can be fetched"
+            f"{text!r}: {scheme[1]}: is not supported, only files and addresses of http and https; commands are never "
+            "run: copy the shards to this machine, or give the http address of the shards"
         )
     if PurePosixPath(urlsplit(text).path if scheme else text).suffix == ".json":
         yield from _from_list(text)
@@ -110,7 +110,7 @@ def _named(text: str) -> Iterator[Address]:
 
 def _sorted(text: str, paths: list[str]) -> Iterator[Address]:
     if not paths:
-        raise ShapebiasError(f"{text!r} has no shards; name a folder with .tar files, or a pattern that fits some")
+        raise ShapebiasError(f"{text!r} has no shards; name a folder with .tar files, or a pattern that matches some")
     yield from map(Address, paths)
 
 

@@ -1,4 +1,4 @@
-"""The model as Captum wants it: a module that gives one number an image, and random numbers of one image at a time."""
+"""What Captum needs of a model: a module that returns one score per image, and seeded random numbers."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from torch import Tensor, nn
 
 from shapebias.plugin import Classifier, ImageRandom, Objective, objective_values, seeded_generators
 
-__all__ = ["BatchEvaluation", "image_by_image", "in_chunks", "quiet", "with_own_network"]
+__all__ = ["ScoreModule", "image_by_image", "in_chunks", "with_copied_network", "without_captum_warnings"]
 
 
-class BatchEvaluation(nn.Module):
-    """Pixels and targets in, the objective of each image out.
+class ScoreModule(nn.Module):
+    """A module that maps pixels and targets to the objective of each image.
 
     Args:
         model: the classifier.
@@ -34,8 +34,8 @@ class BatchEvaluation(nn.Module):
         return objective_values(self._model, self._model(images), targets, self._objective)
 
 
-def with_own_network(model: Classifier) -> Classifier:
-    """Copy a model whose layers a method changes; nothing in the copy works in place, which Captum's hooks forbid."""
+def with_copied_network(model: Classifier) -> Classifier:
+    """Copy a model for a method that changes its layers; the copy's layers do not work in place, as Captum requires."""
     network = copy.deepcopy(model.module)
     for module in network.modules():
         if getattr(module, "inplace", False):
@@ -46,8 +46,8 @@ def with_own_network(model: Classifier) -> Classifier:
 def in_chunks(
     model: Classifier, images: Tensor, targets: Tensor, explain: Callable[[Tensor, Tensor], Tensor]
 ) -> Tensor:
-    """Explain at most a chunk of images at a time."""
-    with torch.enable_grad(), quiet():
+    """Explain the images chunk by chunk, at most ``model.chunk`` at a time."""
+    with torch.enable_grad(), without_captum_warnings():
         pairs = zip(images.split(model.chunk), targets.split(model.chunk), strict=True)
         return torch.cat([explain(some.detach().requires_grad_(), wanted).detach() for some, wanted in pairs])
 
@@ -55,9 +55,9 @@ def in_chunks(
 def image_by_image(
     images: Tensor, targets: Tensor, rng: ImageRandom, explain: Callable[[Tensor, Tensor], Tensor]
 ) -> Tensor:
-    """Explain each image alone, with global generators that begin at the image's own seed and are put back."""
+    """Explain each image alone, with the global generators seeded for the image and restored afterwards."""
     found = []
-    with torch.enable_grad(), quiet():
+    with torch.enable_grad(), without_captum_warnings():
         for row in range(len(images)):
             with seeded_generators(rng[row]):
                 found.append(explain(images[row : row + 1].detach().requires_grad_(), targets[row : row + 1]).detach())
@@ -65,8 +65,8 @@ def image_by_image(
 
 
 @contextlib.contextmanager
-def quiet() -> Iterator[None]:
-    """Keep to oneself what Captum says at each call: that it sets hooks, and how it cuts a batch."""
+def without_captum_warnings() -> Iterator[None]:
+    """Silence the warnings that Captum gives at each call: that it sets hooks, and how it splits a batch."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=r"Setting (forward|backward)", category=UserWarning)
         warnings.filterwarnings("ignore", message="This method computes finite differences", category=UserWarning)

@@ -1,4 +1,4 @@
-"""Methods that change how the gradient passes layers; they work on a copy of the network."""
+"""Methods that change how gradients pass through layers."""
 
 from __future__ import annotations
 
@@ -24,21 +24,21 @@ from shapebias.plugin import (
     pixel_gradient,
     reduce_channels,
 )
-from shapebias_captum.asking import BatchEvaluation, in_chunks, quiet, with_own_network
+from shapebias_captum.adapter import ScoreModule, in_chunks, with_copied_network, without_captum_warnings
 from shapebias_captum.functions import NONLINEAR, WITHOUT_RULE, called_outside_layers
 
 __all__ = ["Deconvolution", "DeepLift", "Lrp"]
 
-# Each output is one input, so that any rule hands all of its relevance to that one; Captum knows none for them.
+# Each output is one input, so any rule passes all of its relevance to that input; Captum has no rule for these layers.
 _SHAPES = nn.Flatten, nn.Unflatten, nn.Identity
 
 
 @attrs.frozen
 class Deconvolution:
-    """Go back through a ReLU where the gradient above is positive, whatever its input was.
+    """Pass a gradient back through a ReLU where the gradient is positive, whatever the input was.
 
-    The rule of :class:`captum.attr.Deconvolution`, which changes modules of the class ``nn.ReLU`` alone; here ReLUs
-    that are called as functions or methods, and ReLU6, are changed too.
+    The rule of :class:`captum.attr.Deconvolution`, which changes only modules of the class ``nn.ReLU``.  This method
+    also changes ReLU6, and ReLUs that are called as functions or methods.
 
     Raises:
         ShapebiasError: the network has no ReLU.
@@ -62,44 +62,46 @@ class Deconvolution:
 
 @attrs.frozen
 class DeepLift:
-    """Share the difference of the objective from a baseline's among the pixels, layer by layer (the rescale rule).
+    """Attribute the difference of the objective from that of a baseline to the pixels, layer by layer (rescale rule).
 
-    ``extras`` has ``completeness_error``, the sum of the attributions less that difference, and ``difference``.
+    ``extras`` has ``completeness_error``, the sum of the attributions minus that difference, and ``difference``.
 
     Raises:
         ShapebiasError: the network uses an activation twice, or calls one as a function, which Captum's hooks do not
-            see; or for most images the error is larger than ``tolerance`` times the difference: the network has layers
-            that DeepLift does not know.
+            see; or for most images the error is larger than ``tolerance`` times the difference, because the network
+            has layers for which DeepLift has no rule.
 
     Source: Shrikumar et al. 2017, section 3; :class:`captum.attr.DeepLift`.
     """
 
     baseline: Baseline = param("image without information: black, the model's mean colour, or a blur", default="zero")
-    tolerance: float = param("error of the sum that is accepted, as a share of the difference", default=0.1, ge=0)
-    objective: Objective = param("what is shared out, such as the logit of the target", default="log-prob")
+    tolerance: float = param("accepted error of the sum, as a share of the difference", default=0.1, ge=0)
+    objective: Objective = param("what is attributed, such as the logit of the target", default="log-prob")
     target: Literal["label", "prediction"] | int = param(
         "class that is explained; a number is its index", default="label"
     )
     reduce: Reduction = param("how three channels become one map", default="abs-sum")
 
     def __call__(self, model: Classifier, images: Tensor, targets: Tensor, rng: ImageRandom) -> Attributed:
-        """Return maps (N, H, W), and how far they are from adding up."""
+        """Return maps (N, H, W), and the error of their sums."""
         unseen = called_outside_layers(model, images, NONLINEAR)
         if unseen:
             raise ShapebiasError(
-                f"captum-deep-lift has rules for modules alone, and {type(model.module).__name__} calls "
+                f"captum-deep-lift has rules only for modules, and {type(model.module).__name__} calls "
                 f"{', '.join(unseen)} as a function or method; use integrated-gradients, or a network of modules"
             )
-        asked = BatchEvaluation(with_own_network(model), self.objective)
-        method, baselines = captum.attr.DeepLift(asked), blank(model, images, self.baseline)
+        score = ScoreModule(with_copied_network(model), self.objective)
+        method, baselines = captum.attr.DeepLift(score), blank(model, images, self.baseline)
         found, difference = [], []
-        with torch.enable_grad(), quiet():
+        with torch.enable_grad(), without_captum_warnings():
             half = max(1, model.chunk // 2)  # an image and its baseline go through the network together
             for some, base, wanted in zip(images.split(half), baselines.split(half), targets.split(half), strict=True):
                 pixels = some.detach().requires_grad_()
                 try:
                     attributions = method.attribute(pixels, base.contiguous(), additional_forward_args=(wanted,))
-                except AssertionError as error:
+                except torch.OutOfMemoryError:
+                    raise
+                except (AssertionError, RuntimeError) as error:
                     raise ShapebiasError(
                         f"captum-deep-lift: Captum refuses {type(model.module).__name__}, probably because one of its "
                         f"activations is used more than once: {error}; give each use a module of its own, or use "
@@ -107,7 +109,7 @@ class DeepLift:
                     ) from error
                 found.append(attributions.detach())
                 with torch.no_grad():
-                    difference.append(asked(some, wanted) - asked(base, wanted))
+                    difference.append(score(some, wanted) - score(base, wanted))
         attributions, wanted_sum = torch.cat(found), torch.cat(difference)
         error = attributions.sum(dim=(1, 2, 3)) - wanted_sum
         self._refuse(model, error, wanted_sum)
@@ -119,18 +121,18 @@ class DeepLift:
         if share > self.tolerance:
             advice = "use integrated-gradients, or a larger tolerance"
             if self.objective != "logit" and model.has_logits:
-                advice = f"try objective=logit, since the softmax is such a step too; or {advice}"
+                advice = f"try objective=logit, since the softmax is another such layer; or {advice}"
             raise ShapebiasError(
-                f"captum-deep-lift: the attributions miss the difference that they share out by {share:.0%} of it "
+                f"captum-deep-lift: the sum of the attributions differs from what it must be by {share:.0%} "
                 f"(median of {len(error)} images), more than tolerance={self.tolerance:g}: "
-                f"{type(model.module).__name__} has steps whose parts do not add up under DeepLift's rules, such as "
+                f"{type(model.module).__name__} has layers for which DeepLift's rules are not exact, such as "
                 f"max-pooling or attention; {advice}"
             )
 
 
 @attrs.frozen
 class Lrp:
-    """Hand the objective down as relevance, layer by layer, in the share that each input has in its output.
+    """Propagate the objective back as relevance, layer by layer, by the share of each input in an output.
 
     Raises:
         ShapebiasError: the network has a layer that Captum has no rule for, or calls a function between its layers that
@@ -139,7 +141,7 @@ class Lrp:
     Source: Bach et al. 2015, section 2; :class:`captum.attr.LRP` with its default rules (epsilon, identity).
     """
 
-    objective: Objective = param("what is handed down, such as the logit of the target", default="log-prob")
+    objective: Objective = param("what is propagated, such as the logit of the target", default="log-prob")
     target: Literal["label", "prediction"] | int = param(
         "class that is explained; a number is its index", default="label"
     )
@@ -150,14 +152,14 @@ class Lrp:
         unseen = called_outside_layers(model, images, WITHOUT_RULE)
         if unseen:
             raise ShapebiasError(
-                f"captum-lrp has rules for modules alone, and {type(model.module).__name__} calls {', '.join(unseen)} "
-                "as a function or method, where relevance would get lost; use integrated-gradients"
+                f"captum-lrp has rules only for modules, and {type(model.module).__name__} calls {', '.join(unseen)} "
+                "as a function or method, where relevance would be lost; use integrated-gradients"
             )
-        own = with_own_network(model)
-        method = captum.attr.LRP(BatchEvaluation(own, self.objective))
+        own = with_copied_network(model)
+        method = captum.attr.LRP(ScoreModule(own, self.objective))
 
         def explain(some: Tensor, wanted: Tensor) -> Tensor:
-            for module in own.module.modules():  # each time: Captum takes its rules away afterwards
+            for module in own.module.modules():  # each time, because Captum removes its rules afterwards
                 if isinstance(module, _SHAPES):
                     module.rule = EpsilonRule()
             found: Tensor = method.attribute(some, additional_forward_args=(wanted,))
@@ -165,6 +167,8 @@ class Lrp:
 
         try:
             found = in_chunks(model, images, targets, explain)
+        except torch.OutOfMemoryError:
+            raise
         except (TypeError, AssertionError, RuntimeError) as error:
             raise ShapebiasError(
                 f"captum-lrp: {type(model.module).__name__} has a layer without a rule: {error}; "
