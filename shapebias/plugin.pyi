@@ -19,6 +19,7 @@ from .networks.weights import load_weights as load_weights, seeded_weights as se
 from .plugins.catalog import default_catalog as default_catalog
 from .plugins.hookspecs import hookimpl as hookimpl
 from .plugins.protocols import Answers as Answers, AttackedImages as AttackedImages, Attributed as Attributed, Maps as Maps, Sample as Sample, StudyResults as StudyResults, Transformed as Transformed, Values as Values
-from .plugins.specs import AttackSpec as AttackSpec, DatasetSpec as DatasetSpec, MetricSpec as MetricSpec, ModelSpec as ModelSpec, ProbeSpec as ProbeSpec, SaliencySpec as SaliencySpec, TransformSpec as TransformSpec
+from .plugins.specs import AttackSpec as AttackSpec, DatasetSpec as DatasetSpec, MetricSpec as MetricSpec, ModelSpec as ModelSpec, ProbeSpec as ProbeSpec, SaliencySpec as SaliencySpec, SuiteSpec as SuiteSpec, TransformSpec as TransformSpec
+from .published.references import Reference as Reference, references as references
 from .rng import ImageRandom as ImageRandom, seeded_generators as seeded_generators
 from .spelling.params import Options as Options, numbers as numbers, param as param

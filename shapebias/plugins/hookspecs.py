@@ -1,4 +1,4 @@
-"""The seven hooks of shapebias.
+"""The eight hooks of shapebias.
 
 A plugin is a module (or an object) with some of these functions, marked with ``@shapebias.hookimpl`` and announced by
 an entry point in the group ``shapebias``.  Each hook is called once, without arguments, when the catalog is made, and
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         ModelSpec,
         ProbeSpec,
         SaliencySpec,
+        SuiteSpec,
         TransformSpec,
     )
 
@@ -33,6 +34,7 @@ __all__ = [
     "shapebias_models",
     "shapebias_probes",
     "shapebias_saliency",
+    "shapebias_suites",
     "shapebias_transforms",
 ]
 
@@ -73,3 +75,8 @@ def shapebias_probes() -> Iterable[ProbeSpec]:  # type: ignore[empty-body]
 @hookspec
 def shapebias_metrics() -> Iterable[MetricSpec]:  # type: ignore[empty-body]
     """Yield the functions from stored answers to tables; see :class:`shapebias.plugins.protocols.Metric`."""
+
+
+@hookspec
+def shapebias_suites() -> Iterable[SuiteSpec]:  # type: ignore[empty-body]
+    """Yield the standard protocols that a model is profiled by; see :class:`shapebias.plugins.protocols.Suite`."""

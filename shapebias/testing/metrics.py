@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from shapebias.testing.rules import BrokenRuleError, Rules, require
 from shapebias.testing.subjects import CLASSES, Subject
 
-__all__ = ["RULES", "MadeUpResults", "made_up_results"]
+__all__ = ["RULES", "MadeUpImages", "MadeUpResults", "made_up_results"]
 
 RULES: Rules[Subject] = Rules()
 _IMAGES = 24
@@ -117,12 +117,47 @@ class MadeUpResults:
         return attrs.evolve(self, listed=tuple(view.taking(random.permutation(len(view.ids))) for view in self.listed))
 
 
+@attrs.frozen(eq=False)
+class MadeUpImages:
+    """Images with a conflict between shape and texture, of which there are only ids and labels."""
+
+    ids: tuple[str, ...]
+    shape: NDArray[np.int64]
+    texture: NDArray[np.int64]
+
+    @classmethod
+    def draw(cls, random: np.random.Generator) -> MadeUpImages:
+        """Draw the labels."""
+        ids = tuple(f"{position:03d}.png" for position in range(_IMAGES))
+        shape = random.integers(CLASSES, size=_IMAGES)
+        return cls(ids, shape, (shape + random.integers(1, CLASSES, size=_IMAGES)) % CLASSES)
+
+    def answers(self, cell: tuple[str, str, str, float | None], random: np.random.Generator) -> _Answers:
+        """Make up the answers of one cell: data set, model, condition and eps; they lean on the shape."""
+        logits = random.normal(size=(_IMAGES, CLASSES)).astype(np.float32)
+        logits[np.arange(_IMAGES), self.shape] += 1
+        logits[np.arange(_IMAGES), self.texture] += 0.5
+        return _Answers(*cell, self.ids, self.shape, self.shape, self.texture, logits.argmax(axis=1), logits)
+
+    def maps(self, cell: tuple[str, str, str, float | None], method: str, random: np.random.Generator) -> _Maps:
+        """Make up the maps of one method."""
+        masks = np.zeros((_IMAGES, 16, 20), dtype=bool)
+        masks[:, 4:12, 5:15] = True
+        known = None if "shape" in _DESTROYED.get(cell[2], ()) else masks
+        return _Maps(*cell, self.ids, method, random.random((_IMAGES, 16, 20), dtype=np.float32), known)
+
+    def values(
+        self, cell: tuple[str, str, str, float | None], method: str, probe: str, random: np.random.Generator
+    ) -> _Values:
+        """Make up the values of one probe of a method."""
+        curve = np.sort(random.random((_IMAGES, 6), dtype=np.float32), axis=1)
+        return _Values(*cell, self.ids, method, probe, {"auc": curve.mean(axis=1), "curve": curve})
+
+
 def made_up_results(seed: int = 0) -> MadeUpResults:
     """Make results of two models on images with a conflict between shape and texture."""
     random = np.random.default_rng(seed)
-    ids = tuple(f"{position:03d}.png" for position in range(_IMAGES))
-    shape = random.integers(CLASSES, size=_IMAGES)
-    texture = (shape + random.integers(1, CLASSES, size=_IMAGES)) % CLASSES
+    images = MadeUpImages.draw(random)
     conditions = [
         ("clean", None),
         ("saturate:p=8", None),
@@ -131,21 +166,13 @@ def made_up_results(seed: int = 0) -> MadeUpResults:
         ("pgd", 2 / 255),
     ]
     cells: list[_View] = []
-    masks = np.zeros((_IMAGES, 16, 20), dtype=bool)
-    masks[:, 4:12, 5:15] = True
     for model in ("first", "second"):
         for condition, eps in conditions:
-            position = ("pictures", model, condition, eps, ids)
-            logits = random.normal(size=(_IMAGES, CLASSES)).astype(np.float32)
-            logits[np.arange(_IMAGES), shape] += 1
-            logits[np.arange(_IMAGES), texture] += 0.5
-            cells.append(_Answers(*position, shape, shape, texture, logits.argmax(axis=1), logits))
+            cell = ("pictures", model, condition, eps)
+            cells.append(images.answers(cell, random))
             for method in ("gradient", "random"):
-                known = None if "shape" in _DESTROYED.get(condition, ()) else masks
-                cells.append(_Maps(*position, method, random.random((_IMAGES, 16, 20), dtype=np.float32), known))
-                for probe in ("insertion", "deletion"):
-                    curve = np.sort(random.random((_IMAGES, 6), dtype=np.float32), axis=1)
-                    cells.append(_Values(*position, method, probe, {"auc": curve.mean(axis=1), "curve": curve}))
+                cells.append(images.maps(cell, method, random))
+                cells.extend(images.values(cell, method, probe, random) for probe in ("insertion", "deletion"))
     return MadeUpResults(tuple(cells), seed)
 
 
