@@ -269,7 +269,7 @@ class Metric(Protocol):
 
 
 class Suite(Protocol):
-    """A standard protocol: what to run for any model, which numbers to report, and which published ones lie beside them.
+    """A standard protocol: what to run for any model, which numbers to report, and the published values beside.
 
     The settings of the suite are its parameters.  ``shapebias profile`` runs the study, adds people's answers where
     they are known, and prints the headline with people, published models and the rank among these.

@@ -28,8 +28,8 @@ def shapebias_suites() -> Iterator[SuiteSpec]:
     yield SuiteSpec(
         "paper",
         "shapebias.suites.paper:Paper",
-        summary="accuracy under saturation, patch-shuffle and style transfer, and SmoothGrad maps, on your data set",
-        references="Zhang & Zhu 2019, Interpreting adversarially trained convolutional neural networks, sections 3 and 4",
+        summary="accuracy under saturation, patch-shuffle and style transfer, with SmoothGrad maps, on your images",
+        references="Zhang & Zhu 2019, Interpreting adversarially trained CNNs, sections 3 and 4",
     )
     yield SuiteSpec(
         "humans",
