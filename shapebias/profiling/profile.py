@@ -65,7 +65,7 @@ class Profile:
             FigureError: there are no answers to show, or the file cannot be written.
         """
         columns, rows = self.in_words()
-        lead = LeadTable("Profile", columns, rows, list(self.notes))
+        lead = LeadTable("Beside people and published models", columns, rows, list(self.notes))
         models = ", ".join(dict.fromkeys(self.table["model"]))
         return write_page(self._combined, path, images=images, title=title or f"Profile: {models}", lead=lead)
 
@@ -127,7 +127,7 @@ def _people(
         sets = tuple(suite.settings.human_answers)
         if not sets:
             continue
-        output = folder / f"people, {suite.name}.h5"
+        output = folder / f"people-{suite.name}.h5"
         try:
             found[suite.name] = import_people(sets, study.datasets, path, output)
         except (DataError, StoreError) as error:

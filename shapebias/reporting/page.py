@@ -97,6 +97,7 @@ def render(results: CombinedResults, *, images: int, title: str, lead: LeadTable
     tables, failed_metrics = metric_tables(results)
     return _template().render(
         title=title,
+        extent=_extent(results),
         lead=lead and attrs.asdict(lead),
         finding=finding(results),
         files=[source(each) for each in results.files],
@@ -111,6 +112,21 @@ def render(results: CombinedResults, *, images: int, title: str, lead: LeadTable
         failed_metrics=failed_metrics,
         version=metadata.version("shapebias"),
     )
+
+
+def _extent(results: CombinedResults) -> str:
+    """Count models, people and data sets."""
+    people = len(results.people)
+    counts = {"model": len(results.models) - people, "person": people}
+    datasets = len({view.dataset for view in results.answers()})
+    who = " and ".join(_count(count, word) for word, count in counts.items() if count)
+    return f"{who} on {_count(datasets, 'data set')}"
+
+
+def _count(count: int, word: str) -> str:
+    if count == 1:
+        return f"1 {word}"
+    return f"{count} people" if word == "person" else f"{count} {word}s"
 
 
 @cache
