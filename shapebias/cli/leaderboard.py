@@ -25,7 +25,7 @@ __all__ = ["command"]
     short_help="Sort models, and say which differences are beyond chance.",
     epilog=examples(
         "shapebias leaderboard profile.h5",
-        "shapebias leaderboard *.h5 --by accuracy -d edges",
+        "shapebias leaderboard a.h5 b.h5 --by accuracy",
     ),
 )
 @click.argument("files", metavar="RUN.h5...", nargs=-1, required=True)

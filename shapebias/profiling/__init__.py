@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from shapebias.profiling.profile import Profile, profile
+from shapebias.profiling.profiles import Profile, profile
 
 __all__ = ["Profile", "profile"]
