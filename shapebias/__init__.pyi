@@ -8,6 +8,7 @@ from .images.reading import read_image as read_image
 from .networks.classifier import Classifier as Classifier
 from .plugins.catalog import Catalog as Catalog, default_catalog as default_catalog
 from .plugins.data_sources import fetch as fetch
+from .profiling import Profile as Profile, profile as profile
 from .rendering.make import WrittenDataset as WrittenDataset, make as make
 from .rendering.preview import Preview as Preview, preview as preview
 from .reporting.comparison import compare as compare

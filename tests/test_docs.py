@@ -63,6 +63,7 @@ PAGES = {
     "saliency": "saliency.md",
     "metric": "metrics.md",
     "probe": "metrics.md",
+    "suite": "suites.md",
 }
 
 

@@ -15,7 +15,7 @@ from shapebias.cli import COMMANDS
 
 PROJECT = Path(__file__).parents[1]
 HEAVY = {"torch", "torchvision", "timm", "numpy", "pandas", "scipy", "h5py", "PIL", "safetensors"}
-ROOMS = ("attacks", "datasets", "metrics", "models", "probes", "saliency", "transforms")
+ROOMS = ("attacks", "datasets", "metrics", "models", "probes", "saliency", "suites", "transforms")
 LIGHT = (
     "study",
     "catalog",

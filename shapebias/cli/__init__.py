@@ -20,10 +20,12 @@ __all__ = ["COMMANDS", "main"]
 # Each is a file of this package with the click command ``command``; the order is that of the help.
 COMMANDS = (
     "fetch",
+    "profile",
     "preview",
     "run",
     "results",
     "compare",
+    "leaderboard",
     "report",
     "figure",
     "train",
@@ -83,6 +85,7 @@ class _Commands(click.Group):
     cls=_Commands,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog=examples(
+        "shapebias profile timm:resnet50 --report resnet50.html",
         "shapebias run -d cue-conflict:PATH -m timm:resnet50 -t saturate:p=8 -o run.h5",
         "shapebias results run.h5",
         "shapebias show saturate",

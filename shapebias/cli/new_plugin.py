@@ -35,7 +35,7 @@ def command(name: str, kind: Kind, output: Path) -> None:
 
     It installs and keeps to the contract at once. NAME is what users will write; 'shapebias-' in front of it is
     left out, as the package's name begins with it anyway. KIND is model, dataset, transform,
-    attack, saliency, probe or metric.
+    attack, saliency, probe, metric or suite.
     """
     from shapebias.scaffold import new_plugin
 

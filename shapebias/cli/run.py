@@ -10,7 +10,7 @@ import attrs
 import click
 
 from shapebias.cli._failures import echo_failures
-from shapebias.cli._options import PathType, device_option
+from shapebias.cli._options import PathType, execution_options, replace_option
 from shapebias.cli._output import examples, working_catalog
 from shapebias.cli._progress import progress_bar
 from shapebias.plugins.catalog import default_catalog
@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from shapebias.store import Failure, Results
 
 __all__ = ["command"]
-
-_COUNT = click.IntRange(min=1)
 
 
 def _several(short: str, name: str, dest: str, help: str) -> Callable[[Any], Any]:  # noqa: A002 - click's word
@@ -58,20 +56,8 @@ def _several(short: str, name: str, dest: str, help: str) -> Callable[[Any], Any
 @click.option("--logits", metavar="full|top-K", help="Scores that are kept of each image.  [default: full]")
 @click.option("--keep-images", is_flag=True, default=None, help="Keep the images as the model saw them.")
 @click.option("-o", "--output", metavar="RUN.h5", required=True, help="Where results go; made, or continued.")
-@click.option(
-    "--replace", is_flag=True, help="Compute anew what RUN.h5 has with another seed, other files or settings."
-)
-@device_option
-@click.option("--batch-size", type=_COUNT, metavar="N", help="Images in a forward pass.  [default: by the device]")
-@click.option("--chunk", type=_COUNT, metavar="N", help="Images in a backward pass.  [default: by the device]")
-@click.option(
-    "--precision",
-    type=click.Choice(["float32", "bfloat16", "float16"]),
-    default="float32",
-    show_default=True,
-    help="Of predictions.",
-)
-@click.option("--workers", type=_COUNT, metavar="N", help="Threads that decode images.  [default: one a core]")
+@replace_option
+@execution_options
 @click.option("-q", "--quiet", is_flag=True, help="No progress, and no table at the end.")
 @click.pass_context
 def command(
@@ -148,15 +134,8 @@ def _study(study_file: Path | None, options: Mapping[str, Any], conditions: Sequ
 
 def _of_study(study: Study, failures: Iterable[Failure]) -> list[Failure]:
     """Keep the failures of this study: the file may have others, of a study that was run before."""
-    asked = {
-        tuple(part and part.canonical for part in (cell.dataset, cell.model, cell.condition, cell.saliency, cell.probe))
-        for cell in study.cells()
-    }
-    return [
-        failure
-        for failure in failures
-        if tuple(part and part.canonical for part in failure.record.components().values()) in asked
-    ]
+    asked = {cell.texts for cell in study.cells()}
+    return [failure for failure in failures if failure.record.texts in asked]
 
 
 def _echo_summary(results: Results, output: str) -> None:

@@ -27,8 +27,8 @@ _OPTIONS = {"model": "-m", "dataset": "-d", "transform": "-t", "attack": "-a", "
 def command(ctx: click.Context, /, words: tuple[str, ...]) -> None:
     """Show what NAME does, its parameters and who provides it.
 
-    The kinds are model, dataset, transform, attack, saliency, probe and metric; without one, everything of that NAME is
-    shown.
+    The kinds are model, dataset, transform, attack, saliency, probe, metric and suite; without one, everything of that
+    NAME is shown.
     """
     *kinds, name = words
     if len(kinds) > 1:
@@ -94,4 +94,6 @@ def example(spec: Spec, parameters: list[Parameter]) -> str:
     first = [row for row in parameters[:1] if not row.default.startswith("(") and row.default != "none"]
     pieces = [f"{row.name}={row.name.upper()}" for row in required] or [f"{row.name}={row.default}" for row in first]
     text = f"{spec.name}:{','.join(pieces)}" if pieces else spec.name
+    if spec.kind == "suite":
+        return f"shapebias profile timm:resnet50 --suite {text}"
     return f"{_OPTIONS[spec.kind]} {text}" if spec.kind in _OPTIONS else f"shapebias results run.h5 {text}"

@@ -19,7 +19,7 @@ from shapebias.networks.labels import entry_level_classes
 from shapebias.plugins.protocols import Sample
 from shapebias.spelling.params import param
 
-__all__ = ["ModelVsHuman"]
+__all__ = ["HumanSet", "ModelVsHuman"]
 
 HumanSet: TypeAlias = Literal[
     "colour",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import TypeAlias
@@ -31,7 +31,11 @@ _PART_IMAGES = 2048
 
 
 def import_decisions(
-    tables: Iterable[str | Path], output: str | Path, *, beside: str | Path | None = None, dataset: str | None = None
+    tables: Iterable[str | Path],
+    output: str | Path,
+    *,
+    beside: str | Path | None = None,
+    dataset: str | Collection[str] | None = None,
 ) -> Counter[str]:
     """Make a store of the answers in published tables; each observer is a model.
 
@@ -44,7 +48,8 @@ def import_decisions(
         beside: a store whose data sets have these pictures: the answers are those to its images, so that observers and
             models are paired, and the two stores can be merged.  Answers to other pictures are left out.  Without it
             each set of stimuli is a data set, made of what the tables say of it.
-        dataset: which data set of ``beside``, by its title; needed where several have the same pictures.
+        dataset: which data set of ``beside``, or which of them, by title or text; needed where several have the same
+            pictures.
 
     Returns:
         How many answers were taken of each observer.
@@ -120,10 +125,10 @@ def _natural(text: str) -> tuple[int, str]:
 
 
 def _found(
-    sets: Mapping[str, Mapping[Session, Sequence[Trial]]], store: Store, title: str | None
+    sets: Mapping[str, Mapping[Session, Sequence[Trial]]], store: Store, titles: str | Collection[str] | None
 ) -> dict[str, PublishedStimuli]:
     """Find for each set of stimuli the data set of a store that has its pictures; leave out sets without any."""
-    candidates = stored(store, title)
+    candidates = stored(store, titles)
     found = {stimuli: fitting(stimuli, list(sets[stimuli].values()), candidates) for stimuli in sets}
     pictures = {stimuli: images for stimuli, images in found.items() if images is not None}
     if not pictures:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import TypeAlias
 
 import attrs
@@ -127,9 +127,14 @@ def _classes(named: set[str], answered: set[str]) -> tuple[str, ...]:
     return tuple(sixteen if sixteen.keys() >= named | others else sorted(named | others))
 
 
-def stored(store: Store, title: str | None) -> list[PublishedStimuli]:
-    """List the data sets of a store, or the one of a title or text."""
-    return [_stored(one) for one in store.datasets() if title in (None, one.record.title, one.record.canonical)]
+def stored(store: Store, titles: str | Collection[str] | None) -> list[PublishedStimuli]:
+    """List the data sets of a store, or those of a title or text, or of several."""
+    wanted = {titles} if isinstance(titles, str) else None if titles is None else {*titles}
+    return [
+        _stored(one)
+        for one in store.datasets()
+        if wanted is None or wanted & {one.record.title, one.record.canonical}
+    ]  # fmt: skip
 
 
 def fitting(

@@ -74,6 +74,16 @@ def shapebias_metrics() -> Iterator[MetricSpec]:
         ),
     )
     yield MetricSpec(
+        "leaderboard",
+        "shapebias.metrics.leaderboard:Leaderboard",
+        summary="models sorted by shape bias or accuracy, and which of their differences are beyond chance",
+        references=(
+            "Edgington & Onghena 2007, Randomization tests",
+            "McNemar 1947, Note on the sampling error of the difference between correlated proportions",
+            "Holm 1979, A simple sequentially rejective multiple test procedure",
+        ),
+    )
+    yield MetricSpec(
         "saliency-share",
         "shapebias.metrics.saliency_share:SaliencyShare",
         summary="share of a map on the object's contour, inside the object and in the background",

@@ -16,7 +16,10 @@ from shapebias.metrics.intervals import Estimate, bootstrap, mean, wilson
 from shapebias.plugins.protocols import Answers
 
 __all__ = [
+    "MCNEMAR",
     "NEWCOMBE",
+    "PERMUTATION",
+    "SMALLEST_P",
     "Correction",
     "Difference",
     "accuracy_difference",
@@ -32,6 +35,7 @@ NEWCOMBE = "Newcombe paired 95 %"
 MCNEMAR = "McNemar exact"
 PERMUTATION = "paired permutation"
 _PERMUTATIONS = 9_999
+SMALLEST_P = 1 / (1 + _PERMUTATIONS)  # of a permutation test
 _BLOCK = 2**22  # signs drawn at a time: bounds the memory, changes no number
 
 

@@ -1,4 +1,4 @@
-"""The hooks of shapebias: seven that provide, four that react.
+"""The hooks of shapebias: eight that provide, four that react.
 
 A plugin is a module (or an object) with some of these functions, marked with ``@plugin.hookimpl`` and announced by an
 entry point in the group ``shapebias``.
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
         ModelSpec,
         ProbeSpec,
         SaliencySpec,
+        SuiteSpec,
         TransformSpec,
     )
     from shapebias.store import Results
@@ -50,6 +51,7 @@ __all__ = [
     "shapebias_run_finished",
     "shapebias_run_started",
     "shapebias_saliency",
+    "shapebias_suites",
     "shapebias_training_epoch",
     "shapebias_transforms",
 ]
@@ -91,6 +93,11 @@ def shapebias_probes() -> Iterable[ProbeSpec]:  # type: ignore[empty-body]
 @hookspec
 def shapebias_metrics() -> Iterable[MetricSpec]:  # type: ignore[empty-body]
     """Yield the functions from stored answers to tables; see :class:`shapebias.plugins.protocols.Metric`."""
+
+
+@hookspec
+def shapebias_suites() -> Iterable[SuiteSpec]:  # type: ignore[empty-body]
+    """Yield the standard protocols that a model is profiled by; see :class:`shapebias.plugins.protocols.Suite`."""
 
 
 @hookspec

@@ -23,7 +23,9 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from shapebias.networks.classifier import Classifier
+    from shapebias.published.references import Reference
     from shapebias.rng import ImageRandom
+    from shapebias.study import Study
 
 __all__ = [
     "Answers",
@@ -40,6 +42,7 @@ __all__ = [
     "Saliency",
     "Sample",
     "StudyResults",
+    "Suite",
     "Transform",
     "Transformed",
     "Values",
@@ -319,3 +322,35 @@ class Metric(Protocol):
 
     def __call__(self, results: StudyResults) -> pd.DataFrame:
         """Return rows with at least: dataset, model, condition, metric, value, low, high, n, method."""
+
+
+class Suite(Protocol):
+    """A standard protocol: what to run for any model, which numbers to report, and the published values beside.
+
+    The settings of the suite are its parameters.  ``shapebias profile`` runs the study, adds people's answers where
+    they are known, and prints the headline with people, published models and the rank among these.
+    """
+
+    @property
+    def human_answers(self) -> Sequence[str]:
+        """The sets of stimuli, such as ``cue-conflict``, to whose images people's answers are published; often none.
+
+        Each is a folder of the source ``human-answers``.
+        """
+
+    @property
+    def published_models(self) -> Sequence[str]:
+        """The two or three published models that are shown by name, as ``model`` of :meth:`references` spells them."""
+
+    def study(self, models: Any, limit: int | None = None) -> Study:
+        """Return what to run: ``models`` and ``limit`` are passed on to :class:`shapebias.Study`."""
+
+    def headline(self, results: StudyResults) -> pd.DataFrame:
+        """Return the numbers to report: the rows of metrics, and a column ``measure`` that names each in words.
+
+        Each model has at most one row of a measure.  ``results`` have the cells of this suite's study, and people's
+        answers to the same images where they are known.  An optional column ``counts`` says in words what was counted.
+        """
+
+    def references(self) -> Mapping[str, Sequence[Reference]]:
+        """Return the published values by measure, of people and of models; measures without any are left out."""

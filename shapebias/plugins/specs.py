@@ -27,10 +27,11 @@ __all__ = [
     "ProbeSpec",
     "SaliencySpec",
     "Spec",
+    "SuiteSpec",
     "TransformSpec",
 ]
 
-Kind: TypeAlias = Literal["model", "dataset", "transform", "attack", "saliency", "probe", "metric"]
+Kind: TypeAlias = Literal["model", "dataset", "transform", "attack", "saliency", "probe", "metric", "suite"]
 Destroyed: TypeAlias = Literal["texture", "shape", "colour"]
 Need: TypeAlias = Literal["mask", "partner"]
 
@@ -238,6 +239,21 @@ class MetricSpec(Spec):
     kind: ClassVar[Kind] = "metric"
 
 
-KINDS: dict[Kind, type[Spec]] = {
-    spec.kind: spec for spec in (ModelSpec, DatasetSpec, TransformSpec, AttackSpec, SaliencySpec, ProbeSpec, MetricSpec)
-}
+@attrs.frozen
+class SuiteSpec(Spec):
+    """A standard protocol that ``shapebias profile`` runs: data sets, conditions, measures, published values."""
+
+    kind: ClassVar[Kind] = "suite"
+
+
+_SPECS: tuple[type[Spec], ...] = (
+    ModelSpec,
+    DatasetSpec,
+    TransformSpec,
+    AttackSpec,
+    SaliencySpec,
+    ProbeSpec,
+    MetricSpec,
+    SuiteSpec,
+)
+KINDS: dict[Kind, type[Spec]] = {spec.kind: spec for spec in _SPECS}

@@ -15,7 +15,7 @@ import attrs
 
 from shapebias.errors import DataError
 
-__all__ = ["COLUMNS", "Reference", "read_references", "references"]
+__all__ = ["COLUMNS", "Reference", "read_references", "references", "references_on"]
 
 COLUMNS = ("measure", "model", "value", "low", "high", "n", "dataset", "paper", "where")
 
@@ -46,6 +46,11 @@ class Reference:
     paper: str
     where: str
 
+    @property
+    def is_human(self) -> bool:
+        """Whether it is the value of people, or of one observer."""
+        return self.model == "people" or self.model.startswith("subject-")
+
 
 @cache
 def references(measure: str | None = None) -> tuple[Reference, ...]:
@@ -61,6 +66,22 @@ def references(measure: str | None = None) -> tuple[Reference, ...]:
     tables = sorted(file.name for file in folder.iterdir() if file.name.endswith(".csv"))
     known = [one for name in tables for one in read_references(folder.joinpath(name).read_text(encoding="utf-8"), name)]
     return tuple(one for one in known if measure in (None, one.measure))
+
+
+def references_on(measure: str, dataset: str) -> tuple[Reference, ...]:
+    """Return the published values of a measure on the stimuli that a data set has.
+
+    Args:
+        measure: the measure.
+        dataset: the data set's text: its name, or that of the set in it, is compared with what is published.
+
+    >>> len(references_on("shape-bias:cat", "cue-conflict:path=stimuli"))
+    1
+    >>> references_on("shape-bias", "stimuli:cue=conflict")
+    ()
+    """
+    words = {*dataset.replace("=", ":").replace(",", ":").split(":")}
+    return tuple(one for one in references(measure) if one.dataset in words)
 
 
 def read_references(text: str, name: str) -> tuple[Reference, ...]:

@@ -35,16 +35,17 @@ def caption(results: Results | CombinedResults) -> list[str]:
     """
     datasets = {view.dataset: view.images for view in results.answers()}
     lines = [f"{name}: {_images(dataset)}" for name, dataset in datasets.items()]
-    models: dict[tuple[str, str], list[str]] = {}
+    models: dict[tuple[str, str], dict[str, None]] = {}
     for view in results.answers():
         text = view.cell.attributes.get("mapping")
         for remark in _remarks(view.images, LabelMapping.from_json(text)) if isinstance(text, str) and text else ():
-            named = models.setdefault((view.dataset, remark), [])
-            if view.model not in named:
-                named.append(view.model)
-    for (dataset, remark), named in models.items():
-        where = f" on {dataset}" if len(datasets) > 1 else ""
-        lines.append(f"{', '.join(named)}{where}: {remark}")
+            models.setdefault((remark, view.dataset), {})[view.model] = None
+    alike: dict[tuple[str, tuple[str, ...]], list[str]] = {}
+    for (remark, dataset), named in models.items():
+        alike.setdefault((remark, tuple(named)), []).append(dataset)
+    for (remark, names), where in alike.items():
+        on = f" on {', '.join(where)}" if len(where) < len(datasets) else ""
+        lines.append(f"{', '.join(names)}{on}: {remark}")
     return lines
 
 

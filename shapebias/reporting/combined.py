@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -11,13 +11,14 @@ import attrs
 
 from shapebias.plugins.catalog import default_catalog
 from shapebias.reporting.palette import ModelStyle, looks
-from shapebias.store import Failure, Results
+from shapebias.store import CellRecord, Failure, Results
 from shapebias.store.views import StoredAnswers, StoredMaps, StoredValues
+from shapebias.study import Study
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["CombinedResults"]
+__all__ = ["CombinedResults", "is_of", "is_person"]
 
 _PEOPLE = "decisions:subject"  # observers in published tables are called subject-01, subject-02, ...
 
@@ -32,10 +33,12 @@ class CombinedResults:
 
     Args:
         files: the results, in the order in which models are shown.
+        studies: only the cells of these studies count, and people's answers to their data sets; none takes all cells.
     """
 
-    def __init__(self, files: Sequence[Results]) -> None:
+    def __init__(self, files: Sequence[Results], studies: Sequence[Study] = ()) -> None:
         self.files = tuple(files)
+        self._counts = is_of(studies) if studies else lambda _: True
         self._ambiguous = _ambiguous_models(self.files)
         self._titles = _file_titles([results.store.path for results in self.files])
         # Kept, because what a view has read is asked for again by every metric.
@@ -52,7 +55,7 @@ class CombinedResults:
     @property
     def failures(self) -> list[Failure]:
         """What failed in any of the files."""
-        return [failure for results in self.files for failure in results.failures]
+        return [each for results in self.files for each in results.failures if self._counts(each.record)]
 
     def answers(self) -> list[StoredAnswers]:
         """List the answers of every file, under the models' joined names."""
@@ -90,7 +93,7 @@ class CombinedResults:
     @property
     def people(self) -> set[str]:
         """Those of the models that are people."""
-        return {view.model for view in self.answers() if view.cell.record.model.canonical.startswith(_PEOPLE)}
+        return {view.model for view in self.answers() if is_person(view.cell.record)}
 
     @property
     def looks(self) -> dict[str, ModelStyle]:
@@ -106,7 +109,25 @@ class CombinedResults:
             attrs.evolve(view, names={**view.names, "model": self.name(position, view.model)})
             for position, views in enumerate(files)
             for view in views
+            if self._counts(view.cell.record)
         ]
+
+
+def is_person(record: CellRecord) -> bool:
+    """Say whether the answers of a cell are those of a person: an observer in published tables."""
+    return record.model.canonical.startswith(_PEOPLE)
+
+
+def is_of(studies: Iterable[Study]) -> Callable[[CellRecord], bool]:
+    """Return a function that says whether a cell is of one of some studies, or has people's answers to its images."""
+    cells = {cell.texts for study in studies for cell in study.cells()}
+    shown = {(dataset, condition) for dataset, _, condition, *_ in cells}
+
+    def counts(record: CellRecord) -> bool:
+        is_shown = (record.dataset.canonical, record.condition.canonical) in shown
+        return record.texts in cells or (is_person(record) and is_shown)
+
+    return counts
 
 
 def _ambiguous_models(files: Sequence[Results]) -> set[str]:

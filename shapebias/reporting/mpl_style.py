@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +16,7 @@ from shapebias.reporting.palette import INK, MUTED, PAPER, ModelStyle
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from matplotlib.lines import Line2D
 
 __all__ = ["COLUMN", "FORMATS", "PAGE", "check_path", "legend", "new_figure", "save", "short", "style", "to_svg"]
 
@@ -73,9 +74,15 @@ def new_figure(height: float, *, width: float = COLUMN) -> Figure:
 
 
 def legend(
-    axes: Axes, models: Iterable[str], look: dict[str, ModelStyle], *, columns: int = 2, lines: bool = True
+    axes: Axes,
+    models: Iterable[str],
+    look: dict[str, ModelStyle],
+    *,
+    columns: int = 2,
+    lines: bool = True,
+    others: Sequence[Line2D] = (),
 ) -> None:
-    """Put the models' names above a figure."""
+    """Put the models' names above a figure, and after them those of other lines."""
     from matplotlib.lines import Line2D
 
     handles = [
@@ -90,7 +97,9 @@ def legend(
         for model in models
     ]
     figure: Any = axes.figure
-    figure.legend(handles=handles, loc="outside upper left", ncols=columns, handlelength=1.8, columnspacing=1.2)
+    figure.legend(
+        handles=[*handles, *others], loc="outside upper left", ncols=columns, handlelength=1.8, columnspacing=1.2
+    )
 
 
 def short(text: str, most: int = 28) -> str:

@@ -28,10 +28,27 @@ from shapebias.store import Failure, Results
 if TYPE_CHECKING:
     from jinja2 import Template
 
-__all__ = ["IMAGES", "render", "report"]
+__all__ = ["IMAGES", "LeadTable", "render", "report", "write_page"]
 
 IMAGES = 24
 _SAID_ONCE = {"method", "dataset", "condition", "against", "saliency", "probe", "test"}
+
+
+@attrs.frozen
+class LeadTable:
+    """The table on top of a page.
+
+    Args:
+        title: its heading.
+        columns: the headings of its columns.
+        rows: texts, one for each column.
+        notes: sentences below it.
+    """
+
+    title: str
+    columns: list[str]
+    rows: list[list[str]]
+    notes: list[str]
 
 
 def report(
@@ -51,11 +68,18 @@ def report(
     Raises:
         FigureError: there are no answers to show, or the file cannot be written.
     """
+    joined = CombinedResults([results] if isinstance(results, Results) else results)
+    return write_page(joined, path, images=images, title=title or "Shape or texture?")
+
+
+def write_page(
+    results: CombinedResults, path: str | Path, *, images: int = IMAGES, title: str, lead: LeadTable | None = None
+) -> Path:
+    """Write a page of several results, perhaps with a table on top; see :func:`report`."""
     path = as_path(path)
     if not path.parent.is_dir():  # before the work
         raise FigureError(f"{path} cannot be written: there is no folder {path.parent}")
-    joined = CombinedResults([results] if isinstance(results, Results) else results)
-    text = render(joined, images=images, title=title or "Shape or texture?")
+    text = render(results, images=images, title=title, lead=lead)
     try:
         with new_file(path) as temporary:
             temporary.write_text(text, encoding="utf-8")
@@ -64,8 +88,8 @@ def report(
     return path
 
 
-def render(results: CombinedResults, *, images: int, title: str) -> str:
-    """Make the page's text; arguments as in :func:`report`."""
+def render(results: CombinedResults, *, images: int, title: str, lead: LeadTable | None = None) -> str:
+    """Make the page's text; arguments as in :func:`write_page`."""
     if not results.answers():
         names = ", ".join(str(each.store.path) for each in results.files)
         raise FigureError(f"{names}: no cell has finished, so there is nothing to show; see 'shapebias results'")
@@ -73,6 +97,8 @@ def render(results: CombinedResults, *, images: int, title: str) -> str:
     tables, failed_metrics = metric_tables(results)
     return _template().render(
         title=title,
+        extent=_extent(results),
+        lead=lead and attrs.asdict(lead),
         finding=finding(results),
         files=[source(each) for each in results.files],
         datasets=list(dict.fromkeys(view.dataset for view in results.answers())),
@@ -86,6 +112,21 @@ def render(results: CombinedResults, *, images: int, title: str) -> str:
         failed_metrics=failed_metrics,
         version=metadata.version("shapebias"),
     )
+
+
+def _extent(results: CombinedResults) -> str:
+    """Count models, people and data sets."""
+    people = len(results.people)
+    counts = {"model": len(results.models) - people, "person": people}
+    datasets = len({view.dataset for view in results.answers()})
+    who = " and ".join(_count(count, word) for word, count in counts.items() if count)
+    return f"{who} on {_count(datasets, 'data set')}"
+
+
+def _count(count: int, word: str) -> str:
+    if count == 1:
+        return f"1 {word}"
+    return f"{count} people" if word == "person" else f"{count} {word}s"
 
 
 @cache

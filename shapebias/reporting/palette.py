@@ -8,7 +8,7 @@ from typing import Literal, TypeAlias
 
 import attrs
 
-__all__ = ["INK", "MUTED", "PAPER", "ModelStyle", "looks", "themed"]
+__all__ = ["INK", "MUTED", "PAPER", "PEOPLE", "ModelStyle", "looks", "themed"]
 
 Line: TypeAlias = Literal["-", "--", "-.", ":"]
 
@@ -16,6 +16,7 @@ Line: TypeAlias = Literal["-", "--", "-.", ":"]
 INK = "#1b1e23"
 MUTED = "#6b7178"
 PAPER = "#fdfdfe"
+PEOPLE = "#a51e37"  # the red of people in Geirhos et al.
 
 # Okabe & Ito 2008, "Color universal design", but for yellow and black: one is lost on white, the other on black.
 _COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
@@ -42,6 +43,7 @@ _THEME = {
     INK: "currentColor",
     MUTED: "var(--muted)",
     PAPER: "var(--paper)",
+    PEOPLE: "var(--people)",
     **{colour: f"var(--model-{position})" for position, colour in enumerate(_COLOURS)},
 }
 _ANY = re.compile("|".join(_THEME))
@@ -59,10 +61,10 @@ def themed(text: str) -> str:
 def looks(models: Iterable[str], people: Collection[str] = ()) -> dict[str, ModelStyle]:
     """Give each model its look, in order.  Colours begin again after six models; markers and lines then differ.
 
-    People are drawn in ink, with thin markers of their own, and take no colour from the networks.
+    People are drawn in red, with thin markers, and take no colour from the networks.
 
     >>> looks(["standard", "adversarial"])["adversarial"]
-    Look(colour='#d55e00', marker='s', line='-')
+    ModelStyle(colour='#d55e00', marker='s', line='-')
     """
     names = list(models)
     networks = [model for model in names if model not in people]
@@ -75,5 +77,7 @@ def looks(models: Iterable[str], people: Collection[str] = ()) -> dict[str, Mode
         for position, model in enumerate(networks)
     }
     persons = [model for model in names if model in people]
-    inked = {model: ModelStyle(INK, _PERSONS[position % len(_PERSONS)], ":") for position, model in enumerate(persons)}
-    return {model: (coloured | inked)[model] for model in names}
+    in_red = {
+        model: ModelStyle(PEOPLE, _PERSONS[position % len(_PERSONS)], ":") for position, model in enumerate(persons)
+    }
+    return {model: (coloured | in_red)[model] for model in names}

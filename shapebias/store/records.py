@@ -70,6 +70,11 @@ class CellRecord:
         """The cell in words, for messages."""
         return " | ".join(part.title or part.canonical for part in self.components().values() if part is not None)
 
+    @property
+    def texts(self) -> tuple[str | None, ...]:
+        """The canonical texts of the five components, as of :class:`shapebias.study.Cell`."""
+        return tuple(None if part is None else part.canonical for part in self.components().values())
+
     def components(self) -> dict[str, ComponentRecord | None]:
         """Return the five components by their role."""
         return {

@@ -36,3 +36,9 @@ class Cell:
         """The titles of its components, for progress and messages."""
         parts = (self.dataset, self.model, self.condition, self.saliency, self.probe)
         return " | ".join(part.title for part in parts if part is not None)
+
+    @property
+    def texts(self) -> tuple[str | None, ...]:
+        """The canonical texts of the five components; None for those that it does not have."""
+        parts = (self.dataset, self.model, self.condition, self.saliency, self.probe)
+        return tuple(None if part is None else part.canonical for part in parts)

@@ -24,7 +24,7 @@ SPEC_RULES: Rules[Spec] = Rules()
 SETTINGS_RULES: Rules[Component] = Rules()
 
 _HEAVY = ("torch", "torchvision", "timm")
-_ALGORITHMS = ("transform", "attack", "saliency", "probe", "metric")
+_ALGORITHMS = ("transform", "attack", "saliency", "probe", "metric", "suite")
 
 
 @PLUGIN_RULES("loads without a problem", "a problem is a warning of every command, and what it concerns is missing")

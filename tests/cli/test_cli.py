@@ -11,7 +11,7 @@ from importlib import metadata
 import click
 import pytest
 
-from shapebias import engine
+from shapebias import engine, profiling
 from shapebias.cli import COMMANDS, main
 from shapebias.plugins.specs import KINDS
 from shapebias.store.results import open_store
@@ -73,9 +73,15 @@ def test_help_of_each_command_ends_with_examples_of_it(cli, name):
     assert all(line.startswith("    shapebias ") and f" {name}" in line for line in examples)
 
 
+@pytest.fixture(scope="session")
+def small_profile():
+    """Return the profile of a planted model."""
+    return profiling.profile("planted:reliance=1", "quick:images=8")
+
+
 @pytest.mark.parametrize("example", help_examples())
-def test_the_examples_in_the_help_work(cli, example, tmp_path, plugins_dir, run_file, monkeypatch):
-    """Each is run as it stands; only engine and training are stand-ins, which give results of another study."""
+def test_the_examples_in_the_help_work(cli, example, tmp_path, plugins_dir, run_file, small_profile, monkeypatch):
+    """Each is run as it stands; only engine, training and profiles are stand-ins, which give results of another study."""
     (tmp_path / "study.toml").write_text('datasets = ["stimuli"]\nmodels = ["cnn:8"]\n')
     (tmp_path / "at.toml").write_text('dataset = "stimuli"\nmodel = "cnn:8"\n')
     (tmp_path / "tables").mkdir()
@@ -83,9 +89,10 @@ def test_the_examples_in_the_help_work(cli, example, tmp_path, plugins_dir, run_
         "subj,session,trial,rt,object_response,category,condition,imagename\n"
         "ann,1,1,NaN,disc/dots,disc/dots,0,0001_sb_ann_0_disc_00_000000\n"
     )
-    for name in ("run.h5", "a.h5", "b.h5"):
+    for name in ("run.h5", "a.h5", "b.h5", "profile.h5"):
         shutil.copy(run_file, tmp_path / name)
     monkeypatch.setattr(engine, "run", lambda study, output, **how: open_store(output))
+    monkeypatch.setattr(profiling, "profile", lambda models, suites, **how: small_profile)
     trained = Trained(tmp_path / "at.safetensors", (Epoch(1.0, 0.5),), kept=1)
     monkeypatch.setattr(loop, "train", lambda recipe, output, **how: trained)
     program, *arguments = shlex.split(example.partition(" > ")[0])

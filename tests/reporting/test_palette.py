@@ -16,11 +16,11 @@ def test_the_first_forty_models_all_look_different():
     assert len(set(seen)) == 40
 
 
-def test_people_are_in_ink_and_take_no_colour_from_the_networks():
+def test_people_are_in_red_and_take_no_colour_from_the_networks():
     drawn = looks(["net", "subject-01", "other", "subject-02"], {"subject-01", "subject-02"})
     assert [*drawn] == ["net", "subject-01", "other", "subject-02"]
     assert {name: drawn[name] for name in ("net", "other")} == looks(["net", "other"])
-    assert drawn["subject-01"].colour == drawn["subject-02"].colour == palette.INK
+    assert drawn["subject-01"].colour == drawn["subject-02"].colour == palette.PEOPLE
     assert drawn["subject-01"].marker != drawn["subject-02"].marker
 
 
@@ -28,7 +28,7 @@ def test_a_model_keeps_its_look_when_others_follow():
     assert looks(["a"])["a"] == looks(["a", "b", "c"])["a"]
 
 
-@pytest.mark.parametrize("colour", [palette.INK, palette.MUTED, palette.PAPER, *palette._COLOURS])
+@pytest.mark.parametrize("colour", [palette.INK, palette.MUTED, palette.PAPER, palette.PEOPLE, *palette._COLOURS])
 def test_each_colour_has_a_place_in_both_themes_of_the_page(colour):
     value = themed(colour)
     name = re.fullmatch(r"var\((--[\w-]+)\)", value)

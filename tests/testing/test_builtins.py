@@ -7,8 +7,10 @@ from shapebias.testing import conformance
 EXAMPLES = [
     "cnn:num_classes=4,width=4",
     "fgsm",
+    "humans:sets=sketch",
     "n-fgsm",
     "integrated-gradients:steps=5",
+    "paper:stimuli",
     "pgd:eps=1/255,4/255,steps=3",
     "pgd:norm=l2,eps=0.5,steps=3",
     "resnet-cifar:num_classes=4",

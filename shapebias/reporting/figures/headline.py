@@ -9,6 +9,7 @@ import attrs
 from shapebias.errors import FigureError
 from shapebias.reporting.export import records
 from shapebias.reporting.figures._choose import choose
+from shapebias.reporting.figures._published import mark_published, published_handles, published_values
 from shapebias.reporting.figures._rows import line_height, panel
 from shapebias.reporting.mpl_style import legend, new_figure, style
 from shapebias.spelling.params import param
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
+    from shapebias.published.references import Reference
     from shapebias.reporting.combined import CombinedResults
     from shapebias.reporting.palette import ModelStyle
 
@@ -30,10 +32,12 @@ class HeadlineFigure:
     """The metric ``headline``: one panel a cue, one row a number, one marker a model, with 95 % intervals.
 
     A model that leans on shape is far to the right under *speaks for shape*, and far to the left under *speaks for
-    texture*.
+    texture*.  In the row of the shape bias on the published stimuli, grey marks are published models and the red one
+    people, unless the results have people's answers.
     """
 
     dataset: str | None = param("the data set; every one", default=None)
+    published: bool = param("whether published values are marked", default=True)
 
     def __call__(self, results: CombinedResults) -> Figure:
         """Draw it."""
@@ -45,7 +49,18 @@ class HeadlineFigure:
             table = table[table["dataset"] == choose("dataset", self.dataset, table["dataset"])]
         table = table.assign(row=[_title(row, several=several) for row in records(table)])
         with style():
-            return _draw(table, results.looks)
+            return _draw(table, results.looks, self._published(results, table))
+
+    def _published(self, results: CombinedResults, table: pd.DataFrame) -> dict[str, list[Reference]]:
+        """Collect the published values by row."""
+        rows = (
+            table[(table["metric"] == "shape-bias") & (table["condition"] == "clean")] if self.published else table[:0]
+        )
+        people = not results.people & {*table["model"]}
+        return {
+            row: published_values(results, "shape-bias", dataset, people=people)
+            for row, dataset in zip(rows["row"], rows["dataset"], strict=True)
+        }
 
 
 def _title(row: dict[str, Any], *, several: bool) -> str:
@@ -55,15 +70,18 @@ def _title(row: dict[str, Any], *, several: bool) -> str:
     return ": ".join(words)
 
 
-def _draw(table: pd.DataFrame, looks: dict[str, ModelStyle]) -> Figure:
+def _draw(table: pd.DataFrame, looks: dict[str, ModelStyle], published: dict[str, list[Reference]]) -> Figure:
     look = {model: look for model, look in looks.items() if model in set(table["model"])}
     cues = {cue: table[table["cue"] == cue] for cue in _TITLES if cue in set(table["cue"])}
     counts = [rows["row"].nunique() for rows in cues.values()]
     height = sum(0.3 + line_height(len(look)) * count for count in counts)
-    figure = new_figure(0.5 + 0.13 * ((len(look) + 1) // 2) + height)
+    known = [one for values in published.values() for one in values]
+    figure = new_figure(0.5 + 0.13 * ((len(look) + 1 + 2 * bool(known)) // 2) + height)
     panels = figure.subplots(len(cues), squeeze=False, sharex=True, height_ratios=counts)
     for axes, (cue, rows) in zip(panels.flat, cues.items(), strict=True):
         panel(axes, rows, look)
+        for height, name in enumerate(dict.fromkeys(rows["row"])):
+            mark_published(axes, published.get(name, ()), height)
         axes.set_title(_TITLES[cue])
-    legend(panels.flat[0], look, look, lines=False)
+    legend(panels.flat[0], look, look, lines=False, others=published_handles(known))
     return figure

@@ -8,6 +8,7 @@ import attrs
 
 from shapebias.errors import FigureError
 from shapebias.reporting.figures._choose import choose
+from shapebias.reporting.figures._published import mark_published, published_handles, published_values
 from shapebias.reporting.figures._rows import markers
 from shapebias.reporting.mpl_style import legend, new_figure, short, style
 from shapebias.reporting.palette import MUTED, ModelStyle
@@ -17,11 +18,13 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
+    from shapebias.published.references import Reference
     from shapebias.reporting.combined import CombinedResults
 
 __all__ = ["ShapeBiasFigure"]
 
 _MEAN = "mean"
+_PUBLISHED = "published"
 _FEW = 3  # more models than that, and the intervals of their classes hide each other
 
 
@@ -31,10 +34,14 @@ class ShapeBiasFigure:
 
     Geirhos et al. 2019, "ImageNet-trained CNNs are biased towards texture", figure 4.  The mean over the classes is the
     ``macro`` row of the metric ``shape-bias``, with its 95 % interval; up to three models have the classes' as well.
+
+    On the published stimuli, grey marks in one more row are published models, and red ones people, unless the results
+    have people's answers; these are the values of all images together.
     """
 
     dataset: str | None = param("the data set; the first with cue conflict", default=None)
     condition: str | None = param("the condition; clean, or the first", default=None)
+    published: bool = param("whether published values are marked", default=True)
 
     def __call__(self, results: CombinedResults) -> Figure:
         """Draw it."""
@@ -45,21 +52,37 @@ class ShapeBiasFigure:
         table = table[table["dataset"] == choose("dataset", self.dataset, table["dataset"])]
         table = table[table["condition"] == choose("condition", self.condition, table["condition"], first="clean")]
         with style():
-            return _draw(table, results.looks)
+            return _draw(table, results.looks, self._published(results, table))
+
+    def _published(self, results: CombinedResults, table: pd.DataFrame) -> dict[str, list[Reference]]:
+        """Collect the published values by row: those of all images, and people's of each class."""
+        if not self.published or {*table["condition"]} != {"clean"}:
+            return {}
+        dataset = table["dataset"].iloc[0]
+        people = not results.people & {*table["model"]}
+        classes = [name for name in dict.fromkeys(table["class"]) if name] if people else []
+        of_class = {name: published_values(results, f"shape-bias:{name}", dataset) for name in classes}
+        return of_class | {_PUBLISHED: published_values(results, "shape-bias", dataset, people=people)}
 
 
-def _draw(table: pd.DataFrame, looks: dict[str, ModelStyle]) -> Figure:
+def _draw(table: pd.DataFrame, looks: dict[str, ModelStyle], published: dict[str, list[Reference]]) -> Figure:
     look = {model: look for model, look in looks.items() if model in set(table["model"])}
     by_class = table[table["averaging"] == "class"].rename(columns={"class": "row"})
     macro = table[table["averaging"] == "macro"].assign(row=_MEAN)
     classes = [*dict.fromkeys(by_class["row"]), _MEAN]
-    figure = new_figure(0.9 + 0.19 * len(classes) + 0.13 * ((len(look) + 1) // 2))
+    end = len(classes) - 1.5
+    known = [one for values in published.values() for one in values]
+    classes += [_PUBLISHED] * bool(published.get(_PUBLISHED))
+    figure = new_figure(0.9 + 0.19 * len(classes) + 0.13 * ((len(look) + 1 + 2 * bool(known)) // 2))
     axes = figure.add_subplot()
     for rows, alpha in ((by_class, 0.45 if len(look) <= _FEW else 0), (macro, 1)):
         markers(axes, rows, classes, look, alpha=alpha)
     for model, value in zip(macro["model"], macro["value"], strict=True):
         axes.axvline(value, color=look[model].colour, linestyle=look[model].line, linewidth=0.8, alpha=0.8)
-    axes.axhline(len(classes) - 1.5, color=MUTED, linewidth=0.6)
+    for name, values in published.items():
+        if values:
+            mark_published(axes, values, classes.index(name))
+    axes.axhline(end, color=MUTED, linewidth=0.6)
     axes.set(xlim=(0, 1), ylim=(len(classes) - 0.5, -0.5), xlabel="share of decisions by shape")
     axes.set_yticks(range(len(classes)), [short(name, 18) for name in classes])
     axes.tick_params(axis="y", length=0)
@@ -73,5 +96,5 @@ def _draw(table: pd.DataFrame, looks: dict[str, ModelStyle]) -> Figure:
             xytext=(0, 2),
             textcoords="offset points",
         )
-    legend(axes, look, look)
+    legend(axes, look, look, others=published_handles(known))
     return figure

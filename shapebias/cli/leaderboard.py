@@ -1,0 +1,112 @@
+"""``shapebias leaderboard``: models sorted by a measure, and which differences are beyond chance."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Literal
+
+import click
+
+from shapebias.cli._frames import echo_frame, format_option
+from shapebias.cli._output import echo_table, examples, working_catalog
+from shapebias.errors import SpellingError, suggestion
+from shapebias.reporting.export import records
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from shapebias.reporting.combined import CombinedResults
+
+__all__ = ["command"]
+
+
+@click.command(
+    "leaderboard",
+    short_help="Sort models, and say which differences are beyond chance.",
+    epilog=examples(
+        "shapebias leaderboard profile.h5",
+        "shapebias leaderboard a.h5 b.h5 --by accuracy",
+    ),
+)
+@click.argument("files", metavar="RUN.h5...", nargs=-1, required=True)
+@click.option(
+    "--by",
+    "measure",
+    type=click.Choice(["shape-bias", "accuracy"]),
+    help="What models are sorted by.  [default: shape-bias where cues conflict, else accuracy]",
+)
+@click.option("-d", "--dataset", metavar="NAME", help="Which data set.  [default: the first that has the measure]")
+@click.option("-c", "--condition", metavar="NAME", default="clean", show_default=True, help="Which condition.")
+@format_option
+def command(
+    files: tuple[str, ...],
+    measure: Literal["shape-bias", "accuracy"] | None,
+    dataset: str | None,
+    condition: str,
+    form: str | None,
+) -> None:
+    """Sort the models of results files by shape bias or accuracy.
+
+    'beyond chance' lists the ranks of the models below from which a model differs, by a paired test on the images that
+    both have answered, corrected for the number of pairs (Holm), at 5 %.
+    """
+    from shapebias.reporting.combined import CombinedResults
+    from shapebias.store.results import open_store
+
+    working_catalog()
+    with ExitStack() as opened:
+        results = CombinedResults([opened.enter_context(open_store(file)) for file in files])
+        table = _only(_ranked(results, measure, dataset), "condition", condition)
+        table = _only(table, "dataset", dataset or (table["dataset"].iloc[0] if len(table) else None))
+    if form is not None or table.empty:
+        echo_frame(table, form)
+        return
+    _echo(table)
+
+
+def _ranked(results: CombinedResults, measure: str | None, dataset: str | None) -> pd.DataFrame:
+    """Compute the metric ``leaderboard``; of shape bias where it is known, unless the measure is given."""
+    table = results.metric(f"leaderboard:of={measure or 'shape-bias'}")
+    if measure is None and not len(table if dataset is None else table[table["dataset"] == dataset]):
+        table = results.metric("leaderboard:of=accuracy")
+    return table[table["eps"].isna()]
+
+
+def _only(table: pd.DataFrame, column: str, wanted: str | None) -> pd.DataFrame:
+    """Keep the rows of one data set or condition.
+
+    Raises:
+        SpellingError: there are none.
+    """
+    kept = table[table[column] == wanted]
+    if len(table) and kept.empty:
+        known = list(dict.fromkeys(table[column]))
+        raise SpellingError(
+            f"no {column} is called {wanted!r}{suggestion(str(wanted), known)}; there are: {', '.join(known)}"
+        )
+    return kept
+
+
+def _echo(table: pd.DataFrame) -> None:
+    rows = records(table)
+    first = rows[0]
+    name = str(first["metric"]).replace("-", " ")
+    columns = ["rank", "model", name, "n", "beyond chance", "not told apart"]
+    columns += ["no common images"] * any(row["not_compared"] for row in rows)
+    shown = [
+        [
+            row["rank"],
+            row["model"],
+            f"{row['value']:.3f} [{row['low']:.3f}, {row['high']:.3f}]",
+            row["n"],
+            row["above"],
+            row["not_told_apart"],
+            row["not_compared"],
+        ][: len(columns)]
+        for row in rows
+    ]
+    echo_table(columns, shown)
+    pairs = f"{first['pairs']} pair{'s' if first['pairs'] != 1 else ''}"
+    click.echo(f"\n{first['dataset']}, {first['condition']}; {first['test']} test of {pairs}, Holm's correction, 5 %")
+    if "note" in table.attrs:
+        click.echo(table.attrs["note"], err=True)

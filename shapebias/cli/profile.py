@@ -1,0 +1,91 @@
+"""``shapebias profile``: the standard profile of a model."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from shapebias.cli._failures import echo_failures
+from shapebias.cli._frames import echo_caption, echo_frame, format_option
+from shapebias.cli._options import COUNT, execution_options, replace_option
+from shapebias.cli._output import echo_table, examples, working_catalog
+from shapebias.cli._progress import progress_bar
+
+__all__ = ["command"]
+
+
+@click.command(
+    "profile",
+    short_help="Set a model beside people and published models.",
+    epilog=examples(
+        "shapebias profile timm:resnet50",
+        "shapebias profile timm:resnet50 --against timm:vit_base_patch16_224 --report page.html",
+        "shapebias profile mine=checkpoint:at.safetensors --suite quick --limit 56",
+        "shapebias profile timm:resnet50 --suite cue-conflict,paper:imagenet-r -o resnet50.h5",
+    ),
+)
+@click.argument("models", metavar="MODEL...", nargs=-1, required=True)
+@click.option(
+    "--suite",
+    "suites",
+    metavar="NAME,...",
+    multiple=True,
+    default=["cue-conflict"],
+    show_default="cue-conflict",
+    help="The protocols, see 'shapebias list suite'; may be repeated.",
+)
+@click.option("--against", metavar="MODEL", help="Compare each MODEL with this one, image by image.")
+@click.option("--limit", type=COUNT, metavar="N", help="The most images of each data set.  [default: all]")
+@click.option(
+    "-o",
+    "--output",
+    metavar="RUN.h5",
+    default="profile.h5",
+    show_default=True,
+    help="Where answers go; made, or continued.",
+)
+@click.option("--report", "page", metavar="PAGE.html", help="Write the page of the results too.")
+@replace_option
+@execution_options
+@click.option("-q", "--quiet", is_flag=True, help="No progress.")
+@format_option
+@click.pass_context
+def command(
+    ctx: click.Context,
+    /,
+    models: tuple[str, ...],
+    suites: tuple[str, ...],
+    page: str | None,
+    quiet: bool,  # noqa: FBT001 - click passes by keyword
+    form: str | None,
+    **options: Any,
+) -> None:
+    """Measure a model by a standard protocol, beside people and published models.
+
+    Each suite is a protocol: data sets, conditions, and the numbers to report.  What is missing is computed, data are
+    fetched, and one table shows each measure of each MODEL with its 95 % interval, people's value, two or three
+    published models, and the rank among all published values.  Run the same command again to continue.  The exit
+    status is 1 if something failed.
+    """
+    working_catalog()
+
+    from shapebias.profiling import profile
+    from shapebias.runtime.progress import Interrupted
+
+    try:
+        with progress_bar(quiet=quiet) as progress:
+            found = profile([*models], suites, progress=progress, **options)
+    except Interrupted as interrupted:
+        click.echo(str(interrupted), err=True)
+        ctx.exit(130)  # 128 + SIGINT, as shells have it
+    if form is not None:
+        echo_frame(found.table, form)
+    elif len(found.table):
+        echo_table(*found.in_words())
+    echo_caption(found.notes, form)
+    if page is not None:
+        click.echo(f"The page is in {found.report(page)}.", err=form is not None)
+    click.echo(f"Answers are in {options['output']}; see 'shapebias results {options['output']}'.", err=True)
+    echo_failures(found.failures)
+    ctx.exit(1 if found.failures else 0)

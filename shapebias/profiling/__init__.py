@@ -1,0 +1,7 @@
+"""Standard profiles of models: run suites, and set the numbers beside people and published models."""
+
+from __future__ import annotations
+
+from shapebias.profiling.profiles import Profile, profile
+
+__all__ = ["Profile", "profile"]

@@ -1,0 +1,90 @@
+"""Which suites and models a profile is of."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import attrs
+
+from shapebias.errors import StudyError
+from shapebias.plugins.catalog import Component, default_catalog
+from shapebias.spelling.grammar import split
+from shapebias.study import as_models
+
+__all__ = ["DEFAULT_SUITE", "chosen_models", "chosen_suites"]
+
+DEFAULT_SUITE = "cue-conflict"
+
+
+def chosen_suites(given: object = DEFAULT_SUITE) -> tuple[Component, ...]:
+    """Read suites from text, from settings built in Python, or from several of either.
+
+    Args:
+        given: names with their settings, separated by commas: ``"cue-conflict,quick:size=32"``.
+
+    Raises:
+        SpellingError, UnknownNameError: the text is wrong, or no suite has this name.
+        StudyError: there is none, or one is named twice.
+
+    >>> [suite.text for suite in chosen_suites("cue-conflict,quick:size=32,contrast=0.2")]
+    ['cue-conflict', 'quick:size=32,contrast=0.2']
+    """
+    several = given if isinstance(given, Iterable) and not isinstance(given, str) else [given]
+    found: list[Component] = []
+    for one in several:
+        if isinstance(one, str):
+            found += [default_catalog().component("suite", text) for text in _texts(one)]
+        else:
+            found.append(one if isinstance(one, Component) else default_catalog().wrap("suite", one))
+    if not found:
+        raise StudyError("no suite is named; leave the choice out for cue-conflict, or see 'shapebias list suite'")
+    for position, suite in enumerate(found):
+        if suite in found[:position]:
+            raise StudyError(f"suite {suite.text} is named twice; name it once")
+    return tuple(found)
+
+
+def _texts(text: str) -> list[str]:
+    """Split at the commas that are followed by a suite's name; the others separate settings."""
+    known = default_catalog().names("suite")
+    texts: list[str] = []
+    for piece in split(text, ","):
+        name = piece.strip().partition(":")[0].rpartition("/")[2]
+        if not texts or name in known or (":" not in texts[-1] and "=" not in piece):
+            texts.append(piece.strip())
+        else:
+            texts[-1] += f",{piece}"
+    return texts
+
+
+def chosen_models(given: object, against: object, name: str) -> tuple[tuple[Component, ...], Component | None]:
+    """Read the models of a profile, and the model that they are compared with.
+
+    Args:
+        given: as the ``models`` of :class:`shapebias.Study`, or one live network.
+        against: one model of these kinds, or None.
+        name: the name of a live network that is given without one.
+
+    Returns:
+        The models without ``against``, and ``against``.
+
+    Raises:
+        StudyError: ``against`` is the only model, or several.
+    """
+    models = as_models(_named(given, name))
+    if against is None:
+        return models, None
+    found = as_models(_named(against, "against"))
+    if len(found) != 1:
+        raise StudyError(f"against: name one model, not {len(found)}")
+    others = tuple(model for model in models if model != found[0])
+    if not others:
+        raise StudyError(f"{found[0].title} is compared with itself; name another model")
+    return others, next((model for model in models if model == found[0]), found[0])
+
+
+def _named(given: Any, name: str) -> Any:
+    """Give a live network its name; settings of a model have ``load``."""
+    is_live = callable(given) and not (attrs.has(type(given)) and hasattr(given, "load"))
+    return {name: given} if is_live and not isinstance(given, str | Mapping) else given

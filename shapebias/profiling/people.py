@@ -1,0 +1,40 @@
+"""People's published answers to the images of a suite, paired with those of the models."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from shapebias.errors import DataError, StoreError
+from shapebias.fetching import held
+from shapebias.interop import import_decisions
+from shapebias.plugins.catalog import Component
+from shapebias.plugins.data_sources import sources
+from shapebias.store import Results
+
+__all__ = ["import_people"]
+
+_SOURCE = "human-answers"
+
+
+def import_people(sets: Sequence[str], datasets: Sequence[Component], beside: Path, output: Path) -> Results:
+    """Make a results file of people's answers to the images of some data sets.
+
+    Args:
+        sets: the sets of stimuli, as the source ``human-answers`` names their folders.
+        datasets: the data sets, which ``beside`` has.
+        beside: the results of the models.
+        output: the file.
+
+    Raises:
+        DataError: the answers are not here and cannot be fetched, or cannot be read.
+        StoreError: they are answers to other images.
+    """
+    folder = held(sources()[_SOURCE]).folder
+    here = [folder / name for name in sets if (folder / name).is_dir()]
+    if not here:
+        raise DataError(f"{folder} has no answers to {', '.join(sets)}; run 'shapebias fetch {_SOURCE}'")
+    taken = import_decisions(here, output, beside=beside, dataset=[dataset.canonical for dataset in datasets])
+    if not taken:
+        raise StoreError(f"the answers in {folder} are to other images")
+    return Results(output)

@@ -1,0 +1,135 @@
+"""Profile a model: run what is missing of some suites, and set its numbers beside people and published models."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from shapebias import engine
+from shapebias.errors import DataError, StoreError
+from shapebias.paths import as_path
+from shapebias.plugins.catalog import Component
+from shapebias.profiling.choice import DEFAULT_SUITE, chosen_models, chosen_suites
+from shapebias.profiling.people import import_people
+from shapebias.profiling.table import SuiteResults, headline, rows_in_words, sentences
+from shapebias.reporting.combined import CombinedResults
+from shapebias.reporting.page import IMAGES, LeadTable, write_page
+from shapebias.store import Failure, Results
+from shapebias.study import Study
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from torch import nn
+
+    from shapebias.networks.classifier import Classifier
+
+__all__ = ["Profile", "profile"]
+
+
+@attrs.frozen(eq=False)
+class Profile:
+    """The numbers of some models in standard protocols, beside people and published models.
+
+    Args:
+        table: one row for each suite, measure and model: ``suite``, ``measure``, ``model``, ``value``, ``low``,
+            ``high``, ``n``, ``counts``; ``people``, ``people_low``, ``people_high`` and ``people_source``; one column
+            for each published model; ``rank``, 1 for the largest value, among ``ranked`` values, the published ones
+            and this one; and with a model to compare with ``against``, ``against_value``, ``difference``,
+            ``difference_low``, ``difference_high`` and ``p``.
+        notes: what the numbers rest on, in sentences.
+        results: every answer of the models.
+        failures: what failed in these suites.
+    """
+
+    table: pd.DataFrame
+    notes: tuple[str, ...]
+    results: Results
+    failures: tuple[Failure, ...]
+    _combined: CombinedResults = attrs.field(repr=False)
+
+    def in_words(self) -> tuple[list[str], list[list[str]]]:
+        """Return the table as people read it: its headings, and its rows as text."""
+        return rows_in_words(self.table)
+
+    def report(self, path: str | Path, *, images: int = IMAGES, title: str | None = None) -> Path:
+        """Write the page of these results, with the table on top.
+
+        Args:
+            path, images, title: as in :func:`shapebias.report`.
+
+        Raises:
+            FigureError: there are no answers to show, or the file cannot be written.
+        """
+        columns, rows = self.in_words()
+        lead = LeadTable("Beside people and published models", columns, rows, list(self.notes))
+        models = ", ".join(dict.fromkeys(self.table["model"]))
+        return write_page(self._combined, path, images=images, title=title or f"Profile: {models}", lead=lead)
+
+
+def profile(
+    model: str | nn.Module | Classifier | Any,
+    suites: Any = DEFAULT_SUITE,
+    *,
+    output: str | Path | None = None,
+    against: Any = None,
+    name: str = "model",
+    limit: int | None = None,
+    **options: Any,
+) -> Profile:
+    """Profile models: run the suites, and compare with people and with published models.
+
+    Args:
+        model: one model or several, as the ``models`` of :class:`shapebias.Study`; or one live network.
+        suites: names such as ``"cue-conflict"``, with settings where needed, or settings built in Python.
+        output: the results file; what it has is not computed again.  None keeps no file.
+        against: a model that the others are compared with, image by image.
+        name: what tables call a live network.
+        limit: the most images of each data set; None takes all.
+        options: as in :func:`shapebias.run`: ``device``, ``batch_size``, ``replace``, ``progress``, ...
+
+    Raises:
+        ShapebiasError: a text is wrong, data cannot be fetched, or the results file cannot be continued.
+
+    >>> import shapebias as sb
+    >>> found = sb.profile("planted:reliance=1", "quick:images=56", limit=24)
+    >>> found.table.set_index("measure").value["shape bias"]
+    1.0
+    """
+    models, other = chosen_models(model, against, name)
+    chosen = chosen_suites(suites)
+    asked = (*models, other) if other is not None else models
+    studies = [suite.settings.study(asked, limit=limit) for suite in chosen]
+    folder = tempfile.TemporaryDirectory(prefix="shapebias-")
+    path = Path(folder.name) / "profile.h5" if output is None else as_path(output)
+    for study in studies:
+        engine.run(study, path, **options).close()
+    results = Results(path)
+    results.keep_alive(folder)
+    people, notes = _people(chosen, studies, path, Path(folder.name))
+    combined = CombinedResults([results, *people.values()], studies=studies)
+    parts = [
+        SuiteResults(suite, study, combined, models, other) for suite, study in zip(chosen, studies, strict=True)
+    ]  # fmt: skip
+    table = headline(parts)
+    return Profile(table, (*sentences(table, parts), *notes), results, tuple(combined.failures), combined)
+
+
+def _people(
+    suites: Sequence[Component], studies: Sequence[Study], path: Path, folder: Path
+) -> tuple[dict[str, Results], list[str]]:
+    """Import people's answers to the images of each suite; without them the published values remain."""
+    found, notes = {}, []
+    for suite, study in zip(suites, studies, strict=True):
+        sets = tuple(suite.settings.human_answers)
+        if not sets:
+            continue
+        output = folder / f"people-{suite.name}.h5"
+        try:
+            found[suite.name] = import_people(sets, study.datasets, path, output)
+        except (DataError, StoreError) as error:
+            notes.append(f"{suite.text}: people's answers are left out: {error}")
+    return found, notes

@@ -1,0 +1,107 @@
+"""Rules of suites, tried on made-up answers to the images of their own study: two models and two people."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from shapebias.published.references import Reference
+from shapebias.study import Study
+from shapebias.testing.metrics import MadeUpImages, MadeUpResults
+from shapebias.testing.rules import BrokenRuleError, Rules, require
+from shapebias.testing.subjects import Subject
+
+__all__ = ["RULES"]
+
+RULES: Rules[Subject] = Rules()
+_COLUMNS = ("measure", "model", "value", "low", "high", "n")
+_MODELS = {"first": "planted:reliance=0", "second": "planted:reliance=1"}
+_PEOPLE = ("subject-01", "subject-02")
+
+
+def study_of(subject: Subject, limit: int | None = None) -> Study:
+    """Ask the suite for the study of two models."""
+    found = subject.loaded.study(_MODELS, limit=limit)
+    if not isinstance(found, Study):
+        raise BrokenRuleError(f"returned a {type(found).__name__}, not a shapebias.Study")
+    return found
+
+
+def results_of(subject: Subject) -> MadeUpResults:
+    """Make up answers to every cell of the study, and people's answers where the suite has some."""
+    return MadeUpResults(tuple(_cells(subject)))
+
+
+def _cells(subject: Subject) -> Iterator[Any]:
+    random = np.random.default_rng(0)
+    images = MadeUpImages.draw(random)
+    people = _PEOPLE if subject.loaded.human_answers else ()
+    for cell in study_of(subject).cells():
+        dataset, condition = cell.dataset.canonical, cell.condition.canonical
+        if cell.probe is None and cell.saliency is not None:
+            yield images.maps((dataset, cell.model.title, condition, None), cell.saliency.title, random)
+        elif cell.probe is None:
+            for model in (cell.model.title, *(people if cell.model.title == "first" else ())):
+                yield images.answers((dataset, model, condition, None), random)
+
+
+def headline_of(subject: Subject, results: MadeUpResults) -> pd.DataFrame:
+    """Compute the headline."""
+    found = subject.loaded.headline(results)
+    if not isinstance(found, pd.DataFrame):
+        raise BrokenRuleError(f"returned a {type(found).__name__}, not a pandas DataFrame")
+    return found
+
+
+@RULES("its study has the models it is given", "a profile is of the models that the user names, on as many images")
+def _takes_models(subject: Subject) -> None:
+    titles = [model.title for model in study_of(subject).models]
+    require(titles == [*_MODELS], f"the study has the models {titles}, not {[*_MODELS]}")
+    require(study_of(subject, limit=3).limit == 3, "study(models, limit=3) has another limit")
+    require(study_of(subject) == study_of(subject), "a second call returns another study: no run could be continued")
+
+
+@RULES("has a headline row for each model", f"the table of a profile has {', '.join(_COLUMNS)}, one row a measure")
+def _has_rows(subject: Subject) -> None:
+    for what, results in {"results": results_of(subject), "no results": MadeUpResults()}.items():
+        missing = [name for name in _COLUMNS if name not in headline_of(subject, results).columns]
+        require(not missing, f"{what}: no column {', '.join(missing)}")
+    table = headline_of(subject, results_of(subject))
+    without = [model for model in _MODELS if model not in set(table["model"])]
+    require(not without, f"no row for {', '.join(without)}")
+    repeated = table[table.duplicated(["measure", "model"])]
+    require(repeated.empty, f"more than one row:\n{repeated[['measure', 'model']].head(3).to_string(index=False)}")
+
+
+@RULES("has an interval around each value, and n", "a number without its uncertainty and count cannot be compared")
+def _has_intervals(subject: Subject) -> None:
+    table = headline_of(subject, results_of(subject)).astype({"value": float, "low": float, "high": float, "n": float})
+    known = table.dropna(subset=["value", "low", "high"])
+    outside = known[(known.low > known.value + 1e-9) | (known.high < known.value - 1e-9)]
+    require(outside.empty, f"values outside of their intervals:\n{outside.head(3).to_string(index=False)}")
+    require((table.n >= 0).all(), "n is negative or missing")
+
+
+@RULES("does not depend on the order of images", "a run that was continued has its images in another order")
+def _independent_of_order(subject: Subject) -> None:
+    results = results_of(subject)
+    try:
+        pd.testing.assert_frame_equal(headline_of(subject, results), headline_of(subject, results.shuffled(1)))
+    except AssertionError as error:
+        raise BrokenRuleError(f"another order, another table: {error}") from error
+
+
+@RULES("its published values belong to its measures", "a value beside another measure would be compared with it")
+def _references_fit(subject: Subject) -> None:
+    found = subject.loaded.references()
+    require(isinstance(found, Mapping), f"references() returned a {type(found).__name__}, not a mapping")
+    unknown = sorted(set(found) - set(headline_of(subject, results_of(subject))["measure"]))
+    require(not unknown, f"published values of {', '.join(unknown)}, which the headline does not have")
+    values = [one for several in found.values() for one in several]
+    wrong = [one for one in values if not isinstance(one, Reference)]
+    require(not wrong, f"{wrong[:1]} is not a shapebias.plugin.Reference")
+    absent = sorted(set(subject.loaded.published_models) - {one.model for one in values})
+    require(not absent, f"published_models has {', '.join(absent)}, of which no value is given")
