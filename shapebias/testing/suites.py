@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from shapebias.plugins.in_memory import InMemoryAnswers, InMemoryMaps, InMemoryResults
 from shapebias.published.references import Reference
 from shapebias.study import Study
-from shapebias.testing.metrics import MadeUpImages, MadeUpResults
 from shapebias.testing.rules import BrokenRuleError, Rules, require
-from shapebias.testing.subjects import Subject
+from shapebias.testing.subjects import CLASSES, Subject
 
 __all__ = ["RULES"]
 
@@ -20,6 +20,8 @@ RULES: Rules[Subject] = Rules()
 _COLUMNS = ("measure", "model", "value", "low", "high", "n")
 _MODELS = {"first": "planted:reliance=0", "second": "planted:reliance=1"}
 _PEOPLE = ("subject-01", "subject-02")
+_IMAGES = 24
+_CLASSES = tuple("abcdefgh"[:CLASSES])
 
 
 def study_of(subject: Subject, limit: int | None = None) -> Study:
@@ -30,25 +32,28 @@ def study_of(subject: Subject, limit: int | None = None) -> Study:
     return found
 
 
-def results_of(subject: Subject) -> MadeUpResults:
+def results_of(subject: Subject) -> InMemoryResults:
     """Make up answers to every cell of the study, and people's answers where the suite has some."""
-    return MadeUpResults(tuple(_cells(subject)))
-
-
-def _cells(subject: Subject) -> Iterator[Any]:
     random = np.random.default_rng(0)
-    images = MadeUpImages.draw(random)
+    ids = tuple(f"{index:03d}.png" for index in range(_IMAGES))
+    shapes = random.integers(CLASSES, size=_IMAGES)
+    textures = (shapes + random.integers(1, CLASSES, size=_IMAGES)) % CLASSES
     people = _PEOPLE if subject.loaded.human_answers else ()
+    answers, maps = [], []
     for cell in study_of(subject).cells():
-        dataset, condition = cell.dataset.canonical, cell.condition.canonical
-        if cell.probe is None and cell.saliency is not None:
-            yield images.maps((dataset, cell.model.title, condition, None), cell.saliency.title, random)
-        elif cell.probe is None:
+        names: Any = {"dataset": cell.dataset.canonical, "condition": cell.condition.canonical, "ids": ids}
+        if cell.kind == "saliency" and cell.saliency is not None:
+            drawn = random.random((_IMAGES, 16, 20), dtype=np.float32)
+            maps.append(InMemoryMaps(drawn, **names, model=cell.model.title, saliency=cell.saliency.title))
+        elif cell.kind == "prediction":
+            labels: Any = {"labels": shapes, "shape_labels": shapes, "texture_labels": textures, "classes": _CLASSES}
             for model in (cell.model.title, *(people if cell.model.title == "first" else ())):
-                yield images.answers((dataset, model, condition, None), random)
+                logits = random.normal(size=(_IMAGES, CLASSES)).astype(np.float32)
+                answers.append(InMemoryAnswers(logits.argmax(axis=1), **labels, **names, model=model, logits=logits))
+    return InMemoryResults(answers, maps)
 
 
-def headline_of(subject: Subject, results: MadeUpResults) -> pd.DataFrame:
+def headline_of(subject: Subject, results: InMemoryResults) -> pd.DataFrame:
     """Compute the headline."""
     found = subject.loaded.headline(results)
     if not isinstance(found, pd.DataFrame):
@@ -66,7 +71,7 @@ def _takes_models(subject: Subject) -> None:
 
 @RULES("has a headline row for each model", f"the table of a profile has {', '.join(_COLUMNS)}, one row a measure")
 def _has_rows(subject: Subject) -> None:
-    for what, results in {"results": results_of(subject), "no results": MadeUpResults()}.items():
+    for what, results in {"results": results_of(subject), "no results": InMemoryResults()}.items():
         missing = [name for name in _COLUMNS if name not in headline_of(subject, results).columns]
         require(not missing, f"{what}: no column {', '.join(missing)}")
     table = headline_of(subject, results_of(subject))
