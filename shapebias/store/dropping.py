@@ -78,7 +78,7 @@ def _fitting(role: str, text: str, cells: Sequence[StoredCell], names: Sequence[
     components = {position: cell.record.components()[role] for position, cell in enumerate(cells)}
     there = {position: component for position, component in components.items() if component is not None}
     exact = {position for position, one in there.items() if text in (names[position][role], one.title, one.canonical)}
-    found = exact or {position for position, component in there.items() if matches(text, component)}
+    found = exact or {position for position, component in there.items() if matches(role, text, component)}
     if not found:
         known = list(dict.fromkeys(str(names[position][role]) for position in there))
         close = suggestion(text, known)

@@ -217,6 +217,35 @@ def test_what_leaves_the_pixels_is_refused(trained):
         trained(small(attack=Component(AttackSpec("wild", Wild), Wild())))
 
 
+@attrs.frozen
+class Blind:
+    """An attack without a usable gradient for the images of some labels."""
+
+    labels: tuple[int, ...]
+
+    def __call__(self, model, images, labels, rng):
+        return AttackedImages(images, torch.isin(labels, torch.tensor(self.labels)))
+
+
+def test_right_answers_that_the_validation_attack_could_not_search_are_left_out(trained):
+    attack = Component(AttackSpec("blind", Blind), Blind(labels=(0,)))
+    result = trained(small(validation_attack=attack, epochs=1))
+    network, data = sb.load_checkpoint(result.path, torch.device("cpu")), two_cues(images=32, seed=1).settings
+    labels = torch.tensor([data[index].label for index in range(32)])
+    images = torch.stack([torch.from_numpy(data[index].image) for index in range(32)]).permute(0, 3, 1, 2) / 255
+    with network.evaluating(), torch.no_grad():
+        right = network(images).argmax(dim=1) == labels
+    counted = ~(right & (labels == 0))
+    assert result.history[-1].robust == pytest.approx((right & counted).sum().item() / counted.sum().item())
+
+
+def test_a_validation_attack_that_could_search_no_image_ends_the_training(trained, monkeypatch):
+    attack = Component(AttackSpec("blind", Blind), Blind(labels=(0, 1)))
+    monkeypatch.setattr(Classifier, "__call__", lambda self, images: PERFECT(self, images), raising=False)
+    with pytest.raises(TrainingError, match="NaN or infinite for every image"):
+        trained(small(validation_attack=attack, epochs=1))
+
+
 def test_adversarial_training_gives_up_the_cue_that_an_adversary_can_turn(trained):
     """The faint stripes always say the class; within 0.05 they can be turned, and brightness cannot."""
     attack = Component(AttackSpec("pgd", Pgd), Pgd(eps=0.05, steps=5))
