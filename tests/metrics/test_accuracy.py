@@ -93,7 +93,9 @@ def test_k_is_at_least_one():
 
 
 def test_right_answers_that_the_attack_could_not_search_are_left_out_and_said():
-    attacked = FakeAnswers([0, 0, 0, 1], [0, 0, 1, 0], condition="pgd", eps=0.5, gradient_failed=[True, False, True, True])
+    attacked = FakeAnswers(
+        [0, 0, 0, 1], [0, 0, 1, 0], condition="pgd", eps=0.5, gradient_failed=[True, False, True, True]
+    )
     table = Accuracy()(FakeResults([attacked]))
     assert table["value"].tolist() == [1 / 3]  # the first image says nothing; the last two were fooled all the same
     assert table["n"].tolist() == [3]
