@@ -28,7 +28,7 @@ from torch.nn import functional
 import shapebias as sb
 from shapebias.attacks.pgd import Pgd
 from shapebias.datasets.folder import Folder
-from shapebias.plugin import IMAGENET_MEAN, IMAGENET_STD, NORM_BALLS, ImageRandom
+from shapebias.plugin import IMAGENET_MEAN, IMAGENET_STD, LP_BALLS, ImageRandom
 
 DATA = Path(os.environ.get("SHAPEBIAS_TEST_DATA", "../shared/data"))
 EPS, STEP = 1 / 510, 1 / 4  # at half a level of 255 some photos stand
@@ -76,7 +76,7 @@ def contestants(options: argparse.Namespace) -> tuple[dict[str, Callable[[], Ten
     with torch.no_grad():
         labels = model(images).argmax(dim=1)  # every image is to fall, so that the first count is known
     rng = ImageRandom.for_images(0, "pgd", 0, ids, options.device)
-    start = (images + EPS * NORM_BALLS["linf"].random(rng, 0, images.shape[1:])).clamp(0, 1)
+    start = (images + EPS * LP_BALLS["linf"].uniform(rng, 0, images.shape[1:])).clamp(0, 1)
     batches = [slice(first, first + options.batch) for first in range(0, len(images), options.batch)]
     preprocessing = {"mean": list(IMAGENET_MEAN), "std": list(IMAGENET_STD), "axis": -3}
     theirs = foolbox.PyTorchModel(network, bounds=(0, 1), device=options.device, preprocessing=preprocessing)
@@ -87,7 +87,7 @@ def contestants(options: argparse.Namespace) -> tuple[dict[str, Callable[[], Ten
         return attack.run(theirs, images[some], labels[some], epsilon=EPS)
 
     def ours(keep: str) -> Tensor:
-        return Pgd(eps=EPS, steps=options.steps, step=STEP, keep=keep)(model, images, labels, rng)
+        return Pgd(eps=EPS, steps=options.steps, step_size=STEP, keep=keep)(model, images, labels, rng)
 
     def right(attacked: Tensor) -> int:
         with torch.no_grad():

@@ -33,7 +33,7 @@ import shapebias as sb
 CUES = ("match", "conflict", "shape", "texture")
 CONDITIONS = [f"saturate:p={p}" for p in (1, 4, 8, 16, 64, 1024)] + [f"patch-shuffle:k={k}" for k in (2, 4, 8)]
 EPS = ("1/255", "2/255", "4/255", "8/255")
-ATTACKS = {"linf": "n-fgsm:eps=8/255", "l2": "pgd:norm=l2,eps=1,steps=1,step=1"}
+ATTACKS = {"linf": "n-fgsm:eps=8/255", "l2": "pgd:norm=l2,eps=1,steps=1,step_size=1"}
 VALIDATION = {"linf": "pgd:eps=8/255,steps=3", "l2": "pgd:norm=l2,eps=1,steps=3"}
 MODELS = ("standard", "matched", *ATTACKS)
 SHORT = {"training": 128, "epochs": 1, "testing": 56}  # pictures and epochs

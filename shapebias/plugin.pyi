@@ -1,8 +1,9 @@
 """What a plugin author imports; the one list of these names."""
 
-from .attacks.adversarial_search import AdversarialSearch as AdversarialSearch, Attempt as Attempt, Keep as Keep, ascending as ascending
-from .attacks.criterion import AttackLoss as AttackLoss, Criterion as Criterion, Target as Target
-from .attacks.norms import NORM_BALLS as NORM_BALLS, Norm as Norm, NormBall as NormBall, check_eps as check_eps
+from .attacks.adversarial_search import ActiveBatch as ActiveBatch, AdversarialSearch as AdversarialSearch, Attempt as Attempt, Keep as Keep
+from .attacks.criterion import AttackObjective as AttackObjective, Criterion as Criterion
+from .attacks.norms import LP_BALLS as LP_BALLS, LpBall as LpBall, Norm as Norm, check_eps as check_eps
+from .attacks.parameters import Target as Target, ascending as ascending, eps_param as eps_param, keep_param as keep_param, norm_param as norm_param, step_size_param as step_size_param, steps_param as steps_param, target_param as target_param
 from .errors import ShapebiasError as ShapebiasError
 from .fetching import Archive as Archive, Source as Source, held as held
 from .files import download as download
@@ -25,4 +26,5 @@ from .plugins.protocols import Answers as Answers, AttackedImages as AttackedIma
 from .plugins.specs import AttackSpec as AttackSpec, DatasetSpec as DatasetSpec, MetricSpec as MetricSpec, ModelSpec as ModelSpec, ProbeSpec as ProbeSpec, SaliencySpec as SaliencySpec, SuiteSpec as SuiteSpec, TransformSpec as TransformSpec
 from .published.references import Reference as Reference, references as references
 from .rng import ImageRandom as ImageRandom, seeded_generators as seeded_generators
+from .spelling.former import FormerWords as FormerWords
 from .spelling.params import Options as Options, numbers as numbers, param as param

@@ -16,35 +16,35 @@ def shapebias_attacks() -> Iterator[AttackSpec]:
     yield AttackSpec(
         "pgd",
         "shapebias.attacks.pgd:Pgd",
-        summary="projected gradient descent: many small steps up the loss, back into the ball after each",
+        summary="projected gradient descent: many small steps of ascent on the loss, each projected into the ball",
         references="Madry et al. 2018, Towards deep learning models resistant to adversarial attacks",
         norms=("linf", "l2"),
     )
     yield AttackSpec(
         "fgsm",
         "shapebias.attacks.fgsm:Fgsm",
-        summary="fast gradient method: one step up the loss to the edge of the ball",
+        summary="fast gradient method: one step of ascent on the loss, to the surface of the ball",
         references="Goodfellow et al. 2015, Explaining and harnessing adversarial examples, section 4",
         norms=("linf", "l2"),
     )
     yield AttackSpec(
         "n-fgsm",
         "shapebias.attacks.n_fgsm:NFgsm",
-        summary="noise, then one step, and no way back into the ball: fast adversarial training, not for evaluation",
+        summary="noise, then one step without a projection: for fast adversarial training, not for evaluation",
         references="de Jorge et al. 2022, Make some noise: reliable and efficient single-step adversarial training",
         norms=("linf",),
     )
     yield AttackSpec(
         "spatial",
         "shapebias.attacks.spatial:Spatial",
-        summary="smooth flow: each pixel takes the colour that is up to eps pixels beside it",
+        summary="smooth flow: each pixel takes the colour of a point up to eps pixels away",
         references="Xiao et al. 2018, Spatially transformed adversarial examples",
         norms=("displacement",),
     )
     yield AttackSpec(
         "uniform-noise",
         "shapebias.attacks.uniform_noise:UniformNoise",
-        summary="noise, uniform in the ball: what a perturbation of that size does by chance",
+        summary="noise that is uniform in the ball: what a perturbation of that size does by chance",
         references="Fawzi et al. 2016, Robustness of classifiers: from adversarial to random noise",
         norms=("linf", "l2"),
     )

@@ -1,8 +1,16 @@
-"""What attacks share: several radii and restarts, each of which works only on the images that still stand."""
+"""The book-keeping around an attack: several eps and restarts, which images are left to attack, which result is kept.
+
+An attack itself is a function of an :class:`ActiveBatch` and a radius, and reads as in its paper::
+
+    for _ in batch.steps(self.steps):
+        gradient = batch.gradient()
+        step = self.step_size * eps * ball.steepest_ascent(gradient)
+        batch.perturb(ball.project(batch.adversarial + step - batch.images, eps))
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Literal, TypeAlias
 
 import attrs
@@ -10,143 +18,238 @@ import torch
 from torch import Tensor
 
 from shapebias.attacks.criterion import Criterion
-from shapebias.errors import SpellingError
+from shapebias.networks.objectives import pixel_gradient
 from shapebias.plugins.protocols import AttackedImages
-from shapebias.spelling.params import numbers
+from shapebias.rng import ImageRandom
 
-__all__ = ["AdversarialSearch", "Attempt", "Keep", "ascending"]
+__all__ = ["ActiveBatch", "AdversarialSearch", "Attempt", "Keep"]
 
 Keep: TypeAlias = Literal["first", "worst", "last"]
-Attempt: TypeAlias = Callable[[Tensor, float, int], None]
-
-
-def ascending(eps: float | Iterable[float]) -> tuple[float, ...]:
-    """Converter of ``eps``: one radius or several, in ascending order.
-
-    >>> ascending([0.5, 0.25]), ascending(0.5)
-    ((0.25, 0.5), (0.5,))
-    """
-    radii = tuple(sorted(set(numbers(eps))))
-    if not radii:
-        raise SpellingError("eps: give at least one radius, for example eps=8/255")
-    return radii
 
 
 @attrs.define(eq=False)
 class AdversarialSearch:
-    """The search for adversarial images of a batch; an image that is found fooled stays so.
+    """The search for adversarial examples of a batch, over several eps and restarts.
 
     Args:
-        goal: what is wanted of the N images.
+        criterion: what the attack wants of the N images.
         images: (N, 3, H, W), not attacked.
-        keep: ``first`` keeps the first image that fools the model and leaves it at that; ``worst`` tries everything on
-            every image and keeps the highest value of the goal; ``last`` keeps where an attempt ends, as training does.
-        scores: of the images, (N, C), where they are known.
+        rng: of the images; an attack without random numbers needs none.
+        keep: ``first`` keeps the first adversarial example of an image, and attacks the image no further; ``worst``
+            attacks every image to the end and keeps the result of the highest loss; ``last`` keeps what an attack
+            ends with, also for images that were misclassified before, as adversarial training does.
+        scores: of the images, (N, C), where they are known already.
     """
 
-    goal: Criterion
+    criterion: Criterion
     images: Tensor
+    rng: ImageRandom | None = None
     keep: Keep = "first"
     scores: Tensor | None = None
-    _found: Tensor = attrs.field(init=False)
-    _failed: Tensor = attrs.field(init=False)
-    _value: Tensor = attrs.field(init=False)
-    _fooled: Tensor = attrs.field(init=False)
-    _unseen: bool = attrs.field(init=False, default=False)
+    _kept: Tensor = attrs.field(init=False)
+    _loss: Tensor = attrs.field(init=False)
+    _is_adversarial: Tensor = attrs.field(init=False)
+    _gradient_failed: Tensor = attrs.field(init=False)
+    _unevaluated: bool = attrs.field(init=False, default=False)
 
     def __attrs_post_init__(self) -> None:
-        self._found = self.images.clone()
-        self._failed = torch.zeros_like(self.goal.labels, dtype=torch.bool)
-        if self.keep == "last":  # its first attempt takes every image
-            self._fooled = torch.zeros_like(self.goal.labels, dtype=torch.bool)
+        self._kept = self.images.clone()
+        self._gradient_failed = torch.zeros_like(self.criterion.labels, dtype=torch.bool)
+        if self.keep == "last":  # the first attempt takes every image, whatever its scores
+            self._is_adversarial = torch.zeros_like(self.criterion.labels, dtype=torch.bool)
             return
-        scores = self.goal.scores(self.images) if self.scores is None else self.scores
-        self._fooled, self._value = self.goal.fooled(scores), self.goal.value(scores)
+        scores = self.criterion.scores(self.images) if self.scores is None else self.scores
+        self._is_adversarial, self._loss = self.criterion.is_adversarial(scores), self.criterion.loss(scores)
 
-    def over(self, eps: Sequence[float], attempt: Attempt, restarts: int = 1) -> Tensor | AttackedImages:
-        """Make the attempts: each radius in ascending order, and each restart, on the images that are left.
+    def run(self, attempt: Attempt, eps: Sequence[float], restarts: int = 1) -> Tensor | AttackedImages:
+        """Attack with each eps in ascending order, and with each restart, the images that are left.
 
-        So an image that fell stays fallen, and robust accuracy never rises with eps.
+        Adversarial examples found at a smaller eps are kept, so that robust accuracy never rises with eps.
 
         Args:
+            attempt: attacks a batch within one eps, once; :attr:`ActiveBatch.restart` counts from 0.
             eps: the radii, ascending; 0 leaves the images as they are.
-            attempt: takes the indices of M images, a radius and the number of the restart; calls :meth:`look` and
-                :meth:`end`.
-            restarts: attempts a radius.
+            restarts: attempts at each eps.
 
         Returns:
-            (N, 3, H, W), or (E, N, 3, H, W) for several radii; where a gradient was not finite, with the images
-            for which it was not.
+            (N, 3, H, W), or (E, N, 3, H, W) for several eps; as :class:`shapebias.plugin.AttackedImages` where a
+            gradient was not finite.
         """
-        levels, failed = [], []
+        images, failed = [], []
         for radius in eps:
             for restart in range(restarts if radius > 0 else 0):
-                rows = self._left()
+                rows = self._rows_left()
                 if len(rows):
-                    attempt(rows, radius, restart)
-            levels.append(self._found.clone())
-            failed.append(self._failed.clone())
-        images, gradient_failed = (torch.stack(each) if len(each) > 1 else each[0] for each in (levels, failed))
-        return AttackedImages(images, gradient_failed) if gradient_failed.any() else images
+                    batch = ActiveBatch(self, rows, self.images[rows], restart)
+                    attempt(batch, radius)
+                    self._finish(batch)
+            images.append(self._kept.clone())
+            failed.append(self._gradient_failed.clone())
+        kept, gradient_failed = (torch.stack(each) if len(each) > 1 else each[0] for each in (images, failed))
+        return AttackedImages(kept, gradient_failed) if gradient_failed.any() else kept
 
-    def gradient(self, rows: Tensor, images: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the goal's gradient (M, 3, H, W) in the pixels of images (M, 3, H, W), and their scores (M, C)."""
-        gradient, scores = self.goal[rows].gradient(images)
-        return self.usable(rows, gradient), scores
-
-    def usable(self, rows: Tensor, gradient: Tensor) -> Tensor:
-        """Put 0 in place of NaN, and take note of the images whose gradient was NaN or infinite."""
+    def finite(self, rows: Tensor, gradient: Tensor) -> Tensor:
+        """Put 0 in place of NaN in a gradient (M, 3, H, W), and note for which images it was NaN or infinite."""
         finite = gradient.isfinite().flatten(1).all(dim=1)
         if bool(finite.all()):
             return gradient
-        self._failed[rows[~finite]] = True
+        self.note_failed(rows[~finite])
         return gradient.nan_to_num(nan=0.0)
 
-    def look(self, rows: Tensor, images: Tensor, scores: Tensor) -> Tensor | None:
-        """Take note of images on the way.
+    def note_failed(self, rows: Tensor) -> None:
+        """Note that a gradient of these images was NaN or infinite: not finding anything shows no robustness."""
+        self._gradient_failed[rows] = True
 
-        Args:
-            rows: indices of M images.
-            images: what has become of them, (M, 3, H, W).
-            scores: of these, (M, C).
+    def evaluated(self, batch: ActiveBatch, scores: Tensor) -> Tensor | None:
+        """Note how the model scores a batch's adversarial images.
 
         Returns:
-            (M,) bool, which of them to go on with; None for all.
+            (M,) bool, which images are still to be attacked; None for all.
         """
         if self.keep == "worst":
-            self._keep_worse(rows, images, scores)
+            self._keep_higher_loss(batch.rows, batch.adversarial, scores)
         if self.keep != "first":
             return None
-        fooled = self.goal[rows].fooled(scores)
-        if not fooled.any():
+        successes = batch.criterion.is_adversarial(scores)
+        if not successes.any():
             return None
-        self._found[rows[fooled]] = images[fooled]
-        self._fooled[rows[fooled]] = True
-        return ~fooled
+        self._kept[batch.rows[successes]] = batch.adversarial[successes]
+        self._is_adversarial[batch.rows[successes]] = True
+        return ~successes
 
-    def end(self, rows: Tensor, images: Tensor) -> None:
-        """Take the images (M, 3, H, W) at which an attempt ends; nobody has looked at them yet."""
-        if self.keep == "worst":
-            self._keep_worse(rows, images, self.goal[rows].scores(images))
-        else:
-            self._found[rows] = images
-            self._unseen = True
+    def _finish(self, batch: ActiveBatch) -> None:
+        """Take what an attempt ends with."""
+        if len(batch) == 0:
+            return
+        if self.keep == "worst" and not batch.is_evaluated:
+            self._keep_higher_loss(batch.rows, batch.adversarial, batch.criterion.scores(batch.adversarial))
+        elif self.keep == "last" or not batch.is_evaluated:
+            self._kept[batch.rows] = batch.adversarial
+            self._unevaluated = True
 
-    def _left(self) -> Tensor:
+    def _rows_left(self) -> Tensor:
         """Return the indices of the images to attack next."""
         if self.keep == "worst":
-            return self.goal.possible.nonzero().squeeze(1)
-        rows = (self.goal.possible & ~self._fooled).nonzero().squeeze(1)
-        if self._unseen and len(rows):
-            self._fooled[rows] = self.goal[rows].fooled(self.goal.scores(self._found[rows]))
-            rows = rows[~self._fooled[rows]]
-        self._unseen = False
+            return self.criterion.attackable.nonzero().squeeze(1)
+        rows = (self.criterion.attackable & ~self._is_adversarial).nonzero().squeeze(1)
+        if self._unevaluated and len(rows):
+            criterion = self.criterion[rows]
+            self._is_adversarial[rows] = criterion.is_adversarial(criterion.scores(self._kept[rows]))
+            rows = rows[~self._is_adversarial[rows]]
+        self._unevaluated = False
         return rows
 
-    def _keep_worse(self, rows: Tensor, images: Tensor, scores: Tensor) -> None:
-        """Keep what has a higher value, but no image that the model gets right for one that fools it."""
-        goal = self.goal[rows]
-        value, fooled = goal.value(scores), goal.fooled(scores)
-        worse = (value > self._value[rows]) & (fooled | ~self._fooled[rows])
+    def _keep_higher_loss(self, rows: Tensor, images: Tensor, scores: Tensor) -> None:
+        """Keep images of a higher loss, but never a correctly classified one in place of an adversarial example."""
+        criterion = self.criterion[rows]
+        loss, is_adversarial = criterion.loss(scores), criterion.is_adversarial(scores)
+        worse = (loss > self._loss[rows]) & (is_adversarial | ~self._is_adversarial[rows])
         changed = rows[worse]
-        self._found[changed], self._value[changed], self._fooled[changed] = images[worse], value[worse], fooled[worse]
+        self._kept[changed], self._loss[changed] = images[worse], loss[worse]
+        self._is_adversarial[changed] = is_adversarial[worse]
+
+
+@attrs.define(eq=False)
+class ActiveBatch:
+    """The images that an attempt works on.
+
+    With ``keep=first`` an image leaves the batch as soon as its adversarial image is found to fool the model, which
+    :meth:`gradient` and :meth:`evaluate` look at; :meth:`remaining` drops the same images from an attack's own tensors.
+
+    Attributes:
+        rows: (M,) their indices among the N images of the search.
+        images: (M, 3, H, W), not attacked.
+        restart: the number of the restart, from 0.
+        adversarial: (M, 3, H, W), the result so far; the images themselves at first.
+        scores: (M, C) of the adversarial images that were evaluated last.
+    """
+
+    search: AdversarialSearch = attrs.field(repr=False)
+    rows: Tensor
+    images: Tensor
+    restart: int = 0
+    adversarial: Tensor = attrs.field()
+    scores: Tensor = attrs.field(init=False)
+    _evaluated: Tensor | None = attrs.field(init=False, default=None)  # the images that were evaluated last
+    _left: Tensor | None = attrs.field(init=False, default=None)  # which of them are still in the batch
+
+    @adversarial.default
+    def _from_the_images(self) -> Tensor:
+        return self.images
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    @property
+    def criterion(self) -> Criterion:
+        """What the attack wants of these images."""
+        return self.search.criterion[self.rows]
+
+    @property
+    def rng(self) -> ImageRandom:
+        """Random numbers of these images."""
+        if self.search.rng is None:
+            raise ValueError("this search has no random numbers; give AdversarialSearch the rng of its images")
+        return self.search.rng[self.rows]
+
+    @property
+    def is_evaluated(self) -> bool:
+        """Whether the adversarial images are those that were evaluated last."""
+        return self._evaluated is self.adversarial
+
+    def steps(self, count: int) -> Iterator[int]:
+        """Count the steps of an attack, and stop where no image is left."""
+        for step_index in range(count):
+            if len(self.rows) == 0:
+                return
+            yield step_index
+
+    def perturb(self, perturbation: Tensor) -> None:
+        """Set the adversarial images to the images plus a perturbation (M, 3, H, W), clipped to [0, 1]."""
+        self.adversarial = (self.images + perturbation).clamp(0, 1)
+
+    def gradient(
+        self, objective: Callable[[Tensor, Tensor], Tensor] | None = None, targets: Tensor | None = None
+    ) -> Tensor:
+        """Evaluate the adversarial images and differentiate the loss in their pixels.
+
+        Args:
+            objective: what to differentiate instead of the criterion's loss: a function of scores (M, C) and targets.
+            targets: of the objective, one row for each image of the batch.
+
+        Returns:
+            The gradient (M, 3, H, W) for the images that remain; NaN is 0, and noted.
+        """
+        if objective is None or targets is None:
+            gradient, scores = self.criterion.gradient(self.adversarial)
+        else:
+            gradient, scores = pixel_gradient(self.criterion.model, self.adversarial, targets, objective)
+        gradient = self.search.finite(self.rows, gradient)
+        self._note(scores)
+        return self.remaining(gradient)[0]
+
+    def evaluate(self) -> Tensor:
+        """Evaluate the adversarial images, and return the scores (M, C) of those that remain."""
+        self._note(self.criterion.scores(self.adversarial))
+        return self.scores
+
+    def remaining(self, *tensors: Tensor) -> tuple[Tensor, ...]:
+        """Select from tensors with a row for each image before the last evaluation the rows of those that remain."""
+        return tensors if self._left is None else tuple(tensor[self._left] for tensor in tensors)
+
+    def restrict_to(self, chosen: Tensor) -> None:
+        """Leave all images but the chosen ones, (M,) bool, out of the rest of the attempt."""
+        self._left = chosen
+        self.rows, self.images, self.adversarial = self.remaining(self.rows, self.images, self.adversarial)
+
+    def _note(self, scores: Tensor) -> None:
+        self.scores = scores
+        self._left = self.search.evaluated(self, scores)
+        if self._left is not None:
+            self.rows, self.images, self.adversarial, self.scores = self.remaining(
+                self.rows, self.images, self.adversarial, scores
+            )
+        self._evaluated = self.adversarial
+
+
+Attempt: TypeAlias = Callable[[ActiveBatch, float], None]

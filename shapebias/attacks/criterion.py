@@ -1,22 +1,23 @@
-"""What an attack wants of a model: away from the label, or to a target, and the number that rises on the way there."""
+"""What an attack wants a model to answer: any class but the label, or a target; and the loss that leads there."""
 
 from __future__ import annotations
 
-from typing import Literal, TypeAlias
+from typing import Annotated, Literal, TypeAlias
 
 import attrs
 import torch
 from torch import Tensor
 
+from shapebias.attacks.parameters import Target
 from shapebias.errors import SpellingError
 from shapebias.networks.classifier import Classifier
 from shapebias.networks.objectives import OBJECTIVES, pixel_gradient
 from shapebias.rng import ImageRandom
+from shapebias.spelling.former import FormerWords
 
-__all__ = ["AttackLoss", "Criterion", "Target"]
+__all__ = ["AttackObjective", "Criterion"]
 
-Target: TypeAlias = Literal["least-likely", "random"] | int | None
-AttackLoss: TypeAlias = Literal["loss", "margin"]
+AttackObjective: TypeAlias = Annotated[Literal["cross-entropy", "margin"], FormerWords({"loss": "cross-entropy"})]
 
 
 @attrs.frozen(eq=False)
@@ -26,20 +27,21 @@ class Criterion:
     Args:
         model: the classifier.
         labels: (N,) class indices.
-        targets: (N,) class indices; None for an attack without targets.
-        objective: what rises on the way: with ``loss`` the cross-entropy of the label or the log-probability of the
-            target, with ``margin`` the best other score above the label's or the target's above the best other.
+        targets: (N,) class indices; None for an untargeted attack.
+        objective: the loss to maximise.  ``cross-entropy``: that of the label, or minus that of the target;
+            ``margin``: the highest other score minus the label's, or the target's minus the highest other score.
 
     >>> model = Classifier(torch.nn.Identity())
-    >>> goal = Criterion(model, labels=torch.tensor([0, 0]), objective="margin")
-    >>> goal.value(torch.tensor([[3.0, 1.0], [1.0, 2.0]])), goal.fooled(torch.tensor([[3.0, 1.0], [1.0, 2.0]]))
+    >>> criterion = Criterion(model, labels=torch.tensor([0, 0]), objective="margin")
+    >>> scores = torch.tensor([[3.0, 1.0], [1.0, 2.0]])
+    >>> criterion.loss(scores), criterion.is_adversarial(scores)
     (tensor([-2.,  1.]), tensor([False,  True]))
     """
 
     model: Classifier
     labels: Tensor
     targets: Tensor | None = None
-    objective: AttackLoss = "loss"
+    objective: AttackObjective = "cross-entropy"
 
     @classmethod
     def of(
@@ -50,19 +52,19 @@ class Criterion:
         rng: ImageRandom,
         *,
         target: Target = None,
-        objective: AttackLoss = "loss",
+        objective: AttackObjective = "cross-entropy",
     ) -> Criterion:
-        """Find the target of each image: ``least-likely`` by its own scores, ``random``, or one class for all.
+        """Choose the target of each image: ``least-likely`` by its own scores, ``random``, or one class for all.
 
         The first two are never the label.
 
         Raises:
             SpellingError: the model has no class of that index.
         """
-        goal = cls(model, labels, objective=objective)
+        criterion = cls(model, labels, objective=objective)
         if target is None:
-            return goal
-        scores = goal.scores(images)
+            return criterion
+        scores = criterion.scores(images)
         classes = scores.shape[1]
         if target == "least-likely":
             targets = scores.scatter(1, labels[:, None], float("inf")).argmin(dim=1)
@@ -72,32 +74,32 @@ class Criterion:
             targets = torch.full_like(labels, target)
         else:
             raise SpellingError(
-                f"target={target} is no class of the data set; give least-likely, random, or a number from 0 to "
+                f"target={target}: the data set has no such class; give least-likely, random, or a number from 0 to "
                 f"{classes - 1}"
             )
-        return attrs.evolve(goal, targets=targets)
+        return attrs.evolve(criterion, targets=targets)
 
     def __getitem__(self, rows: Tensor) -> Criterion:
-        """Return the goal of some of the images."""
+        """Return the criterion of some of the images."""
         targets = None if self.targets is None else self.targets[rows]
         return attrs.evolve(self, labels=self.labels[rows], targets=targets)
 
     @property
-    def possible(self) -> Tensor:
-        """(N,) whether there is anything to reach: an image whose label is the target is none to fool."""
+    def attackable(self) -> Tensor:
+        """(N,) whether there is anything to do: not for an image whose label is the target."""
         return torch.ones_like(self.labels, dtype=torch.bool) if self.targets is None else self.labels != self.targets
 
-    def fooled(self, scores: Tensor) -> Tensor:
-        """Tell from scores (N, C) which images are where the attack wants them, (N,) bool."""
+    def is_adversarial(self, scores: Tensor) -> Tensor:
+        """Tell from scores (N, C) for which images the attack has succeeded, (N,) bool."""
         predicted = scores.argmax(dim=1)
         return predicted != self.labels if self.targets is None else predicted == self.targets
 
-    def value(self, scores: Tensor) -> Tensor:
-        """Return the number (N,) that the attack raises, from scores (N, C)."""
+    def loss(self, scores: Tensor) -> Tensor:
+        """Return the loss (N,) that the attack maximises, from scores (N, C)."""
         return self._sign * OBJECTIVES[self.objective](scores, self._classes)
 
     def gradient(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the gradient of the value in the pixels, and the scores."""
+        """Return the gradient of the loss in the pixels, (N, 3, H, W), and the scores (N, C)."""
         gradient, scores = pixel_gradient(self.model, images, self._classes, self.objective)
         return self._sign * gradient, scores
 
@@ -112,5 +114,5 @@ class Criterion:
 
     @property
     def _sign(self) -> int:
-        """The label's loss rises and its margin falls; of a target the other way round."""
-        return 1 if (self.objective == "loss") == (self.targets is None) else -1
+        """Return the sign that makes the loss rise towards success: cross-entropy and margin have opposite ones."""
+        return 1 if (self.objective == "cross-entropy") == (self.targets is None) else -1

@@ -1,4 +1,4 @@
-"""``n-fgsm``: one step from a noisy image, for training; what it returns is not in the ball of radius eps."""
+"""``n-fgsm``: one step from a noisy image, for training; its images may leave the ball of radius eps."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ __all__ = ["NFgsm"]
 
 @attrs.frozen
 class NFgsm:
-    """Add noise, uniform within noise * eps, then take one step of eps up the loss, without a projection.
+    """Add noise, uniform within noise * eps, then take one step of eps along the gradient's sign, without a projection.
 
-    Training on these images keeps a network robust at radius eps where plain FGSM makes it robust against one step
-    alone.  Without the projection a pixel value moves by up to :attr:`radius` = (noise + 1) eps, three times eps by
-    default.  So this attack is for training: its images say nothing of accuracy within eps, which ``pgd`` measures.
+    Training on these images makes a network robust at radius eps, where plain FGSM makes it robust against single steps
+    only.  Without the projection a pixel value changes by up to :attr:`radius` = (noise + 1) eps, three times eps by
+    default.  So this attack is for training; use ``pgd`` to measure accuracy within eps.
 
     Source: de Jorge et al. 2022, Make some noise: reliable and efficient single-step adversarial training, equation 6
     with k = 2 and alpha = eps.
@@ -34,12 +34,14 @@ class NFgsm:
     True
     """
 
-    eps: float = param("radius that training is to make robust", default=8 / 255, ge=0, le=1, unit="pixel value")
+    eps: float = param(
+        "radius within which training makes the network robust", default=8 / 255, ge=0, le=1, unit="pixel value"
+    )
     noise: float = param("radius of the noise as a multiple of eps", default=2.0, ge=0)
 
     @property
     def radius(self) -> float:
-        """The most that a pixel value moves."""
+        """The largest change of a pixel value."""
         return (self.noise + 1) * self.eps
 
     def __call__(self, model: Classifier, images: Tensor, labels: Tensor, rng: ImageRandom) -> Tensor | AttackedImages:

@@ -1,4 +1,4 @@
-"""``spatial``: move the pixels a little instead of changing their values."""
+"""``spatial``: small displacements of pixels instead of changes of their values."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from shapebias.attacks.adversarial_search import AdversarialSearch, Keep, ascending
-from shapebias.attacks.criterion import AttackLoss, Criterion, Target
+from shapebias.attacks.adversarial_search import ActiveBatch, AdversarialSearch, Keep
+from shapebias.attacks.criterion import AttackObjective, Criterion
+from shapebias.attacks.parameters import Target, eps_param, keep_param, step_size_param, steps_param, target_param
 from shapebias.networks.classifier import Classifier
 from shapebias.plugins.protocols import AttackedImages
 from shapebias.rng import ImageRandom
@@ -19,17 +20,17 @@ __all__ = ["Spatial", "total_variation", "warp"]
 
 @attrs.frozen
 class Spatial:
-    """Fool the model with a smooth flow field: each pixel takes the colour that is a little beside it.
+    """Fool the model with a smooth flow field: each pixel takes the colour of a point close to it.
 
-    For each image the goal less ``smoothness`` times the total variation of its flow is raised, from no flow at all, by
-    signed steps; after each a displacement that is longer than eps pixels is shortened to eps.  So the ball is one of
-    displacements, in pixels, and pixel values may change by any amount.  The steps grow up to the middle, so that an
-    image that falls early falls by a flow that is still smooth, and shrink from there, so that the flow comes to rest.
+    Signed gradient steps, starting from zero flow, maximise the loss minus ``smoothness`` times the total variation of
+    the flow; after each step displacements longer than eps pixels are shortened to eps.  So eps bounds displacements,
+    in pixels, and pixel values may change by any amount.  The steps grow up to the middle, so that an attack that
+    succeeds early does so with a smooth flow, and shrink from there, so that the flow converges.
 
-    Several eps give one more leading axis, in ascending order; an image that fell at one stays fallen at the next.
+    Several eps give one more leading axis, in ascending order; adversarial examples found at a smaller eps are kept.
 
-    Source: Xiao et al. 2018, Spatially transformed adversarial examples, section 3.2.  They search by L-BFGS, without a
-    bound, and with a smoothness of 0.05, which keeps most displacements far below a pixel.
+    Source: Xiao et al. 2018, Spatially transformed adversarial examples, section 3.2.  They use L-BFGS, no
+    bound, and a smoothness of 0.05, which keeps most displacements far below a pixel.
 
     >>> import torch
     >>> model = Classifier(torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(192, 4)))
@@ -39,58 +40,41 @@ class Spatial:
     torch.Size([2, 3, 8, 8])
     """
 
-    eps: tuple[float, ...] = param(
-        "longest displacement, one or several", default=1, ge=0, unit="pixels", converter=ascending
-    )
-    steps: int = param("number of steps", default=40, ge=1)
-    step: float = param("size of the largest step as a fraction of eps", default=1 / 4, gt=0)
+    eps: tuple[float, ...] = eps_param("longest displacement, one or several", default=1, unit="pixels")
+    steps: int = steps_param(default=40)
+    step_size: float = step_size_param("length of the largest step as a fraction of eps", default=1 / 4)
     smoothness: float = param("weight of the flow's total variation", default=0.005, ge=0)
-    objective: AttackLoss = param(
-        "what is raised: cross-entropy, or the best other score above the label's", default="margin"
+    objective: AttackObjective = param(
+        "loss to maximise: cross-entropy, or the margin of the highest other score over the label's", default="margin"
     )
-    target: Target = param(
-        "class to reach: least-likely, random, an index, or none to leave the label", default=None, ge=0
-    )
-    keep: Keep = param(
-        "first image that fools, and no work on it after; worst of all steps; or last of every image, as training does",
-        default="first",
-    )
+    target: Target = target_param()
+    keep: Keep = keep_param()
 
     def __call__(self, model: Classifier, images: Tensor, labels: Tensor, rng: ImageRandom) -> Tensor | AttackedImages:
         """Return (N, 3, H, W) images in [0, 1]; (E, N, 3, H, W) for several eps."""
-        goal = Criterion.of(model, images, labels, rng, target=self.target, objective=self.objective)
-        search = AdversarialSearch(goal, images, self.keep)
+        criterion = Criterion.of(model, images, labels, rng, target=self.target, objective=self.objective)
+        return AdversarialSearch(criterion, images, rng, self.keep).run(self._ascend, self.eps)
 
-        def attempt(rows: Tensor, eps: float, restart: int) -> None:
-            self._bend(search, rows, eps)
-
-        return search.over(self.eps, attempt)
-
-    def _bend(self, search: AdversarialSearch, rows: Tensor, eps: float) -> None:
-        images = search.images[rows]
-        flow = images.new_zeros(len(rows), 2, *images.shape[2:])
-        for step in range(self.steps):
-            bent, uphill, scores = self._uphill(search, rows, images, flow)
-            left = search.look(rows, bent, scores)
-            if left is not None:
-                rows, images, flow, uphill = (each[left] for each in (rows, images, flow, uphill))
-                if len(rows) == 0:
-                    return
-            size = eps * self.step * (1 - abs(1 - 2 * (step + 1) / (self.steps + 1)))
-            flow = _shortened(flow + size * uphill.sign(), eps)
-        search.end(rows, warp(images, flow))
+    def _ascend(self, batch: ActiveBatch, eps: float) -> None:
+        flow = batch.images.new_zeros(len(batch), 2, *batch.images.shape[2:])
+        for step_index in batch.steps(self.steps):
+            flow, gradient = self._gradient(batch, flow)
+            size = eps * self.step_size * (1 - abs(1 - 2 * (step_index + 1) / (self.steps + 1)))
+            flow = _shortened(flow + size * gradient.sign(), eps)
+        batch.adversarial = warp(batch.images, flow)
 
     @torch.enable_grad()
-    def _uphill(
-        self, search: AdversarialSearch, rows: Tensor, images: Tensor, flow: Tensor
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        """Return the images in the flow, the gradient in the flow of what is raised, and the scores."""
+    def _gradient(self, batch: ActiveBatch, flow: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the flow of the images that remain, and the gradient in it of the loss minus the smoothness term."""
         flow = flow.detach().requires_grad_()
-        bent = warp(images, flow)
-        gradient, scores = search.gradient(rows, bent.detach())
-        raised = (bent * gradient).sum() - self.smoothness * total_variation(flow).sum()
-        (uphill,) = torch.autograd.grad(raised, flow)
-        return bent.detach(), uphill, scores
+        warped = warp(batch.images, flow)
+        batch.adversarial = warped.detach()
+        pixel_gradient = batch.gradient()
+        (warped,) = batch.remaining(warped)
+        objective = (warped * pixel_gradient).sum() - self.smoothness * total_variation(flow).sum()
+        (gradient,) = torch.autograd.grad(objective, flow)
+        flow, gradient = batch.remaining(flow.detach(), gradient)
+        return flow, gradient
 
 
 def _shortened(flow: Tensor, eps: float) -> Tensor:
@@ -99,10 +83,10 @@ def _shortened(flow: Tensor, eps: float) -> Tensor:
 
 
 def warp(images: Tensor, flow: Tensor) -> Tensor:
-    """Give each pixel the colour at its own place plus its displacement, between pixels by bilinear interpolation.
+    """Give each pixel the colour at its own position plus its displacement, interpolated bilinearly.
 
     Args:
-        images: (N, 3, H, W); beyond the border its own colours go on.
+        images: (N, 3, H, W); outside an image the colours of its border are repeated.
         flow: (N, 2, H, W), displacements in pixels: first along the columns (to the right), then along the rows (down).
 
     >>> image = torch.tensor([0.0, 0.25, 0.5, 1.0]).view(1, 1, 1, 4)

@@ -1,14 +1,14 @@
-"""``uniform-noise``: a random point of the ball, which has nothing to do with the model."""
+"""``uniform-noise``: a random point of the ball, drawn without regard to the model."""
 
 from __future__ import annotations
 
 import attrs
 from torch import Tensor
 
-from shapebias.attacks._noise import add_noise
-from shapebias.attacks.adversarial_search import AdversarialSearch, Keep, ascending
+from shapebias.attacks.adversarial_search import ActiveBatch, AdversarialSearch, Keep
 from shapebias.attacks.criterion import Criterion
-from shapebias.attacks.norms import NORM_BALLS, Norm, check_eps
+from shapebias.attacks.norms import LP_BALLS, Norm, check_eps
+from shapebias.attacks.parameters import eps_param, keep_param, norm_param
 from shapebias.networks.classifier import Classifier
 from shapebias.plugins.protocols import AttackedImages
 from shapebias.rng import ImageRandom
@@ -21,10 +21,10 @@ __all__ = ["UniformNoise"]
 class UniformNoise:
     """Add noise that is uniform in the ball, and clip to [0, 1]: what a perturbation of that size does by chance.
 
-    With the linf norm every pixel value moves by a number uniform in [-eps, eps]; with l2 nearly all of the ball's
-    volume, and so of the noise, is close to the sphere.  The noise is the same direction for every eps.
+    With the linf norm every pixel value changes by a number uniform in [-eps, eps]; with l2 the length of the noise is
+    nearly always close to eps.  The noise has the same direction for every eps.
 
-    Several eps give one more leading axis, in ascending order; an image that fell at one stays fallen at the next.
+    Several eps give one more leading axis, in ascending order; adversarial examples found at a smaller eps are kept.
 
     Source: a control of Fawzi et al. 2016, Robustness of classifiers: from adversarial to random noise.
 
@@ -37,15 +37,12 @@ class UniformNoise:
     tensor(True)
     """
 
-    eps: tuple[float, ...] = param(
-        "radius of the ball, one or several", default=8 / 255, ge=0, unit="pixel value", converter=ascending
-    )
-    norm: Norm = param("ball: every pixel value alone, or the whole perturbation's length", default="linf")
-    samples: int = param("draws; each takes what still stands, or everything with keep=worst", default=1, ge=1)
-    keep: Keep = param(
-        "first draw that fools, an image that fools already being left alone; worst: of all draws and the image the "
-        "one with the highest loss; last: a draw for every image",
-        default="first",
+    eps: tuple[float, ...] = eps_param()
+    norm: Norm = norm_param()
+    samples: int = param("draws, each for the images that are still classified correctly", default=1, ge=1)
+    keep: Keep = keep_param(
+        "first: the first draw that fools the model, and none for an image that is misclassified already; worst: the "
+        "highest loss of the image and all draws; last: a draw for every image"
     )
 
     def __attrs_post_init__(self) -> None:
@@ -53,5 +50,9 @@ class UniformNoise:
 
     def __call__(self, model: Classifier, images: Tensor, labels: Tensor, rng: ImageRandom) -> Tensor | AttackedImages:
         """Return (N, 3, H, W) images in the ball and in [0, 1]; (E, N, 3, H, W) for several eps."""
-        search = AdversarialSearch(Criterion(model, labels), images, self.keep)
-        return add_noise(search, NORM_BALLS[self.norm].random, rng, self.eps, self.samples)
+
+        def add_noise(batch: ActiveBatch, eps: float) -> None:
+            batch.perturb(eps * LP_BALLS[self.norm].uniform(batch.rng, batch.restart, images.shape[1:]))
+
+        search = AdversarialSearch(Criterion(model, labels), images, rng, self.keep)
+        return search.run(add_noise, self.eps, self.samples)

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Iterable, Sequence
-from typing import Any, cast
+from typing import Any
 
 import attrs
 
 from shapebias import files
-from shapebias.errors import ShapebiasError, StudyError, listed
-from shapebias.plugins.catalog import Component, default_catalog
-from shapebias.plugins.specs import Kind
+from shapebias.errors import StudyError, listed
+from shapebias.plugins.catalog import Component
 from shapebias.store import CellRecord, ComponentRecord, StoredCell
 from shapebias.study import Cell, Condition, Study
+from shapebias.study.stored_text import current_text
 
 __all__ = [
     "ChangedCell",
@@ -124,24 +123,13 @@ class Recorder:
 
 
 def current(record: CellRecord) -> CellRecord:
-    """Bring a stored cell's texts up to date: a parameter that was added later changes nothing at its old behaviour."""
+    """Bring a stored cell's texts up to date, see :func:`shapebias.study.stored_text.current_text`."""
     texts: dict[str, Any] = {
         role: attrs.evolve(component, canonical=current_text(role, component.canonical))
         for role, component in record.components().items()
         if component is not None
     }
     return attrs.evolve(record, **texts)
-
-
-@functools.cache
-def current_text(role: str, text: str) -> str:
-    """Bring one canonical text up to date; ``role`` is a kind of component, or ``condition``."""
-    try:
-        if role == "condition":
-            return Condition.parse(text).canonical
-        return default_catalog().component(cast(Kind, role), text).canonical
-    except ShapebiasError:
-        return text  # its plugin is not installed here, or it was a live network
 
 
 def find_changed(stored: Iterable[CurrentCell], wanted: Iterable[IdentifiedCell]) -> list[ChangedCell]:

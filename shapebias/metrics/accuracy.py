@@ -8,7 +8,7 @@ from typing import Any
 import attrs
 import pandas as pd
 
-from shapebias.metrics.frames import record, table
+from shapebias.metrics.frames import cell_name, not_searched, record, table, unsearched_note
 from shapebias.metrics.intervals import wilson
 from shapebias.plugins.protocols import Answers, StudyResults
 from shapebias.spelling.params import param
@@ -24,7 +24,8 @@ def _whole_numbers(value: int | Iterable[int]) -> tuple[int, ...]:
 class Accuracy:
     """Correct answers / images with a known label, in every cell.
 
-    Images without an answer (prediction -1) count as wrong, whatever k.  The column ``top`` says which k a row has.  A
+    Images without an answer (prediction -1) count as wrong, whatever k.  An image that is answered right under an
+    attack with a gradient that was NaN or infinite is left out: the attack has not searched.  The column ``top`` says which k a row has.  A
     k > 1 has no row where there are not more than k classes, or where the store has kept fewer than k.
 
     Args:
@@ -35,8 +36,10 @@ class Accuracy:
 
     def __call__(self, results: StudyResults) -> pd.DataFrame:
         """Return one row for each cell and k, with Wilson's interval."""
-        rows = [row for answers in results.answers() for row in self._rows(answers)]
-        return table(rows, "top", note="" if rows else "no finished predictions with labels")
+        every = results.answers()
+        rows = [row for answers in every for row in self._rows(answers)]
+        left_out = {cell_name(answers): int(not_searched(answers).sum()) for answers in every}
+        return table(rows, "top", note=unsearched_note(left_out) if rows else "no finished predictions with labels")
 
     def _rows(self, answers: Answers) -> Iterator[dict[str, Any]]:
         known = answers.labels >= 0
@@ -47,4 +50,5 @@ class Accuracy:
             best = answers.prediction[:, None] if k == 1 else answers.top(k)
             if best.shape[1] == k:
                 right = (best == answers.labels[:, None]).any(axis=1) & answered
-                yield record(answers, "accuracy", wilson(int(right.sum()), int(known.sum())), top=k)
+                counted = known & ~(right & answers.gradient_failed)
+                yield record(answers, "accuracy", wilson(int((right & counted).sum()), int(counted.sum())), top=k)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import attrs
 import pandas as pd
 
-from shapebias.metrics.frames import correctness, record, table
+from shapebias.metrics.frames import cell_name, correctness, not_searched, record, table, unsearched_note
 from shapebias.metrics.intervals import wilson
 from shapebias.plugins.protocols import StudyResults
 
@@ -17,7 +17,8 @@ class ConditionalAccuracy:
     """Correct under the condition and clean / correct clean, for each condition but ``clean``.
 
     Zhang & Zhu 2019, "Interpreting adversarially trained convolutional neural networks", section 4: models of different
-    accuracy are compared on the images that each of them knows.  A model without a finished ``clean`` cell on the same
+    accuracy are compared on the images that each of them knows.  An image that is answered right under an attack with a
+    gradient that was NaN or infinite is left out: the attack has not searched.  A model without a finished ``clean`` cell on the same
     data set has no rows, and the table's note says so.
     """
 
@@ -26,14 +27,18 @@ class ConditionalAccuracy:
         answers = results.answers()
         clean = {(cell.dataset, cell.model): correctness(cell) for cell in answers if cell.condition == "clean"}
         changed = [cell for cell in answers if cell.condition != "clean"]
-        rows, lacking = [], set()
+        rows, lacking, left_out = [], set(), {}
         for cell in changed:
             if (cell.dataset, cell.model) not in clean:
                 lacking.add(f"{cell.model} on {cell.dataset}")
                 continue
             right = correctness(cell)
-            known = right[clean[cell.dataset, cell.model].reindex(right.index, fill_value=False)]
+            right_when_clean = clean[cell.dataset, cell.model].reindex(right.index, fill_value=False)
+            unknown = right_when_clean & not_searched(cell)
+            left_out[cell_name(cell)] = int(unknown.sum())
+            known = right[right_when_clean & ~unknown]
             rows.append(record(cell, "conditional-accuracy", wilson(int(known.sum()), len(known))))
         if lacking:
             return table(rows, note=f"add the condition 'clean'; it is missing for {', '.join(sorted(lacking))}")
-        return table(rows, note="" if rows else "no finished predictions under a condition other than 'clean'")
+        note = unsearched_note(left_out) if rows else "no finished predictions under a condition other than 'clean'"
+        return table(rows, note=note)

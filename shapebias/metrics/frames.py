@@ -6,12 +6,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import attrs
+import numpy as np
 import pandas as pd
 
 from shapebias.metrics.intervals import Estimate
 from shapebias.plugins.protocols import Answers, CellNames
+from shapebias.spelling.grammar import spell_scalar
 
-__all__ = ["COLUMNS", "correctness", "record", "table"]
+__all__ = ["COLUMNS", "cell_name", "correctness", "not_searched", "record", "table", "unsearched_note"]
 
 COLUMNS = ("dataset", "model", "condition", "eps", "metric", "value", "low", "high", "n", "method")
 
@@ -20,6 +22,12 @@ def record(cell: CellNames, metric: str, estimate: Estimate, **extra: object) ->
     """Make one row: where the number comes from, the number, and the columns of this metric alone."""
     source = {"dataset": cell.dataset, "model": cell.model, "condition": cell.condition, "eps": cell.eps}
     return {**source, "metric": metric, **attrs.asdict(estimate), **extra}
+
+
+def cell_name(cell: CellNames) -> str:
+    """Name a cell in a note."""
+    eps = "" if cell.eps is None else f", eps={spell_scalar(cell.eps)}"
+    return f"{cell.model} on {cell.dataset}, {cell.condition}{eps}"
 
 
 def table(rows: Sequence[Mapping[str, object]], *extra: str, note: str = "") -> pd.DataFrame:
@@ -35,6 +43,26 @@ def table(rows: Sequence[Mapping[str, object]], *extra: str, note: str = "") -> 
     if note:
         frame.attrs["note"] = note
     return frame
+
+
+def not_searched(answers: Answers) -> pd.Series[bool]:
+    """Say for each image with a known label whether its correct answer under an attack shows nothing, by image id.
+
+    It shows nothing where a gradient of the attack was NaN or infinite: the attack has not searched.
+    """
+    failed = np.asarray(answers.gradient_failed, bool)[answers.labels >= 0]
+    return correctness(answers) & failed
+
+
+def unsearched_note(counts: Mapping[str, int]) -> str:
+    """Say how many images are not in n, by the names of the cells; empty where there are none."""
+    found = ", ".join(f"{count} ({name})" for name, count in counts.items() if count)
+    if not found:
+        return ""
+    return (
+        "not in n are images that are answered right, but for which a gradient of the attack was NaN or infinite, since "
+        f"they show no robustness: {found}"
+    )
 
 
 def correctness(answers: Answers) -> pd.Series[bool]:

@@ -8,10 +8,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import attrs
-import numpy as np
 import pandas as pd
 
-from shapebias.metrics.frames import correctness, record, table
+from shapebias.metrics.frames import correctness, not_searched, record, table
 from shapebias.metrics.intervals import wilson
 from shapebias.plugins.protocols import Answers, StudyResults
 
@@ -26,8 +25,8 @@ class RobustAccuracy:
     never increases.  Only cells of an attack have an eps.  An attack gives an upper bound of the true robust
     accuracy: a stronger one may find more (Carlini et al. 2019, "On evaluating adversarial robustness").
 
-    Where a gradient was NaN or infinite the attack has not searched, so an image that is answered right all the same
-    says nothing: it is left out of the cell's whole curve, and counted in the column ``gradient_failed``.
+    Where a gradient was NaN or infinite the attack has not searched, so an image that is still answered right shows no
+    robustness: it is left out of the cell's whole curve, and counted in the column ``gradient_failed``.
     """
 
     def __call__(self, results: StudyResults) -> pd.DataFrame:
@@ -38,7 +37,7 @@ class RobustAccuracy:
                 curves.setdefault((answers.dataset, answers.model, answers.condition), []).append(answers)
         rows = []
         for curve in curves.values():
-            unknown = _unsearched(curve)
+            unknown = functools.reduce(operator.or_, map(not_searched, curve))
             standing: pd.Series[bool] | bool = True
             for answers in sorted(curve, key=lambda answers: answers.eps or 0.0):
                 standing = correctness(answers) & standing
@@ -47,20 +46,12 @@ class RobustAccuracy:
         return table(rows, "gradient_failed", note=_note(rows))
 
 
-def _unsearched(curve: Sequence[Answers]) -> pd.Series[bool]:
-    """Tell which images with a known label are answered right at an eps where a gradient of theirs was not finite."""
-    unknown = [
-        correctness(answers) & np.asarray(answers.gradient_failed, bool)[answers.labels >= 0] for answers in curve
-    ]
-    return functools.reduce(operator.or_, unknown)
-
-
 def _note(rows: Sequence[Mapping[str, Any]]) -> str:
     if not rows:
         return "no finished predictions under an attack, such as pgd:eps=1/255,2/255"
     if any(row["gradient_failed"] for row in rows):
         return (
             "gradient_failed: images that are answered right, but for which a gradient of the attack was NaN or "
-            "infinite; they say nothing about robustness and are not in n"
+            "infinite; they show no robustness and are not in n"
         )
     return ""

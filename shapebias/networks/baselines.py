@@ -1,4 +1,4 @@
-"""What stands for absent pixels, wherever part of an image is taken away."""
+"""What absent pixels are replaced by, wherever part of an image is removed."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ Baseline: TypeAlias = Literal["blur", "mean", "zero"]
 
 
 def blank(model: Classifier, images: Tensor, baseline: Baseline) -> Tensor:
-    """Return what stands for absent pixels, (N, 3, H, W).
+    """Return the images that absent pixels are taken from, (N, 3, H, W).
 
     Args:
-        model: the classifier, for its mean.
+        model: the classifier, which knows its mean colour.
         images: (N, 3, H, W) in [0, 1].
-        baseline: ``blur`` (Gaussian of 11 x 11 pixels, width 5), ``mean`` (the model's mean colour, which is 0 after
-            normalisation) or ``zero`` (black).
+        baseline: ``blur`` (the images under a Gaussian of 11 x 11 pixels, standard deviation 5), ``mean`` (the model's
+            mean colour, which is 0 after normalisation) or ``zero`` (black).
     """
     match baseline:
         case "blur":

@@ -28,6 +28,7 @@ from shapebias.files import write_atomically
 from shapebias.networks.classifier import Classifier
 from shapebias.networks.weight_files import read_state_dict
 from shapebias.networks.weights import put_weights
+from shapebias.spelling.former import former_spellings
 from shapebias.spelling.grammar import parse
 from shapebias.spelling.params import build, spell
 
@@ -146,7 +147,8 @@ def stated_classes(path: Path) -> tuple[str, ...] | None:
 def _settings(path: Path, described: Mapping[str, str]) -> Any:
     """Build the settings of the architecture."""
     try:
-        return build(_plugin_class(described["class"]), parse(described["model"]))
+        with former_spellings():
+            return build(_plugin_class(described["class"]), parse(described["model"]))
     except (ImportError, AttributeError, TypeError, ShapebiasError) as error:
         raise WeightsError(
             f"checkpoint {str(path)!r} holds a {described['model']!r}, which cannot be made here: {error}"

@@ -1,9 +1,9 @@
-"""What an attack raises and a saliency map explains: one number an image, and its gradient in the pixels."""
+"""What an attack maximises and a saliency map explains: one number for each image, and its gradient in the pixels."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Literal, TypeAlias
+from typing import Annotated, Literal, TypeAlias
 
 import torch
 from torch import Tensor
@@ -11,15 +11,18 @@ from torch.nn import functional
 
 from shapebias.errors import ShapebiasError
 from shapebias.networks.classifier import Classifier
+from shapebias.spelling.former import FormerWords
 
 __all__ = ["OBJECTIVES", "Objective", "Reduction", "objective_values", "pixel_gradient", "reduce_channels"]
 
-Objective: TypeAlias = Literal["loss", "logit", "log-prob", "margin"]
+Objective: TypeAlias = Annotated[
+    Literal["cross-entropy", "logit", "log-prob", "margin"], FormerWords({"loss": "cross-entropy"})
+]
 Reduction: TypeAlias = Literal["abs-sum", "max", "signed-sum"]
 
 
-def _loss(scores: Tensor, targets: Tensor) -> Tensor:
-    """Cross-entropy of the target class: what training lowers and an attack raises."""
+def _cross_entropy(scores: Tensor, targets: Tensor) -> Tensor:
+    """Cross-entropy of the target class: what training minimises and an attack maximises."""
     return functional.cross_entropy(scores, targets, reduction="none")
 
 
@@ -28,7 +31,7 @@ def _logit(scores: Tensor, targets: Tensor) -> Tensor:
 
 
 def _log_prob(scores: Tensor, targets: Tensor) -> Tensor:
-    return -_loss(scores, targets)
+    return -_cross_entropy(scores, targets)
 
 
 def _margin(scores: Tensor, targets: Tensor) -> Tensor:
@@ -38,7 +41,7 @@ def _margin(scores: Tensor, targets: Tensor) -> Tensor:
 
 
 OBJECTIVES: dict[Objective, Callable[[Tensor, Tensor], Tensor]] = {
-    "loss": _loss,
+    "cross-entropy": _cross_entropy,
     "logit": _logit,
     "log-prob": _log_prob,
     "margin": _margin,
@@ -52,14 +55,14 @@ def objective_values(model: Classifier, scores: Tensor, targets: Tensor, objecti
         model: the classifier that gave the scores.
         scores: (N, C).
         targets: (N,) class indices.
-        objective: ``loss`` (cross-entropy), ``logit``, ``log-prob``, or ``margin`` over the best other class.
+        objective: ``cross-entropy``, ``logit``, ``log-prob``, or ``margin`` over the best other class.
 
     Raises:
         ShapebiasError: ``logit`` of grouped classes, which have no logits.
     """
     if objective == "logit" and not model.has_logits:
         raise ShapebiasError(
-            "objective 'logit' has no meaning where the model's classes are grouped into the data set's; "
+            "objective 'logit' is not defined where the model's classes are grouped into those of the data set; "
             "use objective=log-prob"
         )
     return OBJECTIVES[objective](scores, targets)
@@ -69,7 +72,7 @@ def pixel_gradient(
     model: Classifier,
     images: Tensor,
     targets: Tensor,
-    objective: Objective | Callable[[Tensor, Tensor], Tensor] = "loss",
+    objective: Objective | Callable[[Tensor, Tensor], Tensor] = "cross-entropy",
 ) -> tuple[Tensor, Tensor]:
     """Differentiate the objective of each image by its own pixels, ``model.chunk`` images at a time.
 
@@ -77,8 +80,8 @@ def pixel_gradient(
         model: the classifier.
         images: (N, 3, H, W) in [0, 1].
         targets: (N,) class indices.
-        objective: see :func:`objective_values`; or a function of your own, of scores (N, C) and ``targets``, which may
-            then be several classes an image, (N, K).
+        objective: see :func:`objective_values`; or a function of scores (N, C) and ``targets``, which may then be
+            several classes for each image, (N, K).
 
     Returns:
         The gradient (N, 3, H, W) and the scores (N, C), both detached.

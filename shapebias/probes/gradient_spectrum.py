@@ -30,7 +30,9 @@ class GradientSpectrum:
     torch.Size([2, 24])
     """
 
-    objective: Objective = param("what is differentiated; loss is the cross-entropy of the target", default="loss")
+    objective: Objective = param(
+        "what is differentiated, such as the cross-entropy of the target", default="cross-entropy"
+    )
 
     def __call__(
         self,

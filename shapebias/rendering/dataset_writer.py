@@ -15,7 +15,6 @@ import attrs
 from numpy.typing import NDArray
 from PIL import Image
 
-from shapebias.engine.identity import current_text
 from shapebias.errors import DataError, StudyError, listed
 from shapebias.files import sha256, temporary_of, temporary_path
 from shapebias.images.decoded import Batch
@@ -23,6 +22,7 @@ from shapebias.images.manifest import MANIFEST, UNFINISHED, Manifest, WrittenIma
 from shapebias.images.reading import SUFFIXES
 from shapebias.store.locking import WriterLock
 from shapebias.store.os_errors import translate_os_errors
+from shapebias.study.stored_text import current_text
 
 __all__ = ["DatasetWriter", "open_dataset_writer"]
 

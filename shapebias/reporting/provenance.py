@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from shapebias.errors import ShapebiasError
+from shapebias.spelling.former import former_spellings
 from shapebias.spelling.grammar import natural
 from shapebias.study import Study
+from shapebias.study.stored_text import current_text
 
 if TYPE_CHECKING:
     from shapebias.store import Results, StoredCell
@@ -54,7 +56,24 @@ def source(results: Results) -> Source:
         note = f"; only {dataset.note} of the published set are there" if dataset.note else ""
         facts.append(("data set", f"{dataset.name}: {len(dataset.ids)} images{size}{note}"))
     facts += sorted(_mappings(results))
-    return Source(results.store.path.name, header.study, _repeats(results), facts, _components(results))
+    return Source(results.store.path.name, _readable(header.study), _repeats(results), facts, _components(results))
+
+
+def _readable(study: str) -> str:
+    """Return a stored study as it is, or in today's spelling where it was stored with earlier names."""
+    try:
+        Study.from_toml(study)
+    except ShapebiasError:
+        try:
+            return _stored_study(study).to_toml()
+        except ShapebiasError:  # a live network, or a plugin that is not here
+            return study
+    return study
+
+
+def _stored_study(study: str) -> Study:
+    with former_spellings():
+        return Study.from_toml(study)
 
 
 def _repeats(results: Results) -> str:
@@ -62,7 +81,7 @@ def _repeats(results: Results) -> str:
     if not results.store.header.study:
         return "These answers were imported: no study here computes them."
     try:
-        study = Study.from_toml(results.store.header.study)
+        study = _stored_study(results.store.header.study)
     except ShapebiasError:  # a live network, or a plugin that is not here
         return (
             "The study that wrote this file last. It names something that cannot be read here, such as a live network "
@@ -74,7 +93,7 @@ def _repeats(results: Results) -> str:
     }
     cells = results.store.cells()
     again = [
-        tuple(part and part.canonical for part in cell.record.components().values()) in asked
+        tuple(part and current_text(role, part.canonical) for role, part in cell.record.components().items()) in asked
         and len(cell.rows) <= _most(study, cell)
         for cell in cells
     ]

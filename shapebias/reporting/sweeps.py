@@ -64,7 +64,7 @@ def find_sweeps(answers: Iterable[StoredAnswers]) -> list[Series]:
     """
     found: dict[tuple[str, str, str, str, bool, str], set[Point]] = {}
     for view in answers:
-        if view.cell.record.condition.canonical == "clean":
+        if view.texts["condition"] == "clean":
             continue
         for position, value in _numbers(view):
             found.setdefault((view.dataset, *position), set()).add(Point(value, view.condition, view.eps))
@@ -77,7 +77,7 @@ def find_sweeps(answers: Iterable[StoredAnswers]) -> list[Series]:
 
 def _numbers(view: StoredAnswers) -> Iterator[tuple[_Place, float]]:
     """Yield the numbers of a condition, each with its place: step, parameter, other steps, and the text around it."""
-    canonical = view.cell.record.condition.canonical
+    canonical = view.texts["condition"]
     steps = split(canonical, "+")
     for at, step in enumerate(steps):
         spelling = parse(step)

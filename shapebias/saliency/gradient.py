@@ -32,7 +32,9 @@ class Gradient:
     torch.Size([2, 8, 8])
     """
 
-    objective: Objective = param("what is differentiated; loss is the cross-entropy of the target", default="loss")
+    objective: Objective = param(
+        "what is differentiated, such as the cross-entropy of the target", default="cross-entropy"
+    )
     target: Literal["label", "prediction"] | int = param(
         "class that is explained; a number is its index", default="label"
     )

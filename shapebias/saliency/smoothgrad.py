@@ -40,7 +40,9 @@ class SmoothGrad:
     samples: int = param("noisy copies of each image", default=50, ge=1)
     spread: float = param("standard deviation of the noise", default=0.15, ge=0, unit="pixel value")
     square: bool = param("average the squares of the gradients", default=False)
-    objective: Objective = param("what is differentiated; loss is the cross-entropy of the target", default="loss")
+    objective: Objective = param(
+        "what is differentiated, such as the cross-entropy of the target", default="cross-entropy"
+    )
     target: Literal["label", "prediction"] | int = param(
         "class that is explained; a number is its index", default="label"
     )

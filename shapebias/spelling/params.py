@@ -16,6 +16,7 @@ import attrs
 
 from shapebias.errors import PluginError, SpellingError, listed, suggestion
 from shapebias.paths import as_path, printable
+from shapebias.spelling.former import former_names, former_words, updated
 from shapebias.spelling.grammar import Argument, Spelling, quote, read_literal, spell_scalar
 from shapebias.spelling.param_types import Options, fits, has_spelling, is_list, read, type_text
 
@@ -49,6 +50,7 @@ def param(
     lt: float | None = None,
     unit: str = "",
     converter: Callable[[Any], Any] | None = None,
+    formerly: tuple[str, ...] = (),
 ) -> Any:
     """Declare one parameter of a plugin: an attrs field with documentation and bounds.
 
@@ -59,6 +61,8 @@ def param(
         unit: unit of the number, for example ``"pixel value"``.
         converter: applied first, for example :func:`numbers`; without one, text becomes a path and a list a tuple where
             only these fit.
+        formerly: earlier names of the parameter.  Texts that an earlier version stored are read under these names, and
+            keep their meaning; in a study, a recipe or a command they are refused with a pointer to today's name.
 
     >>> @attrs.frozen
     ... class Blur:
@@ -72,7 +76,7 @@ def param(
         default=default,
         converter=converter or attrs.Converter(_accept, takes_self=True, takes_field=True),
         validator=_validate,
-        metadata={"help": help, "unit": unit, "bounds": bounds},
+        metadata={"help": help, "unit": unit, "bounds": bounds, "formerly": formerly},
     )
 
 
@@ -99,7 +103,7 @@ def _problem(cls: type, field: attrs.Attribute[Any], value: object) -> str | Non
     """Say what is wrong with a field's value, if anything: first its type, then its bounds."""
     kind = field_types(cls)[field.name]
     if not fits(value, kind):
-        return f"must be {type_text(kind)}, got {value!r}"
+        return f"must be {type_text(kind)}, got {value!r}{_renamed_word(cls, field.name, value)}"
     if isinstance(value, str | Path) and printable(value) != str(value):
         return f"{printable(value)} is not UTF-8, and results could not name it; rename it, or give a link to it"
     for number in value if isinstance(value, tuple) else (value,):
@@ -107,6 +111,11 @@ def _problem(cls: type, field: attrs.Attribute[Any], value: object) -> str | Non
             if isinstance(number, int | float) and not _BOUNDS[sign](number, limit):
                 return f"must be {sign} {spell_scalar(limit)}, got {spell_scalar(number)}"
     return None
+
+
+def _renamed_word(cls: type, name: str, value: object) -> str:
+    today = former_words(cls).get(name, {}).get(str(value))
+    return f"; {value} is now called {today}" if today else ""
 
 
 @functools.cache
@@ -149,6 +158,7 @@ def build(cls: type[_Target], spelling: Spelling) -> _Target:
     """
     problems: list[str] = []
     found: dict[str, Any] = {}
+    spelling = updated(cls, spelling)
     assigned = _assign(cls, spelling, problems)
     for key, values in assigned.items():
         name, _, option = key.partition(".")
@@ -161,7 +171,7 @@ def build(cls: type[_Target], spelling: Spelling) -> _Target:
             found[name] = read(values, kind)
         except ValueError:
             written = ",".join(quote(value.text) if value.quoted else value.text for value in values)
-            problems.append(f"{name}: must be {type_text(kind)}, got {written!r}")
+            problems.append(f"{name}: must be {type_text(kind)}, got {written!r}{_renamed_word(cls, name, written)}")
             continue
         problem = _problem(cls, getattr(attrs.fields(cls), name), found[name])
         if problem:
@@ -193,7 +203,7 @@ def _assign(cls: type, spelling: Spelling, problems: list[str]) -> dict[str, lis
     last: str | None = None
     for position, argument in enumerate(spelling.arguments):
         if argument.key is not None:
-            problem = _misnamed(argument.key, kinds, assigned)
+            problem = _misnamed(argument.key, cls, assigned)
             last = None if problem else argument.key
         elif position == 0 and first is not None and kinds[first] is not Options:
             problem, last = None, first
@@ -209,8 +219,11 @@ def _assign(cls: type, spelling: Spelling, problems: list[str]) -> dict[str, lis
     return assigned
 
 
-def _misnamed(key: str, kinds: Mapping[str, Any], assigned: Mapping[str, object]) -> str | None:
+def _misnamed(key: str, cls: type, assigned: Mapping[str, object]) -> str | None:
+    kinds = field_types(cls)
     name, _, option = key.partition(".")
+    if name in former_names(cls):
+        return f"{key}: is now called {former_names(cls)[name]}"
     if name not in kinds:
         return f"{key}: unknown parameter{suggestion(name, kinds)}"
     if kinds[name] is Options and not option:

@@ -83,7 +83,7 @@ def _matching(role: str, text: str, cells: Sequence[StoredCell], names: Sequence
         for position, component in components.items()
         if text in (names[position][role], component.title, component.canonical)
     }
-    selected = exact or {position for position, component in components.items() if matches(text, component)}
+    selected = exact or {position for position, component in components.items() if matches(role, text, component)}
     if not selected:
         known = list(dict.fromkeys(str(names[position][role]) for position in components))
         close = suggestion(text, known)

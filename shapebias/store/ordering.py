@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Mapping
 
 from shapebias.spelling.grammar import natural, split_label
 from shapebias.store.reader import Store
 from shapebias.store.records import ComponentRecord
 from shapebias.store.stored import StoredCell
+from shapebias.study.stored_text import current_text
 
 __all__ = ["cells_in_study_order"]
 
@@ -30,11 +32,17 @@ def cells_in_study_order(store: Store) -> list[StoredCell]:
 
     def rank(cell: StoredCell) -> list[tuple[int, list[tuple[float, str]]]]:
         return [
-            (-1, []) if component is None else (ranks[role].get(component.canonical, len(ranks[role])), _key(component))
+            (-1, []) if component is None else (_rank(ranks[role], role, component), _key(component))
             for role, component in cell.record.components().items()
         ]
 
     return sorted(store.cells(), key=rank)
+
+
+def _rank(ranks: Mapping[str, int], role: str, component: ComponentRecord) -> int:
+    if component.canonical in ranks:
+        return ranks[component.canonical]
+    return ranks.get(current_text(role, component.canonical), len(ranks))
 
 
 def _key(component: ComponentRecord) -> list[tuple[float, str]]:

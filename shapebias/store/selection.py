@@ -8,6 +8,7 @@ from typing import Protocol, TypeVar
 from shapebias.errors import ShapebiasError, StoreError, listed
 from shapebias.spelling.grammar import Argument, parse, read_literal, split
 from shapebias.store.records import ComponentRecord
+from shapebias.study.stored_text import current_text
 
 __all__ = ["Selectable", "matches", "select"]
 
@@ -42,7 +43,7 @@ def select(what: str, things: Sequence[_Selectable], wanted: Mapping[str, str | 
     found = list(things)
     for role, text in asked.items():
         exact = [thing for thing in found if _is(text, thing.components[role])]
-        found = exact or [thing for thing in found if matches(text, thing.components[role])]
+        found = exact or [thing for thing in found if matches(role, text, thing.components[role])]
     if len(found) == 1:
         return found[0]
     request = ", ".join(f"{role}={text!r}" for role, text in asked.items()) or "anything"
@@ -57,17 +58,21 @@ def _is(text: str, component: ComponentRecord | None) -> bool:
     return component is not None and text in (component.title, component.canonical)
 
 
-def matches(text: str, component: ComponentRecord | None) -> bool:
+def matches(role: str, text: str, component: ComponentRecord | None) -> bool:
     """Return whether a short text matches a component: the same names in the same order, with the settings it gives.
 
-    >>> matches("pgd:eps=8/255", ComponentRecord("pgd:eps=8/255,steps=20"))
+    >>> matches("condition", "pgd:eps=8/255", ComponentRecord("pgd:eps=8/255,steps=20"))
     True
-    >>> matches("pgd:eps=4/255", ComponentRecord("pgd:eps=8/255,steps=20"))
+    >>> matches("condition", "pgd:eps=4/255", ComponentRecord("pgd:eps=8/255,steps=20"))
     False
     """
     if component is None:
         return False
-    short, full = split(text, "+"), split(component.canonical, "+")
+    return _fits(text, component.canonical) or _fits(text, current_text(role, component.canonical))
+
+
+def _fits(text: str, canonical: str) -> bool:
+    short, full = split(text, "+"), split(canonical, "+")
     try:
         return len(short) == len(full) and all(map(_step_matches, short, full))
     except ShapebiasError:

@@ -12,10 +12,12 @@ from numpy.typing import NDArray
 
 from shapebias.errors import ShapebiasError
 from shapebias.plugins.catalog import Component
+from shapebias.spelling.former import former_spellings
 from shapebias.store.columns import column
 from shapebias.store.records import ComponentRecord
 from shapebias.store.stored import StoredCell, StoredDataset
 from shapebias.study import Condition
+from shapebias.study.stored_text import current_text
 
 __all__ = ["StoredAnswers", "StoredMaps", "StoredValues", "indexed_eps"]
 
@@ -65,15 +67,18 @@ class _View:
 
     @property
     def texts(self) -> Mapping[str, str]:
-        """The canonical texts of the components, by role."""
+        """The canonical texts of the components, by role, in the spelling of this version."""
         components = self.cell.record.components().items()
-        return {role: component.canonical for role, component in components if component is not None}
+        return {
+            role: current_text(role, component.canonical) for role, component in components if component is not None
+        }
 
     @property
     def steps(self) -> tuple[Component, ...] | None:
         """The transforms and the attack of the condition; None where one of their plugins is not installed."""
         try:
-            return Condition.parse(self.cell.record.condition.canonical).steps
+            with former_spellings():
+                return Condition.parse(self.cell.record.condition.canonical).steps
         except ShapebiasError:
             return None
 

@@ -21,6 +21,7 @@ from shapebias.networks.classifier import Classifier
 from shapebias.paths import as_path
 from shapebias.plugins.catalog import Component
 from shapebias.plugins.events import notify
+from shapebias.plugins.protocols import AttackedImages
 from shapebias.runtime.environment import versions
 from shapebias.runtime.progress import Interrupted
 from shapebias.runtime.result_checks import checked_attack
@@ -205,7 +206,7 @@ class Trainer:
             images = batch.images
             if self.recipe.attack is not None:
                 attack = _of_training(self.recipe.attack, self._warmth(epoch + (step + 1) / self.data.steps))
-                images = self._attacked(attack, batch, epoch)
+                images = self._attacked(attack, batch, epoch).images
             with self._autocast():
                 loss = functional.cross_entropy(self.learner(images), batch.labels)
             self.optimiser.zero_grad()
@@ -229,7 +230,7 @@ class Trainer:
         """Return the share of the attack's eps after some epochs."""
         return min(1.0, epochs / self.recipe.eps_warmup) if self.recipe.eps_warmup else 1.0
 
-    def _attacked(self, attack: Component, batch: Batch, epoch: int | None = None) -> Tensor:
+    def _attacked(self, attack: Component, batch: Batch, epoch: int | None = None) -> AttackedImages:
         """Attack the network in eval mode: batch normalisation uses its running statistics and keeps them."""
         run = attack.load(self.data.device)
         rng = random_numbers(self.recipe, attack.name, 0, batch)
@@ -237,7 +238,7 @@ class Trainer:
             rng = rng.epoch(epoch)
         with self.classifier.evaluating(), self._autocast():
             result = run(self.classifier, batch.images, batch.labels, rng)
-        return checked_attack(attack.text, result, batch.images.shape).images
+        return checked_attack(attack.text, result, batch.images.shape)
 
     def _validate(self, loss: float) -> Epoch:
         """Measure clean and robust accuracy on the same images, with the same random numbers in every epoch."""
@@ -246,13 +247,32 @@ class Trainer:
         return Epoch(loss, clean, None if attack is None else self._accuracy(self.classifier, attack))
 
     def _accuracy(self, classifier: Classifier, attack: Component | None = None) -> float:
-        """Return the share of the validation images that are classified correctly."""
+        """Return the share of the validation images that are classified right.
+
+        Left out are images that are classified right although the attack's gradient was NaN or infinite: it has not
+        searched.
+
+        Raises:
+            TrainingError: no image is left.
+        """
         right = torch.zeros((), device=self.data.device, dtype=torch.long)
+        left_out = torch.zeros_like(right)
         for batch in self.data.validating():
-            images = batch.images if attack is None else self._attacked(attack, batch)
+            images, failed = batch.images, torch.zeros_like(batch.labels, dtype=torch.bool)
+            if attack is not None:
+                attacked = self._attacked(attack, batch)
+                images, failed = attacked.images, attacked.gradient_failed
             with classifier.evaluating(), torch.no_grad(), self._autocast():
-                right += (classifier(images).argmax(dim=1) == batch.labels).sum()
-        return int(self.data.ranks.summed(right)) / len(self.data.validation)
+                correct = classifier(images).argmax(dim=1) == batch.labels
+            right += (correct & ~failed).sum()
+            left_out += (correct & failed).sum()
+        counted = len(self.data.validation) - int(self.data.ranks.summed(left_out))
+        if counted == 0:
+            raise TrainingError(
+                "the validation attack had gradients that were NaN or infinite for every image, so it measures no "
+                "robustness; check the network for square roots, logarithms and divisions at 0"
+            )
+        return int(self.data.ranks.summed(right)) / counted
 
     def accuracy_of(self, checkpoint: Path) -> float:
         """Measure the clean accuracy of another network on the validation images.

@@ -14,6 +14,7 @@ import torch
 from shapebias.errors import ShapebiasError, StudyError, TrainingError, WeightsError
 from shapebias.files import sha256, write_atomically
 from shapebias.networks.checkpoints import read_metadata
+from shapebias.spelling.former import former_spellings
 from shapebias.training.recipe import Recipe
 
 __all__ = ["Epoch", "Identity", "Trained", "load_state", "read_recipe", "read_trained", "save_state", "state_file"]
@@ -95,7 +96,7 @@ class Identity:
             TrainingError: the file belongs to another recipe, or to images that have changed since.
         """
         try:
-            before = Identity(Recipe.from_toml(found["recipe"]), json.loads(found["files"]))
+            before = Identity(_stored_recipe(found["recipe"]), json.loads(found["files"]))
         except (KeyError, ValueError, ShapebiasError) as error:
             raise TrainingError(f"{path} exists, and was not trained with a recipe; {_WAY_OUT}") from error
         if before.recipe != self.recipe:
@@ -134,9 +135,14 @@ def read_recipe(path: Path) -> Recipe:
         WeightsError: it is not a checkpoint of a training.
     """
     try:
-        return Recipe.from_toml(read_metadata(path)["recipe"])
+        return _stored_recipe(read_metadata(path)["recipe"])
     except (KeyError, StudyError) as error:
         raise WeightsError(f"{path} does not name the recipe of its training; train it with shapebias") from error
+
+
+def _stored_recipe(text: str) -> Recipe:
+    with former_spellings():
+        return Recipe.from_toml(text)
 
 
 def state_file(output: Path) -> Path:

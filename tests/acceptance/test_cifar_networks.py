@@ -53,7 +53,7 @@ def test_saturation_hurts_the_standard_network_more(study, tmp_path):
     [("standard", "1/255", 58), ("standard", "2/255", 2), ("adversarial", "2/255", 190), ("adversarial", "8/255", 63)],
 )
 def test_pgd_fools_as_many_as_published(study, tmp_path, model, eps, expected):
-    study = study(f"pgd:eps={eps},steps=20,step=0.25")
+    study = study(f"pgd:eps={eps},steps=20,step_size=0.25")
     study = sb.Study(study.datasets, [one for one in study.models if one.title == model], study.conditions)
     (count,) = correct(sb.run(study, tmp_path / "run.h5")).values()
     assert abs(count - expected) <= 3

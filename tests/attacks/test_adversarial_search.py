@@ -1,4 +1,4 @@
-"""Which images are attacked with which radius, and which are kept, told by attempts that only take notes."""
+"""Which images are attacked with which eps, and which results are kept, told by attempts that only take notes."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ import pytest
 import torch
 from torch import nn
 
-from shapebias.attacks.adversarial_search import AdversarialSearch, ascending
+from shapebias.attacks.adversarial_search import AdversarialSearch
 from shapebias.attacks.criterion import Criterion
+from shapebias.attacks.parameters import ascending
 from shapebias.errors import SpellingError
 from shapebias.networks.classifier import Classifier
 
@@ -32,23 +33,23 @@ def pictures(first_pixels):
 def attacked(start, labels, eps, keep="first", restarts=1, moves=lambda radius, restart: radius):
     """Raise the first pixel; return the levels and what was attempted."""
     images, notes = pictures(start), []
-    search = AdversarialSearch(Criterion(MODEL, torch.tensor(labels)), images, keep)
+    search = AdversarialSearch(Criterion(MODEL, torch.tensor(labels)), images, keep=keep)
 
-    def attempt(rows, radius, restart):
-        notes.append((rows.tolist(), radius, restart))
-        search.end(rows, images[rows] + moves(radius, restart))
+    def attempt(batch, radius):
+        notes.append((batch.rows.tolist(), radius, batch.restart))
+        batch.adversarial = batch.images + moves(radius, batch.restart)
 
-    return search.over(eps, attempt, restarts)[..., 0, 0, 0], notes
+    return search.run(attempt, eps, restarts)[..., 0, 0, 0], notes
 
 
-def test_larger_radii_take_only_what_still_stands():
+def test_a_larger_eps_attacks_only_images_without_an_adversarial_example():
     found, notes = attacked([0.4, 0.1, 0.9, 0.0], [0, 0, 0, 0], (0.25, 0.5, 0.625))
     assert notes == [([0, 1, 3], 0.25, 0), ([1, 3], 0.5, 0), ([3], 0.625, 0)]
     expected = [[0.65, 0.35, 0.9, 0.25], [0.65, 0.6, 0.9, 0.5], [0.65, 0.6, 0.9, 0.625]]
     assert torch.allclose(found, torch.tensor(expected))
 
 
-def test_restarts_take_only_what_still_stands():
+def test_a_restart_attacks_only_images_without_an_adversarial_example():
     _, notes = attacked([0.4, 0.0], [0, 0], (0.25,), restarts=3)
     assert notes == [([0, 1], 0.25, 0), ([1], 0.25, 1), ([1], 0.25, 2)]
 
@@ -79,39 +80,48 @@ class ThreeClasses(nn.Module):
         return images[:, :, 0, 0]
 
 
-def test_keep_worst_does_not_give_up_what_fools_for_a_higher_loss_that_does_not():
+def test_keep_worst_prefers_an_adversarial_example_to_a_correct_answer_of_higher_loss():
     """Of three classes the label can win with a smaller share than it loses with to one rival."""
     scores = torch.tensor([[9.0, 0.0, 0.0], [4.0, 4.5, 0.0], [0.2, 0.1, 0.1]])  # right; wrong; right, higher loss
     losses = nn.functional.cross_entropy(scores, torch.zeros(3, dtype=torch.long), reduction="none")
     assert losses.tolist() == sorted(losses.tolist())
     model = Classifier(ThreeClasses(), mean=(0.0,) * 3, std=(1.0,) * 3)
     images = scores.view(3, 1, 3, 1, 1)
-    search = AdversarialSearch(Criterion(model, torch.tensor([0])), images[0], "worst")
-    found = search.over((1, 2), lambda rows, radius, _: search.end(rows, images[radius]))
+    search = AdversarialSearch(Criterion(model, torch.tensor([0])), images[0], keep="worst")
+
+    def attempt(batch, radius):
+        batch.adversarial = images[radius]
+
+    found = search.run(attempt, (1, 2))
     assert torch.equal(found[:, 0, :, 0, 0], scores[[1, 1]])
 
 
-def test_images_on_the_way_are_kept_and_only_the_rest_goes_on():
+def test_adversarial_examples_on_the_way_are_kept_and_leave_the_batch():
     images = pictures([0.4, 0.1, 0.0])
     search = AdversarialSearch(Criterion(MODEL, torch.zeros(3, dtype=torch.long)), images)
 
-    def attempt(rows, radius, _):
-        on_the_way = images[rows] + radius
-        left = search.look(rows, on_the_way, MODEL(on_the_way))
-        assert left.tolist() == [False, True, True]
-        rows = rows[left]
-        assert search.look(rows, images[rows], MODEL(images[rows])) is None  # all go on
-        search.end(rows, images[rows] + 2 * radius)
+    def attempt(batch, radius):
+        batch.perturb(torch.full_like(batch.images, radius))
+        assert torch.equal(batch.evaluate(), MODEL(batch.adversarial))
+        assert batch.rows.tolist() == [1, 2]
+        assert batch.remaining(torch.arange(3))[0].tolist() == [1, 2]
+        batch.adversarial = batch.images
+        batch.evaluate()
+        assert batch.rows.tolist() == [1, 2]
+        assert batch.remaining(torch.arange(2))[0].tolist() == [0, 1]
+        batch.perturb(torch.full_like(batch.images, 2 * radius))
 
-    found = search.over((0.25,), attempt)
+    found = search.run(attempt, (0.25,))
     assert torch.allclose(found[:, 0, 0, 0], torch.tensor([0.65, 0.6, 0.5]))
 
 
-def test_an_image_whose_label_is_the_target_is_left_alone():
+def test_an_image_whose_label_is_the_target_is_not_attacked():
     for keep in ("first", "worst", "last"):
         images = pictures([0.1, 0.1])
-        search = AdversarialSearch(Criterion(MODEL, torch.tensor([0, 1]), targets=torch.tensor([1, 1])), images, keep)
-        found = search.over((0.25, 0.5), lambda rows, radius, _, s=search, i=images: s.end(rows, i[rows] + radius))
+        search = AdversarialSearch(
+            Criterion(MODEL, torch.tensor([0, 1]), targets=torch.tensor([1, 1])), images, keep=keep
+        )
+        found = search.run(lambda batch, radius: batch.perturb(torch.full_like(batch.images, radius)), (0.25, 0.5))
         assert torch.allclose(found[:, :, 0, 0, 0], torch.tensor([[0.35, 0.1], [0.6, 0.1]]))
 
 
@@ -120,10 +130,10 @@ def test_scores_that_are_known_are_not_computed_again():
         def forward(self, images):
             raise AssertionError
 
-    goal = Criterion(Classifier(Refuses()), torch.tensor([0, 0]))
-    search = AdversarialSearch(goal, pictures([0.4, 0.9]), "first", torch.tensor([[1.0, 0.0], [0.0, 1.0]]))
+    criterion = Criterion(Classifier(Refuses()), torch.tensor([0, 0]))
+    search = AdversarialSearch(criterion, pictures([0.4, 0.9]), scores=torch.tensor([[1.0, 0.0], [0.0, 1.0]]))
     rows = []
-    search.over((0.25,), lambda some, *_: rows.extend(some.tolist()))
+    search.run(lambda batch, _: rows.extend(batch.rows.tolist()), (0.25,))
     assert rows == [0]
 
 
@@ -133,7 +143,7 @@ def test_radius_zero_is_the_image_itself():
     assert notes == [([0], 0.25, 0)]
 
 
-def test_nothing_is_attempted_when_nothing_stands():
+def test_nothing_is_attempted_where_every_image_is_misclassified():
     found, notes = attacked([0.9, 0.8], [0, 0], (0.25, 0.5))
     assert notes == []
     assert found.tolist() == [pytest.approx([0.9, 0.8])] * 2
@@ -147,3 +157,38 @@ def test_radii_ascend_without_repeats():
     assert ascending([0.5, 0.25, 0.5]) == (0.25, 0.5)
     with pytest.raises(SpellingError, match="at least one radius"):
         ascending([])
+
+
+def test_the_last_result_of_an_attack_that_evaluates_it_is_kept_for_training():
+    images = pictures([0.1])
+    search = AdversarialSearch(Criterion(MODEL, torch.tensor([0])), images, keep="last")
+
+    def attempt(batch, radius):
+        batch.perturb(torch.full_like(batch.images, radius))
+        batch.evaluate()
+
+    assert search.run(attempt, (0.25,))[0, 0, 0, 0].item() == pytest.approx(0.35)
+
+
+def test_what_was_evaluated_without_success_is_not_kept():
+    images = pictures([0.1])
+    search = AdversarialSearch(Criterion(MODEL, torch.tensor([0])), images)
+
+    def attempt(batch, radius):
+        batch.perturb(torch.full_like(batch.images, radius))
+        batch.evaluate()
+
+    assert torch.equal(search.run(attempt, (0.25,)), images)
+
+
+def test_steps_end_where_no_image_is_left():
+    steps = []
+
+    def attempt(batch, _):
+        for step_index in batch.steps(5):
+            steps.append(step_index)
+            batch.perturb(torch.full_like(batch.images, 0.25 * step_index))
+            batch.evaluate()
+
+    AdversarialSearch(Criterion(MODEL, torch.tensor([0])), pictures([0.1])).run(attempt, (1,))
+    assert steps == [0, 1, 2]  # at 0.6 the model is fooled

@@ -32,11 +32,15 @@ def target_of(target, model=None, labels=LABELS):
 
 
 def test_without_a_target_whatever_is_not_the_label_is_fooled():
-    assert Criterion(NOTHING, LABELS).fooled(SCORES).tolist() == [False, True, True]
+    assert Criterion(NOTHING, LABELS).is_adversarial(SCORES).tolist() == [False, True, True]
 
 
 def test_with_a_target_only_the_target_is_fooled():
-    assert Criterion(NOTHING, LABELS, targets=torch.tensor([1, 1, 0])).fooled(SCORES).tolist() == [False, True, False]
+    assert Criterion(NOTHING, LABELS, targets=torch.tensor([1, 1, 0])).is_adversarial(SCORES).tolist() == [
+        False,
+        True,
+        False,
+    ]
 
 
 @pytest.mark.parametrize(
@@ -44,33 +48,41 @@ def test_with_a_target_only_the_target_is_fooled():
     [
         (None, "margin", [2 - 4, 2 - 1, 3 - 1]),
         ([1, 1, 0], "margin", [1 - 4, 2 - 1, 0 - 3]),
-        (None, "loss", [-log_softmax(row)[label] for row, label in zip(SCORES.numpy(), [0, 0, 1], strict=True)]),
-        ([1, 1, 0], "loss", [log_softmax(row)[label] for row, label in zip(SCORES.numpy(), [1, 1, 0], strict=True)]),
+        (
+            None,
+            "cross-entropy",
+            [-log_softmax(row)[label] for row, label in zip(SCORES.numpy(), [0, 0, 1], strict=True)],
+        ),
+        (
+            [1, 1, 0],
+            "cross-entropy",
+            [log_softmax(row)[label] for row, label in zip(SCORES.numpy(), [1, 1, 0], strict=True)],
+        ),
     ],
 )
-def test_the_value_rises_on_the_way_to_the_goal(targets, objective, wanted):
+def test_the_loss_rises_towards_success(targets, objective, wanted):
     targets = None if targets is None else torch.tensor(targets)
-    value = Criterion(NOTHING, LABELS, targets, objective).value(SCORES)
+    value = Criterion(NOTHING, LABELS, targets, objective).loss(SCORES)
     assert torch.allclose(value, torch.tensor(list(map(float, wanted))))
 
 
 def test_the_margin_is_positive_exactly_where_the_model_is_fooled():
     scores, labels = torch.randn(200, 5), torch.randint(5, (200,))
     for targets in (None, torch.randint(5, (200,))):
-        goal = Criterion(NOTHING, labels, targets, "margin")
-        assert torch.equal(goal.value(scores) > 0, goal.fooled(scores))
+        criterion = Criterion(NOTHING, labels, targets, "margin")
+        assert torch.equal(criterion.loss(scores) > 0, criterion.is_adversarial(scores))
 
 
-@pytest.mark.parametrize("objective", ["loss", "margin"])
+@pytest.mark.parametrize("objective", ["cross-entropy", "margin"])
 @pytest.mark.parametrize("targeted", [False, True])
 def test_the_gradient_is_that_of_the_value(small, batch, objective, targeted):
     images, labels, _ = batch
-    goal = Criterion(small, labels, (labels + 1) % 4 if targeted else None, objective)
-    gradient, scores = goal.gradient(images)
-    assert torch.allclose(scores, goal.scores(images))
+    criterion = Criterion(small, labels, (labels + 1) % 4 if targeted else None, objective)
+    gradient, scores = criterion.gradient(images)
+    assert torch.allclose(scores, criterion.scores(images))
     direction = torch.randn_like(images)
     # Scores are float32, so the step is a large one.
-    higher, lower = (goal.value(goal.scores(images + step * direction)).double() for step in (1e-3, -1e-3))
+    higher, lower = (criterion.loss(criterion.scores(images + step * direction)).double() for step in (1e-3, -1e-3))
     assert torch.allclose((higher - lower) / 2e-3, (gradient * direction).sum(dim=(1, 2, 3)), rtol=1e-2, atol=1e-3)
 
 
@@ -97,19 +109,20 @@ def test_random_targets_belong_to_the_image(small, batch):
 
 
 def test_one_class_is_the_target_of_all_and_there_is_nothing_to_reach_where_it_is_the_label():
-    goal = target_of(1)
-    assert goal.targets.tolist() == [1, 1, 1]
-    assert goal.possible.tolist() == [True, True, False]
-    assert Criterion(NOTHING, LABELS).possible.all()
+    criterion = target_of(1)
+    assert criterion.targets.tolist() == [1, 1, 1]
+    assert criterion.attackable.tolist() == [True, True, False]
+    assert Criterion(NOTHING, LABELS).attackable.all()
 
 
 def test_a_class_that_is_not_there_is_refused():
     with pytest.raises(
-        SpellingError, match=r"target=3 is no class .*; give least-likely, random, or a number from 0 to 2"
+        SpellingError,
+        match=r"target=3: the data set has no such class; give least-likely, random, or a number from 0 to 2",
     ):
         target_of(3)
 
 
 def test_some_rows_have_their_own_labels_and_targets():
-    goal = attrs.evolve(target_of(1), objective="margin")[torch.tensor([2, 0])]
-    assert (goal.labels.tolist(), goal.targets.tolist(), goal.objective) == ([1, 0], [1, 1], "margin")
+    criterion = attrs.evolve(target_of(1), objective="margin")[torch.tensor([2, 0])]
+    assert (criterion.labels.tolist(), criterion.targets.tolist(), criterion.objective) == ([1, 0], [1, 1], "margin")

@@ -59,7 +59,7 @@ def test_is_one_step_of_pgd_from_the_image(small, batch, numbers):
     from shapebias.attacks.pgd import Pgd
 
     images, labels, ids = batch
-    step = Pgd(eps=0.05, steps=1, step=1, random_start=False, keep="last")
+    step = Pgd(eps=0.05, steps=1, step_size=1, random_start=False, keep="last")
     wanted = step(small, images, labels, numbers(ids))
     assert torch.allclose(Fgsm(eps=0.05, keep="last")(small, images, labels, None), wanted, atol=1e-12)
 

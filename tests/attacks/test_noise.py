@@ -8,7 +8,7 @@ from scipy import stats
 from torch.nn import functional
 
 from shapebias.attacks.gaussian_noise import GaussianNoise
-from shapebias.attacks.norms import NORM_BALLS
+from shapebias.attacks.norms import LP_BALLS
 from shapebias.attacks.uniform_noise import UniformNoise
 from shapebias.rng import ImageRandom
 
@@ -80,7 +80,7 @@ def test_the_worst_of_several_draws_is_one_of_them_or_the_image(small, batch, na
     images, labels = images[:-1], labels[:-1]
     rng = ImageRandom.for_images(0, name, 0, ids[:-1])
     worst = NOISES[name](eps=0.02, samples=3, keep="worst")(small, images, labels, rng)
-    draw = {"uniform-noise": NORM_BALLS["linf"].random, "gaussian-noise": NORM_BALLS["linf"].gaussian}[name]
+    draw = {"uniform-noise": LP_BALLS["linf"].uniform, "gaussian-noise": LP_BALLS["linf"].gaussian}[name]
     tried = [images] + [(images + 0.02 * draw(rng, sample, images.shape[1:])).clamp(0, 1) for sample in range(3)]
     losses = torch.stack([functional.cross_entropy(small(one), labels, reduction="none") for one in tried])
     assert torch.allclose(worst, torch.stack(tried)[losses.argmax(dim=0), torch.arange(len(images))])

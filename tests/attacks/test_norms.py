@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from shapebias.attacks.norms import NORM_BALLS
+from shapebias.attacks.norms import LP_BALLS
 from shapebias.rng import ImageRandom
 
 SHAPE = (3, 2, 2)
@@ -26,7 +26,7 @@ def length(vector: torch.Tensor, norm: str) -> float:
 @settings(max_examples=60, deadline=None)
 @given(vectors, norms, st.floats(0, 20))
 def test_projection_is_the_nearest_point(perturbation, norm, eps):
-    projected = NORM_BALLS[norm].project(perturbation, eps)
+    projected = LP_BALLS[norm].project(perturbation, eps)
     assert length(projected, norm) <= eps * (1 + 1e-12)
     if length(perturbation, norm) <= eps:
         assert torch.equal(projected, perturbation)
@@ -40,7 +40,7 @@ def test_projection_is_the_nearest_point(perturbation, norm, eps):
 @settings(max_examples=60, deadline=None)
 @given(vectors, norms)
 def test_steepest_has_length_one_and_no_other_direction_rises_faster(gradient, norm):
-    direction = NORM_BALLS[norm].steepest(gradient)
+    direction = LP_BALLS[norm].steepest_ascent(gradient)
     if not gradient.any():
         assert not direction.any()
         return
@@ -54,7 +54,7 @@ def test_steepest_has_length_one_and_no_other_direction_rises_faster(gradient, n
 def test_gradients_whose_squares_leave_the_range_of_float_still_have_a_direction(norm, size):
     gradient = torch.zeros(2, *SHAPE)
     gradient[0, 0, 0, 0] = size
-    direction = NORM_BALLS[norm].steepest(gradient)
+    direction = LP_BALLS[norm].steepest_ascent(gradient)
     assert direction.isfinite().all()
     assert not direction[1].any()
     assert direction[0, 0, 0, 0] == pytest.approx(1, rel=1e-5) or size < 1e-38  # a subnormal number may be flushed
@@ -62,7 +62,7 @@ def test_gradients_whose_squares_leave_the_range_of_float_still_have_a_direction
 
 def test_random_points_of_the_l2_ball_are_uniform():
     rng = ImageRandom.for_images(0, "pgd", 0, list(map(str, range(4000))))
-    points = NORM_BALLS["l2"].random(rng, 0, SHAPE).flatten(1)
+    points = LP_BALLS["l2"].uniform(rng, 0, SHAPE).flatten(1)
     radii = points.norm(dim=1)
     assert stats.kstest(radii**12, "uniform").pvalue > 0.001  # volume within r is r^12
     directions = points / radii[:, None]
@@ -73,7 +73,7 @@ def test_random_points_of_the_l2_ball_are_uniform():
 
 def test_random_points_of_the_linf_ball_are_uniform():
     rng = ImageRandom.for_images(0, "pgd", 0, list(map(str, range(1000))))
-    points = NORM_BALLS["linf"].random(rng, 0, SHAPE).flatten(1)
+    points = LP_BALLS["linf"].uniform(rng, 0, SHAPE).flatten(1)
     assert stats.kstest(points.flatten(), stats.uniform(-1, 2).cdf).pvalue > 0.001
     assert np.abs(np.corrcoef(points.T.numpy()) - np.eye(12)).max() < 5 / np.sqrt(1000)
 
@@ -81,5 +81,5 @@ def test_random_points_of_the_linf_ball_are_uniform():
 @pytest.mark.parametrize("norm", ["linf", "l2"])
 def test_restarts_begin_at_different_points(norm):
     rng = ImageRandom.for_images(0, "pgd", 0, ["a"])
-    first, second = (NORM_BALLS[norm].random(rng, index, SHAPE) for index in (0, 1))
+    first, second = (LP_BALLS[norm].uniform(rng, index, SHAPE) for index in (0, 1))
     assert (first - second).abs().max() > 0.01

@@ -12,7 +12,7 @@ from torch import nn
 from torch.nn import functional
 
 from shapebias.attacks.criterion import Criterion
-from shapebias.attacks.norms import NORM_BALLS
+from shapebias.attacks.norms import LP_BALLS
 from shapebias.attacks.pgd import Pgd
 from shapebias.errors import SpellingError
 from shapebias.networks.classifier import Classifier
@@ -32,7 +32,7 @@ attacks = st.builds(
     eps=st.floats(0, 1),
     norm=st.sampled_from(NORMS),
     steps=st.integers(1, 5),
-    step=st.floats(0.05, 3),
+    step_size=st.floats(0.05, 3),
     random_start=st.booleans(),
     keep=st.sampled_from(["first", "worst", "last"]),
 )
@@ -54,7 +54,7 @@ def test_linf_reaches_the_optimum_of_a_linear_model(linear, numbers):
     images = torch.rand(4, 3, 8, 8, dtype=torch.float64)
     weight = linear.module[1].weight
     ascent = (weight[1] - weight[0]).view(1, 3, 8, 8)
-    attack = Pgd(eps=0.1, steps=10, step=0.25, keep="last")
+    attack = Pgd(eps=0.1, steps=10, step_size=0.25, keep="last")
     attacked = attack(linear, images, torch.zeros(4, dtype=torch.long), numbers(list("abcd")))
     assert torch.allclose(attacked, (images + 0.1 * ascent.sign()).clamp(0, 1), atol=1e-12)
 
@@ -93,7 +93,7 @@ def test_agrees_with_foolbox(small, batch, numbers, norm, random_start):
     images, labels, ids = batch
     eps = EPS[norm]
     theirs = {"linf": FoolboxLinf, "l2": FoolboxL2}[norm](rel_stepsize=0.3, steps=6, random_start=random_start)
-    start = images + eps * NORM_BALLS[norm].random(numbers(ids), 0, images.shape[1:])
+    start = images + eps * LP_BALLS[norm].uniform(numbers(ids), 0, images.shape[1:])
     theirs.start = start.clamp(0, 1)
     mean, std = (torch.tensor(values).view(3, 1, 1).double() for values in (small.mean, small.std))
     network = foolbox.PyTorchModel(
@@ -103,7 +103,7 @@ def test_agrees_with_foolbox(small, batch, numbers, norm, random_start):
         preprocessing={"mean": mean.flatten(), "std": std.flatten(), "axis": -3},
     )
     wanted, _, _ = theirs(network, images, labels, epsilons=eps)
-    attack = Pgd(eps=eps, norm=norm, steps=6, step=0.3, random_start=random_start, keep="last")
+    attack = Pgd(eps=eps, norm=norm, steps=6, step_size=0.3, random_start=random_start, keep="last")
     assert torch.allclose(attack(small, images, labels, numbers(ids)), wanted, atol=1e-7)
 
 
@@ -132,7 +132,7 @@ def test_stops_at_the_first_adversarial_image(small, batch, numbers, norm):
     """Image by image, so that the active set cannot mix images up; the last image is wrong from the start."""
     images, labels, ids = batch
     eps = EPS[norm] / 10
-    start = (images + eps * NORM_BALLS[norm].random(numbers(ids), 0, images.shape[1:])).clamp(0, 1)
+    start = (images + eps * LP_BALLS[norm].uniform(numbers(ids), 0, images.shape[1:])).clamp(0, 1)
     attacked = Pgd(eps=eps, norm=norm, steps=12)(small, images, labels, numbers(ids))
     for row in range(len(images) - 1):
         one = images[[row]], labels[row], start[[row]]
@@ -185,13 +185,13 @@ def test_restarts_only_add_fallen_images(small, batch, numbers):
 
 
 @pytest.mark.parametrize("norm", NORMS)
-@pytest.mark.parametrize("objective", ["loss", "margin"])
+@pytest.mark.parametrize("objective", ["cross-entropy", "margin"])
 @pytest.mark.parametrize("target", [None, "least-likely", 1])
 def test_keep_worst_never_lowers_what_it_raises(small, batch, numbers, norm, objective, target):
     """Neither from the image, nor with more steps, more restarts or a larger radius; and what fell stays fallen."""
     images, labels, ids = batch
-    attack = Pgd(eps=EPS[norm] / 4, norm=norm, steps=3, step=2, keep="worst", objective=objective, target=target)
-    goal = Criterion.of(small, images, labels, numbers(ids), target=target, objective=objective)
+    attack = Pgd(eps=EPS[norm] / 4, norm=norm, steps=3, step_size=2, keep="worst", objective=objective, target=target)
+    criterion = Criterion.of(small, images, labels, numbers(ids), target=target, objective=objective)
     searches = [
         attack,
         attrs.evolve(attack, steps=6),
@@ -201,20 +201,23 @@ def test_keep_worst_never_lowers_what_it_raises(small, batch, numbers, norm, obj
     views = [images, *(search(small, images, labels, numbers(ids)) for search in searches)]
     views[-1:] = views[-1]
     scores = torch.stack([small(view) for view in views])
-    values, fooled = torch.stack(list(map(goal.value, scores))), torch.stack(list(map(goal.fooled, scores)))
+    values, fooled = (
+        torch.stack(list(map(criterion.loss, scores))),
+        torch.stack(list(map(criterion.is_adversarial, scores))),
+    )
     assert (values.diff(dim=0) >= -1e-6).all()
     assert (fooled[1:] >= fooled[:-1]).all()
-    assert (values[-1] > values[0])[goal.possible].all()
-    assert torch.equal(views[-1][~goal.possible], images[~goal.possible])
+    assert (values[-1] > values[0])[criterion.attackable].all()
+    assert torch.equal(views[-1][~criterion.attackable], images[~criterion.attackable])
 
 
 def test_the_worst_is_the_highest_loss_of_all_steps(small, batch, numbers):
     """Steps from one end of the range of pixels to the other overshoot, so that the last is seldom the worst."""
     images, labels, ids = batch
     images, labels, ids = images[:-1], labels[:-1], ids[:-1]
-    settings = {"eps": 1, "step": 2}
+    settings = {"eps": 1, "step_size": 2}
     ends = [Pgd(**settings, steps=steps, keep="last")(small, images, labels, numbers(ids)) for steps in range(1, 7)]
-    start = (images + NORM_BALLS["linf"].random(numbers(ids), 0, images.shape[1:])).clamp(0, 1)
+    start = (images + LP_BALLS["linf"].uniform(numbers(ids), 0, images.shape[1:])).clamp(0, 1)
     losses = torch.stack(
         [functional.cross_entropy(small(view), labels, reduction="none") for view in (images, start, *ends)]
     )
@@ -231,12 +234,19 @@ def test_the_model_sees_only_images_that_are_left(small, batch, numbers, passes,
     eps, steps = EPS["linf"] / 10, 12
     with passes(small) as counted:
         Pgd(eps=eps, steps=steps, keep=keep)(small, images, labels, numbers(ids))
-    start = (images + eps * NORM_BALLS["linf"].random(numbers(ids), 0, images.shape[1:])).clamp(0, 1)
+    start = (images + eps * LP_BALLS["linf"].uniform(numbers(ids), 0, images.shape[1:])).clamp(0, 1)
     passes_of_each = []
     for row in range(len(images) - 1):  # the last one is wrong to begin with
         for count in range(1, steps + 1):
             one = attack_one(
-                small, images[[row]], labels[row], start[[row]], norm="linf", eps=eps, step=eps / 4, steps=count - 1
+                small,
+                images[[row]],
+                labels[row],
+                start[[row]],
+                norm="linf",
+                eps=eps,
+                step=eps / 4,
+                steps=count - 1,
             )
             if small(one).argmax() != labels[row]:
                 break
@@ -296,7 +306,9 @@ def test_agrees_with_foolbox_on_targets(small, batch, numbers, norm):
     for target in range(4):
         rows = (targets == target).nonzero().squeeze(1)
         if len(rows):
-            attack = Pgd(eps=EPS[norm], norm=norm, steps=6, step=0.3, random_start=False, target=target, keep="last")
+            attack = Pgd(
+                eps=EPS[norm], norm=norm, steps=6, step_size=0.3, random_start=False, target=target, keep="last"
+            )
             attacked = attack(small, images[rows], labels[rows], numbers(ids)[rows])
             assert torch.allclose(attacked, wanted[rows], atol=1e-7)
 
@@ -306,11 +318,11 @@ def test_targeted_attacks_reach_their_target(cifar, numbers):
     images, labels, ids = cifar.images[::20], cifar.labels[::20], cifar.ids[::20]
     with model.evaluating():
         for target in ("least-likely", "random", 3):
-            goal = Criterion.of(model, images, labels, numbers(ids), target=target)
+            criterion = Criterion.of(model, images, labels, numbers(ids), target=target)
             attacked = Pgd(eps=8 / 255, target=target)(model, images, labels, numbers(ids))
-            reached = model(attacked).argmax(dim=1) == goal.targets
-            assert reached[goal.possible].float().mean() > 0.9
-            assert not (model(images).argmax(dim=1) == goal.targets)[goal.possible].float().mean() > 0.2
+            reached = model(attacked).argmax(dim=1) == criterion.targets
+            assert reached[criterion.attackable].float().mean() > 0.9
+            assert not (model(images).argmax(dim=1) == criterion.targets)[criterion.attackable].float().mean() > 0.2
 
 
 def test_a_margin_has_a_gradient_where_the_softmax_is_saturated(numbers):
@@ -320,7 +332,7 @@ def test_a_margin_has_a_gradient_where_the_softmax_is_saturated(numbers):
     images, label = torch.rand(1, 3, 8, 8), torch.tensor([0])
     still, moved = (
         Pgd(eps=0.1, random_start=False, objective=objective)(Classifier(network), images, label, numbers(["a"]))
-        for objective in ("loss", "margin")
+        for objective in ("cross-entropy", "margin")
     )
     assert torch.allclose(still, images, atol=1e-7)
     assert (moved - images).abs().max() > 0.09
@@ -328,11 +340,11 @@ def test_a_margin_has_a_gradient_where_the_softmax_is_saturated(numbers):
 
 def test_the_start_is_random_per_seed_and_off_on_request(small, batch, numbers):
     images, labels, ids = batch
-    attack = Pgd(eps=0.1, steps=1, step=0.01, keep="last")
+    attack = Pgd(eps=0.1, steps=1, step_size=0.01, keep="last")
     first, again, other = (attack(small, images, labels, numbers(ids, seed)) for seed in (0, 0, 1))
     assert torch.equal(first, again)
     assert (first - other).abs().max() > 0.01
-    still = Pgd(eps=0.1, steps=1, step=0.01, random_start=False, keep="last")(small, images, labels, numbers(ids))
+    still = Pgd(eps=0.1, steps=1, step_size=0.01, random_start=False, keep="last")(small, images, labels, numbers(ids))
     assert (still - images).abs().max() <= 0.001 + 1e-12
 
 
@@ -347,7 +359,7 @@ def test_a_zero_gradient_moves_nothing(numbers, norm):
 
 
 def test_restarts_without_a_random_start_are_refused():
-    with pytest.raises(SpellingError, match="3 restarts without random_start"):
+    with pytest.raises(SpellingError, match="3 restarts with random_start=false"):
         Pgd(restarts=3, random_start=False)
 
 

@@ -94,11 +94,11 @@ def test_finds_the_shift_that_moves_what_the_model_looks_at():
 
 
 @settings(max_examples=20, deadline=None)
-@given(eps=st.floats(0, 3), step=st.floats(0.05, 4), smoothness=st.floats(0, 0.1), steps=st.integers(1, 6))
-def test_no_colour_comes_from_further_than_eps(small, eps, step, smoothness, steps):
+@given(eps=st.floats(0, 3), step_size=st.floats(0.05, 4), smoothness=st.floats(0, 0.1), steps=st.integers(1, 6))
+def test_no_colour_comes_from_further_than_eps(small, eps, step_size, smoothness, steps):
     """On a ramp of slope 1/8 a pixel a column, a colour that differs by c comes from at least 8 c columns away."""
     ramp = (torch.arange(8, dtype=torch.float64) / 8).expand(2, 3, 8, 8).clone()
-    attack = Spatial(eps=eps, step=step, smoothness=smoothness, steps=steps, keep="last")
+    attack = Spatial(eps=eps, step_size=step_size, smoothness=smoothness, steps=steps, keep="last")
     for images in (ramp, ramp.transpose(2, 3).contiguous()):
         attacked = attack(small, images, torch.tensor([0, 1]), None)
         assert 8 * (attacked - images).abs().max() <= eps + 1e-9

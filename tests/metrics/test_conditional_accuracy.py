@@ -83,3 +83,14 @@ def test_clean_alone_gives_an_empty_table_that_says_why():
 def test_the_order_of_the_images_does_not_matter():
     results = InMemoryResults(cells(1))
     pd.testing.assert_frame_equal(ConditionalAccuracy()(results), ConditionalAccuracy()(results.shuffled(2)))
+
+
+def test_right_answers_that_the_attack_could_not_search_are_left_out_and_said():
+    clean = FakeAnswers([0, 0, 0, 1], [0, 0, 0, 0])
+    attacked = FakeAnswers(
+        [0, 0, 1, 0], [0, 0, 0, 0], condition="pgd", eps=0.5, gradient_failed=[True, False, True, True]
+    )
+    table = ConditionalAccuracy()(FakeResults([clean, attacked]))
+    assert table["value"].tolist() == [1 / 2]  # of the first three, which are right when clean, the first says nothing
+    assert table["n"].tolist() == [2]
+    assert table.attrs["note"].endswith("1 (net on photos, pgd, eps=0.5)")

@@ -24,7 +24,7 @@ def test_objectives_follow_their_formulas(values, target):
     scores = np.array(values)
     log_prob = scores[target] - scores.max() - np.log(np.exp(scores - scores.max()).sum())
     wanted = {
-        "loss": -log_prob,
+        "cross-entropy": -log_prob,
         "log-prob": log_prob,
         "logit": scores[target],
         "margin": scores[target] - np.delete(scores, target).max(),

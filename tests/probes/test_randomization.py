@@ -95,4 +95,4 @@ def test_a_study_explains_the_networks_that_forget(tmp_path):
     assert table.loc[("edge-detector", 1)] == pytest.approx(1, abs=1e-5)
     assert table.xs(1, level="randomized").drop("edge-detector").item() < 0.9
     assert len(results.metric("fourier-sensitivity")) == 5
-    assert set(results.metric("spectrum")["probe"].dropna()) == {"gradient-spectrum:objective=loss"}
+    assert set(results.metric("spectrum")["probe"].dropna()) == {"gradient-spectrum:objective=cross-entropy"}

@@ -48,7 +48,7 @@ def test_pixel_units_include_the_normalisation():
     assert torch.allclose(maps[0], weight.sum(dim=0))
 
 
-@pytest.mark.parametrize("objective", ["loss", "logit", "log-prob", "margin"])
+@pytest.mark.parametrize("objective", ["cross-entropy", "logit", "log-prob", "margin"])
 def test_shape_and_dependence_on_the_target(small, batch, objective):
     images, targets, _, _ = batch
     maps = Gradient(objective=objective)(small, images, targets, None)

@@ -26,7 +26,7 @@ def test_agrees_with_captum(small, batch, baseline, steps):
     assert torch.allclose(found.extras["completeness_error"], delta.double(), atol=1e-5)
 
 
-@pytest.mark.parametrize("objective", ["loss", "logit", "log-prob"])  # the margin has kinks
+@pytest.mark.parametrize("objective", ["cross-entropy", "logit", "log-prob"])  # the margin has kinks
 def test_the_parts_add_up_to_the_difference(small, batch, objective):
     images, targets, _, _ = batch
     found = IntegratedGradients(steps=40, objective=objective, reduce="signed-sum")(small, images, targets, None)

@@ -31,7 +31,7 @@ def test_agrees_with_captum(small, batch, baseline, window, stride):
     assert torch.allclose(method(small, images, targets, None), wanted.float(), rtol=1e-4, atol=1e-6)
 
 
-@pytest.mark.parametrize("objective", ["loss", "margin"])
+@pytest.mark.parametrize("objective", ["cross-entropy", "margin"])
 def test_agrees_with_a_loop_over_windows(small, batch, objective):
     images, targets, _, _ = batch
     total, count = torch.zeros(5, 6, 8), torch.zeros(6, 8)

@@ -21,7 +21,8 @@ from shapebias.models.cnn import Cnn
 from shapebias.networks.checkpoints import load_checkpoint
 from shapebias.networks.classifier import Classifier
 from shapebias.plugins.catalog import Component
-from shapebias.plugins.specs import AttackSpec, ModelSpec
+from shapebias.plugins.protocols import AttackedImages
+from shapebias.plugins.specs import AttackSpec, DatasetSpec, ModelSpec
 from shapebias.runtime.progress import Interrupted
 from shapebias.spelling.params import param
 from shapebias.training.data import TrainingData
@@ -215,6 +216,48 @@ def test_what_leaves_the_pixels_is_refused(trained):
 
     with pytest.raises(PluginError, match="wild returned pixels outside"):
         trained(small(attack=Component(AttackSpec("wild", Wild), Wild())))
+
+
+@attrs.frozen
+class Blind:
+    """An attack without a usable gradient for the images of some labels."""
+
+    labels: tuple[int, ...] = param("labels", default=(0,))
+
+    def __call__(self, model, images, labels, rng):
+        return AttackedImages(images, torch.isin(labels, torch.tensor(self.labels)))
+
+
+def test_right_answers_that_the_validation_attack_could_not_search_are_left_out(trained):
+    attack = Component(AttackSpec("blind", Blind), Blind(labels=(0,)))
+    result = trained(small(validation_attack=attack, epochs=1))
+    data, network = two_cues(images=32, seed=1).settings, load_checkpoint(result.file, CPU)
+    labels = torch.tensor([data[index].label for index in range(32)])
+    images = torch.stack([torch.from_numpy(data[index].image) for index in range(32)]).permute(0, 3, 1, 2) / 255
+    with network.evaluating(), torch.no_grad():
+        right = network(images).argmax(dim=1) == labels
+    counted = ~(right & (labels == 0))
+    assert result.history[-1].robust == pytest.approx(float((right & counted).sum() / counted.sum()))
+
+
+@attrs.frozen
+class OneClass:
+    """A data set that any network learns at once."""
+
+    classes = ("dark", "bright")
+
+    def __len__(self):
+        return 32
+
+    def __getitem__(self, index):
+        return two_cues().settings[2 * index + 1]
+
+
+def test_a_validation_attack_that_could_search_no_image_ends_the_training(trained):
+    blind = Component(AttackSpec("blind", Blind), Blind(labels=(1,)))
+    bright = Component(DatasetSpec("one-class", OneClass), OneClass())
+    with pytest.raises(TrainingError, match="NaN or infinite for every image"):
+        trained(small(dataset=bright, validation=bright, validation_attack=blind, epochs=3))
 
 
 def test_adversarial_training_gives_up_the_cue_that_an_adversary_can_turn(trained):

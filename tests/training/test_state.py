@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import shutil
 import signal
 import subprocess
 import sys
 import textwrap
+from pathlib import Path
 
 import attrs
 import pytest
@@ -17,7 +19,7 @@ import torch
 from shapebias.errors import DataError, TrainingError
 from shapebias.training.loop import train
 from shapebias.training.recipe import Recipe
-from shapebias.training.state import Identity, read_trained, state_file
+from shapebias.training.state import Identity, read_recipe, read_trained, state_file
 
 RECIPE = Recipe(
     "cnn:num_classes=8,width=4,depth=2", "stimuli:images=56,size=16", "fgsm", epochs=2, validation=0.2, batch_size=16
@@ -157,3 +159,18 @@ def test_the_metadata_are_for_people_too(output):
         said = file.metadata()
     assert json.loads(said["files"]) == {}
     assert 'attack = "fgsm:eps=8/255' in said["recipe"]
+
+
+def test_a_checkpoint_of_earlier_names_belongs_to_the_same_recipe(tmp_path):
+    """The file was trained by ``pgd:eps=2/255,steps=1,step=1.25`` and is never made anew."""
+    old = Path(shutil.copy(Path(__file__).parent / "old" / "before-step-size.safetensors", tmp_path))
+    recipe = Recipe(
+        "cnn:num_classes=8,width=2",
+        "stimuli:images=56,size=16",
+        "pgd:eps=2/255,steps=1,step_size=1.25",
+        epochs=1,
+        batch_size=28,
+    )
+    assert "step=5/4" in safetensors.safe_open(old, "pt").metadata()["recipe"].replace("1.25", "5/4")
+    assert read_trained(old, Identity.of(recipe)) is not None
+    assert read_recipe(old) == recipe

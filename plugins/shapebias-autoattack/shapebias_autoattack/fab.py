@@ -9,19 +9,24 @@ import torch
 from torch import Tensor
 
 from shapebias.plugin import (
-    NORM_BALLS,
+    LP_BALLS,
+    ActiveBatch,
     AdversarialSearch,
+    AttackedImages,
+    Attempt,
     Classifier,
     ImageRandom,
     Norm,
-    ascending,
     check_eps,
+    eps_param,
+    norm_param,
     param,
     pixel_gradient,
+    steps_param,
 )
+from shapebias_autoattack.ensemble import misclassification_search, run_in_order
 from shapebias_autoattack.hyperplane import to_hyperplane
-from shapebias_autoattack.losses import contenders, difference, paired
-from shapebias_autoattack.parts import Part, begin, in_order
+from shapebias_autoattack.losses import difference, most_likely_others, paired
 
 __all__ = ["Fab"]
 
@@ -30,62 +35,62 @@ _ORDERS: dict[Norm, float] = {"linf": torch.inf, "l2": 2}
 
 @attrs.frozen
 class Fab:
-    """Find the nearest adversarial image: step to the boundary as it looks from here, always with a pull to the image.
+    """Find the nearest adversarial example, by steps to the linearised decision boundary that are biased to the image.
 
-    Towards each of the ``targets`` best other classes in turn (FAB-T) the boundary to that class is taken for a plane.
-    Both the point and the image are projected on it within [0, 1], each projection goes a little too far, and the next
-    point lies between the two.  A point on the other side is an adversarial image; from there it goes back towards the
-    image.  The nearest one found is brought still nearer along the line to the image.
+    For each of the ``targets`` most likely other classes in turn (FAB-T) the boundary to that class is linearised.
+    Both the current point and the image are projected onto this hyperplane within [0, 1], each projection goes a little
+    beyond it, and the next point is a weighted mean of the two.  If it is misclassified, it is an adversarial example,
+    and the search steps back towards the image.  The nearest example is finally moved closer along the line to the
+    image.
 
-    The search is for the nearest image whatever the radius, so several eps cost no more than one; they give one more
-    leading axis, in ascending order.  An image whose nearest adversarial image is farther than eps is left as it is.
+    The search does not depend on the radius, so several eps cost no more than one; they give one more leading axis, in
+    ascending order.  An image whose nearest adversarial example is farther away than eps is returned unchanged.
 
-    Where classes are grouped, scores are log mean probabilities, and the boundary is where two of these are the same.
+    Where classes are grouped, scores are log mean probabilities, and the boundary is where two of them are equal.
 
     Source: Croce & Hein 2020, Minimally distorted adversarial examples, algorithm 1; FAB-T is of Croce & Hein 2020,
     Reliable evaluation, section 5.
     """
 
-    eps: tuple[float, ...] = param(
-        "radius of the ball, one or several", default=8 / 255, ge=0, unit="pixel value", converter=ascending
-    )
-    norm: Norm = param("what is made small: the largest change of a pixel value, or the whole length", default="linf")
-    steps: int = param("number of steps", default=100, ge=1)
+    eps: tuple[float, ...] = eps_param()
+    norm: Norm = norm_param()
+    steps: int = steps_param(default=100)
     restarts: int = param(
-        "tries; all but the first start at random, at most half as far as the nearest found, or as the largest eps",
+        "searches; all but the first start at a random point, at most half as far away as the nearest adversarial "
+        "example so far or the largest eps",
         default=1,
         ge=1,
     )
-    targets: int = param("classes whose boundary is tried, best first", default=9, ge=1)
+    targets: int = param("classes whose boundary is approached, most likely first", default=9, ge=1)
     alpha_max: float = param("largest weight of the image's own projection", default=0.1, ge=0, le=1)
-    eta: float = param("length of a step, 1 ending on the plane", default=1.05, ge=1)
-    beta: float = param("how much of the way is kept when going back to the image", default=0.9, gt=0, lt=1)
+    eta: float = param("length of a step; 1 ends on the hyperplane", default=1.05, ge=1)
+    beta: float = param("distance to the image that remains after a step back, as a fraction", default=0.9, gt=0, lt=1)
 
     def __attrs_post_init__(self) -> None:
         check_eps("fab", self.eps, self.norm)
 
-    def __call__(self, model: Classifier, images: Tensor, labels: Tensor, rng: ImageRandom) -> Tensor:
+    def __call__(self, model: Classifier, images: Tensor, labels: Tensor, rng: ImageRandom) -> Tensor | AttackedImages:
         """Return (N, 3, H, W) images in the ball and in [0, 1]; (E, N, 3, H, W) for several eps."""
-        search, scores = begin(model, images, labels)
-        return in_order(search, self.eps, [self.part(search, scores, rng)])
+        search, scores = misclassification_search(model, images, labels, rng)
+        return run_in_order(search, self.eps, [self.attempt(search, scores, rng)])
 
-    def part(self, search: AdversarialSearch, scores: Tensor, rng: ImageRandom, *, nearest: bool = True) -> Part:
-        """Return the one part; without ``nearest`` an image is left alone when one within the smallest eps is found."""
-        labels = search.goal.labels
-        pairs = paired(labels, contenders(scores, labels, self.targets))
-        return _Approach(self, search, rng, pairs, 0 if nearest else self.eps[0])
+    def attempt(self, search: AdversarialSearch, scores: Tensor, rng: ImageRandom, *, nearest: bool = True) -> Attempt:
+        """Return the attempt; without ``nearest`` the search for an image ends with one within the smallest eps."""
+        labels = search.criterion.labels
+        pairs = paired(labels, most_likely_others(scores, labels, self.targets))
+        return _BoundarySearch(self, search, rng, pairs, 0 if nearest else self.eps[0])
 
 
 @attrs.define(eq=False)
-class _Approach:
-    """The nearest adversarial images known, and the search for them, which the first radius begins.
+class _BoundarySearch:
+    """The nearest adversarial images known, and the search for them, which runs at the first radius.
 
     Args:
         settings: of the attack.
-        search: whose images are approached.
-        rng: of these N images.
+        search: over the N images.
+        rng: of these images.
         pairs: for each target (N, 2), label and target.
-        enough: distance at which an image is left alone.
+        enough: distance at which the search for an image ends.
     """
 
     settings: Fab
@@ -95,44 +100,46 @@ class _Approach:
     enough: float
     _found: Tensor = attrs.field(init=False)
     _distances: Tensor = attrs.field(init=False)
-    _begun: bool = attrs.field(init=False, default=False)
+    _done: bool = attrs.field(init=False, default=False)
 
     def __attrs_post_init__(self) -> None:
         images = self.search.images
         self._found, self._distances = images.clone(), images.new_full((len(images),), torch.inf)
 
-    def __call__(self, rows: Tensor, eps: float) -> None:
-        """Hand over those of the images (indices M) that are near enough."""
-        if not self._begun:  # the images that stand at a larger radius are among those of the first
-            self._begun = True
-            self._find(rows)
-        rows = rows[self._distances[rows] <= eps]
-        if len(rows):
-            found = self._found[rows]
-            self.search.look(rows, found, self.search.goal.scores(found))
+    def __call__(self, batch: ActiveBatch, eps: float) -> None:
+        """Hand over the adversarial images that are near enough."""
+        if not self._done:  # the images that are left at a larger radius are among those of the first
+            self._done = True
+            self._find(batch.rows)
+        near = self._distances[batch.rows] <= eps
+        batch.restrict_to(near)
+        if len(batch):
+            batch.adversarial = self._found[batch.rows]
+            batch.evaluate()
 
     def _find(self, rows: Tensor) -> None:
-        ball = NORM_BALLS[self.settings.norm]
+        ball = LP_BALLS[self.settings.norm]
         for number, (restart, pairs) in enumerate(itertools.product(range(self.settings.restarts), self.pairs)):
             rows = rows[self._distances[rows] > self.enough]
             point = self.search.images[rows]
             if restart > 0:
                 reach = self._distances[rows].clamp_max(self.settings.eps[-1]) / 2
-                noise = ball.random(self.rng[rows], number, point.shape[1:])
+                noise = ball.uniform(self.rng[rows], number, point.shape[1:])
                 point = (point + reach.view(-1, 1, 1, 1) * noise).clamp(0, 1)
             self._approach(rows, point, pairs)
-        self._bring_nearer(rows[self._distances[rows].isfinite()])
+        self._search_line(rows[self._distances[rows].isfinite()])
 
     def _approach(self, rows: Tensor, point: Tensor, pairs: Tensor) -> None:
-        """Go from a start to the boundary with one target, and along it (algorithm 1, lines 5 to 18)."""
+        """Step from a start to the boundary to one class, and along it (algorithm 1, lines 5 to 18)."""
         norm, eta, beta = self.settings.norm, self.settings.eta, self.settings.beta
         for _ in range(self.settings.steps):
             left = self._distances[rows] > self.enough
             rows, point = rows[left], point[left]
             if len(rows) == 0:
                 return
-            goal, images = self.search.goal[rows], self.search.images[rows]
-            normal, scores = pixel_gradient(goal.model, point, pairs[rows], difference)
+            criterion, images = self.search.criterion[rows], self.search.images[rows]
+            gradient, scores = pixel_gradient(criterion.model, point, pairs[rows], difference)
+            normal = self.search.finite(rows, gradient)
             height = difference(scores, pairs[rows])
             height_of_image = height + (normal * (images - point)).flatten(1).sum(dim=1)
             step = to_hyperplane(point, normal, height, norm)
@@ -140,12 +147,12 @@ class _Approach:
             alpha = self._bias(step, step_of_image).view(-1, 1, 1, 1)
             point = (1 - alpha) * (point + eta * step) + alpha * (images + eta * step_of_image)
             point = point.clamp(0, 1)
-            fooled = goal.fooled(goal.scores(point))
-            self._note(rows[fooled], point[fooled])
-            point = torch.where(fooled.view(-1, 1, 1, 1), images + beta * (point - images), point)
+            is_adversarial = criterion.is_adversarial(criterion.scores(point))
+            self._keep_nearest(rows[is_adversarial], point[is_adversarial])
+            point = torch.where(is_adversarial.view(-1, 1, 1, 1), images + beta * (point - images), point)
 
     def _bias(self, step: Tensor, step_of_image: Tensor) -> Tensor:
-        """Return the weight of the image's projection (equation 9); none where both are on the plane."""
+        """Return the weight of the image's projection (equation 9); 0 where both are on the hyperplane."""
         here, there = self._lengths(step), self._lengths(step_of_image)
         return (here / (here + there)).nan_to_num(0).clamp_max(self.settings.alpha_max)
 
@@ -153,23 +160,23 @@ class _Approach:
         lengths: Tensor = torch.linalg.vector_norm(perturbations.flatten(1), ord=_ORDERS[self.settings.norm], dim=1)
         return lengths
 
-    def _note(self, rows: Tensor, adversarial: Tensor) -> None:
-        """Keep what is nearer than all before."""
+    def _keep_nearest(self, rows: Tensor, adversarial: Tensor) -> None:
+        """Keep those that are nearer to their image than all before."""
         distances = self._lengths(adversarial - self.search.images[rows])
         nearer = distances < self._distances[rows]
         self._found[rows[nearer]], self._distances[rows[nearer]] = adversarial[nearer], distances[nearer]
 
-    def _bring_nearer(self, rows: Tensor) -> None:
-        """Look three times where the line to the image would cross the boundary if scores were linear (equation 10)."""
-        goal, inside, outside = self.search.goal[rows], self.search.images[rows], self._found[rows]
+    def _search_line(self, rows: Tensor) -> None:
+        """Move towards the image, three times to where linear scores would cross the boundary (equation 10)."""
+        criterion, inside, outside = self.search.criterion[rows], self.search.images[rows], self._found[rows]
         for _ in range(3):
             if len(rows) == 0:
                 return
-            scores = goal.scores(outside)
-            pairs = torch.stack([goal.labels, scores.argmax(dim=1)], dim=1)
-            above, below = difference(scores, pairs), difference(goal.scores(inside), pairs)
+            scores = criterion.scores(outside)
+            pairs = torch.stack([criterion.labels, scores.argmax(dim=1)], dim=1)
+            above, below = difference(scores, pairs), difference(criterion.scores(inside), pairs)
             share = (above / (above - below)).nan_to_num(0).view(-1, 1, 1, 1)
             between = outside + share * (inside - outside)
-            fooled = goal.fooled(goal.scores(between)).view(-1, 1, 1, 1)
-            inside, outside = torch.where(fooled, inside, between), torch.where(fooled, between, outside)
-        self._note(rows, outside)
+            crossed = criterion.is_adversarial(criterion.scores(between)).view(-1, 1, 1, 1)
+            inside, outside = torch.where(crossed, inside, between), torch.where(crossed, between, outside)
+        self._keep_nearest(rows, outside)

@@ -13,19 +13,19 @@ __all__ = ["to_hyperplane"]
 def to_hyperplane(points: Tensor, normals: Tensor, heights: Tensor, norm: Norm) -> Tensor:
     """Find the smallest d with <normal, d> = -height for which point + d stays in [0, 1].
 
-    Every pixel moves towards the plane until it meets the end of its range: with linf all at one speed, with l2 at a
-    speed proportional to its part of the normal.  How far they get together is a piecewise linear function of time that
-    slows down with every pixel that stops.  On such a function Newton's method goes from piece to piece, never too far,
-    and ends at the very time; the paper sorts the pixels by when they stop instead.
+    Every pixel moves towards the hyperplane until it reaches the end of its range: with linf all at the same speed,
+    with l2 at a speed proportional to its component of the normal.  The distance covered is a concave, piecewise linear
+    function of time, on which Newton's method never overshoots and ends at the exact time; the paper sorts the pixels
+    by when they stop instead.
 
-    Where the plane misses the box, d leads to the box's corner nearest to it.
+    Where the hyperplane does not meet the box, d leads to the corner of the box nearest to it.
 
     Source: Croce & Hein 2020, Minimally distorted adversarial examples, section 2.2 and equation 5.
 
     Args:
         points: (N, ...) in [0, 1].
         normals: of the same shape.
-        heights: (N,) of the points above the plane, times the length of the normal.
+        heights: (N,) of the points above the hyperplane, times the length of the normal.
         norm: in which d is smallest.
 
     >>> half = torch.tensor([[0.5, 0.5]])
@@ -47,7 +47,7 @@ def to_hyperplane(points: Tensor, normals: Tensor, heights: Tensor, norm: Norm) 
         stopped = stops <= time
         done = torch.where(stopped, gain * room, 0).sum(dim=1, keepdim=True)
         rate = torch.where(stopped, 0, gain * speed).sum(dim=1, keepdim=True)
-        later = ((wanted - done) / rate).clamp_max(limits.max)  # at once to the end where nothing moves any more
+        later = ((wanted - done) / rate).clamp_max(limits.max)  # the end, where every pixel has stopped
         if not (later > time).any():
             break
         time = torch.where(later > time, later, time)

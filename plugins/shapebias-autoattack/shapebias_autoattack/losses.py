@@ -1,19 +1,19 @@
-"""What the attacks raise beside the cross-entropy: functions of scores, and of each image's label and target."""
+"""Losses that attacks maximise besides the cross-entropy: functions of scores, and of each image's label or target."""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor
 
-__all__ = ["contenders", "difference", "dlr", "paired", "targeted_dlr"]
+__all__ = ["difference", "dlr", "most_likely_others", "paired", "targeted_dlr"]
 
-_NO_GAP = 1e-12  # scores that are all the same
+_NO_GAP = 1e-12  # where all scores are equal
 
 
 def dlr(scores: Tensor, labels: Tensor) -> Tensor:
-    """Return the difference-of-logits ratio: the best other score less the label's, over the gap from first to third.
+    """Return the difference-of-logits ratio: the highest other score minus the label's, over first minus third score.
 
-    Neither a shift nor a scale of the scores changes it, so it has a gradient where the softmax saturates.
+    It does not depend on shift or scale of the scores, so it has a gradient where the softmax saturates.
 
     Source: Croce & Hein 2020, equation 6.
 
@@ -30,7 +30,7 @@ def dlr(scores: Tensor, labels: Tensor) -> Tensor:
 
 
 def targeted_dlr(scores: Tensor, pairs: Tensor) -> Tensor:
-    """Return the target's score less the label's, over the gap from the first to the mean of the third and the fourth.
+    """Return the target's score minus the label's, over the first score minus the mean of the third and the fourth.
 
     Source: Croce & Hein 2020, equation 7.
 
@@ -46,15 +46,15 @@ def targeted_dlr(scores: Tensor, pairs: Tensor) -> Tensor:
 
 
 def difference(scores: Tensor, pairs: Tensor) -> Tensor:
-    """Return the target's score less the label's, (N,), for (N, 2) pairs of label and target."""
+    """Return the target's score minus the label's, (N,), for (N, 2) pairs of label and target."""
     own, wanted = scores.gather(1, pairs).unbind(1)
     return wanted - own
 
 
-def contenders(scores: Tensor, labels: Tensor, count: int) -> Tensor:
-    """Return the classes of the highest scores beside the label, best first, (N, count) or as many as there are.
+def most_likely_others(scores: Tensor, labels: Tensor, count: int) -> Tensor:
+    """Return the classes with the highest scores except the label, best first: (N, count), or all if there are fewer.
 
-    >>> contenders(torch.tensor([[0.1, 0.9, 0.5, 0.4]]), torch.tensor([1]), count=2)
+    >>> most_likely_others(torch.tensor([[0.1, 0.9, 0.5, 0.4]]), torch.tensor([1]), count=2)
     tensor([[2, 3]])
     """
     others = scores.scatter(1, labels[:, None], -torch.inf)
@@ -62,5 +62,5 @@ def contenders(scores: Tensor, labels: Tensor, count: int) -> Tensor:
 
 
 def paired(labels: Tensor, targets: Tensor) -> list[Tensor]:
-    """Pair the labels (N,) with one column of the targets (N, K) after the other: K times (N, 2)."""
+    """Pair the labels (N,) with each column of the targets (N, K): K tensors (N, 2)."""
     return [torch.stack([labels, target], dim=1) for target in targets.unbind(1)]

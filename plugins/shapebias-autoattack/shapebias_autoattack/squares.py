@@ -1,4 +1,4 @@
-"""What Square tries in each ball: where it starts, and how one square changes."""
+"""The random changes of Square in each ball: its start, and one square."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from shapebias.plugin import NORM_BALLS, ImageRandom, Norm
+from shapebias.plugin import LP_BALLS, ImageRandom, Norm
 
 __all__ = ["SQUARES", "Squares", "bump_and_dent"]
 
@@ -19,14 +19,14 @@ class Squares(Protocol):
     smallest: int
 
     def start(self, images: Tensor, eps: float, rng: ImageRandom, index: int) -> Tensor:
-        """Return the first points, at the edge of the ball."""
+        """Return the first points, on the surface of the ball."""
 
     def change(self, images: Tensor, found: Tensor, eps: float, side: int, rng: ImageRandom, index: int) -> Tensor:
-        """Return the points that are found, with other pixels in a square."""
+        """Return the points found so far, with other pixels in one square."""
 
 
 class Linf:
-    """Squares of one value in each channel, at an end of the range."""
+    """Squares with one value in each channel, +eps or -eps."""
 
     smallest = 1
 
@@ -36,14 +36,14 @@ class Linf:
         return (images + eps * _signs(rng, "stripes", index, (channels, 1, width))).clamp(0, 1)
 
     def change(self, images: Tensor, found: Tensor, eps: float, side: int, rng: ImageRandom, index: int) -> Tensor:
-        """Follow algorithm 2: whatever is there, 2 eps more or less and back into the ball is one of its two ends."""
+        """Follow algorithm 2: any value plus or minus 2 eps is projected to +eps or -eps."""
         ends = (images + eps * _signs(rng, "sign", index, (images.shape[1], 1, 1))).clamp(0, 1)
         (corners,) = _corners(rng, index, 1, side, images)
         return torch.where(_inside(corners, side, images), ends, found)
 
 
 class L2:
-    """Squares with a bump and a dent, whose length comes from another square."""
+    """Squares with a bump and a dent, whose norm is taken from another square."""
 
     smallest = 3
 
@@ -59,7 +59,7 @@ class L2:
         pattern = signs * torch.where(turned, tile.T.repeat(down, across), tile.repeat(down, across))
         top, left = (height - down * side) // 2, (width - across * side) // 2
         border = (left, width - across * side - left, top, height - down * side - top)
-        return (images + eps * NORM_BALLS["l2"].steepest(functional.pad(pattern, border))).clamp(0, 1)
+        return (images + eps * LP_BALLS["l2"].steepest_ascent(functional.pad(pattern, border))).clamp(0, 1)
 
     def change(self, images: Tensor, found: Tensor, eps: float, side: int, rng: ImageRandom, index: int) -> Tensor:
         """Follow algorithm 3."""
@@ -75,7 +75,7 @@ class L2:
         available = ((perturbation * (here | there)).square().sum(dim=(2, 3), keepdim=True) + unused / 3).sqrt()
         direction = torch.where(here, signs * bump + _unit(perturbation * here), 0)
         changed = torch.where(here, available * _unit(direction), torch.where(there, 0, perturbation))
-        return (images + NORM_BALLS["l2"].project(changed, eps)).clamp(0, 1)
+        return (images + LP_BALLS["l2"].project(changed, eps)).clamp(0, 1)
 
 
 SQUARES: dict[Norm, Squares] = {"linf": Linf(), "l2": L2()}
@@ -129,12 +129,12 @@ def _inside(corners: tuple[Tensor, Tensor], side: int, images: Tensor) -> Tensor
 
 
 def _placed(square: Tensor, corners: tuple[Tensor, Tensor], images: Tensor) -> Tensor:
-    """Put a square with its upper left at each corner; outside of it the values mean nothing."""
+    """Place a square with its upper left at each corner; outside it the values are arbitrary."""
     down, right = (steps.clamp(0, len(square) - 1) for steps in _steps_from(corners, images))
     return square[down, right]
 
 
 def _unit(channels: Tensor) -> Tensor:
-    """Scale each channel to length 1; zeros stay zeros."""
+    """Scale each channel to length 1; zero stays zero."""
     length = channels.square().sum(dim=(2, 3), keepdim=True).sqrt()
     return channels / length.clamp_min(torch.finfo(channels.dtype).tiny)

@@ -9,10 +9,10 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from shapebias_autoattack.apgd import Apgd, checkpoints
-from shapebias_autoattack.losses import contenders, dlr, targeted_dlr
+from shapebias_autoattack.losses import dlr, most_likely_others, targeted_dlr
 from torch.nn import functional
 
-from shapebias.plugin import NORM_BALLS, ShapebiasError
+from shapebias.plugin import LP_BALLS, ShapebiasError
 
 NORMS = ("linf", "l2")
 
@@ -40,13 +40,13 @@ def test_ratios_follow_their_formulas_whatever_the_scale(values, label, offset, 
     assert float(targeted_dlr(scores, pair)) == pytest.approx(wanted, abs=1e-6)
 
 
-def test_contenders_are_at_most_all_other_classes():
+def test_most_likely_others_are_at_most_all_other_classes():
     scores = torch.tensor([[0.0, 3.0, 2.0, 1.0]])
-    assert contenders(scores, torch.tensor([2]), count=9).tolist() == [[1, 3, 0]]
+    assert most_likely_others(scores, torch.tensor([2]), count=9).tolist() == [[1, 3, 0]]
 
 
 @pytest.mark.parametrize("norm", NORMS)
-@pytest.mark.parametrize("objective", ["ce", "targeted-margin"])
+@pytest.mark.parametrize("objective", ["cross-entropy", "targeted-margin"])
 def test_a_linear_model_falls_exactly_from_its_distance_on(linear, grey, rng, nearest, norm, objective):
     model = linear()
     labels, distances = model(grey).argmax(dim=1), nearest(model, grey, norm)
@@ -101,7 +101,7 @@ def algorithm_1(model, image, label, start, norm, eps, steps):
 def test_every_point_is_algorithm_1_s(small, batch, rng, norm):
     images, labels = batch
     eps = {"linf": 0.002, "l2": 0.02}[norm]
-    start = (images[:1] + eps * NORM_BALLS[norm].random(rng[0], 0, images.shape[1:])).clamp(0, 1)
+    start = (images[:1] + eps * LP_BALLS[norm].uniform(rng[0], 0, images.shape[1:])).clamp(0, 1)
     wanted, size = algorithm_1(small, images[:1], labels[:1], start, norm, eps, steps=40)
     assert size < eps, "the test needs steps that are halved"
     seen = []
@@ -128,6 +128,8 @@ def test_only_what_stands_is_worked_on(small, batch, rng):
 def test_too_few_classes_are_refused(linear, grey, rng, objective, classes):
     model = linear(classes)
     attack = Apgd(objective=objective)
-    with pytest.raises(ShapebiasError, match=rf"objective={objective} needs {classes + 1} classes, here are {classes}"):
+    with pytest.raises(
+        ShapebiasError, match=rf"objective={objective} needs {classes + 1} classes, the data set has {classes}"
+    ):
         attack(model, grey, model(grey).argmax(dim=1), rng)
     attrs.evolve(attack, objective="targeted-margin")(model, grey, model(grey).argmax(dim=1), rng)

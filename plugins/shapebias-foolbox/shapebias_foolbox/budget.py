@@ -1,4 +1,4 @@
-"""What a radius means for an attack that looks for the smallest change: a budget."""
+"""What eps means for an attack that looks for the smallest change: a bound on the changes that count."""
 
 from __future__ import annotations
 
@@ -8,35 +8,36 @@ from typing import Literal, TypeAlias
 import torch
 from torch import Tensor
 
-from shapebias.plugin import Classifier, Criterion, ImageRandom
+from shapebias.plugin import AttackedImages, Classifier, Criterion, ImageRandom
 
-__all__ = ["AnyNorm", "within"]
+__all__ = ["LARGEST_CHANGE", "LpNorm", "within"]
 
-AnyNorm: TypeAlias = Literal["linf", "l2", "l1"]
-_ORDERS: dict[AnyNorm, float] = {"linf": float("inf"), "l2": 2, "l1": 1}
-_BEYOND = 1.001
+LpNorm: TypeAlias = Literal["linf", "l2", "l1"]
+_ORDERS: dict[LpNorm, float] = {"linf": float("inf"), "l2": 2, "l1": 1}
+_FARTHER = 1.001
+LARGEST_CHANGE = "largest change that counts, one or several"
 
 
 def within(
     eps: Sequence[float],
-    norm: AnyNorm,
+    norm: LpNorm,
     model: Classifier,
     images: Tensor,
     labels: Tensor,
     rng: ImageRandom,
-    find: Callable[[Tensor, Tensor, ImageRandom], Tensor],
-) -> Tensor:
-    """Look once for an image near each that fools the model, and take it at every radius that it lies within.
+    find: Callable[[Tensor, Tensor, ImageRandom], AttackedImages],
+) -> Tensor | AttackedImages:
+    """Search once for the nearest adversarial example of each image, and use it at every radius that it lies within.
 
-    An image that fools the model already, that none was found for, or whose change is larger than the radius, stays as
-    it was.  So robust accuracy is the share of images whose smallest change is larger than eps.
+    An image that is misclassified already, for which none is found, or whose change is larger than the radius, is
+    returned unchanged.  So robust accuracy is the share of images whose smallest change is larger than eps.
 
-    What is found may lie on the very boundary, where the rounding of another batch or device decides; so each change is
-    made larger by a thousandth, if that fools the model too.
+    An example may lie exactly on the decision boundary, where the rounding of another batch or device decides; so each
+    change is made larger by a thousandth where that fools the model too.
 
     Args:
         eps: the radii, ascending.
-        norm: what the size of a change is measured by.
+        norm: how the size of a change is measured.
         model: the classifier.
         images: (N, 3, H, W), not attacked.
         labels: (N,) class indices.
@@ -45,15 +46,18 @@ def within(
             them, (M, 3, H, W), whether it fools the model or not.
 
     Returns:
-        (N, 3, H, W), or (E, N, 3, H, W) for several radii.
+        (N, 3, H, W), or (E, N, 3, H, W) for several radii; with the images for which a gradient was not finite, if any.
     """
-    goal, found = Criterion(model, labels), images.clone()
-    rows = (~goal.fooled(goal.scores(images))).nonzero().squeeze(1)
+    criterion, found = Criterion(model, labels), images.clone()
+    failed = torch.zeros_like(labels, dtype=torch.bool)
+    rows = (~criterion.is_adversarial(criterion.scores(images))).nonzero().squeeze(1)
     if len(rows):
-        found[rows] = find(images[rows], labels[rows], rng[rows])
-    beyond = (images + _BEYOND * (found - images)).clamp(0, 1)
-    found = torch.where(goal.fooled(goal.scores(beyond))[:, None, None, None], beyond, found)
+        attacked = find(images[rows], labels[rows], rng[rows])
+        found[rows], failed[rows] = attacked.images, attacked.gradient_failed
+    farther = (images + _FARTHER * (found - images)).clamp(0, 1)
+    found = torch.where(criterion.is_adversarial(criterion.scores(farther))[:, None, None, None], farther, found)
     size = torch.linalg.vector_norm((found - images).flatten(1), ord=_ORDERS[norm], dim=1)
-    size[~goal.fooled(goal.scores(found))] = float("inf")
+    size[~criterion.is_adversarial(criterion.scores(found))] = float("inf")
     levels = [torch.where((size <= radius)[:, None, None, None], found, images) for radius in eps]
-    return torch.stack(levels) if len(levels) > 1 else levels[0]
+    kept = torch.stack(levels) if len(levels) > 1 else levels[0]
+    return AttackedImages(kept, failed.expand(kept.shape[:-3]).clone()) if failed.any() else kept

@@ -1,4 +1,4 @@
-"""Rotate and shift the image until that fools the model."""
+"""Rotations and shifts of the image."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from shapebias.plugin import Classifier, ImageRandom, param
-from shapebias_foolbox.asking import attacks, run
+from shapebias_foolbox.adapter import attacks, run
 
 __all__ = ["Spatial"]
 
@@ -19,29 +19,29 @@ __all__ = ["Spatial"]
 class Spatial:
     """Try a grid of rotations and shifts, the largest first, and keep the first of them that fools the model.
 
-    What comes in at the border is black.  There is no eps: the strength is that of the largest rotation and shift.
+    Pixels from outside the image are black.  There is no eps; the largest rotation and shift set the strength.
 
     Source: Engstrom et al. 2019, Exploring the landscape of spatial robustness, section 3;
     :class:`foolbox.attacks.SpatialAttack`.
     """
 
-    rotation: float = param("largest rotation", default=30, ge=0, lt=180, unit="degrees")
-    shift: float = param("largest shift in each direction", default=3, ge=0, unit="pixels")
-    rotations: int = param("rotations of the grid", default=5, ge=1)
-    shifts: int = param("shifts of the grid along a side", default=5, ge=1)
+    max_rotation: float = param("largest rotation", default=30, ge=0, lt=180, unit="degrees", formerly=("rotation",))
+    max_shift: float = param("largest shift in each direction", default=3, ge=0, unit="pixels", formerly=("shift",))
+    rotations: int = param("number of rotations in the grid", default=5, ge=1)
+    shifts: int = param("number of shifts in the grid in each direction", default=5, ge=1)
 
     def __call__(self, model: Classifier, images: Tensor, labels: Tensor, rng: ImageRandom) -> Tensor:
         """Return (N, 3, H, W) images in [0, 1]."""
         method = attacks.SpatialAttack(
-            max_rotation=self.rotation,
-            max_translation=self.shift,
+            max_rotation=self.max_rotation,
+            max_translation=self.max_shift,
             num_rotations=self.rotations,
             num_translations=self.shifts,
         )
         height, width = images.shape[2:]
         side = max(height, width)
         top, left = (side - height) // 2, (side - width) // 2
-        # Foolbox turns coordinates that run from -1 to 1 on both axes, which shears an image that is not square.
+        # Foolbox rotates coordinates that run from -1 to 1 on both axes, which shears images that are not square.
         square = functional.pad(images, (left, side - width - left, top, side - height - top))
 
         def crop(pixels: Tensor) -> Tensor:
@@ -50,5 +50,5 @@ class Spatial:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", "torch.meshgrid")  # Foolbox calls it in an old way
             pairs = zip(square.split(model.chunk), labels.split(model.chunk), strict=True)
-            found = [run(method, lambda pixels: model(crop(pixels)), some, their) for some, their in pairs]
+            found = [run(method, lambda pixels: model(crop(pixels)), some, their).images for some, their in pairs]
         return crop(torch.cat(found))

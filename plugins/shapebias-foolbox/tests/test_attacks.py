@@ -12,11 +12,11 @@ import torch
 from foolbox import PyTorchModel, attacks
 from foolbox.attacks import brendel_bethge
 from scipy.ndimage import gaussian_filter
+from shapebias_foolbox.boundary_attacks import Boundary, BrendelBethge, HopSkipJump
 from shapebias_foolbox.corruptions import Blur, ContrastReduction, SaltAndPepper
-from shapebias_foolbox.minimal import CarliniWagner, Ddn, DeepFool, Ead, Fmn
-from shapebias_foolbox.radius import AdamPgd, MiFgsm, Pgd, SparseL1Descent
+from shapebias_foolbox.fixed_epsilon import AdamPgd, MiFgsm, Pgd, SparseL1Descent
+from shapebias_foolbox.minimum_norm import CarliniWagner, Ddn, DeepFool, Ead, Fmn
 from shapebias_foolbox.spatial import Spatial
-from shapebias_foolbox.walks import Boundary, BrendelBethge, HopSkipJump
 from torch import nn
 
 from shapebias.plugin import Classifier, ImageRandom, ShapebiasError, default_catalog
@@ -138,9 +138,9 @@ def test_the_l2_projection_of_foolbox_still_has_to_be_mended(linear):
 @pytest.mark.parametrize("random_start", [False, True])
 def test_pgd_goes_where_the_built_in_one_does(model, images, labels, norm, random_start):
     eps = {"linf": 4 / 255, "l2": 0.3}[norm]
-    text = f"pgd:eps={eps},norm={norm},steps=7,step=0.3,random_start={str(random_start).lower()},keep=last"
+    text = f"pgd:eps={eps},norm={norm},steps=7,step_size=0.3,random_start={str(random_start).lower()},keep=last"
     expected = default_catalog().component("attack", text).settings(model, images, labels, numbers(6))
-    attack = Pgd(eps=eps, norm=norm, steps=7, step=0.3, random_start=random_start)
+    attack = Pgd(eps=eps, norm=norm, steps=7, step_size=0.3, random_start=random_start)
     found = attack(model, images, labels, numbers(6))
     assert torch.allclose(found, expected, atol=1e-6)
     assert not torch.allclose(found, images, atol=1e-3)
@@ -148,7 +148,7 @@ def test_pgd_goes_where_the_built_in_one_does(model, images, labels, norm, rando
 
 def test_an_image_that_fell_stays_fallen(model, images, labels):
     eps = [0.002 * step for step in range(9)]
-    found = Pgd(eps=eps, steps=3, step=1)(model, images, labels, numbers(6))
+    found = Pgd(eps=eps, steps=3, step_size=1)(model, images, labels, numbers(6))
     fallen = torch.stack([model(level).argmax(dim=1) != labels for level in found])
     assert 0 < fallen.sum() < fallen.numel()
     assert (fallen[1:] >= fallen[:-1]).all()
@@ -273,7 +273,7 @@ def test_a_quarter_turn_turns_the_image_about_its_middle():
 
     image = torch.rand(1, 3, 4, 8, generator=torch.Generator().manual_seed(1)) * 0.2
     image[..., :4] += 0.8
-    found = Spatial(rotation=90, shift=0, rotations=1, shifts=1)(
+    found = Spatial(max_rotation=90, max_shift=0, rotations=1, shifts=1)(
         classifier(LeftIsBright()), image, torch.tensor([0]), None
     )
     square = nn.functional.pad(image, (0, 0, 2, 2))
@@ -290,5 +290,5 @@ def test_numba_is_asked_for_where_it_is_missing(monkeypatch, model, images, labe
 @pytest.mark.slow
 def test_foolbox_is_imported_where_there_is_no_git():
     environment = {name: value for name, value in os.environ.items() if name != "GIT_PYTHON_REFRESH"}
-    command = [sys.executable, "-c", "import shapebias_foolbox.asking"]
+    command = [sys.executable, "-c", "import shapebias_foolbox.adapter"]
     subprocess.run(command, env=environment | {"PATH": ""}, check=True, capture_output=True)  # noqa: S603

@@ -1,0 +1,38 @@
+"""Canonical texts that an earlier version stored, in today's spelling: what identifies an answer never changes."""
+
+from __future__ import annotations
+
+import functools
+from typing import cast
+
+from shapebias.errors import ShapebiasError
+from shapebias.plugins.catalog import default_catalog
+from shapebias.plugins.specs import Kind
+from shapebias.spelling.former import former_spellings
+from shapebias.study.condition import Condition
+
+__all__ = ["current_text"]
+
+
+@functools.cache
+def current_text(role: str, text: str) -> str:
+    """Bring one stored canonical text up to date.
+
+    A parameter that was added later gets the value that keeps the old behaviour; one that was renamed gets its name of
+    today.  A text that cannot be read here, because its plugin is not installed or it was a live network, is returned
+    as it is.
+
+    Args:
+        role: the kind of component, or ``condition``.
+        text: the canonical text.
+
+    >>> current_text("condition", "pgd:eps=1/255,step=0.25").startswith("pgd:eps=1/255,norm=linf,steps=20,step_size=")
+    True
+    """
+    try:
+        with former_spellings():
+            if role == "condition":
+                return Condition.parse(text).canonical
+            return default_catalog().component(cast(Kind, role), text).canonical
+    except ShapebiasError:
+        return text
