@@ -25,7 +25,8 @@ class Accuracy:
     """Correct answers / images with a known label, in every cell.
 
     Images without an answer (prediction -1) count as wrong, whatever k.  An image that is answered right under an
-    attack with a gradient that was NaN or infinite is left out: the attack has not searched.  The column ``top`` says which k a row has.  A
+    attack with a gradient that was NaN or infinite is left out: the attack has not searched.
+    The column ``top`` says which k a row has.  A
     k > 1 has no row where there are not more than k classes, or where the store has kept fewer than k.
 
     Args:

@@ -18,7 +18,8 @@ class ConditionalAccuracy:
 
     Zhang & Zhu 2019, "Interpreting adversarially trained convolutional neural networks", section 4: models of different
     accuracy are compared on the images that each of them knows.  An image that is answered right under an attack with a
-    gradient that was NaN or infinite is left out: the attack has not searched.  A model without a finished ``clean`` cell on the same
+    gradient that was NaN or infinite is left out: the attack has not searched.
+    A model without a finished ``clean`` cell on the same
     data set has no rows, and the table's note says so.
     """
 

@@ -60,7 +60,7 @@ def unsearched_note(counts: Mapping[str, int]) -> str:
     if not found:
         return ""
     return (
-        "not in n are images that are answered right, but for which a gradient of the attack was NaN or infinite, since "
+        "not in n are images that are answered right but for which a gradient of the attack was NaN or infinite, since "
         f"they show no robustness: {found}"
     )
 

@@ -81,7 +81,7 @@ def small_profile():
 
 @pytest.mark.parametrize("example", help_examples())
 def test_the_examples_in_the_help_work(cli, example, tmp_path, plugins_dir, run_file, small_profile, monkeypatch):
-    """Each is run as it stands; only engine, training and profiles are stand-ins, which give results of another study."""
+    """Each is run as it stands; engine, training and profiles are stand-ins that return results of another study."""
     (tmp_path / "study.toml").write_text('datasets = ["stimuli"]\nmodels = ["cnn:8"]\n')
     (tmp_path / "at.toml").write_text('dataset = "stimuli"\nmodel = "cnn:8"\n')
     (tmp_path / "tables").mkdir()

@@ -139,7 +139,10 @@ def test_two_suites_share_a_file_and_a_table(tmp_path):
     [
         ("quick", ["quick"]),
         ("cue-conflict, quick", ["cue-conflict", "quick"]),
-        ("quick:size=32,contrast=0.2,humans:sets=sketch,stylized", ["quick:size=32,contrast=0.2", "humans:sets=sketch,stylized"]),
+        (
+            "quick:size=32,contrast=0.2,humans:sets=sketch,stylized",
+            ["quick:size=32,contrast=0.2", "humans:sets=sketch,stylized"],
+        ),
         (["quick", "quick:size=32"], ["quick", "quick:size=32"]),
         ('paper:"folder:photos,size=224",cue-conflict', ['paper:"folder:photos,size=224"', "cue-conflict"]),
     ],
