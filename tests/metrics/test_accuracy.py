@@ -97,9 +97,9 @@ def test_right_answers_that_the_attack_could_not_search_are_left_out_and_said():
     attacked = FakeAnswers(
         [0, 0, 0, 1], [0, 0, 1, 0], condition="pgd", eps=0.5, gradient_failed=[True, False, True, True]
     )
-    table = Accuracy()(FakeResults([attacked]))
+    table = Accuracy()(InMemoryResults([attacked]))
     assert table["value"].tolist() == [1 / 3]  # the first image says nothing; the last two were fooled all the same
     assert table["n"].tolist() == [3]
     assert "NaN or infinite" in table.attrs["note"]
     assert table.attrs["note"].endswith("1 (net on photos, pgd, eps=0.5)")
-    assert "note" not in Accuracy()(FakeResults([attrs.evolve(attacked, gradient_failed=[False] * 4)])).attrs
+    assert "note" not in Accuracy()(InMemoryResults([attrs.evolve(attacked, gradient_failed=[False] * 4)])).attrs

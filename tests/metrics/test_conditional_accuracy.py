@@ -90,7 +90,7 @@ def test_right_answers_that_the_attack_could_not_search_are_left_out_and_said():
     attacked = FakeAnswers(
         [0, 0, 1, 0], [0, 0, 0, 0], condition="pgd", eps=0.5, gradient_failed=[True, False, True, True]
     )
-    table = ConditionalAccuracy()(FakeResults([clean, attacked]))
+    table = ConditionalAccuracy()(InMemoryResults([clean, attacked]))
     assert table["value"].tolist() == [1 / 2]  # of the first three, which are right when clean, the first says nothing
     assert table["n"].tolist() == [2]
     assert table.attrs["note"].endswith("1 (net on photos, pgd, eps=0.5)")

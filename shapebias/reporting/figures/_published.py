@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from shapebias.published.references import Reference, references_on
 from shapebias.reporting.palette import MUTED, PEOPLE
@@ -37,7 +37,7 @@ def published_values(results: CombinedResults, measure: str, dataset: str, *, pe
 def mark_published(axes: Axes, values: Iterable[Reference], height: float) -> None:
     """Draw a short upright mark at each value, in the row at a height."""
     for one in values:
-        strength = (
+        strength: dict[str, Any] = (
             {"alpha": 1.0, "linewidth": 1.4, "zorder": 2.5} if one.is_human else {"alpha": 0.45, "linewidth": 0.7}
         )
         axes.vlines(one.value, height - 0.38, height + 0.38, color=_COLOURS[one.is_human], **strength)
