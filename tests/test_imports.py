@@ -78,7 +78,7 @@ def test_public_names_are_those_of_the_stub(face):
     assert set(homes) | ({"plugin"} & set(public.__all__)) == set(public.__all__)
     for name, home in homes.items():
         assert getattr(public, name) is getattr(importlib.import_module(home), name)
-    with pytest.raises(AttributeError, match="attribute .*stduy"):
+    with pytest.raises(AttributeError, match="attribute stduy"):
         _ = shapebias.stduy
 
 
