@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from lay_out_data import lay_out
 
 from shapebias.cli import main
 from shapebias.plugins.catalog import default_catalog
@@ -55,7 +56,9 @@ def test_the_commands_on_drawn_stimuli_work(elsewhere):
 @pytest.mark.parametrize(
     ("command", "shown"), [(command, shown) for command, shown in commands() if "../shared" in command]
 )
-def test_the_commands_on_real_images_print_what_is_shown(command, shown, data_dir, elsewhere):
+def test_the_commands_on_real_images_print_what_is_shown(command, shown, data_dir, elsewhere, monkeypatch):
+    lay_out(data_dir, elsewhere / "data")
+    monkeypatch.setenv("SHAPEBIAS_DATA", str(elsewhere / "data"))
     command = command.replace("../shared/data", str(data_dir)).replace(
         "examples/plugins", str(ROOT / "examples/plugins")
     )

@@ -15,7 +15,7 @@ _EXAMPLES = examples(
 )
 
 
-@click.group("import", epilog=_EXAMPLES)
+@click.group("import", short_help="Make a results file of published answers.", epilog=_EXAMPLES)
 def command() -> None:
     """Make a results file of answers that others have published."""
 

@@ -27,8 +27,8 @@ def chosen_suites(given: object = DEFAULT_SUITE) -> tuple[Component, ...]:
         SpellingError, UnknownNameError: the text is wrong, or no suite has this name.
         StudyError: there is none, or one is named twice.
 
-    >>> [suite.text for suite in chosen_suites("cue-conflict,quick:size=32,contrast=0.2")]
-    ['cue-conflict', 'quick:size=32,contrast=0.2']
+    >>> [suite.text for suite in chosen_suites("cue-conflict,quick:images=56,contrast=0.2")]
+    ['cue-conflict', 'quick:images=56,contrast=0.2']
     """
     several = given if isinstance(given, Iterable) and not isinstance(given, str) else [given]
     found: list[Component] = []

@@ -96,7 +96,7 @@ def profile(
 
     >>> import shapebias as sb
     >>> found = sb.profile("planted:reliance=1", "quick:images=56", limit=24)
-    >>> found.table.set_index("measure").value["shape bias"]
+    >>> float(found.table.set_index("measure").value["shape bias"])
     1.0
     """
     models, other = chosen_models(model, against, name)

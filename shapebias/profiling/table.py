@@ -78,7 +78,12 @@ class SuiteResults:
 
 def headline(parts: Sequence[SuiteResults]) -> pd.DataFrame:
     """Collect the headline of every suite, and set people and published models beside each number."""
-    rows = [row for part in parts for row in _suite(part)]
+    names = [part.suite.name for part in parts]
+    rows = [
+        {"suite": part.suite.name if names.count(part.suite.name) == 1 else part.suite.text, **row}
+        for part in parts
+        for row in _suite(part)
+    ]
     named = dict.fromkeys(model for part in parts for model in part.suite.settings.published_models)
     compared = _AGAINST if any(part.against is not None for part in parts) else ()
     table = pd.DataFrame(rows, columns=[*_COLUMNS, *_OF_PEOPLE, *named, "rank", "ranked", *compared])
@@ -103,7 +108,7 @@ def _suite(part: SuiteResults) -> Iterator[dict[str, Any]]:
             if other is not None:
                 of_other = {"against": other, "against_value": rows.get(other, {}).get("value")}
                 facts |= of_other | differences.get(_cell(row, model), {})
-            yield {"suite": part.suite.text, "measure": measure, **facts}
+            yield {"measure": measure, **facts}
 
 
 def _people(rows: Mapping[str, Any], people: set[str], published: Sequence[Reference]) -> dict[str, Any]:
