@@ -17,7 +17,7 @@ __all__ = ["command"]
 
 @click.command(
     "profile",
-    short_help="Set a model beside people and published models.",
+    short_help="Compare a model with people and published models.",
     epilog=examples(
         "shapebias profile timm:resnet50",
         "shapebias profile timm:resnet50 --against timm:vit_base_patch16_224 --report page.html",
@@ -61,7 +61,7 @@ def command(
     form: str | None,
     **options: Any,
 ) -> None:
-    """Measure a model by a standard protocol, beside people and published models.
+    """Measure a model by a standard protocol, and compare it with people and published models.
 
     Each suite is a protocol: data sets, conditions, and the numbers to report.  What is missing is computed, data are
     fetched, and one table shows each measure of each MODEL with its 95 % interval, people's value, two or three

@@ -1,4 +1,4 @@
-"""Standard profiles of models: run suites, and set the numbers beside people and published models."""
+"""Standard profiles of models: run suites, and compare the numbers with people and published models."""
 
 from __future__ import annotations
 

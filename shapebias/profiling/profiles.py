@@ -1,4 +1,4 @@
-"""Profile a model: run what is missing of some suites, and set its numbers beside people and published models."""
+"""Profile a model: compute what a suite lacks, and compare the numbers with people and published models."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Profile:
             for each published model; ``rank``, 1 for the largest value, among ``ranked`` values, the published ones
             and this one; and with a model to compare with ``against``, ``against_value``, ``difference``,
             ``difference_low``, ``difference_high`` and ``p``.
-        notes: what the numbers rest on, in sentences.
+        notes: what the numbers are based on, in sentences.
         results: every answer of the models.
         failures: what failed in these suites.
     """

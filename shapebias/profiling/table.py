@@ -1,4 +1,4 @@
-"""The table of a profile: the numbers of the models beside people's and those of published models."""
+"""The table of a profile: the numbers of the models, of people and of published models."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ class SuiteResults:
 
 
 def headline(parts: Sequence[SuiteResults]) -> pd.DataFrame:
-    """Collect the headline of every suite, and set people and published models beside each number."""
+    """Collect the headline of every suite, and add people and published models to each number."""
     names = [part.suite.name for part in parts]
     rows = [
         {"suite": part.suite.name if names.count(part.suite.name) == 1 else part.suite.text, **row}
@@ -175,7 +175,7 @@ def rows_in_words(table: pd.DataFrame) -> tuple[list[str], list[list[str]]]:
 
 
 def _headings(models: Sequence[str]) -> dict[str, str]:
-    """Shorten the names of published models to what stands before a bracket, where that tells them apart."""
+    """Shorten the names of published models to the part before a bracket, where the names stay different."""
     short = [model.partition(" (")[0] for model in models]
     return {name if short.count(name) == 1 else model: model for name, model in zip(short, models, strict=True)}
 
@@ -200,7 +200,7 @@ def _range(row: Mapping[str, Any]) -> str:
 
 
 def sentences(table: pd.DataFrame, parts: Sequence[SuiteResults]) -> list[str]:
-    """Say what the numbers rest on: people, published models, the images, and what was assumed of the models."""
+    """Say what the numbers are based on: people, published models, the images, and what was assumed of the models."""
     said = [*_about_people(table), *_about_published(table, parts)]
     if "against" in table and len(table):
         said.append(

@@ -1,4 +1,4 @@
-"""What a table of results says below itself: which images, which classes, and what was assumed of the models."""
+"""The caption of a table of results: which images, which classes, and what was assumed about the models."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _SHOWN = 4
 
 
 def caption(results: Results | CombinedResults) -> list[str]:
-    """Say in sentences what the numbers of some results rest on.
+    """Say in sentences what the numbers of some results are based on.
 
     Of each data set: how many images and classes it has, and what was skipped and why.  Of each model: where its
     outputs were taken for the classes by their position, or assumed to be those of ImageNet-1k, and where it chose
@@ -62,7 +62,7 @@ def _images(dataset: StoredDataset) -> str:
 
 
 def _remarks(dataset: StoredDataset, mapping: LabelMapping) -> Iterator[str]:
-    """Say what was assumed of a model's outputs, and which of them played no part."""
+    """Say what was assumed about a model's outputs, and which of them were not used."""
     classes = mapping.classes
     if mapping.name == "by position":
         yield f"its outputs have no names and are taken for the classes by position: {_some(classes)}"

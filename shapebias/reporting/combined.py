@@ -41,7 +41,7 @@ class CombinedResults:
         self._counts = is_of(studies) if studies else lambda _: True
         self._ambiguous = _ambiguous_models(self.files)
         self._titles = _file_titles([results.store.path for results in self.files])
-        # Kept, because what a view has read is asked for again by every metric.
+        # Kept, because every metric reads the same arrays again.
         self._answers = self._renamed([results.answers() for results in self.files])
         self._maps = self._renamed([results.maps() for results in self.files])
         self._tables: dict[str, pd.DataFrame] = {}
@@ -101,7 +101,7 @@ class CombinedResults:
         return looks(self.models, self.people)
 
     def name(self, position: int, model: str) -> str:
-        """Return the joined name of a model of the file at a place."""
+        """Return the joined name of a model of the file at a position."""
         return f"{model} ({self._titles[position]})" if model in self._ambiguous else model
 
     def _renamed(self, files: Iterable[Iterable[_View]]) -> list[_View]:
@@ -131,7 +131,7 @@ def is_of(studies: Iterable[Study]) -> Callable[[CellRecord], bool]:
 
 
 def _ambiguous_models(files: Sequence[Results]) -> set[str]:
-    """Find the names that stand for several models, or for several answers to one question."""
+    """Find the names that several models share, or that have several answers to the same cell."""
     keys: dict[str, set[str]] = {}
     asked: Counter[tuple[str, str]] = Counter()
     for results in files:

@@ -21,7 +21,7 @@ def figure(results: Results | Sequence[Results], name: str, path: str | Path | N
     """Draw one figure, sized for a paper's column.
 
     Args:
-        results: of one study, or of several whose models are to stand side by side.
+        results: of one study, or of several, whose models are shown side by side.
         name: the figure and its settings, such as ``"shape-bias"`` or ``"saliency:images=4"``.
         path: where it is written too, as ``.pdf``, ``.png`` or ``.svg``.
 

@@ -56,7 +56,7 @@ def _conflict(results: CombinedResults) -> Iterator[str]:
 
 
 def _people(results: CombinedResults, rows: list[dict[str, Any]]) -> Iterator[str]:
-    """Say where people are, who are named one by one only where there are no networks."""
+    """Give the range of people's shape bias; they are named one by one only where there are no networks."""
     shares = [100 * row["value"] for row in rows if row["model"] in results.people]
     if 1 < len(shares) < len(rows):
         yield f"for {len(shares)} people it is {min(shares):.0f} to {max(shares):.0f} %"
@@ -79,7 +79,7 @@ def _ends(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _lean(rows: list[dict[str, Any]]) -> str:
-    """Say which cue each model follows, where its whole interval lies on one side of one half."""
+    """Say which cue each model follows, where its whole interval is on one side of one half."""
     sides: dict[str, list[str]] = {}
     for row in rows:
         side = "shape" if row["low"] > 0.5 else "texture" if row["high"] < 0.5 else ""

@@ -54,10 +54,10 @@ class LeadTable:
 def report(
     results: Results | Sequence[Results], path: str | Path, *, images: int = IMAGES, title: str | None = None
 ) -> Path:
-    """Write a page that shows results: the finding, charts, maps, images, tables, failures and where it all comes from.
+    """Write a page that shows results: the finding, charts, maps, images, tables, failures and provenance.
 
     Args:
-        results: of one study, or of several whose models are to stand side by side.
+        results: of one study, or of several, whose models are shown side by side.
         path: the HTML file; it is replaced.
         images: the most images of each data set in the image browser.
         title: the page's title; default the question.

@@ -85,7 +85,7 @@ def spread_over_classes(ids: Sequence[str], labels: Sequence[int], most: int) ->
 
 
 def rows_of(view: _View, ids: Sequence[str]) -> NDArray[np.int64]:
-    """Find images of a view by id: their places in the data set."""
+    """Find images of a view by id: their rows in the data set."""
     rows = dict(zip(view.ids, view.rows.tolist(), strict=True))
     return np.array([rows[identity] for identity in ids], dtype=np.int64)
 

@@ -11,7 +11,6 @@ from shapebias.errors import ShapebiasError
 from shapebias.spelling.former import former_spellings
 from shapebias.spelling.grammar import natural
 from shapebias.study import Study
-from shapebias.study.stored_text import current_text
 
 if TYPE_CHECKING:
     from shapebias.store import Results, StoredCell
@@ -87,16 +86,9 @@ def _repeats(results: Results) -> str:
             "The study that wrote this file last. It names something that cannot be read here, such as a live network "
             "or a plugin that is not installed, so it is not known whether it repeats all cells."
         )
-    asked = {
-        tuple(part and part.canonical for part in (cell.dataset, cell.model, cell.condition, cell.saliency, cell.probe))
-        for cell in study.cells()
-    }
+    computed = {cell.texts for cell in study.cells()}
     cells = results.store.cells()
-    again = [
-        tuple(part and current_text(role, part.canonical) for role, part in cell.record.components().items()) in asked
-        and len(cell.rows) <= _most(study, cell)
-        for cell in cells
-    ]
+    again = [cell.record.texts in computed and len(cell.rows) <= _most(study, cell) for cell in cells]
     if all(again):
         return "Write it to study.toml, and 'shapebias run study.toml -o run.h5' repeats it."
     return (

@@ -41,7 +41,7 @@ class Section:
 
     Args:
         id, label: for links; the label is short.
-        title, text: what stands above the charts.
+        title, text: the heading and the paragraph above the charts.
         figures: at least one.
     """
 
@@ -60,10 +60,10 @@ def chart_sections(results: CombinedResults) -> list[Section]:
             results,
             "headline",
             "Headline",
-            "What speaks for shape, what for texture",
-            "Of each kind a large value speaks for that cue: the share of decisions by shape where cues conflict, "
-            "accuracy where only one cue is left or where the other one is destroyed, and the share of saliency on the "
-            "object's contour or inside it, in rows that name a saliency method.",
+            "Evidence for shape, evidence for texture",
+            "In each panel a large value is evidence for that cue: the share of decisions by shape where cues "
+            "conflict, accuracy where only one cue is left or where the other one is destroyed, and the share of "
+            "saliency on the object's contour or inside it, in rows that name a saliency method.",
             [(HeadlineFigure(), ", ".join(datasets))],
         ),
         _section(
@@ -81,8 +81,8 @@ def chart_sections(results: CombinedResults) -> list[Section]:
             "curves",
             "Curves",
             "Accuracy as texture or shape fades",
-            "Accuracy, with the band of its 95 % intervals. The values stand side by side, not to scale. Under an "
-            "attack with several eps an image that fell stays fallen.",
+            "Accuracy, with the band of its 95 % intervals. The values are evenly spaced, not to scale. Under an "
+            "attack with several eps, an image that is wrong at one eps counts as wrong at every larger one.",
             _curves(results),
         ),
         _section(
@@ -98,7 +98,7 @@ def chart_sections(results: CombinedResults) -> list[Section]:
             "error-consistency",
             "Common errors",
             "Do they fail on the same images?",
-            "Cohen's kappa of right and wrong: 1 for the same failures, 0 for as many in common as chance gives.",
+            "Cohen's kappa of right and wrong: 1 for the same errors, 0 for as many common errors as chance gives.",
             ((ErrorConsistencyFigure(dataset), f"{dataset}, clean") for dataset in datasets),
         ),
     ]

@@ -1,4 +1,4 @@
-"""Matplotlib's SVG made fit to stand inside a page: ids that clash with none, the page's colours, words to be heard."""
+"""Prepare Matplotlib's SVG for a page: unique ids, the page's colours, a description for screen readers."""
 
 from __future__ import annotations
 

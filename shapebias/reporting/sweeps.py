@@ -76,7 +76,7 @@ def find_sweeps(answers: Iterable[StoredAnswers]) -> list[Series]:
 
 
 def _numbers(view: StoredAnswers) -> Iterator[tuple[_Place, float]]:
-    """Yield the numbers of a condition, each with its place: step, parameter, other steps, and the text around it."""
+    """Yield the numbers of a condition, each with its step, parameter, other steps, and the text around it."""
     canonical = view.texts["condition"]
     steps = split(canonical, "+")
     for at, step in enumerate(steps):
@@ -90,5 +90,5 @@ def _numbers(view: StoredAnswers) -> Iterator[tuple[_Place, float]]:
                 continue
             rest = [each for each in spelling.arguments if each is not argument]
             around = repr((steps[:at], rest, steps[at + 1 :]))
-            with contextlib.suppress(ValueError):  # a word is no number
+            with contextlib.suppress(ValueError):  # a word is not a number
                 yield (spelling.name, argument.key, within, False, around), parse_number(argument.text)

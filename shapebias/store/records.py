@@ -10,6 +10,8 @@ from typing import Any, Literal, TypeAlias
 import attrs
 from numpy.typing import NDArray
 
+from shapebias.study.stored_text import current_text
+
 __all__ = ["CellRecord", "ComponentRecord", "DatasetPart", "Header", "Part", "Scalar"]
 
 Scalar: TypeAlias = str | int | float | bool | None
@@ -72,8 +74,10 @@ class CellRecord:
 
     @property
     def texts(self) -> tuple[str | None, ...]:
-        """The canonical texts of the five components, as of :class:`shapebias.study.Cell`."""
-        return tuple(None if part is None else part.canonical for part in self.components().values())
+        """The canonical texts of the five components, as this version spells them; None for those that are absent."""
+        return tuple(
+            None if part is None else current_text(role, part.canonical) for role, part in self.components().items()
+        )
 
     def components(self) -> dict[str, ComponentRecord | None]:
         """Return the five components by their role."""

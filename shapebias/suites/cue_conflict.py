@@ -1,4 +1,4 @@
-"""``cue-conflict``: shape bias on the published stimuli, and accuracy where only the shape is left."""
+"""``cue-conflict``: shape bias on the published stimuli, and accuracy where only the shape says the class."""
 
 from __future__ import annotations
 

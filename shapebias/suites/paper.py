@@ -1,4 +1,4 @@
-"""``paper``: the conditions of Zhang & Zhu 2019 on a data set of your own."""
+"""``paper``: the conditions of Zhang & Zhu 2019 on the user's own data set."""
 
 from __future__ import annotations
 

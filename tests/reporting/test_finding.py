@@ -20,6 +20,8 @@ def view(model, prediction, *, condition="clean", shape, texture=None, dataset="
         model=model,
         condition=condition,
         eps=None,
+        gradient_failed=np.zeros(len(shape), dtype=bool),
+        texts={"dataset": dataset, "model": model, "condition": condition},
         classes=("cat", "dog", "ship"),
         ids=[str(position) for position in range(len(shape))],
         labels=shape,

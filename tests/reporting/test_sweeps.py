@@ -23,6 +23,7 @@ def answers(*texts, dataset="photos"):
                 eps=float(eps) if eps else None,
                 eps_index=eps_index,
                 cell=SimpleNamespace(record=record),
+                texts={"condition": condition.canonical},
             )
         )
     return views

@@ -28,7 +28,7 @@ class Drawing(Protocol):
 
 @attrs.frozen
 class FigureEntry:
-    """A figure that can be asked for.
+    """A figure that users can name.
 
     Args:
         target: ``"package.module:Class"``.

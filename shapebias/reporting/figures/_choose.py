@@ -10,7 +10,7 @@ __all__ = ["choose"]
 
 
 def choose(what: str, asked: str | None, known: Iterable[str], *, first: str | None = None) -> str:
-    """Return what was asked for, or else ``first`` where it is known, or else the first that is known.
+    """Return what the user named, or else ``first`` where it is known, or else the first known name.
 
     Raises:
         FigureError: it is not known, or nothing is.

@@ -17,7 +17,7 @@ __all__ = ["line_height", "markers", "panel"]
 
 
 def line_height(models: int) -> float:
-    """Return the height of a row in inches; more models than four stand closer together."""
+    """Return the height of a row in inches; more than four models are drawn closer together."""
     return 0.11 + 0.07 * min(models, 4)
 
 
@@ -36,7 +36,7 @@ def panel(axes: Axes, table: pd.DataFrame, look: dict[str, ModelStyle]) -> None:
 def markers(
     axes: Axes, table: pd.DataFrame, names: list[str], look: dict[str, ModelStyle], *, alpha: float = 1
 ) -> None:
-    """Draw one marker a row and model, and its interval; models stand a little above one another.
+    """Draw one marker and interval for each row and model; models are drawn one above the other.
 
     Args:
         axes: where to draw.
@@ -53,7 +53,7 @@ def markers(
         heights |= {(name, model): positions[name] + offset for model, offset in zip(there, offsets, strict=False)}
     for model, drawn in look.items():
         mine = table[table["model"] == model]
-        if mine.empty:  # an empty line that is not clipped lies in the figure's corner, and spoils the layout
+        if mine.empty:  # an empty, unclipped line would be drawn in the figure's corner and spoil the layout
             continue
         at = [heights[name, model] for name in mine["row"]]
         axes.hlines(at, mine["low"], mine["high"], color=drawn.colour, alpha=alpha, linewidth=1)

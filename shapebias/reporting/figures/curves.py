@@ -31,8 +31,8 @@ _CLEAN = Point(math.nan, "clean")
 class CurvesFigure:
     """One panel for each number that the study varied, one curve a model, with the band of its 95 % intervals.
 
-    The first place on the horizontal axis is the clean picture; the others are evenly spaced and bear their values.
-    Accuracy under a list of eps is the metric ``robust-accuracy``, an image that fell staying fallen; elsewhere it is
+    The first position on the horizontal axis is the clean image; the others are evenly spaced and labelled with values.
+    Accuracy under a list of eps is the metric ``robust-accuracy``, which never rises with eps; elsewhere it is
     ``accuracy``.
     """
 
@@ -72,14 +72,14 @@ def _draw(series: list[Series], accuracy: pd.DataFrame, robust: pd.DataFrame, lo
 
 
 def _row(rows: pd.DataFrame, point: Point) -> Any:
-    """Find one condition's value with its interval; None where the model has not been asked."""
+    """Find one condition's value with its interval; None where the model has no such cell."""
     eps = rows["eps"].isna() if point.eps is None else rows["eps"] == point.eps
     found = rows[(rows["condition"] == point.condition) & eps]
     return None if found.empty else found.iloc[0]
 
 
 def _curve(axes: Axes, rows: dict[int, Any], look: ModelStyle) -> None:
-    if not rows:  # an empty line that is not clipped lies in the figure's corner, and spoils the layout
+    if not rows:  # an empty, unclipped line would be drawn in the figure's corner and spoil the layout
         return
     positions = [*rows]
     value, low, high = ([row[name] for row in rows.values()] for name in ("value", "low", "high"))

@@ -64,7 +64,7 @@ class HeadlineFigure:
 
 
 def _title(row: dict[str, Any], *, several: bool) -> str:
-    """Name a number: ``saturate:p=8``, or what was measured where it is no accuracy, and the data set where needed."""
+    """Name a number: ``saturate:p=8``, the metric where it is not an accuracy, and the data set where needed."""
     what = {"accuracy": row["condition"], "saliency-share": f"{row['region']}: {row['saliency']}"}
     words = [row["dataset"]] * several + [what.get(row["metric"], row["metric"].replace("-", " "))]
     return ": ".join(words)

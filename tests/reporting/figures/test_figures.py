@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import re
 import warnings
 import zlib
 
 import numpy as np
 import pytest
+from matplotlib.colors import to_hex
 from PIL import Image
 
 import shapebias
 from shapebias.errors import FigureError
+from shapebias.published.references import references
+from shapebias.reporting import palette
 from shapebias.reporting.combined import CombinedResults
 from shapebias.reporting.figures import FIGURES, find
 from shapebias.reporting.pictures import map_picture
@@ -172,3 +176,55 @@ def test_models_that_were_asked_different_things_stand_in_one_figure(opened, tmp
         warnings.simplefilter("error")  # a layout that fails is a warning
         for name in ("headline", "accuracy", "curves:dataset=conflict"):
             shapebias.figure([opened, other], name, tmp_path / "figure.svg")
+
+
+@pytest.fixture(scope="module")
+def published_set(tmp_path_factory):
+    """Return answers to a few of the cue-conflict stimuli, called as the published ones are."""
+    from shapebias.store import CellRecord, ComponentRecord, DatasetPart, Header, Part, Writer
+
+    path = tmp_path_factory.mktemp("published") / "run.h5"
+    classes = ("cat", "dog", "elephant")
+    data = ComponentRecord("cue-conflict:path=none", "cue-conflict")
+    shapes, textures = np.array([0, 0, 1, 1]), np.array([1, 2, 0, 2])
+    ids = tuple(f"{classes[shape]}/{row}.png" for row, shape in enumerate(shapes))
+    facts = {"classes": json.dumps(classes), "images": 4}
+    with Writer(path, Header("", 0, {})) as writer:
+        writer.write_dataset(DatasetPart(data, np.arange(4), ids, shapes, shapes, textures, None, facts))
+        for name in ("cnn:num_classes=3", "decisions:subject-01"):
+            cell = CellRecord(data, ComponentRecord(name, name.rpartition(":")[2]), ComponentRecord("clean", "clean"))
+            writer.write(Part(cell, np.arange(4), {"prediction": np.array([0, 1, 1, 2])}))
+        writer.pack()
+    return path
+
+
+def reds_and_greys(figure):
+    """Count the upright marks of people and of published models."""
+    colours = [collection.get_edgecolor()[0, :3] for axes in figure.axes for collection in axes.collections]
+    hexes = [to_hex(colour) for colour in colours]
+    return hexes.count(palette.PEOPLE), hexes.count(palette.MUTED)
+
+
+@pytest.mark.parametrize("name", ["shape-bias", "headline"])
+def test_published_models_are_grey_and_people_red(published_set, name):
+    models = [one for one in references("shape-bias") if not one.is_human]
+    with shapebias.open(published_set) as opened:
+        only = CombinedResults([opened], [shapebias.Study("cue-conflict", "cnn:num_classes=3")])
+        only._answers = [view for view in only.answers() if view.model != "subject-01"]
+        drawn = find(name)(only)
+        people, grey = reds_and_greys(drawn)
+        assert grey == len(models)
+        assert people == (3 if name == "shape-bias" else 1)  # of all images, and of the classes cat and dog
+        assert reds_and_greys(find(f"{name}:published=false")(only)) == (0, 0)
+
+
+def test_people_in_the_results_replace_those_that_are_published(published_set):
+    with shapebias.open(published_set) as opened:
+        figure = find("headline")(CombinedResults([opened]))
+    labels = [text.get_text() for legend in figure.legends for text in legend.get_texts()]
+    assert "published models" in labels
+    assert "people, published" not in labels
+
+
+def test_other_stimuli_have_no_published_values(joined):
+    assert reds_and_greys(find("headline")(joined)) == (0, 0)
