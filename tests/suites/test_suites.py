@@ -5,17 +5,13 @@ from __future__ import annotations
 import attrs
 import numpy as np
 import pytest
-from metric_fakes import FakeAnswers, FakeResults
+from metric_fakes import FakeAnswers
 
 from shapebias.plugins.catalog import default_catalog
+from shapebias.plugins.in_memory import InMemoryResults
 from shapebias.study import as_conditions
 
 BUILT_IN = ["quick", "cue-conflict", "paper:stimuli", "humans"]
-
-
-@attrs.frozen(eq=False)
-class Answers(FakeAnswers):
-    texts: dict[str, str] = attrs.field(factory=dict, kw_only=True)
 
 
 def suite(text):
@@ -24,7 +20,7 @@ def suite(text):
 
 def answers(dataset, prediction, shape, texture=None, condition="clean", model="net"):
     unknown = [-1] * len(shape)
-    return Answers(
+    return FakeAnswers(
         prediction,
         shape,
         shape,
@@ -41,14 +37,14 @@ def texts(study):
 
 @pytest.mark.parametrize("text", BUILT_IN)
 def test_results_of_other_data_sets_are_not_in_the_headline(text):
-    assert suite(text).headline(FakeResults([answers("folder:path=mine", [0, 1], [0, 1], [1, 0])])).empty
+    assert suite(text).headline(InMemoryResults([answers("folder:path=mine", [0, 1], [0, 1], [1, 0])])).empty
 
 
 def test_cue_conflict_counts_hits_and_right_answers():
     cue_conflict = suite("cue-conflict")
     known = texts(cue_conflict.study("planted"))
     found = cue_conflict.headline(
-        FakeResults(
+        InMemoryResults(
             [
                 answers(known["cue-conflict"], [0, 0, 0, 1, 2, 0], [0, 0, 0, 0, 0, 0], [1, 1, 1, 1, 1, 0]),
                 answers(known["silhouettes"], [0, 1, 1, 0], [0, 1, 0, 0]),
@@ -85,7 +81,7 @@ def test_the_paper_has_a_row_for_each_condition():
     study = paper.study("planted")
     (dataset,) = texts(study).values()
     cells = [answers(dataset, [0, 1, 1, 1], [0, 1, 0, 0], condition=each.canonical) for each in study.conditions]
-    found = paper.headline(FakeResults(cells))
+    found = paper.headline(InMemoryResults(cells))
     assert found.measure.tolist() == [f"accuracy, {condition.text}" for condition in study.conditions]
     assert set(found.value) == {0.5}
 
@@ -110,7 +106,7 @@ def test_humans_are_the_mean_over_the_sets_that_are_chosen(sets, rows):
         for title, dataset in texts(humans.study("planted")).items()
         for model in ("net", "subject-01", "subject-02")
     ]
-    found = humans.headline(FakeResults(cells))
+    found = humans.headline(InMemoryResults(cells))
     assert set(found.averaging) == {rows}
     assert set(found.model) == {"net", "people"}
     assert not found.duplicated(["measure", "model"]).any()
