@@ -12,10 +12,18 @@ from shapebias.reporting.finding import finding
 from shapebias.study import Condition
 
 
+class View(InMemoryAnswers):
+    """Answers that know the steps of their condition, as those of a store do."""
+
+    @property
+    def steps(self):
+        return Condition.parse(self.condition).steps
+
+
 def view(model, prediction, *, condition="clean", shape, texture=None, dataset="pictures"):
     shape = np.array(shape)
     texture = np.full_like(shape, -1) if texture is None else np.array(texture)
-    return InMemoryAnswers(
+    return View(
         prediction,
         shape,
         shape,
