@@ -24,8 +24,8 @@ _STEPS = 30
 
 
 @attrs.frozen
-class _Place:
-    """Where a curve comes from: texts with ``*`` in the place of the strength."""
+class _Curve:
+    """The source of a curve: texts with ``*`` instead of the strength."""
 
     dataset: str
     model: str
@@ -52,7 +52,7 @@ class CueStrength:
 
     def __call__(self, results: StudyResults) -> pd.DataFrame:
         """Return one row for each strength, with Wilson's interval, and one ``point-of-equal-reliance`` a curve."""
-        curves: dict[_Place, list[tuple[float, Answers]]] = {}
+        curves: dict[_Curve, list[tuple[float, Answers]]] = {}
         for answers in results.answers():
             found = _strength(answers, self.over) if cues_of(answers) == "conflict" else None
             if found is not None:
@@ -67,7 +67,7 @@ class CueStrength:
         return table(rows, "strength", note="" if rows else note)
 
 
-def _strength(answers: Answers, over: str) -> tuple[_Place, float] | None:
+def _strength(answers: Answers, over: str) -> tuple[_Curve, float] | None:
     dataset, condition = answers.dataset, answers.condition
     of_dataset, of_condition = (number_in(answers.texts[role], over) for role in ("dataset", "condition"))
     if (of_dataset is None) == (of_condition is None):
@@ -76,10 +76,10 @@ def _strength(answers: Answers, over: str) -> tuple[_Place, float] | None:
         dataset, strength = of_dataset
     elif of_condition is not None:
         condition, strength = of_condition
-    return _Place(dataset, answers.model, condition, answers.eps), strength
+    return _Curve(dataset, answers.model, condition, answers.eps), strength
 
 
-def _rows(curve: _Place, cells: Sequence[tuple[float, Answers]], seed: int) -> Iterator[dict[str, Any]]:
+def _rows(curve: _Curve, cells: Sequence[tuple[float, Answers]], seed: int) -> Iterator[dict[str, Any]]:
     for strength, answers in cells:
         yield record(answers, "cue-strength", shape_bias(answers), strength=strength)
     strengths = np.array([strength for strength, _ in cells])

@@ -19,7 +19,7 @@ def stored(seed, n=80, **cell):
     return InMemoryValues(
         {"auc": random_areas(seed, n), "curve": np.zeros((n, 21))},
         tuple(f"{position}.png" for position in range(n)),
-        **cell,
+        **({"saliency": "smoothgrad"} | cell),
     )
 
 

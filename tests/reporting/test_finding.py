@@ -7,29 +7,32 @@ import numpy as np
 import pytest
 
 from shapebias.plugins.catalog import default_catalog
+from shapebias.plugins.in_memory import InMemoryAnswers
 from shapebias.reporting.finding import finding
 from shapebias.study import Condition
+
+
+class View(InMemoryAnswers):
+    """Answers that know the steps of their condition, as those of a store do."""
+
+    @property
+    def steps(self):
+        return Condition.parse(self.condition).steps
 
 
 def view(model, prediction, *, condition="clean", shape, texture=None, dataset="pictures"):
     shape = np.array(shape)
     texture = np.full_like(shape, -1) if texture is None else np.array(texture)
-    steps = Condition.parse(condition).steps
-    return SimpleNamespace(
+    return View(
+        prediction,
+        shape,
+        shape,
+        texture,
         dataset=dataset,
         model=model,
         condition=condition,
-        eps=None,
-        gradient_failed=np.zeros(len(shape), dtype=bool),
-        texts={"dataset": dataset, "model": model, "condition": condition},
         classes=("cat", "dog", "ship"),
-        ids=[str(position) for position in range(len(shape))],
-        labels=shape,
-        shape_labels=shape,
-        texture_labels=texture,
-        prediction=np.array(prediction),
-        steps=steps,
-        destroys=frozenset(word for step in steps for word in step.spec.destroys),
+        destroys={word for step in Condition.parse(condition).steps for word in step.spec.destroys},
     )
 
 

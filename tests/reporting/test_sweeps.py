@@ -9,12 +9,11 @@ from shapebias.study import Condition
 
 
 def answers(*texts, dataset="photos"):
-    """Make views with conditions alone; ``TEXT@EPS`` is one place on the axis of a list of eps."""
+    """Make views with conditions alone; ``TEXT@EPS`` is one eps of a list."""
     views = []
     for text in texts:
         spelled, _, eps = text.partition("@")
         condition = Condition.parse(spelled)
-        record = SimpleNamespace(condition=SimpleNamespace(canonical=condition.canonical))
         eps_index = 0 if eps else None
         views.append(
             SimpleNamespace(
@@ -22,7 +21,6 @@ def answers(*texts, dataset="photos"):
                 condition=condition.text,
                 eps=float(eps) if eps else None,
                 eps_index=eps_index,
-                cell=SimpleNamespace(record=record),
                 texts={"condition": condition.canonical},
             )
         )

@@ -19,9 +19,16 @@ def suite(text):
 
 
 def answers(dataset, prediction, shape, texture=None, condition="clean", model="net"):
-    """Answer images of a data set, which is called by its canonical text."""
-    textures = [-1] * len(shape) if texture is None else texture
-    return FakeAnswers(prediction, shape, shape, textures, dataset=dataset, model=model, condition=condition)
+    unknown = [-1] * len(shape)
+    return FakeAnswers(
+        prediction,
+        shape,
+        shape,
+        unknown if texture is None else texture,
+        dataset="a title",
+        model=model,
+        texts={"dataset": dataset, "model": model, "condition": condition},
+    )
 
 
 def texts(study):
