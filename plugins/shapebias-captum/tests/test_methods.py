@@ -123,9 +123,9 @@ def test_lrp_hands_down_the_logit(model, images):
 
 def test_lrp_says_which_layer_has_no_rule(vit, images):
     network = Classifier(nn.Sequential(nn.Flatten(), nn.Linear(192, 5), nn.GELU(), nn.Linear(5, 4)))
-    with pytest.raises(ShapebiasError, match="captum-lrp: Sequential has a layer without a rule: .*GELU"):
+    with pytest.raises(ShapebiasError, match=r"captum-lrp: Sequential has a layer without a rule: .*GELU"):
         Lrp()(network, images, TARGETS, numbers("x"))
-    with pytest.raises(ShapebiasError, match="VisionTransformer calls add, .* as a function or method"):
+    with pytest.raises(ShapebiasError, match=r"VisionTransformer calls add, .* as a function or method"):
         Lrp()(vit, torch.rand(2, 3, 32, 32), TARGETS, numbers("x"))
 
 
