@@ -42,15 +42,15 @@ def test_a_list_names_shards_beside_it_and_their_samples(shards):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("pipe:cat x.tar", r"'pipe:cat x\.tar': pipe: is not supported, .*; no command is ever run"),
-        ("PIPE:touch {a,b}", "PIPE: is not read"),
-        ("s3://bucket/x-{0..3}.tar", "s3: is not read, only files and addresses of http and https"),
-        ("file:///etc/x.tar", "file: is not read"),
+        ("pipe:cat x.tar", r"'pipe:cat x\.tar': pipe: is not supported, .*; commands are never run"),
+        ("PIPE:touch {a,b}", "PIPE: is not supported"),
+        ("s3://bucket/x-{0..3}.tar", "s3: is not supported, only files and addresses of http and https"),
+        ("file:///etc/x.tar", "file: is not supported"),
         ("val-{000..004.tar", r"has an unmatched brace; write shards as val-\{000\.\.006\}\.tar"),
         ("gone-{0..20}.tar", r"missing: gone-0\.tar, .*, gone-9\.tar and 11 more; .* names 21: put them there"),
         ("nothing*.tar", "has no shards"),
         ("{a,b}/x.tar", "are missing: a/x.tar, b/x.tar"),
-        ("http://{a,b}.org/x.tar", "several shards that are called x, .* a data set of its own"),
+        ("http://{a,b}.org/x.tar", "several shards called x, .* a separate data set"),
         ("gone.json", r"gone\.json cannot be read as a list of shards \(FileNotFoundError"),
     ],
 )

@@ -172,7 +172,7 @@ def test_a_list_spares_fetching_what_is_not_asked_for(server, shards):
     assert dataset.fingerprint
     assert dataset[9].id == "val-002/0009"
     assert fetched(server) == ["val.json", "val-002.tar"]
-    with pytest.raises(ShapebiasError, match=r"val-004\.tar has 4 samples, and its list states 9; correct the list"):
+    with pytest.raises(ShapebiasError, match=r"val-004\.tar has 4 samples, but its list states 9; correct the list"):
         dataset[16]
 
 
