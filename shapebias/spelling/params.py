@@ -51,6 +51,7 @@ def param(
     unit: str = "",
     converter: Callable[[Any], Any] | None = None,
     formerly: tuple[str, ...] = (),
+    implied: bool = False,
 ) -> Any:
     """Declare one parameter of a plugin: an attrs field with documentation and bounds.
 
@@ -63,6 +64,8 @@ def param(
             only these fit.
         formerly: earlier names of the parameter.  Texts that an earlier version stored are read under these names, and
             keep their meaning; in a study, a recipe or a command they are refused with a pointer to today's name.
+        implied: the name alone implies the default, so that short texts do not repeat it: ``grayscale``, not
+            ``grayscale:alpha=1``.
 
     >>> @attrs.frozen
     ... class Blur:
@@ -76,7 +79,7 @@ def param(
         default=default,
         converter=converter or attrs.Converter(_accept, takes_self=True, takes_field=True),
         validator=_validate,
-        metadata={"help": help, "unit": unit, "bounds": bounds, "formerly": formerly},
+        metadata={"help": help, "unit": unit, "bounds": bounds, "formerly": formerly, "implied": implied},
     )
 
 
@@ -240,14 +243,14 @@ def spell(name: str, settings: Any, *, full: bool = True) -> str:
         name: the plugin's name.
         settings: an instance of its frozen attrs class.
         full: write every parameter (the canonical text, an identity), or only those that are not at their default, and
-            the first unless it is none (for tables and axes).
+            the first unless it is none or implied (for tables and axes).
     """
     pieces = []
     for position, field in enumerate(_parameters(type(settings))):
         value = getattr(settings, field.name)
         if isinstance(value, Options):
             pieces += [f"{field.name}.{key}={spell_scalar(option)}" for key, option in value.items()]
-        elif full or value != _default(field) or (position == 0 and value is not None):
+        elif full or value != _default(field) or (position == 0 and value is not None and not _is_implied(field)):
             bare = (
                 not full
                 and position == 0
@@ -256,6 +259,10 @@ def spell(name: str, settings: Any, *, full: bool = True) -> str:
             )
             pieces.append(_spell_value(value) if bare else f"{field.name}={_spell_value(value)}")
     return f"{name}:{','.join(pieces)}" if pieces else name
+
+
+def _is_implied(field: attrs.Attribute[Any]) -> bool:
+    return bool(field.metadata.get("implied"))
 
 
 def _spell_value(value: Any) -> str:

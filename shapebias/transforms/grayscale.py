@@ -30,7 +30,7 @@ class Grayscale:
     tensor([0.2990, 0.2990, 0.2990])
     """
 
-    alpha: float = param("share of the grey image", default=1.0, ge=0, le=1)
+    alpha: float = param("share of the grey image", default=1.0, ge=0, le=1, implied=True)
 
     def __call__(self, images: Tensor, rng: ImageRandom) -> Tensor:
         """Make (N, 3, H, W) images in [0, 1] grey."""

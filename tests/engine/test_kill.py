@@ -22,7 +22,7 @@ from shapebias.cli import main
 from shapebias.errors import StoreError
 from shapebias.store import Results, verify
 
-CONDITIONS = ["clean", "saturate:p=8", "patch-shuffle:k=4", "grayscale:alpha=1"]
+CONDITIONS = ["clean", "saturate:p=8", "patch-shuffle:k=4", "grayscale"]
 COMMAND = ["run", "-d", "stimuli:cue=conflict,images=56,size=32", "-m", "cnn:num_classes=8,width=8", "-o", "run.h5"]
 COMMAND += ["-q", *(word for condition in CONDITIONS[1:] for word in ("-t", condition))]
 

@@ -77,7 +77,7 @@ def test_cells_that_are_stored_already_are_not_reported(recorder, tmp_path):
     sb.run(sb.Study(**STUDY), tmp_path / "run.h5")
     recorder.calls.clear()
     sb.run(sb.Study(**STUDY, conditions=["clean", "grayscale"]), tmp_path / "run.h5")
-    assert [call[1].condition.title for call in recorder.calls if call[0] == "cell"] == ["grayscale:alpha=1"]
+    assert [call[1].condition.title for call in recorder.calls if call[0] == "cell"] == ["grayscale"]
 
 
 def test_evaluate_calls_them_too(recorder):

@@ -60,7 +60,7 @@ def test_a_chain_keeps_its_order_and_is_cut_at_the_attack():
     condition = Condition.parse("mine=saturate:p=8+patch-shuffle:k=4+pgd:eps=4/255+grayscale")
     assert [step.text for step in condition.before] == ["saturate:p=8", "patch-shuffle:k=4"]
     assert condition.attack.text == "pgd:eps=4/255"
-    assert [step.text for step in condition.after] == ["grayscale:alpha=1"]
+    assert [step.text for step in condition.after] == ["grayscale"]
     assert condition.title == "mine"
     assert condition.before[0].settings == Saturate(p=8)
 
@@ -138,7 +138,7 @@ def test_a_mapping_of_conditions_labels_chains_and_settings():
     assert [condition.text for condition in study.conditions] == [
         "clean",
         "saturate:p=64",
-        "grayscale:alpha=1+fgsm:eps=8/255",
+        "grayscale+fgsm:eps=8/255",
     ]
 
 
