@@ -18,6 +18,6 @@ for seed in "$@"; do
     }
     train standard
     train linf -a n-fgsm:eps=4/255 --eps-warmup 3
-    train l2 -a pgd:norm=l2,eps=1,steps=1,step=1.25 --eps-warmup 3
+    train l2 -a pgd:norm=l2,eps=1,steps=1,step_size=1.25 --eps-warmup 3
     train matched --match "$folder/linf-$seed.safetensors"
 done

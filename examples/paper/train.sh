@@ -24,8 +24,8 @@ for seed in "$@"; do
             -o "$study/$name-$seed.safetensors" "$@"
     }
     train standard
-    train pgd-linf -a pgd:eps=8/255,steps=20,step=0.5,random_start=false --eps-warmup 2
-    train pgd-l2 -a "pgd:norm=l2,eps=$l2,steps=20,step=0.5,random_start=false" --eps-warmup 2
+    train pgd-linf -a pgd:eps=8/255,steps=20,step_size=0.5,random_start=false --eps-warmup 2
+    train pgd-l2 -a "pgd:norm=l2,eps=$l2,steps=20,step_size=0.5,random_start=false" --eps-warmup 2
     train fgsm -a fgsm:eps=8/255 --eps-warmup 2
     train underfit --match "$study/pgd-linf-$seed.safetensors"
 done

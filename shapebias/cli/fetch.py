@@ -19,6 +19,7 @@ __all__ = ["command"]
 
 @click.command(
     "fetch",
+    short_help="Fetch published data by name, and check it.",
     epilog=examples(
         "shapebias fetch --list",
         "shapebias fetch cue-conflict edges silhouettes",

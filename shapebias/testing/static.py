@@ -96,7 +96,9 @@ def _parameters_are_complete(spec: Spec) -> None:
         if not field.init or not field.metadata.get("spelled", True):
             continue
         require(field.metadata.get("help"), f"{field.name} has no help; declare it with shapebias.plugin.param('...')")
-        require(field.validator is not None, f"{field.name} is not validated; declare it with shapebias.param(...)")
+        require(
+            field.validator is not None, f"{field.name} is not validated; declare it with shapebias.plugin.param(...)"
+        )
 
 
 @SPEC_RULES(

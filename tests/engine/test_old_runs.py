@@ -15,7 +15,7 @@ OLD = Path(__file__).parent / "old/run.h5"
 STUDY = sb.Study(
     "stimuli:cue=conflict,images=6,size=24,seed=3",
     {"small": "cnn:num_classes=8,width=2,depth=2"},
-    ["clean", "patch-shuffle:k=4+saturate:p=8", "strong=pgd:eps=2/255,8/255,steps=2,step=0.5,keep=last"],
+    ["clean", "patch-shuffle:k=4+saturate:p=8", "strong=pgd:eps=2/255,8/255,steps=2,step_size=0.5,keep=last"],
     "mean=smoothgrad:samples=2",
     ["insertion:steps=4", "gradient-spectrum"],
     seed=5,

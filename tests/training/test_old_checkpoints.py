@@ -16,7 +16,7 @@ OLD = Path(__file__).parent / "old/trained.safetensors"
 RECIPE = sb.Recipe(
     "cnn:num_classes=8,width=2,depth=2",
     "stimuli:images=64,size=32",
-    "pgd:eps=4/255,steps=1,step=1,keep=last",
+    "pgd:eps=4/255,steps=1,step_size=1,keep=last",
     ["saturate:p=2"],
     epochs=2,
     batch_size=16,

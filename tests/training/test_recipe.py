@@ -82,7 +82,7 @@ def test_all_problems_are_told_at_once_with_paths():
     text = """
     modle = "cnn"
     dataset = "stimulii"
-    attack = "pgd:eps=8/255,step=-1"
+    attack = "pgd:eps=8/255,step_size=-1"
     transforms = ["grayscale", "satruate"]
     epochs = 0
     lr = "fast"
