@@ -31,7 +31,7 @@ def main() -> None:
     opened = [Image.open(options.data / f"photos-imagenet/images/{photo}.jpg") for photo in PHOTOS]
     photos = np.stack([np.asarray(photo.convert("RGB").resize((SIDE, SIDE))) for photo in opened])
     images = torch.from_numpy(photos).permute(0, 3, 1, 2) / 255
-    numbers = plugin.ImageRandom.for_images(seed=0, plugin="stylize", position=0, ids=PHOTOS)
+    numbers = plugin.ImageRandom.for_images(seed=0, plugin="stylize", step_index=0, ids=PHOTOS)
     text = f'stylize:microast,weights="{options.data / "weights/microast"}"'
     stylize = plugin.default_catalog().component("transform", text).settings.load(images.device)
 

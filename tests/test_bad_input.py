@@ -63,7 +63,7 @@ def _weights(here: Path) -> None:
     state = torchvision.models.squeezenet1_0(num_classes=2).state_dict()
     torch.save(state, here / "pickle.safetensors")
     torch.save(torch.nn.Linear(1, 1), here / "code.pth")
-    save_file({f"other.{key}": tensor for key, tensor in state.items()}, here / "keys.safetensors")
+    save_file({f"other_{key}": tensor for key, tensor in state.items()}, here / "keys.safetensors")
     save_file(state | {"classifier.1.weight": torch.zeros(5, 512, 1, 1)}, here / "shapes.safetensors")
     settings = Cnn(num_classes=2, width=4)
     classifier = settings.load(torch.device("cpu"))
@@ -108,7 +108,7 @@ def said(material, tmp_path):
         (
             "folder:missing",
             2,
-            ["missing is not a folder; give the folder that has one folder of images for"],
+            ["missing is not a folder; give the folder that has one folder of images"],
         ),
         ("folder:nothing", 2, ["nothing has no class folders; put the images of each class into a folder"]),
         ("folder:empty-class", 2, ["empty-class has class folders without images: bird; remove them, or fill them"]),
@@ -129,7 +129,7 @@ def said(material, tmp_path):
         ("folder:good,size=big", 2, ["size: must be a whole number or none, got 'big'"]),
         ("folder:good,size=0", 2, ["size: must be >= 1, got 0"]),
         ("folder:good,size=0,crop=2,x=1", 2, ["3 bad parameters", "size: must be", "crop: must be", "x: unknown"]),
-        ("foldr:good", 2, ["no dataset is called 'foldr'; did you mean 'folder'?", "known: cue-conflict, folder"]),
+        ("foldr:good", 2, ["no dataset is called 'foldr'; did you mean 'folder'?", "known: cifar10-c"]),
         ("cnn", 2, ["no dataset is called 'cnn'; 'cnn' is of the kind model"]),
     ],
 )
@@ -156,7 +156,7 @@ def test_one_bad_image_fails_its_data_set_and_no_other(said, dataset):
             SQUEEZE.format("keys.safetensors"),
             1,
             ["'keys.safetensors' is for another network than SqueezeNet", "52 missing in the file: classifier.1.bias",
-             "52 not in the network: other.classifier.1.bias", "name the architecture that the file was saved from"],
+             "52 not in the network: other_classifier.1.bias", "name the architecture that the file was saved from"],
         ),
         (
             SQUEEZE.format("shapes.safetensors"),
@@ -193,7 +193,7 @@ def test_models(said, model, status, words):
         ("saturate:p=much", 2, ["p: must be a number, got 'much'", "p: a number > 0, default 8"]),
         ("pgd:norm=l3", 2, ["norm: must be", "linf", "got 'l3'"]),
         ("pgd+fgsm", 2, ["has 2 attacks; a condition has at most one"]),
-        ("patch-shuffle:k=5", 1, ["32 x 32 pixels cannot be cut into 5 x 5", "sides that fit: 30, 35", "another k"]),
+        ("patch-shuffle:k=33", 1, ["32 x 32 pixels cannot be cut into 33 x 33", "choose k up to 32"]),
     ],
 )
 def test_conditions(said, condition, status, words):
@@ -204,8 +204,11 @@ def test_conditions(said, condition, status, words):
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        (["-o", "text.h5"], ["text.h5 is no HDF5 file, or it is damaged", "choose another file, or restore this one"]),
-        (["-o", "other.h5"], ["other.h5 is an HDF5 file but no shapebias store; choose another file"]),
+        (
+            ["-o", "text.h5"],
+            ["text.h5 is not an HDF5 file, or it is damaged", "choose another file, or restore this one"],
+        ),
+        (["-o", "other.h5"], ["other.h5 is an HDF5 file, but not a shapebias store; choose another file"]),
         (["-o", "newer.h5"], ["newer.h5 has format version 99; this shapebias reads up to version 1: upgrade"]),
         (["-o", "good"], ["good is a folder; give the name of a file, for example good/run.h5"]),
         (["-o", ""], [". is a folder; give the name of a file, for example ./run.h5"]),
@@ -261,8 +264,8 @@ def test_a_study_file_with_several_errors_tells_all(said):
     ("file", "words"),
     [
         ("missing.h5", ["missing.h5: there is no store", "check the path, or run a study first"]),
-        ("text.h5", ["text.h5 is no HDF5 file, or it is damaged"]),
-        ("other.h5", ["other.h5 is an HDF5 file but no shapebias store; choose another file"]),
+        ("text.h5", ["text.h5 is not an HDF5 file, or it is damaged"]),
+        ("other.h5", ["other.h5 is an HDF5 file, but not a shapebias store; choose another file"]),
         ("newer.h5", ["newer.h5 has format version 99", "upgrade shapebias, or choose another file"]),
     ],
 )

@@ -294,8 +294,15 @@ class _Outputs:
 
     def permutation(self, names: Sequence[str]) -> list[int] | None:
         """Return the output that each name means, if these are all outputs, each once."""
-        positions = [position for name in names for position in self.indices.get(name, ())]
-        return positions if len(names) == len(positions) == self.count == len(set(positions)) else None
+        # The names themselves come first: another spelling of one class may be the name of another, such as "crane".
+        exact: dict[str, list[int]] = {}
+        for position, name in enumerate(self.classes or ()):
+            exact.setdefault(name, []).append(position)
+        for meanings in (exact, self.indices):
+            positions = [position for name in names for position in meanings.get(name, ())]
+            if len(names) == len(positions) == self.count == len(set(positions)):
+                return positions
+        return None
 
     @property
     def source(self) -> str:

@@ -54,8 +54,8 @@ def read_weights(path: Path) -> OrderedDict[str, Any]:
 def unwrapped(weights: Mapping[str, Any]) -> OrderedDict[str, Any]:
     """Remove the prefixes of DataParallel, torch.compile and FSDP from the keys of a state dict.
 
-    >>> unwrapped({"module._orig_mod.fc.bias": 1})
-    OrderedDict({'fc.bias': 1})
+    >>> dict(unwrapped({"module._orig_mod.fc.bias": 1}))
+    {'fc.bias': 1}
     """
     return renamed(weights, lambda key: _without_wrappers(key).removeprefix("module."))
 
@@ -245,8 +245,8 @@ def _under(weights: Mapping[str, Any], prefix: str, but: tuple[str, ...] = ()) -
 def renamed(weights: Mapping[str, Any], rename: Callable[[str], str]) -> OrderedDict[str, Any]:
     """Rename the keys of a state dict, and the modules whose versions it states.
 
-    >>> renamed({"module.fc.bias": 1}, lambda key: key.removeprefix("module."))
-    OrderedDict({'fc.bias': 1})
+    >>> dict(renamed({"module.fc.bias": 1}, lambda key: key.removeprefix("module.")))
+    {'fc.bias': 1}
     """
     new = OrderedDict((rename(key), value) for key, value in weights.items())
     versions = getattr(weights, "_metadata", None)

@@ -7,20 +7,22 @@ import shutil
 import subprocess
 import sys
 from importlib import metadata
+from types import SimpleNamespace
 
 import click
 import pytest
 
-from shapebias import engine, profiling
+from shapebias import engine, fetching, profiling
 from shapebias.cli import COMMANDS, main
 from shapebias.plugins.specs import KINDS
 from shapebias.store.results import open_store
+from shapebias.study import Study
 from shapebias.training import loop
 from shapebias.training.state import Epoch, Trained
 
 ONE_TRANSFORM = """
 import attrs
-from shapebias import TransformSpec, hookimpl, param
+from shapebias.plugin import TransformSpec, hookimpl, param
 
 @attrs.frozen
 class Negate:
@@ -79,9 +81,20 @@ def small_profile():
     return profiling.profile("planted:reliance=1", "quick:images=8")
 
 
+@pytest.fixture(scope="session")
+def droppable(tmp_path_factory):
+    """Return the results of two models that are called as in the examples of ``shapebias drop``."""
+    path = tmp_path_factory.mktemp("droppable") / "run.h5"
+    models = {"standard": "cnn:num_classes=8,width=2", "timm:resnet5": "cnn:num_classes=8,width=2,seed=1"}
+    engine.run(Study("stimuli:images=8,size=32", models, ["clean", "saturate:p=8"]), path).close()
+    return path
+
+
 @pytest.mark.parametrize("example", help_examples())
-def test_the_examples_in_the_help_work(cli, example, tmp_path, plugins_dir, run_file, small_profile, monkeypatch):
-    """Each is run as it stands; engine, training and profiles are stand-ins that return results of another study."""
+def test_the_examples_in_the_help_work(
+    cli, example, tmp_path, plugins_dir, run_file, droppable, small_profile, monkeypatch
+):
+    """Each is run as it stands; engine, training, profiles and downloads are stand-ins that give other results."""
     (tmp_path / "study.toml").write_text('datasets = ["stimuli"]\nmodels = ["cnn:8"]\n')
     (tmp_path / "at.toml").write_text('dataset = "stimuli"\nmodel = "cnn:8"\n')
     (tmp_path / "tables").mkdir()
@@ -90,7 +103,9 @@ def test_the_examples_in_the_help_work(cli, example, tmp_path, plugins_dir, run_
         "ann,1,1,NaN,disc/dots,disc/dots,0,0001_sb_ann_0_disc_00_000000\n"
     )
     for name in ("run.h5", "a.h5", "b.h5", "profile.h5"):
-        shutil.copy(run_file, tmp_path / name)
+        shutil.copy(droppable if "drop" in example else run_file, tmp_path / name)
+    fetched = SimpleNamespace(note=None, found=3, unit="images", folder=tmp_path)
+    monkeypatch.setattr(fetching, "fetch_source", lambda source, to: fetched)
     monkeypatch.setattr(engine, "run", lambda study, output, **how: open_store(output))
     monkeypatch.setattr(profiling, "profile", lambda models, suites, **how: small_profile)
     trained = Trained(tmp_path / "at.safetensors", (Epoch(1.0, 0.5),), kept=1)

@@ -6,7 +6,7 @@ import pytest
 
 GOOD = """
 import attrs
-from shapebias import TransformSpec, hookimpl
+from shapebias.plugin import TransformSpec, hookimpl
 
 @attrs.frozen
 class Nothing:

@@ -42,7 +42,7 @@ def test_attacks_need_a_model(cli, tmp_path):
         ([STIMULI, "-t", "grayscale", "--seed", "-1"], "-1 is not in the range x>=0"),
         (["stimuli:cue=texture", "-t", "silhouette"], "silhouette:fill=black needs the mask of the object"),
         ([STIMULI, "-c", "patch-shuffle+silhouette"], "the mask no longer fits; put silhouette first"),
-        ([STIMULI, "-t", "patch-shuffle:k=7"], "sides that fit: 28, 35"),
+        ([STIMULI, "-t", "patch-shuffle:k=65"], "cannot be cut into 65 x 65 tiles"),
         ([STIMULI, "-t", "grayscale", "-o", "picture.xyz"], "picture.xyz"),
         ([], "Missing argument 'DATASET'"),
     ],

@@ -14,7 +14,7 @@ BUILT_IN = sorted((entry.spec.kind, entry.spec.name) for entry in default_catalo
 
 SMEAR = """
 import attrs
-from shapebias import TransformSpec, hookimpl, param
+from shapebias.plugin import TransformSpec, hookimpl, param
 
 @attrs.frozen
 class Smear:
@@ -94,7 +94,7 @@ def test_what_cannot_be_shown_is_status_2_and_says_why(cli, words, message):
 
 def test_a_target_that_does_not_import_is_an_error_and_says_what_to_do(cli, plugins_dir):
     (plugins_dir / "lost.py").write_text(
-        "from shapebias import TransformSpec, hookimpl\n"
+        "from shapebias.plugin import TransformSpec, hookimpl\n"
         "@hookimpl\n"
         "def shapebias_transforms():\n"
         "    yield TransformSpec('lost', 'no_such_library:Lost')\n"

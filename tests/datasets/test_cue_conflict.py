@@ -37,7 +37,7 @@ def test_shape_is_the_folder_and_texture_the_second_word(tmp_path):
 def test_other_folders_are_classes_of_their_own(tmp_path):
     save(tmp_path / "zebra/zebra1-t-shirt2.png")
     save(tmp_path / "t-shirt/t-shirt1-zebra.png")
-    with pytest.raises(DataError, match=r"names the texture 'shirt', which is no class; did you mean 't-shirt'\?"):
+    with pytest.raises(DataError, match=r"names the texture 'shirt', which is not a class; did you mean 't-shirt'\?"):
         len(CueConflict(tmp_path))
     (tmp_path / "zebra/zebra1-t-shirt2.png").unlink()
     save(tmp_path / "zebra/zebra1-zebra2.png")

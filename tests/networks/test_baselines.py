@@ -9,13 +9,13 @@ from torch.nn import functional
 from shapebias.networks.baselines import blank
 from shapebias.networks.classifier import Classifier
 
-MODEL = Classifier(nn.Identity(), mean=(0.1, 0.2, 0.3), std=(0.5, 0.25, 0.125))
+MODEL = Classifier(nn.Flatten(), mean=(0.1, 0.2, 0.3), std=(0.5, 0.25, 0.125))
 
 
 def test_the_mean_is_zero_after_normalisation():
     empty = blank(MODEL, torch.rand(3, 3, 7, 9), "mean")
     assert empty.shape == (3, 3, 7, 9)
-    assert torch.equal(MODEL.logits(empty), torch.zeros(3, 3, 7, 9))
+    assert torch.equal(MODEL.logits(empty), torch.zeros(3, 3 * 7 * 9))
 
 
 def test_zero_is_black():

@@ -19,7 +19,7 @@ from shapebias.plugins.discovery import GROUP, PluginInfo, discover
 HEAD = """
 import attrs
 import shapebias
-from shapebias import TransformSpec
+from shapebias.plugin import TransformSpec
 
 @attrs.frozen
 class Sepia: ...
@@ -71,7 +71,7 @@ def test_a_good_plugin(load):
 def test_the_built_ins_come_by_entry_points():
     plugins = [plugin for plugin in discover() if plugin.distribution == "shapebias"]
     assert {plugin.name for plugin in plugins} == {
-        *("attacks", "datasets", "metrics", "models", "probes", "saliency", "transforms")
+        *("attacks", "datasets", "metrics", "models", "probes", "saliency", "suites", "transforms")
     }
     assert all(plugin.source == f"shapebias.{plugin.name}" and not plugin.problems for plugin in plugins)
 
@@ -196,7 +196,7 @@ def test_specs_are_checked_one_by_one(load):
     assert stages == ("spec",) * 3
     assert messages[0].startswith("shapebias_transforms: MetricSpec(name='mean'")
     assert messages[0].endswith("is not a TransformSpec")
-    assert messages[1] == "shapebias_transforms: 'invert' is no TransformSpec"
+    assert messages[1] == "shapebias_transforms: 'invert' is not a TransformSpec"
     assert messages[2] == "shapebias_transforms: 'sepia' is yielded twice"
     assert [spec.name for spec in plugin.specs] == ["sepia", "invert"]
 

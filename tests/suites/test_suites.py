@@ -25,7 +25,7 @@ def answers(dataset, prediction, shape, texture=None, condition="clean", model="
         shape,
         shape,
         unknown if texture is None else texture,
-        dataset="a title",
+        dataset=f"title of {dataset}",
         model=model,
         texts={"dataset": dataset, "model": model, "condition": condition},
     )

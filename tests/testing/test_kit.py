@@ -75,7 +75,7 @@ def test_an_example_of_a_name_of_two_kinds_can_say_which_it_is_of():
 
 PLUGIN = '''
 import attrs
-from shapebias import TransformSpec, hookimpl
+from shapebias.plugin import TransformSpec, hookimpl
 
 @attrs.frozen
 class Brighter:

@@ -10,7 +10,7 @@ from shapebias.testing import checks, outcomes
 
 HOOKS = '''
 import attrs
-from shapebias import TransformSpec, hookimpl
+from shapebias.plugin import TransformSpec, hookimpl
 
 calls = []
 

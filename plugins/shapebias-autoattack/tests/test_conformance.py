@@ -19,6 +19,6 @@ test_conformance = conformance("shapebias-autoattack", EXAMPLES)
 
 @pytest.mark.parametrize("name", ["apgd", "autoattack", "fab", "square"])
 def test_a_radius_in_steps_of_255_is_refused(name):
-    with pytest.raises(sb.ShapebiasError, match=f"{name}: eps=8 lets every pixel be anything"):
+    with pytest.raises(sb.ShapebiasError, match=f"{name}: eps=8 is more than the range of a pixel value"):
         sb.Condition.parse(f"{name}:eps=8,norm=linf")
     sb.Condition.parse(f"{name}:eps=8,norm=l2")

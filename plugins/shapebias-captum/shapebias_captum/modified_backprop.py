@@ -111,9 +111,9 @@ class DeepLift:
                 with torch.no_grad():
                     difference.append(score(some, wanted) - score(base, wanted))
         attributions, wanted_sum = torch.cat(found), torch.cat(difference)
-        error = attributions.sum(dim=(1, 2, 3)) - wanted_sum
-        self._refuse(model, error, wanted_sum)
-        extras = {"completeness_error": error, "difference": wanted_sum}
+        completeness_error = attributions.sum(dim=(1, 2, 3)) - wanted_sum
+        self._refuse(model, completeness_error, wanted_sum)
+        extras = {"completeness_error": completeness_error, "difference": wanted_sum}
         return Attributed(reduce_channels(attributions, self.reduce), extras)
 
     def _refuse(self, model: Classifier, error: Tensor, difference: Tensor) -> None:
