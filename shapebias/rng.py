@@ -1,4 +1,4 @@
-"""Random numbers that belong to an image, not to a generator that everybody shares.
+"""Random numbers that belong to an image, not to a shared generator.
 
 A draw is a function of (seed, plugin, place in the chain, image id, epoch, stream, index, position) and of
 nothing else: not of the batch, its order, the chunk, the worker or the device, and never of a global state.
@@ -75,16 +75,16 @@ class ImageRandom:
         Args:
             seed: of the study.
             plugin: name of the plugin that draws.
-            place: its place in the chain of transforms and attacks, so that a plugin used twice draws anew.
+            step_index: its position in the chain of transforms and attacks; a plugin used twice draws other numbers.
             ids: N image ids, relative to the data set.
-            device: where the numbers are drawn.
+            device: the device on which the numbers are drawn.
         """
         keys = [_digest(seed, plugin, step_index, image_id) for image_id in ids]
         return cls(torch.tensor(keys, dtype=torch.int64, device=device))
 
     @property
     def device(self) -> torch.device:
-        """Where the numbers are drawn."""
+        """The device on which the numbers are drawn."""
         return self._keys.device
 
     def __len__(self) -> int:
@@ -167,7 +167,7 @@ class ImageRandom:
         bits: int,
         values: Callable[[Tensor], Tensor],
     ) -> Tensor:
-        """Hash the words of every row and turn them into ``values``, each made of so many ``bits``."""
+        """Hash the words of every row and convert them to ``values``, each from ``bits`` bits."""
         indices = torch.as_tensor(index, dtype=torch.int64, device=self.device)
         streams = _mix(self._keys ^ _digest(kind, stream))
         # SplitMix64: the state advances by 2^64 over the golden ratio, the output is the mixed state.
@@ -184,7 +184,7 @@ class ImageRandom:
 
 @contextlib.contextmanager
 def seeded_generators(rng: ImageRandom) -> Iterator[None]:
-    """Let another library draw what belongs to one image: the global generators begin at its own seed.
+    """Let another library draw random numbers for one image: the global generators start from the image's seed.
 
     Those of torch (CPU and the images' device), numpy and Python are put back afterwards.  A library that draws from
     them is called with one image at a time, for in a batch the draws of an image depend on those before it.

@@ -59,7 +59,7 @@ class ClassFolders:
 def class_folders(folder: Path) -> ClassFolders:
     """List the images of each class folder, in the order of ``torchvision.datasets.ImageFolder``.
 
-    Images lie at any depth below the folder of their class.  Hidden files and folders are passed over.  Links are
+    Images may be at any depth below the folder of their class.  Hidden files and folders are ignored.  Links are
     followed, and each folder is listed once: a link to a folder that is a class, or that has the classes in it, adds
     nothing.  That, files whose suffix is not that of an image, and what is neither file nor folder are skipped, and
     the result says so.  A class name that is not UTF-8 has escapes for its other bytes.
@@ -109,7 +109,7 @@ def _is_class(path: Path) -> bool:
 
 
 def _why_not_taken(path: Path) -> str | None:
-    """Say why what lies beside the class folders is not taken; None for class folders, notes and hidden files."""
+    """Return why an entry beside the class folders is skipped; None for class folders, notes and hidden files."""
     if path.name.startswith("."):
         return None
     problem = why_unusable(path)
@@ -117,7 +117,7 @@ def _why_not_taken(path: Path) -> str | None:
 
 
 def listing_fingerprint(folder: Path, entries: Iterable[ListedImage], classes: Sequence[str]) -> str:
-    """Hash what a data set lists: name, size and labels of each of its images, and of nothing else in its folder."""
+    """Hash the listing of a data set: name, size and labels of each image, but no other files of its folder."""
     digest = hashlib.sha256("\n".join(classes).encode())
     for entry in entries:
         size = (folder / entry.file).stat().st_size

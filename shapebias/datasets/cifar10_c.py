@@ -20,7 +20,7 @@ class Cifar10C(CorruptedArrays):
         severity: 1 is the weakest.
 
     Raises:
-        DataError: at the first use: the arrays are not here and cannot be fetched, or one is damaged.
+        DataError: at the first use: the arrays are missing and cannot be downloaded, or one is damaged.
 
     Source: Hendrycks & Dietterich 2019, "Benchmarking neural network robustness to common corruptions and
     perturbations", section 4.

@@ -27,10 +27,10 @@ _SHOWN = 10
 class CriticalBand:
     """Photographs in grey, of low contrast, with Gaussian noise of one strength in one octave of spatial frequencies.
 
-    The name of a file says all of it: ``17_cbm_noise0.08_freq4_gray_g_dog.JPEG`` is a dog under noise of standard
-    deviation 0.08 in band 4, centred on 1.75 2^4 cycles per image.  Files lie at any depth below the folder.  Classes
-    are the 16 entry-level ones.  The metric ``critical-band`` reads strength and band from the ids, which are the
-    files' paths.
+    The name of a file states all of it: ``17_cbm_noise0.08_freq4_gray_g_dog.JPEG`` is a dog under noise of standard
+    deviation 0.08 in band 4, centred on 1.75 2^4 cycles per image.  Files may be at any depth below the folder.
+    Classes are the 16 entry-level ones.  The metric ``critical-band`` reads strength and band from the ids, which are
+    the files' paths.
 
     Args:
         path: the folder.

@@ -48,7 +48,7 @@ class CueConflict:
     """Pictures in the convention of Geirhos et al. 2019: the folder is the shape, the file's second word the texture.
 
     ``cat/cat7-elephant1.png`` has the shape of a cat and the texture of an elephant; ``cat/cat7-cat3.png`` has both of
-    a cat and is no conflict; ``cat/cat7.png``, as in the sets of edges and silhouettes, has no texture label.  The
+    a cat and is not a conflict; ``cat/cat7.png``, as in the sets of edges and silhouettes, has no texture label.  The
     label is the shape.
 
     Where all folders are among the 16 entry-level classes the classes are these 16, so that a model chooses among all
@@ -59,7 +59,7 @@ class CueConflict:
         path: the folder of class folders; none takes the 1,280 published stimuli, fetched where they are missing.
 
     Raises:
-        DataError: at the first use: the folder or a file is missing or damaged, or a texture is no class.
+        DataError: at the first use: the folder or a file is missing or damaged, or a texture is not a class.
 
     Source: Geirhos et al. 2019, "ImageNet-trained CNNs are biased towards texture", section 2.
 

@@ -43,10 +43,10 @@ class Folder:
 
     Without ``labels`` the folder has one folder for each class, as ``torchvision.datasets.ImageFolder`` wants it, and
     classes, order and labels are the same.  Links are followed, and each folder is listed once; hidden files are passed
-    over, and what is no image, no file, or cannot be read is skipped and named in the caption of the results.
+    over, and entries that are not files, not images, or unreadable are skipped and named in the caption of the results.
 
     With ``labels`` a CSV file, in the folder or elsewhere, says which class each file has; images keep its order.
-    Numbers are sorted as numbers, and 0.0 to 9.0 are 0 to 9, so that these labels are the places of their classes.
+    Numbers are sorted numerically, and 0.0 to 9.0 are 0 to 9, so these labels are the indices of their classes.
 
     With ``labels=manifest.json`` the folder is one that :func:`shapebias.make` made: ids, classes and labels, of shape
     and texture too, are those of the data set that it is a copy of.
@@ -138,7 +138,7 @@ class Folder:
 
     @property
     def skipped(self) -> Mapping[str, str]:
-        """Why something in the folder is not among the images, by its path; a table says itself what it lists."""
+        """Why entries of the folder are skipped, by path; empty if a table lists the images."""
         return self._folders.skipped if self.labels is None else {}
 
     @cached_property
@@ -164,8 +164,9 @@ class Folder:
             index = {text: position for position, wnid in enumerate(imagenet_wnids()) for text in (wnid, str(position))}
             if strangers := [name for name in names if name not in index]:
                 raise DataError(
-                    f"{self.path / (self.labels or '')} has labels that are no index from 0 to 999 and no WordNet id "
-                    f"of ImageNet-1k: {', '.join(strangers[:_PROBLEMS_SHOWN])}; correct them, or give label_space=own"
+                    f"{self.path / (self.labels or '')} has labels that are neither an index from 0 to 999 nor a "
+                    f"WordNet id of ImageNet-1k: {', '.join(strangers[:_PROBLEMS_SHOWN])}; correct them, or give "
+                    "label_space=own"
                 )
         classes = names if space == "own" else imagenet_wnids()
         return classes, tuple(ListedImage(file, index[name]) for file, name in labels)
@@ -186,7 +187,9 @@ def _read_manifest(folder: Path) -> tuple[tuple[str, ...], tuple[ListedImage, ..
     made = read_manifest(folder / MANIFEST)
     if missing := [image.file for image in made.images if not (folder / image.file).is_file()]:
         shown = [f"{file} does not exist" for file in missing[:_PROBLEMS_SHOWN]]
-        raise DataError(listed(f"{folder / MANIFEST} lists {len(missing)} images that are gone; make them anew", shown))
+        raise DataError(
+            listed(f"{folder / MANIFEST} lists {len(missing)} images that are missing; make them again", shown)
+        )
     if not made.images:
         raise DataError(f"{folder / MANIFEST} lists no images; make some, without a failure")
     return made.classes, tuple(

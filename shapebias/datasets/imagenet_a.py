@@ -21,7 +21,7 @@ class ImageNetA(PublishedPhotos):
         size, crop, interpolation: as of ``folder``.
 
     Raises:
-        DataError: at the first use: the images are not here and cannot be fetched, or one is damaged.
+        DataError: at the first use: the images are missing and cannot be downloaded, or one is damaged.
 
     Source: Hendrycks et al. 2021, "Natural adversarial examples", section 3.
 

@@ -19,7 +19,7 @@ class ImageNetSketch(PublishedPhotos):
         size, crop, interpolation: as of ``folder``.
 
     Raises:
-        DataError: at the first use: the images are not here and cannot be fetched, or one is damaged.
+        DataError: at the first use: the images are missing and cannot be downloaded, or one is damaged.
 
     Source: Wang et al. 2019, "Learning robust global representations by penalizing local predictive power", section 4.
 

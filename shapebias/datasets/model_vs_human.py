@@ -67,7 +67,7 @@ class ModelVsHuman:
         path: the folder of the set as published; none takes the published one.
 
     Raises:
-        DataError: at the first use: the images are not here and cannot be fetched, a file is damaged or misnamed, or
+        DataError: at the first use: the images are missing and cannot be downloaded, a file is damaged or misnamed, or
             the set has no such condition.
 
     Source: Geirhos et al. 2021, "Partial success in closing the gap between human and machine vision", section 2.

@@ -20,7 +20,7 @@ class Silhouettes:
     A folder of your own with such images is ``cue-conflict:PATH``.
 
     Raises:
-        DataError: at the first use: the images are not here and cannot be fetched, or one is damaged.
+        DataError: at the first use: the images are missing and cannot be downloaded, or one is damaged.
 
     Source: Geirhos et al. 2019, "ImageNet-trained CNNs are biased towards texture", section 2.
 

@@ -1,4 +1,4 @@
-"""Drawn pictures whose shape, texture and object are known exactly: no download, any number, any size.
+"""Drawn pictures with exactly known shape, texture and object: no download, any number, any size.
 
 A picture is one plain background and one object.  The object has one of eight outlines, filled with one of eight
 textures: shape i and texture i make class i.  Everything else is drawn at random and says nothing about the class:
@@ -41,7 +41,7 @@ _REACH = 1.6
 
 @attrs.frozen
 class Stimuli:
-    """Pictures in which shape and texture agree, disagree, or stand alone.
+    """Pictures in which shape and texture agree or disagree, or only one of them is present.
 
     The label of a picture is its class under ``match``, its shape under ``conflict`` and ``shape``, its texture under
     ``texture``, and the label of picture i is the same under all four.  Each run of 56 pictures holds every pair of
@@ -108,7 +108,7 @@ class Stimuli:
         return Random(np.random.Philox(key=[self.seed, index], counter=[0, 0, 0, purpose]))
 
     def _pair(self, index: int) -> tuple[int, int]:
-        """Choose a shape and another texture: each run of 56 pictures has all such pairs, in an order of its own."""
+        """Choose a shape and another texture: each run of 56 pictures has all such pairs, in its own random order."""
         others = len(TEXTURES) - 1
         run, position = divmod(index, len(SHAPES) * others)
         order = self._random(_PAIRS, run).random(len(SHAPES) * others).argsort()
@@ -261,7 +261,7 @@ SHAPES: dict[str, tuple[Callable[[Grid, Grid], Grid], float]] = {
     "heart": (_heart, 4 + math.pi),
     "crescent": (_crescent, 1.6662),
 }
-"""Each shape's distance to its outline, and its area, in a unit of its own."""
+"""Each shape's distance to its outline, and its area, in the shape's unit."""
 
 TEXTURES: dict[str, Callable[[Grid, Grid, Random], Grid]] = {
     "dots": _dots,

@@ -25,7 +25,7 @@ class TinyImageNet:
     The classes are the WordNet ids in ``wnids.txt``, sorted.
 
     Raises:
-        DataError: at the first use: the images are not here and cannot be fetched, or one is damaged.
+        DataError: at the first use: the images are missing and cannot be downloaded, or one is damaged.
 
     Source: Le & Yang 2015, "Tiny ImageNet visual recognition challenge" (Stanford CS231n).
 

@@ -1,4 +1,4 @@
-"""``torchvision:NAME``: the image classification data sets of torchvision, downloaded where that is asked for."""
+"""``torchvision:NAME``: the image classification data sets of torchvision, downloaded on request."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ _NO_OPTIONS = {"root", "train", "split", "download", "transform", "target_transf
 
 @attrs.frozen
 class Torchvision:
-    """A data set of torchvision whose items are an image and the index of its class: ``CIFAR10``, ``Caltech256``, ...
+    """A data set of torchvision with items of an image and a class index: ``CIFAR10``, ``Caltech256``, ...
 
-    Images are resized and cropped as by ``folder``, and their ids are their places.  Classes are the names that
+    Images are resized and cropped as by ``folder``, and their ids are their positions.  Classes are the names that
     torchvision gives, for ImageNet and Imagenette the WordNet ids, so that they are known to a model of ImageNet.
 
     Args:

@@ -37,7 +37,7 @@ class VisualAnagrams:
         path: a folder of images named as published; none takes the published ones.
 
     Raises:
-        DataError: at the first use: the images are not here and cannot be fetched, or one is damaged or misnamed.
+        DataError: at the first use: the images are missing and cannot be downloaded, or one is damaged or misnamed.
 
     Source: Doshi et al. 2025, "Visual anagrams reveal hidden differences in holistic shape processing across vision
     models".

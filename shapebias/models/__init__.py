@@ -28,7 +28,7 @@ def shapebias_models() -> Iterator[ModelSpec]:
     yield ModelSpec(
         "checkpoint",
         "shapebias.models.checkpoint:Checkpoint",
-        summary="a network trained here: one file that says what it is",
+        summary="a network trained with shapebias: one file that describes itself",
     )
     yield ModelSpec(
         "cnn",

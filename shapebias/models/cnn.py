@@ -21,7 +21,7 @@ class Cnn:
     Each layer is a 3 x 3 convolution, batch normalisation (Ioffe & Szegedy 2015) and ReLU; every layer but the first
     doubles the channels and ends with max-pooling, which halves the sides.  As in VGG (Simonyan & Zisserman 2015) no
     convolution has a stride, and two of them see every pixel: texture some pixels fine would else be gone before the
-    network can tell it.  The answer is a linear function of the last channels' means, so images of any size go in.
+    network can tell it.  The answer is a linear function of the last channels' means, so images may have any size.
     Pixels are normalised by mean 0.5 and standard deviation 0.25, which suits most pictures.
 
     >>> Cnn(num_classes=4).load(torch.device("cpu"))(torch.rand(2, 3, 32, 32)).shape

@@ -1,4 +1,4 @@
-"""``planted``: classifiers of the drawn stimuli whose reliance on shape is known, because it was put in.
+"""``planted``: classifiers of the drawn stimuli with a known reliance on shape, which is set by a parameter.
 
 Two streams see the grey values of a picture.  What each can see is fixed by its construction, not by its training:
 
@@ -47,7 +47,7 @@ _NO_TEXTURE = 0.004**2  # squared pixel values: the error of 8 bits
 class Planted:
     """A classifier of ``stimuli`` that is known to use shape on a share of the pictures and texture on the others.
 
-    For calibration: a measure of reliance on shape must follow ``reliance``, and a saliency map must lie on the contour
+    For calibration: a measure of reliance on shape must follow ``reliance``, and a saliency map must be on the contour
     where the answer came from the shape, and inside the object where it came from the texture.  The weights of its
     streams come with shapebias; ``benchmarks/train_planted.py`` makes them.
 
@@ -60,7 +60,7 @@ class Planted:
 
     def load(self, device: torch.device) -> Classifier:
         """Make the network."""
-        with seeded_weights(0):  # the weights are replaced, and nobody else's random numbers move
+        with seeded_weights(0):  # the weights are replaced; the global generator is not changed
             network = PlantedNetwork(self.reliance)
         with resources.as_file(resources.files("shapebias") / "resources" / "planted.safetensors") as weights:
             load_weights(network, Path(weights))
@@ -69,7 +69,7 @@ class Planted:
         return Classifier(network, (0.0,) * 3, (1.0,) * 3, input_size=(_SIDE, _SIDE), features=features)
 
     def _features(self, network: PlantedNetwork) -> Features | None:
-        """Return the last layer with places of the only stream; two streams have none in common."""
+        """Return the last layer with a grid, if there is only one stream; two streams share none."""
         layers = {0.0: network.texture.network[3], 1.0: network.shape.network[3]}
         layer = layers.get(self.reliance)
         return None if layer is None else Features(layer)
@@ -145,7 +145,7 @@ class TextureStream(nn.Module):
         return self.answer(*fine_structure(images))
 
     def answer(self, structure: Tensor, weights: Tensor) -> Tensor:
-        """Return logits (N, 8) for the fine structure and the weights of the places, (N, 1, 64, 64) each."""
+        """Return logits (N, 8) for the fine structure and the weights of the positions, (N, 1, 64, 64) each."""
         shares = functional.avg_pool2d(weights, 2, divisor_override=1)
         logits: Tensor = (self.network(structure) * shares).sum(dim=(2, 3))
         return logits
@@ -161,7 +161,7 @@ def contour_energy(images: Tensor) -> Tensor:
 
 
 def fine_structure(images: Tensor) -> tuple[Tensor, Tensor]:
-    """Return what lies within the object, brought to mean 0 and contrast 1, and how much each place counts.
+    """Return the interior of the object, scaled to mean 0 and contrast 1, and the weight of each position.
 
     The background is what the border shows, the object what differs from it, less its rim; where there is no object
     the whole picture counts.  Both results are (N, 1, H, W); the weights of a picture add up to 1.
@@ -178,7 +178,7 @@ def fine_structure(images: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _inside(grey: Tensor) -> Tensor:
-    """Say which places are in the object, (N, 1, H, W), 0 or 1."""
+    """Return which positions are in the object, (N, 1, H, W), 0 or 1."""
     border = torch.cat([grey[..., 0, :], grey[..., -1, :], grey[..., 0], grey[..., -1]], dim=2)
     background = border.median(dim=2, keepdim=True).values[..., None]
     outside = ((grey - background).abs() < _DIFFERS).to(grey.dtype)
@@ -192,7 +192,7 @@ def _grey(images: Tensor) -> Tensor:
 
 
 def _blurred(images: Tensor, width: float) -> Tensor:
-    """Convolve (N, 1, H, W) with a Gaussian cut off at three widths; the border pixels go on beyond the border."""
+    """Convolve (N, 1, H, W) with a Gaussian cut off at three widths; border pixels are repeated beyond the border."""
     reach = math.ceil(3 * width)
     positions = torch.arange(-reach, reach + 1, dtype=images.dtype, device=images.device)
     kernel = torch.softmax(-(positions**2) / (2 * width**2), dim=0)

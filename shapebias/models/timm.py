@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, get_args
 import attrs
 
 from shapebias.errors import SpellingError, UnknownNameError, WeightsError, suggestion
-from shapebias.models.channels import channels
+from shapebias.models.per_channel import per_channel
 from shapebias.paths import as_path
 from shapebias.spelling.params import Options, param
 
@@ -38,13 +38,13 @@ class Timm:
 
     Normalisation, input size and interpolation are those of timm's data configuration unless given here.
 
-    Classes are those that a checkpoint of ours names, or the ``label_names`` of the model's configuration; a data set
+    Classes are those that a shapebias checkpoint names, or the ``label_names`` of the model's configuration; a data set
     may call them by their ``label_descriptions``, too.  timm's own weights with 1,000 outputs have the classes of
     ImageNet-1k in their usual order.  Where nothing names the classes, their order is assumed, and the caption of the
     results says so.
 
-    A weight file may be what timm or a training with it wrote, or what timm knows to convert, such as the files of the
-    authors of an architecture.  Where it has a moving average of the weights, that is taken, as timm does.
+    A weight file may be written by timm or by training with timm, or have a form that timm converts, such as the files
+    of an architecture's authors.  If it has a moving average of the weights, that is used, as in timm.
 
     Raises:
         UnknownNameError: timm has no such architecture.
@@ -64,8 +64,10 @@ class Timm:
     pretrained: bool = param("download weights where there is no checkpoint; false is random weights", default=True)
     seed: int = param("of random weights", default=0, ge=0)
     num_classes: int | None = param("number of outputs; none is what timm's weights have", default=None, ge=1)
-    mean: tuple[float, ...] = param("of the pixels, one or three; empty is timm's", default=(), converter=channels)
-    std: tuple[float, ...] = param("of the pixels, one or three; empty is timm's", default=(), gt=0, converter=channels)
+    mean: tuple[float, ...] = param("of the pixels, one or three; empty is timm's", default=(), converter=per_channel)
+    std: tuple[float, ...] = param(
+        "of the pixels, one or three; empty is timm's", default=(), gt=0, converter=per_channel
+    )
     input_size: int | None = param("side that images are resized to; none is timm's", default=None, ge=1, unit="pixels")
     arg: Options = param("option of timm.create_model, such as arg.pad_type=same", default=Options())
 
@@ -120,7 +122,7 @@ class Timm:
         )
 
     def _classes(self, network: nn.Module) -> tuple[str, ...] | None:
-        """Return the names of the outputs, as far as the weights or timm say them."""
+        """Return the names of the outputs, where the weights or timm state them."""
         from shapebias.networks.checkpoints import stated_classes
         from shapebias.networks.labels import imagenet_wnids
 
@@ -237,9 +239,9 @@ def _in_order(names: Any) -> tuple[str, ...] | None:
 
 
 def _last_layer(network: nn.Module) -> nn.Module | None:
-    """Return the layer whose grid is the last one that every part of the answer depends on.
+    """Return the last layer with a grid on which the whole output depends.
 
-    A vision transformer answers from its class token, and patch tokens after the last attention have no gradient.
+    A vision transformer classifies by its class token, so patch tokens after the last attention have no gradient.
     EfficientNets, MobileNetV2 and HRNet have a convolution after their stages.  Other networks list their stages in
     ``feature_info``; a few list them under names that do not exist, and average the tokens after a norm.
     """

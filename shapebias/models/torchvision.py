@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from shapebias.errors import SpellingError, UnknownNameError, WeightsError, suggestion
-from shapebias.models.channels import channels
+from shapebias.models.per_channel import per_channel
 from shapebias.paths import as_path
 from shapebias.spelling.params import Options, param
 
@@ -42,7 +42,7 @@ class Torchvision:
     """An image classifier of torchvision: ``resnet50``, ``squeezenet1_1``, ``vit_b_16``.
 
     Normalisation, input size and interpolation are those that torchvision states for the weights, or for its default
-    weights where a file or nothing is loaded.  Classes are those that a checkpoint of ours names; torchvision's own
+    weights where a file or nothing is loaded.  Classes are those that a shapebias checkpoint names; torchvision's own
     weights with 1,000 outputs have the classes of ImageNet-1k in their usual order.  Where nothing names the classes of
     a weight file, their order is assumed, and the caption of the results says so.
 
@@ -67,10 +67,10 @@ class Torchvision:
     )
     seed: int = param("of random weights", default=0, ge=0)
     mean: tuple[float, ...] = param(
-        "of the pixels, one or three; empty is torchvision's", default=(), converter=channels
+        "of the pixels, one or three; empty is torchvision's", default=(), converter=per_channel
     )
     std: tuple[float, ...] = param(
-        "of the pixels, one or three; empty is torchvision's", default=(), gt=0, converter=channels
+        "of the pixels, one or three; empty is torchvision's", default=(), gt=0, converter=per_channel
     )
     input_size: int | None = param(
         "side that images are resized to; none is torchvision's", default=None, ge=1, unit="pixels"
@@ -111,7 +111,7 @@ class Torchvision:
         )
 
     def _classes(self) -> tuple[str, ...] | None:
-        """Return the names of the outputs, as far as the weights say them."""
+        """Return the names of the outputs, where the weights state them."""
         from shapebias.networks.checkpoints import stated_classes
         from shapebias.networks.labels import imagenet_wnids
 
@@ -120,7 +120,7 @@ class Torchvision:
         return imagenet_wnids() if self.arg.get("num_classes", 1000) == len(imagenet_wnids()) else None
 
     def _weights(self) -> Any:
-        """Find the weights that are asked for, or the default ones, which state the normalisation."""
+        """Return the named weights, or the default weights, which state the normalisation."""
         import torchvision.models
 
         known = torchvision.models.list_models(module=torchvision.models)
@@ -141,7 +141,7 @@ class Torchvision:
 
         options = {**self.arg}
         if self.architecture in _AUXILIARY_HEADS and weights is None:
-            options = {"init_weights": False, **options}  # they warn about their initialisation unless told how
+            options = {"init_weights": False, **options}  # without this they warn about their initialisation
             if self.weights is not None:
                 options = {"transform_input": True, "aux_logits": False, **options}
         try:

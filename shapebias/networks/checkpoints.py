@@ -46,8 +46,8 @@ def save_checkpoint(
     Args:
         path: the file, ``*.safetensors``.
         classifier: the network, with its classes, normalisation and input size.
-        settings: the settings whose ``load`` made it.  Where they have ``untrained()``, that is what is written, so
-            that the file stands alone.
+        settings: the settings whose ``load`` made it.  Where they have ``untrained()``, its result is written, so
+            that the file depends on no other.
         name: the plugin's name for it, for example ``"timm"``.
         extra: what else to keep: recipe, history, versions.
 
@@ -119,7 +119,7 @@ def read_metadata(path: Path) -> dict[str, str]:
             found = file.metadata() or {}
     except safetensors.SafetensorError as error:
         raise WeightsError(
-            f"checkpoint {str(path)!r} is no readable safetensors file ({error}); "
+            f"checkpoint {str(path)!r} is not a readable safetensors file ({error}); "
             "if it holds bare weights, name their architecture: timm:ARCHITECTURE,checkpoint=FILE"
         ) from error
     if not {"shapebias_checkpoint", "class", "model", *_PIXELS} <= found.keys():
@@ -156,7 +156,7 @@ def _settings(path: Path, described: Mapping[str, str]) -> Any:
 
 
 def _plugin_class(target: str) -> type:
-    """Import a class of settings, whatever the file names only from a plugin: reading a file must run nothing else."""
+    """Import a class of settings, but only from a plugin, because reading a file must not run other code."""
     module, _, attribute = target.partition(":")
     plugins = {point.module.partition(".")[0] for point in metadata.entry_points(group="shapebias")}
     if module not in sys.modules and module.partition(".")[0] not in plugins:
@@ -165,5 +165,5 @@ def _plugin_class(target: str) -> type:
         )
     cls: type = getattr(importlib.import_module(module), attribute)
     if not (attrs.has(cls) and hasattr(cls, "load")):
-        raise TypeError(f"{target} is no class of model settings")
+        raise TypeError(f"{target} is not a class of model settings")
     return cls

@@ -288,7 +288,7 @@ def _quantised_parts(tensor: Tensor) -> tuple[object, ...]:
 
 
 def _constants(module: torch.jit.ScriptModule) -> dict[str, object]:
-    """Return what is written into the code of a frozen network, in order."""
+    """Return the constants in the code of a frozen network, in order."""
     nodes = list(module.inlined_graph.nodes())
     constants: dict[str, object] = {}
     for node in nodes:

@@ -21,7 +21,7 @@ class Features:
     """The layer of a model that a feature-based saliency method reads.
 
     Args:
-        module: the module whose output is read.
+        module: the module that returns the features.
         layout: axes of that output: ``NCHW``, ``NHWC``, or ``NLC`` for tokens.
         prefix_tokens: number of tokens before the patch tokens (class token, registers).
     """

@@ -104,7 +104,7 @@ class LabelMapping:
 
 
 def class_order(labels: Iterable[str]) -> tuple[str, ...]:
-    """Sort the different ones of some labels: by number where all are numbers, else as text.
+    """Sort the distinct labels: numerically if all are numbers, otherwise as text.
 
     >>> class_order(["10", "-1", "9", "10"]), class_order(["b", "a", "10", "9"]), class_order(["10.0", "9.5"])
     (('-1', '9', '10'), ('10', '9', 'a', 'b'), ('9.5', '10.0'))
@@ -114,7 +114,7 @@ def class_order(labels: Iterable[str]) -> tuple[str, ...]:
 
 
 def whole_numbers(labels: Sequence[str]) -> list[str]:
-    """Write ``0.0`` as ``0`` where all labels are whole numbers, as tables are written whose labels became floats.
+    """Write ``0.0`` as ``0`` where all labels are whole numbers, for tables that store labels as floats.
 
     >>> whole_numbers(["0.0", "11.0", "2"]), whole_numbers(["0.5", "1.0"]), whole_numbers(["007"])
     (['0', '11', '2'], ['0.5', '1.0'], ['007'])
@@ -178,7 +178,7 @@ def entry_level_classes() -> Mapping[str, tuple[int, ...]]:
 def _imagenet_spellings() -> tuple[frozenset[str], ...]:
     """The ways to write each ImageNet-1k class: WordNet id, index, name, first word or all words of the synset.
 
-    The second ``crane`` (517) is ``crane2`` on the Hugging Face hub, whose names must differ.
+    The second ``crane`` (517) is ``crane2`` on the Hugging Face hub, where names must be unique.
     """
     return tuple(
         frozenset({wnid, str(index), name, words, words.split(", ")[0], *(["crane2"] if index == 517 else ())})
@@ -216,14 +216,14 @@ def match_labels(
     A mapping file is a JSON object: for each of the data set's classes the list of the model's outputs, an output
     being an index (a number) or a name (a string; for ImageNet-1k any of the spellings above), such as
     ``{"bear": ["brown bear", "n02133161", 296], "cat": [281]}``.  Outputs may be left out, but none may be used
-    twice, since two classes that share one could not be told apart by it.
+    twice, since two classes that share an output could not be distinguished by it.
 
     Args:
         model_classes: the names of the model's outputs, or None where they are unknown.
         outputs: how many outputs the model has.
         dataset_classes: the names of the data set's classes, in the order of its labels.
         mapping_file: path of a mapping file.
-        descriptions: what else the outputs are called, by their names; of ``disc, circle`` each word may stand for all.
+        descriptions: other names of the outputs; in ``disc, circle`` each word is a name too.
 
     Returns:
         The mapping; its ``classes`` are ``dataset_classes``.
@@ -306,7 +306,7 @@ class _Outputs:
 
     @property
     def source(self) -> str:
-        """The label space in words."""
+        """A description of the label space."""
         if self.imagenet:
             return f"ImageNet-1k ({'1,000 classes' if self.classes else 'assumed from 1,000 outputs'})"
         return f"{self.count:,} classes ({_some(self.classes)})" if self.classes else f"{self.count:,} unnamed outputs"
@@ -329,14 +329,14 @@ class _Outputs:
                 raise LabelError(f"'{output}' is ambiguous, write which: output {meanings}")
 
     def suggestion(self, text: str) -> str:
-        """Return the closest name in words, as ``errors.suggestion`` does."""
+        """Return a hint at the closest name, as ``errors.suggestion`` does."""
         if not self.indices:
             return "; its outputs have no names, write indices"
         return suggestion(text, [*imagenet_names(), *imagenet_wnids()] if self.imagenet else self.indices)
 
 
 def _read_entries(path: Path) -> Entries:
-    """Return the classes of a mapping file with what is written for each; a class written twice comes twice."""
+    """Return each class of a mapping file with its outputs; a class that is written twice is returned twice."""
     try:
         entries = json.loads(path.read_text(encoding="utf-8"), object_pairs_hook=tuple)
     except (OSError, ValueError) as error:

@@ -1,4 +1,4 @@
-"""ReLUs whose gradient follows another rule: what guided backpropagation and deconvolution change of a network."""
+"""ReLUs with the modified gradients of guided backpropagation and deconvolution."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ _RELUS = {torch.relu, Tensor.relu, functional.relu, *_IN_PLACE, functional.relu6
 
 
 class ModifiedReLUs(TorchFunctionMode):
-    """Within this context ReLUs pass a gradient by another rule; the network is neither changed nor copied.
+    """A context in which ReLUs pass gradients by another rule; the network is neither changed nor copied.
 
-    ReLUs are caught where they call PyTorch, so modules, functions and methods count alike, in place or not, and ReLU6
-    too.  What cannot be seen keeps its own gradient: other activations, ``clamp``, and TorchScript.
+    ReLUs are replaced where they call PyTorch: modules, functions and methods, in place or not, and ReLU6.  Other
+    activations, ``clamp`` and TorchScript keep their own gradients.
 
     Args:
         rule: ``guided`` passes a gradient where it and the input are positive (Springenberg et al. 2015, section 3.4),
@@ -77,7 +77,7 @@ class ModifiedReLUs(TorchFunctionMode):
 
 
 class _Deconvolved(torch.autograd.Function):
-    """A ReLU, cut off at ``largest``, whose gradient is what is positive of the gradient above."""
+    """A ReLU with a maximum of ``largest`` that passes back only positive gradients."""
 
     @staticmethod
     def forward(ctx: Any, inputs: Tensor, largest: float | None, in_place: bool) -> Tensor:  # noqa: FBT001 - autograd hands over no keywords

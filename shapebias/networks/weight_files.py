@@ -1,4 +1,4 @@
-"""Weight files, read without running anything in them: which of their entries are the weights, and what is refused."""
+"""Read weight files without running code in them, and choose the entry that has the weights."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["read_state_dict"]
 
 _log = logging.getLogger(__name__)
-# What trainings write beside the weights and what runs no code: options, and the best accuracy as a number of NumPy.
+# Types that training scripts write beside the weights and that run no code: options, and accuracies as NumPy numbers.
 _HARMLESS = [
     argparse.Namespace,
     np.dtype,
@@ -29,7 +29,7 @@ _HARMLESS = [
     type(np.dtype("int64")),
     np._core.multiarray.scalar,  # type: ignore[attr-defined]  # noqa: SLF001 - as pickles name it
 ]
-# A moving average is what the library that wrote it validates and publishes, so it comes first, as in timm.
+# A library that keeps a moving average validates and publishes it, so it comes first, as in timm.
 _AVERAGED = ("state_dict_ema", "model_ema", "model_state_dict_ema", "ema_state_dict", "ema_model", "ema")
 _USUAL = ("state_dict", "model_state_dict", "model", "net", "network", "module", "weights", "params")
 
@@ -37,9 +37,9 @@ _USUAL = ("state_dict", "model_state_dict", "model", "net", "network", "module",
 def read_state_dict(path: Path) -> OrderedDict[str, Any]:
     """Read a state dict, its keys and the versions of its modules as they are in the file.
 
-    Of a safetensors file all tensors are taken.  A torch file may hold the state dict itself or what a training wrote:
-    of its entries a moving average is taken, then ``state_dict``, ``model_state_dict``, ``model``, ``net``,
-    ``network``, ``module``, ``weights``, ``params``, then the only one that is a state dict.
+    Of a safetensors file all tensors are taken.  A torch file may hold the state dict itself or a training checkpoint:
+    of its entries a moving average is preferred, then ``state_dict``, ``model_state_dict``, ``model``, ``net``,
+    ``network``, ``module``, ``weights``, ``params``, then the only state dict.
 
     Raises:
         WeightsError: the file is missing, damaged, needs code to be read, or holds no state dict.
@@ -74,7 +74,7 @@ def _read_safetensors(path: Path) -> OrderedDict[str, Any]:
         return OrderedDict(safetensors.torch.load_file(path))
     except safetensors.SafetensorError as error:
         raise WeightsError(
-            f"weight file {str(path)!r} is no readable safetensors file ({error}); download or convert it again"
+            f"weight file {str(path)!r} is not a readable safetensors file ({error}); download or convert it again"
         ) from error
 
 

@@ -1,4 +1,4 @@
-"""Weights of networks: random ones that can be had again, and files loaded as the library that wrote them would."""
+"""Weights of networks: reproducible random weights, and files loaded as the library that wrote them loads them."""
 
 from __future__ import annotations
 
@@ -139,7 +139,7 @@ def _chosen(prefixes: list[str], path: Path) -> str:
 
 
 def _report(path: Path, prefix: str, whole: Mapping[str, Any], taken: Mapping[str, Any]) -> None:
-    """Say which part of a file was taken, unless the rest is a mere counter."""
+    """Warn which entries of a file were left out, unless only a step counter was."""
     left_out = [key for key in whole if key.removeprefix(prefix) not in taken or not key.startswith(prefix)]
     if left_out and left_out != ["n_averaged"]:
         _log.warning("%s: the weights under %r were taken; left out: %s", path, prefix, _some("keys", left_out)[0])
@@ -176,14 +176,14 @@ def _versions(weights: Mapping[str, Any], own: Mapping[str, Any]) -> list[Any]:
 def _misfit(
     own: Mapping[str, Any], weights: Mapping[str, Any], missing: list[str], unexpected: list[str], error: str | None
 ) -> list[str]:
-    """Say what is missing, left over, or of a shape or type that cannot be copied without changing numbers."""
+    """Describe the keys that are missing, left over, or have another shape or type."""
     present = {value.data_ptr() for key, value in own.items() if isinstance(value, Tensor) and key not in missing}
     missing = [
         key
         for key in missing
         # BatchNorm's step counter plays no part in eval mode and older files lack it.
         if not key.endswith("num_batches_tracked")
-        # Of weights that a network uses in two places, safetensors keeps one name.
+        # safetensors keeps only one name of weights that a network uses twice.
         and not (isinstance(own[key], Tensor) and own[key].numel() and own[key].data_ptr() in present)
     ]
     both = {
@@ -220,7 +220,7 @@ def _without_wrappers(key: str) -> str:
 
 
 def _prefixes(module: nn.Module, weights: Mapping[str, Any]) -> list[str]:
-    """Return what is in front of at least half of the network's keys in a file, the most frequent first."""
+    """Return the prefixes under which a file has at least half of the network's keys, the most frequent first."""
     own = module.state_dict().keys()
     found: Counter[str] = Counter()
     for key in weights:
@@ -230,7 +230,7 @@ def _prefixes(module: nn.Module, weights: Mapping[str, Any]) -> list[str]:
 
 
 def _under(weights: Mapping[str, Any], prefix: str, but: tuple[str, ...] = ()) -> OrderedDict[str, Any]:
-    """Return the part of a state dict under a prefix, without that prefix, but not what is under others."""
+    """Return the entries under a prefix, with the prefix removed, without the entries under the prefixes in ``but``."""
 
     def belongs(key: str) -> bool:
         return key.startswith(prefix) and not key.startswith(but)

@@ -23,7 +23,7 @@ class Deletion:
 
     Args:
         steps: number of equal steps.
-        baseline: what is left where a pixel was; a blurred pixel would still give it away.
+        baseline: what replaces a removed pixel; a blurred pixel would still reveal it.
 
     >>> import torch
     >>> colours = Classifier(torch.nn.Sequential(torch.nn.AdaptiveAvgPool2d(1), torch.nn.Flatten()))
@@ -34,7 +34,7 @@ class Deletion:
     """
 
     steps: int = param("number of equal steps", default=20, ge=1)
-    baseline: Baseline = param("what stands for absent pixels", default="mean")
+    baseline: Baseline = param("what replaces removed pixels", default="mean")
 
     def __call__(
         self,

@@ -34,7 +34,7 @@ class Insertion:
     """
 
     steps: int = param("number of equal steps", default=20, ge=1)
-    baseline: Baseline = param("what stands for absent pixels", default="blur")
+    baseline: Baseline = param("what replaces removed pixels", default="blur")
 
     def __call__(
         self,

@@ -1,4 +1,4 @@
-"""Randomization: does the map change when the network forgets, layer by layer, what it has learned?"""
+"""Randomization: whether the map changes when the weights are randomised layer by layer."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Randomization:
     scale and loses what it knows.
 
     Args:
-        stages: the layers with parameters are randomised in so many steps, those nearest to the outputs first.
+        stages: number of steps in which the layers with parameters are randomised, those nearest to the outputs first.
         seed: of the shuffles, which are the same for all images.
 
     >>> network = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(4 * 36, 5))
@@ -63,7 +63,7 @@ class Randomization:
 
 
 def _stages(module: nn.Module, count: int) -> Iterator[Sequence[tuple[int, nn.Module]]]:
-    """Deal the layers that have parameters of their own, from the outputs to the inputs, to so many stages."""
+    """Divide the layers that have parameters, from the outputs to the inputs, among the stages."""
     layers = [layer for layer in module.modules() if any(True for _ in layer.parameters(recurse=False))]
     numbered = list(enumerate(layers))[::-1]
     for stage in range(count):

@@ -1,4 +1,4 @@
-"""What methods share that look at many copies of an image: no more than a chunk of copies exists at a time."""
+"""Gradients and objectives of many copies of an image, with at most a chunk of copies in memory."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["chunks", "gradient_of_copies", "values_of_copies"]
 
 
 def chunks(model: Classifier, images: Tensor, count: int) -> Iterator[tuple[Tensor, range]]:
-    """Yield which images to copy and which of their copies to make, until every image has had ``count`` copies.
+    """Yield indices of images and a range of copies, until every image has had ``count`` copies.
 
     >>> model = Classifier(torch.nn.Identity(), chunk=5)
     >>> [(rows.tolist(), copies) for rows, copies in chunks(model, torch.zeros(2, 3, 8, 8), count=3)]

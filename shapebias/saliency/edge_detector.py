@@ -21,7 +21,7 @@ class EdgeDetector:
     """Take the length of the brightness gradient, by Sobel's kernels: sqrt(Gx^2 + Gy^2).
 
     A control: a map that looks like this one may show the picture and not the model.  Brightness is the luma of ITU-R
-    BT.601; beyond the border the picture goes on as at the border.
+    BT.601; border pixels are repeated beyond the border.
 
     Source: Adebayo et al. 2018, Sanity checks for saliency maps, section 5.
 

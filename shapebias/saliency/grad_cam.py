@@ -1,4 +1,4 @@
-"""``grad-cam``: the last layer that still has places, its channels weighted by their mean gradient."""
+"""``grad-cam``: the last layer with a spatial grid, its channels weighted by their mean gradient."""
 
 from __future__ import annotations
 

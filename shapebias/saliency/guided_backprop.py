@@ -1,4 +1,4 @@
-"""``guided-backprop``: the gradient, with what is negative dropped at every ReLU on the way back."""
+"""``guided-backprop``: the gradient, with negative values set to zero at every ReLU in the backward pass."""
 
 from __future__ import annotations
 

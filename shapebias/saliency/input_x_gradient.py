@@ -19,7 +19,7 @@ __all__ = ["InputXGradient"]
 class InputXGradient:
     """Multiply each pixel by the gradient of the objective there: x dF/dx.
 
-    To first order that is what the objective loses when the pixel becomes black, so what is black gets 0.  Where the
+    To first order that is the decrease of the objective when the pixel becomes black, so black pixels get 0.  Where the
     objective is linear in the pixels the attributions add up to F(image) - F(black image).
 
     Raises:

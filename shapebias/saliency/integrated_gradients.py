@@ -31,7 +31,7 @@ class IntegratedGradients:
     Completeness: the attributions of all pixels add up to F(x) - F(x').  How far they are off says whether the steps
     were enough, so ``extras`` has ``completeness_error``, the sum less that difference, beside ``difference`` itself.
 
-    Pixels that are as in the baseline get 0: the black baseline of the paper is blind to what is black.
+    Pixels that equal the baseline get 0, so with the paper's black baseline black pixels get 0.
 
     Raises:
         ShapebiasError: ``logit`` where the model's classes are grouped into the data set's.
@@ -46,7 +46,7 @@ class IntegratedGradients:
 
     steps: int = param("points of the line where the gradient is taken", default=50, ge=1)
     baseline: Baseline = param("image without information: black, the model's mean colour, or a blur", default="zero")
-    objective: Objective = param("what is shared out, such as the log-probability of the target", default="log-prob")
+    objective: Objective = param("what is attributed, such as the log-probability of the target", default="log-prob")
     target: Literal["label", "prediction"] | int = param(
         "class that is explained; a number is its index", default="label"
     )

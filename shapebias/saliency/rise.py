@@ -21,11 +21,11 @@ __all__ = ["Rise"]
 
 @attrs.frozen
 class Rise:
-    """Estimate the objective that is expected where a pixel is visible, from random smooth masks.
+    """Estimate the expected objective where a pixel is visible, from random smooth masks.
 
     A mask is a grid of cells that are 1 with probability ``keep``, made larger bilinearly and shifted by a random part
-    of a cell.  The map is sum_i F(x M_i) M_i / sum_i M_i, every image with its own masks.  The network is only asked,
-    never differentiated.
+    of a cell.  The map is sum_i F(x M_i) M_i / sum_i M_i, every image with its own masks.  Only outputs of the network
+    are used, no gradients.
 
     The paper divides by the expected sum of the masks; the actual sum has the same limit and no noise from the constant
     part of F, which is large for a log-probability.

@@ -54,7 +54,7 @@ def normalise_to(features: Tensor, mean: Tensor, std: Tensor, alpha: float) -> T
 class AdaIN(nn.Module):
     """VGG-19 up to relu4_1, and the decoder that was trained to invert it.
 
-    The layers lie in the order of the published weights, so that the keys of the files are theirs.
+    The layers are in the order of the published weights, so that the keys of the files fit.
 
     Source: Huang & Belongie 2017, Arbitrary style transfer in real-time with adaptive instance normalization.
     """
@@ -70,7 +70,7 @@ class AdaIN(nn.Module):
         self.decoder.extend(_layers(64, [64, 3])[:-1])  # no ReLU at the end
 
     def read(self, vgg: Path, decoder: Path) -> None:
-        """Read the weights; of VGG's file, what lies behind relu4_1 is left unread.
+        """Read the weights; those of VGG behind relu4_1 are not read.
 
         Raises:
             WeightsError: a file is damaged or for another network.
@@ -80,7 +80,7 @@ class AdaIN(nn.Module):
         put_weights(self.decoder, read_weights(decoder), decoder)
 
     def encode_style(self, images: Tensor) -> Tensor:
-        """Return what is taken from (N, 3, H, W) styles, (N, 2, 512, 1, 1)."""
+        """Return the style statistics of (N, 3, H, W) images, (N, 2, 512, 1, 1)."""
         return moments(self.encoder(images))
 
     def forward(self, images: Tensor, style: Tensor, alpha: float) -> Tensor:
@@ -91,7 +91,7 @@ class AdaIN(nn.Module):
 
 
 def _layers(channels: int, plan: Sequence[int | str]) -> list[nn.Module]:
-    """Make 3 x 3 convolutions with so many outputs, each with reflection and ReLU; halve or double the sides."""
+    """Make 3 x 3 convolutions with given numbers of outputs, each with reflection and ReLU; halve or double the sides."""
     layers: list[nn.Module] = []
     for step in plan:
         if isinstance(step, int):

@@ -35,7 +35,7 @@ def squared_frequency(images: Tensor) -> Tensor:
 
 
 def filtered(images: Tensor, gain: Tensor) -> Tensor:
-    """Multiply the spectrum of real images by a gain, which depends on the frequency alone and so keeps them real.
+    """Multiply the spectrum of real images by a gain, which depends only on the frequency and so keeps them real.
 
     Args:
         images: (..., H, W).

@@ -13,7 +13,7 @@ _REACH = 4  # standard deviations after which the Gaussian ends
 def smooth(images: Tensor, sigma: float, *, down: int = 0, across: int = 0, reach: int | None = None) -> Tensor:
     """Smooth images with a Gaussian, or take the first derivative of the smoothed image.
 
-    Beyond its border the image goes on as its mirror image, the outermost pixel standing once.
+    Beyond its border the image is mirrored, without repeating the outermost pixel.
 
     Args:
         images: (..., H, W).

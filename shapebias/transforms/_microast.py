@@ -40,7 +40,7 @@ class MicroAST(nn.Module):
             put_weights(getattr(self, name), weights, file)
 
     def encode_style(self, images: Tensor) -> Tensor:
-        """Return what is taken from (N, 3, H, W) styles, (N, 8, 64, 1, 1)."""
+        """Return the style statistics of (N, 3, H, W) images, (N, 8, 64, 1, 1)."""
         features = self.style_encoder(images)
         return torch.cat([*map(moments, features), self.modulator(*features)], dim=1)
 

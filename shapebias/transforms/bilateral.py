@@ -17,7 +17,7 @@ __all__ = ["Bilateral"]
 
 @attrs.frozen
 class Bilateral:
-    """Average each pixel with those neighbours that are near in place and in colour: texture goes, edges stay.
+    """Average each pixel with those neighbours that are near in position and in colour: texture goes, edges stay.
 
     The weight of a neighbour is exp(-r^2 / 2 sigma_space^2) exp(-c^2 / 2 sigma_colour^2), r the distance in pixels and
     c = |dR| + |dG| + |dB|.  Neighbours are those with r <= max(floor(d / 2), 1); beyond its border the image goes on
@@ -35,7 +35,7 @@ class Bilateral:
 
     d: int = param("diameter of the neighbourhood", default=12, ge=1, unit="pixels")
     sigma_colour: float = param("standard deviation in colour", default=170 / 255, gt=0, unit="pixel value")
-    sigma_space: float = param("standard deviation in place", default=75, gt=0, unit="pixels")
+    sigma_space: float = param("standard deviation in position", default=75, gt=0, unit="pixels")
 
     def __call__(self, images: Tensor, rng: ImageRandom) -> Tensor:
         """Filter (N, 3, H, W) images in [0, 1]."""

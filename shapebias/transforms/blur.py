@@ -17,9 +17,9 @@ __all__ = ["Blur"]
 class Blur:
     """Blur each image with a Gaussian: fine texture and sharp contours go, coarse shape stays.
 
-    The Gaussian ends after 4 sigma, or is a kernel of k x k pixels; beyond its border the image goes on as its mirror
-    image.  The grid of Geirhos et al. is sigma = 1, 3, 5, 7, 10, 15, 40 on grey images of 224 pixels, that of Burgert
-    et al. goes from k = 3, sigma = 0.33 to k = 15, sigma = 2.33.  ``low-pass`` is the filter with a sharp end.
+    The Gaussian ends after 4 sigma, or is a kernel of k x k pixels; beyond its border the image is mirrored.  The
+    grid of Geirhos et al. is sigma = 1, 3, 5, 7, 10, 15, 40 on grey images of 224 pixels, that of Burgert et al. goes
+    from k = 3, sigma = 0.33 to k = 15, sigma = 2.33.  ``low-pass`` is the filter with a sharp cut-off.
 
     Raises:
         SpellingError: k is even.
@@ -38,7 +38,7 @@ class Blur:
 
     def __attrs_post_init__(self) -> None:
         if self.k is not None and self.k % 2 == 0:
-            raise SpellingError(f"blur: k={self.k}: a kernel has a middle, so k is odd; take {self.k + 1}")
+            raise SpellingError(f"blur: k={self.k}: a kernel needs a middle pixel, so k must be odd; use {self.k + 1}")
 
     def __call__(self, images: Tensor, rng: ImageRandom) -> Tensor:
         """Blur (N, 3, H, W) images in [0, 1]."""

@@ -32,7 +32,7 @@ class Edges:
        around is an edge.
 
     ``high`` is the length that the share ``flat`` of all pixels does not exceed, ``low`` is 0.4 of it: the rule of
-    MATLAB's ``edge(I, 'canny')``, of which the source made its stimuli.  Steps of less than 1/255 are no edges.
+    MATLAB's ``edge(I, 'canny')``, with which the source made its stimuli.  Steps of less than 1/255 are not edges.
 
     Source: Canny 1986, A computational approach to edge detection; as stimuli, Geirhos et al. 2019, ImageNet-trained
     CNNs are biased towards texture, section 2.

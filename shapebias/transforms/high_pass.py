@@ -17,8 +17,8 @@ class HighPass:
     """Keep the spatial frequencies above a radius, and the mean of each channel: contours and fine texture stay.
 
     A coefficient F(u, v) stays where u^2 + v^2 > radius^2, u and v in cycles per image (per shorter side): what
-    ``low-pass`` of the same radius takes away.  F(0, 0) stays, so that the result lies about the image's own colour and
-    not about black.  The result is clipped to [0, 1].
+    ``low-pass`` of the same radius removes.  F(0, 0) is kept, so that the result varies around the image's own colour
+    and not around black.  The result is clipped to [0, 1].
 
     Source: Wang et al. 2020, High-frequency component helps explain the generalization of convolutional neural
     networks, section 3.

@@ -1,4 +1,4 @@
-"""``non-local-means:h``: average pixels whose surroundings look alike."""
+"""``non-local-means:h``: average pixels whose surroundings are similar."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ _DARK, _SLOPE = 216 / 24389, 841 / 108  # below it the cube root of CIE L*a*b* i
 
 @attrs.frozen
 class NonLocalMeans:
-    """Average each pixel with those of a window around it whose own surroundings look like its own: texture goes.
+    """Average each pixel with those pixels of a window around it that have similar surroundings: texture goes.
 
     The weight of pixel q in the average of pixel p is exp(-D(p, q) / h^2), D the mean squared difference of the patches
     of template x template pixels around them; weights below 0.001 count as 0.  The image is taken as CIE L*a*b* of
     linear RGB, L* and (a*, b*) apart, each with its own weights; for the latter D is the mean over both.  In units of
-    h, L* is in [0, 1], and a* and b* are divided by 255.  Beyond its border the image goes on as its mirror image.
+    h, L* is in [0, 1], and a* and b* are divided by 255.  Beyond its border the image is mirrored.
 
     This is OpenCV's ``fastNlMeansDenoisingColored(image, None, 255 h, 255 h, template, window)`` without its rounding
     of L*a*b* and of pixels to 8 bits.  As there an even template or window gets one pixel more.  The grid of Burgert et

@@ -146,7 +146,7 @@ class Stylizer:
         return painted[..., :height, :width].clamp(0, 1)  # its sides are multiples of 4 or 8
 
     def _encode(self, index: int, size: int, device: torch.device) -> Tensor:
-        """Return what the network takes from a style; alone, so that it is the same in every batch."""
+        """Return the statistics of a style, computed alone, so that they are the same in every batch."""
         if (index, size) not in self._encoded:
             pixels = torch.from_numpy(fit(self.styles[index](), size)).to(device)
             self._encoded[index, size] = self.network.encode_style(pixels.permute(2, 0, 1)[None] / 255)

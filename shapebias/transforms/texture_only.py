@@ -19,8 +19,8 @@ class TextureOnly:
     """Fill the picture with square patches from inside the object: its texture is everywhere, its outline nowhere.
 
     The side of an image's patches is ``patch`` times that of the largest square inside its mask, rounded down to whole
-    pixels.  The picture is cut into such squares from its first corner on, and each is filled with a patch of its own,
-    drawn from all that lie wholly inside the mask.
+    pixels.  The picture is cut into such squares from its first corner on, and each is filled with its own patch,
+    drawn from all those inside the mask.
 
     Raises:
         DataError: a mask is empty.
@@ -64,7 +64,7 @@ def _largest_square(sums: Tensor) -> Tensor:
 
 
 def _fits(sums: Tensor, side: Tensor) -> Tensor:
-    """Tell where the first corner of a square can be, so that all of it lies inside the mask.
+    """Return where the first corner of a square can be such that the square is inside the mask.
 
     Args:
         sums: (N, H + 1, W + 1), of the mask above and to the left of each corner of a pixel.
@@ -82,6 +82,6 @@ def _fits(sums: Tensor, side: Tensor) -> Tensor:
 
 
 def _corners(sums: Tensor, side: Tensor, drawn: Tensor) -> Tensor:
-    """Choose (N, M) places of first corners with numbers drawn from [0, 2^31), each place as likely as the others."""
+    """Choose (N, M) positions of first corners with numbers drawn from [0, 2^31), all equally likely."""
     rank = _fits(sums, side).flatten(1).cumsum(1)
     return torch.searchsorted(rank, (drawn * rank[:, -1:] >> 31) + 1)

@@ -131,7 +131,7 @@ def test_a_missing_file_is_named(tmp_path):
 @pytest.mark.parametrize("cut", [0, 5, 200, -1])
 def test_a_damaged_file_is_named(saved, cut):
     saved.write_bytes(saved.read_bytes()[:cut])
-    with pytest.raises(WeightsError, match="is no readable safetensors file"):
+    with pytest.raises(WeightsError, match="is not a readable safetensors file"):
         Checkpoint(saved).load(CPU)
 
 

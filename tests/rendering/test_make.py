@@ -343,5 +343,5 @@ def test_a_copy_whose_images_are_gone_is_refused_when_it_is_read(made, tmp_path)
     shutil.copytree(made.folder, tmp_path / "copy")
     gone = tmp_path / "copy" / made.manifest.images[2].file
     gone.unlink()
-    with pytest.raises(DataError, match=rf"lists 1 images that are gone; make them anew\n  .*{gone.name}"):
+    with pytest.raises(DataError, match=rf"lists 1 images that are missing; make them again\n  .*{gone.name}"):
         len(read_back(tmp_path / "copy"))

@@ -1,4 +1,4 @@
-"""The corruptions of ImageNet-C: what each is called and what it does."""
+"""The corruptions of ImageNet-C: their names and summaries."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _MOVES_PIXELS = {"c-elastic-transform"}
 def shapebias_transforms() -> Iterator[TransformSpec]:
     """Yield the fifteen corruptions of the benchmark, then the four that are kept for validation.
 
-    None of them says that it destroys texture or shape: they ask how robust a model is, not which cue it reads.
+    None of them declares that it destroys texture or shape, because they test robustness, not the use of a cue.
     """
     for name, (target, summary) in _CORRUPTIONS.items():
         yield TransformSpec(

@@ -37,7 +37,7 @@ _MOTION = PublishedConstants(  # radius and standard deviation
 
 @attrs.frozen
 class GaussianBlur:
-    """Smooth with a Gaussian; beyond its border an image goes on with its outermost pixels."""
+    """Smooth with a Gaussian; beyond its border the outermost pixels are repeated."""
 
     severity: int = SEVERITY
     constants: Constants = CONSTANTS
@@ -49,7 +49,7 @@ class GaussianBlur:
 
 @attrs.frozen
 class DefocusBlur:
-    """Average over a disk with a soft rim; beyond its border an image goes on as its mirror image."""
+    """Average over a disk with a soft rim; beyond its border the image is mirrored."""
 
     severity: int = SEVERITY
     constants: Constants = CONSTANTS
@@ -91,7 +91,7 @@ class ZoomBlur:
 
 @attrs.frozen
 class MotionBlur:
-    """Smear each image to one side with half a Gaussian, within 45 degrees of the horizontal."""
+    """Blur each image to one side with half a Gaussian, within 45 degrees of the horizontal."""
 
     severity: int = SEVERITY
     constants: Constants = CONSTANTS

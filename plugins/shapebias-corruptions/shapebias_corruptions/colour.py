@@ -1,4 +1,4 @@
-"""``c-brightness``, ``c-contrast``, ``c-saturate``: every pixel for itself.
+"""``c-brightness``, ``c-contrast``, ``c-saturate``: each pixel on its own.
 
 Source: Hendrycks & Dietterich 2019, section 4, and the code released with it.
 """

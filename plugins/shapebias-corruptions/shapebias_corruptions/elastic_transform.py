@@ -1,4 +1,4 @@
-"""``c-elastic-transform``: stretched as a whole and in small places."""
+"""``c-elastic-transform``: stretched globally and locally."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from shapebias_corruptions.settings import CONSTANTS, SEVERITY, Constants, Publi
 
 __all__ = ["ElasticTransform"]
 
-# How far pixels move, how smoothly, and how far the corners of the triangle move, all in pixels; the 244 is the
-# released code's.
+# Displacement of pixels, its smoothing, and displacement of the triangle's corners, all in pixels; 244 is from the
+# released code.
 _ELASTIC = PublishedConstants(
     imagenet=(
         (244 * 2.0, 244 * 0.7, 244 * 0.1),
@@ -36,7 +36,7 @@ _ELASTIC = PublishedConstants(
 class ElasticTransform:
     """Shift the corners of a triangle and the image with them, then shift each pixel a little, smoothly.
 
-    The severities are not a scale of one thing: 1 and 2 stretch the image as a whole, 3 to 5 ripple it.
+    The severities are not one scale: 1 and 2 stretch the whole image, 3 to 5 distort it locally.
 
     Source: Hendrycks & Dietterich 2019, section 4; Simard et al. 2003, Best practices for convolutional neural
     networks, section 2.

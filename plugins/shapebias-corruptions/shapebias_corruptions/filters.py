@@ -1,4 +1,4 @@
-"""What the corruptions share: borders, Gaussian smoothing, enlarging, smearing, and pixels from between the pixels."""
+"""Filters that corruptions share: padding, Gaussian smoothing, zoom, motion blur and bilinear sampling."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from torch.nn import functional
 __all__ = ["Border", "motion_blurred", "padded", "sampled_bilinear", "smooth", "zoomed"]
 
 Border: TypeAlias = Literal["nearest", "mirror", "reflect"]
-"""What lies beyond the border, in scipy's words: ``nearest`` aa|abc|cc, ``mirror`` cb|abc|ba, ``reflect`` ba|abc|cb."""
+"""Values beyond the border, in scipy's terms: ``nearest`` aa|abc|cc, ``mirror`` cb|abc|ba, ``reflect`` ba|abc|cb."""
 
 
 def _inside(positions: Tensor, side: int, border: Border) -> Tensor:
-    """Return the pixels of a row of ``side`` pixels that stand at integer places inside or outside of it."""
+    """Return the index of the pixel at each integer position inside or outside of a row of ``side`` pixels."""
     if border == "nearest":
         return positions.clamp(0, side - 1)
-    twice = border == "reflect"  # the outermost pixel stands twice
+    twice = border == "reflect"  # the outermost pixel is repeated
     period = 2 * side if twice else max(2 * (side - 1), 1)
     positions = positions % period
     return torch.minimum(positions, period - twice - positions)
@@ -55,7 +55,7 @@ def _gaussian(side: int, sigma: float, border: Border, reach: float) -> Tensor:
 
 
 def zoomed(images: Tensor, factor: float) -> Tensor:
-    """Enlarge the middle of (N, C, H, W) and keep the size; corner pixels stay corner pixels, bilinear between."""
+    """Enlarge the middle of (N, C, H, W) and keep the size; corners stay corners, other pixels are bilinear."""
     size = images.shape[-2:]
     window = [math.ceil(side / factor) for side in size]
     enlarged = [round(side * factor) for side in window]
@@ -69,9 +69,9 @@ def _middle(images: Tensor, size: Sequence[int]) -> Tensor:
 
 
 def motion_blurred(images: Tensor, radius: int, sigma: float, angles: Tensor) -> Tensor:
-    """Smear each image along its own direction with one half of a Gaussian, as ImageMagick's ``-motion-blur`` does.
+    """Blur each image in its own direction with one half of a Gaussian, like ImageMagick's ``-motion-blur``.
 
-    Pixels are taken from whole steps away, so that nothing is interpolated; beyond its border an image goes on with
+    Offsets are whole pixels, so that nothing is interpolated; beyond its border an image goes on with
     its outermost pixels.
 
     Args:
@@ -96,7 +96,7 @@ def motion_blurred(images: Tensor, radius: int, sigma: float, angles: Tensor) ->
 
 
 def sampled_bilinear(images: Tensor, y: Tensor, x: Tensor, border: Border) -> Tensor:
-    """Take the pixels of (N, C, H, W) at the places ``y``, ``x``, (N, H, W), bilinear between four neighbours."""
+    """Sample (N, C, H, W) at the positions ``y``, ``x``, (N, H, W), bilinearly between four neighbours."""
     height, width = images.shape[-2:]
     top, left = y.floor(), x.floor()
     rows = [_inside(top.long() + step, height, border) for step in (0, 1)]

@@ -1,4 +1,4 @@
-"""``c-fog``: clouds of light that take contrast away."""
+"""``c-fog``: clouds of light that reduce contrast."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _FOG = PublishedConstants(  # how thick, and how much smoother each finer level 
 class Fog:
     """Add clouds in [0, thickness], and scale so that the brightest pixel could be as bright as before.
 
-    The clouds have the sides of the next power of two, and are cut to the image.
+    The clouds have the next power of two as sides, and are cropped to the image.
 
     Source: Hendrycks & Dietterich 2019, section 4; Fournier et al. 1982, Computer rendering of stochastic models, for
     the diamond-square algorithm.

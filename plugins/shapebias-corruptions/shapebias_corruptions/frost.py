@@ -1,4 +1,4 @@
-"""``c-frost``: photographs of ice crystals laid over.
+"""``c-frost``: overlaid photographs of ice crystals.
 
 Source: Hendrycks & Dietterich 2019, section 4, and the code released with it.
 """
@@ -26,7 +26,7 @@ _FROST = PublishedConstants(  # weight of the image, and of the frost
 )
 _SCALE = {"imagenet": 1.0, "cifar": 0.2}
 _SOURCE = "https://raw.githubusercontent.com/bethgelab/imagecorruptions/master/imagecorruptions/frost"
-# There is a sixth, which the released code never draws.
+# There is a sixth, which the released code does not use.
 _SHA256 = {
     "frost1.png": "ff9f907860bd7a835d459e32f9d588062b7f61ee267343cc7222b56753a14755",
     "frost2.png": "fe211a89b336999c207a852ce05818d4545d0b57c5beadd824b4cc9d9a9b6137",
@@ -93,12 +93,12 @@ class Frosted:
 
 
 def _part(photograph: Tensor, size: torch.Size, down: float, across: float) -> Tensor:
-    """Cut a part of a size out of a photograph; ``down`` and ``across`` in [0, 1) say where."""
+    """Crop a part of a photograph; ``down`` and ``across`` in [0, 1) are its position."""
     short = max(want / have for want, have in zip(size, photograph.shape[2:], strict=True))
     if short > 1:
         enough = [max(want, round(have * short)) for want, have in zip(size, photograph.shape[2:], strict=True)]
         photograph = functional.interpolate(photograph, enough, mode="bicubic").clamp(0, 1)
-    # The last place is never taken, as in the released code, if there is another.
+    # As in the released code, the last position is not used if there is another.
     positions = [max(1, have - want) for want, have in zip(size, photograph.shape[2:], strict=True)]
     top, left = int(down * positions[0]), int(across * positions[1])
     return photograph[..., top : top + size[0], left : left + size[1]]

@@ -23,7 +23,7 @@ _GLASS = PublishedConstants(  # standard deviation of the blurs, how far a pixel
 
 @attrs.frozen
 class GlassBlur:
-    """Blur, let every pixel take the place of a near one, blur again.
+    """Blur, replace every pixel by a nearby one, blur again.
 
     Pixel by pixel, from the last to the first, the released code sets out to swap a pixel with one at most so far away.
     In numpy that exchange of rows of a 3-d array copies one way only: the pixel becomes its partner, which may have
@@ -44,7 +44,7 @@ class GlassBlur:
 
 
 def _sources(offsets: Tensor, reach: int) -> Tensor:
-    """Return where each pixel comes from, (N, H W), when they are replaced one after the other.
+    """Return the source of each pixel, (N, H W), when they are replaced one after the other.
 
     A pixel whose partner was replaced before is what the partner has become; so the way is followed from partner to
     partner, up to one that still was what it had been.  All pixels go at once, each time twice as far.

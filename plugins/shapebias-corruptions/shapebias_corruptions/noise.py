@@ -1,4 +1,4 @@
-"""``c-gaussian-noise``, ``c-shot-noise``, ``c-impulse-noise``, ``c-speckle-noise``: every pixel and channel its own.
+"""``c-gaussian-noise``, ``c-shot-noise``, ``c-impulse-noise``, ``c-speckle-noise``: independent in each value.
 
 Source: Hendrycks & Dietterich 2019, section 4, and the code released with it.
 """
@@ -42,7 +42,7 @@ class ShotNoise:
     def __call__(self, images: Tensor, rng: ImageRandom) -> Tensor:
         """Corrupt (N, 3, H, W) images in [0, 1]."""
         white = _PHOTONS.of(self)
-        # A draw stands for a slice of 2^-24 of the distribution; its middle keeps the lowest slice from being 0.
+        # A draw represents a slice of 2^-24 of the distribution; its middle is never 0.
         drawn = rng.uniform("photons", 0, images.shape[1:]).double() + 2.0**-25
         return (_poisson(images.double() * white, drawn, white) / white).to(images)
 
@@ -61,7 +61,7 @@ def _poisson(mean: Tensor, drawn: Tensor, most: int) -> Tensor:
 
 @attrs.frozen
 class ImpulseNoise:
-    """Set a share of all values to 0 or 1, as likely the one as the other."""
+    """Set a share of all values to 0 or 1, equally likely."""
 
     severity: int = SEVERITY
     constants: Constants = CONSTANTS

@@ -39,7 +39,7 @@ def _matrix(side: int, fewer: int) -> Tensor:
             [0.0000, 0.0000, 0.5000, 0.5000],
             [0.0000, 0.0000, 0.5000, 0.5000]], dtype=torch.float64)
     """
-    # In whole numbers, 2 x side x fewer to the image: a pixel whose centre lies on a rim belongs to what is before it.
+    # In integers, 2 x side x fewer to the image: a pixel with its centre on a boundary belongs to the cell before it.
     rims = 2 * side * torch.arange(fewer + 1)[:, None]
     centres = fewer * (2 * torch.arange(side) + 1)
     covered = ((rims[:-1] < centres) & (centres <= rims[1:])).double()

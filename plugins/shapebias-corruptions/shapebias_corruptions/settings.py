@@ -1,4 +1,4 @@
-"""What all corruptions share: how strong they are, and whose constants that means."""
+"""Parameters that all corruptions share: severity, and the benchmark whose constants are used."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ CONSTANTS = param("strengths of ImageNet-C, for 224 pixels, or of CIFAR-10-C, fo
 
 
 class Corruption(Protocol):
-    """Settings that choose among the published constants."""
+    """Settings that select published constants."""
 
     @property
     def severity(self) -> int:
@@ -26,7 +26,7 @@ class Corruption(Protocol):
 
     @property
     def constants(self) -> Constants:
-        """Of which benchmark."""
+        """The benchmark."""
 
 
 @attrs.frozen

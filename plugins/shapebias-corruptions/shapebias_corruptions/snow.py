@@ -15,8 +15,8 @@ from shapebias_corruptions.settings import CONSTANTS, SEVERITY, Constants, Publi
 
 __all__ = ["Snow"]
 
-# Mean and standard deviation of the flakes, how much they are enlarged, below what there is none, radius and standard
-# deviation of the streaks, share of the image that is not whitened.
+# Mean and standard deviation of the flakes, their enlargement, the threshold below which there is none, radius and
+# standard deviation of the streaks, share of the image that is not whitened.
 _SNOW = PublishedConstants(
     imagenet=(
         (0.1, 0.3, 3.0, 0.5, 10, 4.0, 0.8),
@@ -38,7 +38,7 @@ _LUMA = (0.299, 0.587, 0.114)
 
 @attrs.frozen
 class Snow:
-    """Whiten the image, and add flakes: normal noise, enlarged, cut off below, motion_blurred downwards.
+    """Whiten the image, and add flakes: normal noise, enlarged, cut off below, blurred downwards.
 
     The flakes are added twice, the second time turned by 180 degrees.
     """

@@ -16,8 +16,8 @@ from shapebias_corruptions.water_relief import water_relief
 
 __all__ = ["Spatter"]
 
-# Mean and standard deviation of the liquid, how smooth it is, below what there is none; for water how much of it is
-# added, for mud how smooth its rim is; and which of the two it is.
+# Mean and standard deviation of the liquid, its smoothing, and the threshold below which there is none; for water
+# the amount that is added, for mud the smoothing of its rim; and the kind of liquid.
 _SPATTER = PublishedConstants(
     imagenet=(
         (0.65, 0.3, 4.0, 0.69, 0.6, "water"),
@@ -35,12 +35,12 @@ _SPATTER = PublishedConstants(
     ),
 )
 _COLOURS = {"water": (175 / 255, 238 / 255, 238 / 255), "mud": (63 / 255, 42 / 255, 20 / 255)}
-_THIN = 0.8  # mud that covers less is none
+_THIN = 0.8  # mud that covers less is removed
 
 
 @attrs.frozen
 class Spatter:
-    """Splash the image: smoothed noise is liquid where it is high.
+    """Add drops of liquid to the image where smoothed noise is high.
 
     At severities 1 to 3 it is water, which adds light where the relief of its drops shines; at 4 and 5 it is mud, which
     covers the image.

@@ -1,4 +1,4 @@
-"""The relief of drops of water, in whole numbers as OpenCV counts, so that it is the same on every device."""
+"""The relief of drops of water, in integers as in OpenCV, so that it is the same on every device."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _STEPS = [
 
 
 def water_relief(liquid: Tensor) -> Tensor:
-    """Say how drops shine: their height times the embossed distance from their rims, at most 1 in each image.
+    """Return the brightness of drops: their height times the embossed distance from their rims, at most 1 per image.
 
     Args:
         liquid: (N, H, W) int from 0, none, to 255.
@@ -52,7 +52,7 @@ def _correlated(images: Tensor, kernel: tuple[tuple[int, ...], ...], border: Bor
 
 
 def _shifted(wide: Tensor, width: int, down: int, across: int) -> Tensor:
-    """Return, for each pixel inside a border, the one so far away."""
+    """Return, for each pixel inside a border, the pixel at the given offset."""
     height, length = (side - 2 * width for side in wide.shape[-2:])
     return wide[..., width + down : width + down + height, width + across : width + across + length]
 
@@ -60,7 +60,7 @@ def _shifted(wide: Tensor, width: int, down: int, across: int) -> Tensor:
 def _edges(images: Tensor) -> Tensor:
     """Find edges by Canny's detector with the L1 norm, (N, H, W) bool.
 
-    Source: Canny 1986, A computational approach to edge detection; what decides ties is OpenCV's.
+    Source: Canny 1986, A computational approach to edge detection; ties are resolved as in OpenCV.
     """
     across, down = (
         _correlated(images, _SOBEL, "nearest"),

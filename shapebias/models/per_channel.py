@@ -7,16 +7,16 @@ from collections.abc import Iterable
 from shapebias.errors import SpellingError
 from shapebias.spelling.params import numbers
 
-__all__ = ["channels"]
+__all__ = ["per_channel"]
 
 
-def channels(value: float | Iterable[float]) -> tuple[float, ...]:
-    """Converter of per-channel parameters: one number stands for red, green and blue; nothing stays nothing.
+def per_channel(value: float | Iterable[float]) -> tuple[float, ...]:
+    """Convert a per-channel parameter: one number becomes three, for red, green and blue; empty stays empty.
 
     Raises:
         SpellingError: two numbers, or more than three.
 
-    >>> channels(0.5), channels(())
+    >>> per_channel(0.5), per_channel(())
     ((0.5, 0.5, 0.5), ())
     """
     values = numbers(value)
