@@ -91,7 +91,7 @@ class AdaIN(nn.Module):
 
 
 def _layers(channels: int, plan: Sequence[int | str]) -> list[nn.Module]:
-    """Make 3 x 3 convolutions with given numbers of outputs, each with reflection and ReLU; halve or double the sides."""
+    """Make 3 x 3 convolutions with reflection and ReLU for a list of outputs; halve or double the sides."""
     layers: list[nn.Module] = []
     for step in plan:
         if isinstance(step, int):

@@ -106,7 +106,7 @@ def test_imagenet_labels_are_indices_or_wordnet_ids(listed, tmp_path):
     assert Folder(tmp_path / "wnids", label_space="imagenet-1k")[0].label == 1
     assert Folder(tmp_path / "wnids").classes == ("n01443537",)
     write_table(listed / "imagenet.csv", [("images/0.png", 1000)])
-    with pytest.raises(DataError, match=r"labels that are no index from 0 to 999 .*: 1000; .*label_space=own"):
+    with pytest.raises(DataError, match=r"labels that are neither an index from 0 to 999 .*: 1000; .*label_space=own"):
         len(Folder(listed, labels="imagenet.csv", label_space="imagenet-1k"))
 
 
