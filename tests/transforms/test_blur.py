@@ -56,5 +56,5 @@ def test_a_kernel_of_k_pixels_is_opencv_s_up_to_its_rounding(k, sigma, seed):
 
 
 def test_a_kernel_without_a_middle_is_refused():
-    with pytest.raises(SpellingError, match=r"k=4: .* take 5"):
+    with pytest.raises(SpellingError, match=r"k=4: .* must be odd; use 5"):
         Blur(sigma=1, k=4)
