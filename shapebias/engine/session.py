@@ -9,8 +9,8 @@ import torch
 from torch import nn
 
 from shapebias.runtime.device import Precision
-from shapebias.runtime.guard import NetworkState
 from shapebias.runtime.memory import Memory
+from shapebias.runtime.network_state import NetworkState
 
 if TYPE_CHECKING:
     from shapebias.plugins.catalog import Component

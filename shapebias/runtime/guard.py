@@ -6,34 +6,22 @@ modes of PyTorch.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from typing import Any, TypeAlias, TypeVar
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import attrs
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from shapebias.errors import PluginError
 from shapebias.plugins.containment import contained
+from shapebias.runtime.network_state import NetworkState, put_back, sample
 
-__all__ = ["NetworkState", "call"]
+__all__ = ["call"]
 
 _Result = TypeVar("_Result")
 
-_SAMPLED = 64  # values of each parameter that are compared exactly: `.data` writes change no version counter
-_HOOKS = (
-    "_forward_hooks",
-    "_forward_pre_hooks",
-    "_backward_hooks",
-    "_backward_pre_hooks",
-    "_state_dict_hooks",
-    "_state_dict_pre_hooks",
-    "_load_state_dict_pre_hooks",
-    "_load_state_dict_post_hooks",
-)
-_FLAGS = "the network's train flag or forward"
-_ABSENT = object()
-_LAYERS = ("_modules", "_parameters", "_buffers")
+_SAMPLED = 4096  # values of each argument that are compared where no version counter changed
 
 
 def call(
@@ -77,10 +65,18 @@ def _copied(argument: Any) -> Any:
 
 
 def _differs(original: Any, copy: Any) -> bool:
-    """Compare values too: writing through ``.data`` or NumPy changes no version counter."""
+    """Return whether a plugin wrote to its copy of an argument.
+
+    Writing through ``.data`` or NumPy changes no version counter, so some values are compared as well.  Not all of
+    them, which would cost more than many transforms: what is missed changed a copy that nothing else reads.
+    """
     if not isinstance(original, Tensor):
         return False
-    return original.shape != copy.shape or original.dtype != copy.dtype or not torch.equal(original, copy)
+    if original.shape != copy.shape or original.dtype != copy.dtype:
+        return True
+    if copy._version > 0 or original.stride() != copy.stride():  # noqa: SLF001 - torch has no public counter
+        return not torch.equal(original, copy)
+    return not torch.equal(sample(original, _SAMPLED), sample(copy, _SAMPLED))
 
 
 @attrs.frozen
@@ -145,7 +141,7 @@ def _global_hooks() -> dict[str, dict[Any, Any]]:
 
 def _set_global_hooks(values: dict[str, dict[Any, Any]]) -> None:
     for name, hooks in values.items():
-        _put_back(getattr(torch.nn.modules.module, name), hooks)
+        put_back(getattr(torch.nn.modules.module, name), hooks)
 
 
 _MODES: dict[str, tuple[Callable[[], Any], Callable[[Any], Any]]] = {
@@ -160,153 +156,3 @@ _MODES: dict[str, tuple[Callable[[], Any], Callable[[Any], Any]]] = {
     "the flags of cuDNN": (_cudnn, _set_cudnn),
     "the hooks of all modules": (_global_hooks, _set_global_hooks),
 }
-
-
-class NetworkState:
-    """The state of a network that a plugin must not change: layers, weights, hooks and flags.
-
-    The comparison around each call is cheap: the entries of each module, and of each tensor the version counter, the
-    address and a few values.  A copy of the weights is kept in main memory, so that they can be restored; it is made
-    before the first call, and again only when the network changed between two calls.
-
-    Args:
-        module: the network.
-    """
-
-    def __init__(self, module: nn.Module) -> None:
-        self.module = module
-        self._entries: dict[str, _Entries] = {}
-        self._tensors: list[_TensorState] = []
-        self._weights: _Weights | None = None
-
-    def remember(self) -> None:
-        """Remember the network before a call."""
-        tensors = [*self.module.parameters(), *self.module.buffers()]
-        self._entries = _entries(self.module)
-        self._tensors = [_TensorState.of(tensor) for tensor in tensors]
-        if self._weights is None or self._weights.changed() or not _identical(tensors, self._weights.tensors):
-            self._weights = _Weights(tensors)
-
-    def restore(self) -> list[str]:
-        """Restore what changed since :meth:`remember`, and return the names of it."""
-        changed = [name for name, now in _entries(self.module).items() if not _same(now, self._entries[name])]
-        if changed:
-            for name, entries in self._entries.items():
-                for holder, contents in entries:
-                    _put_back(holder, contents, whole=name != _FLAGS)
-        if self._weights is not None and self._weights.changed():
-            self._weights.restore()
-            changed.append("weights of the network")
-        if [state for state in self._tensors if not state.restore()]:
-            changed.append("gradients of the network's weights")
-        return changed
-
-
-_Entries: TypeAlias = list[tuple[dict[str, Any], dict[str, Any]]]
-
-
-def _entries(network: nn.Module) -> dict[str, _Entries]:
-    """Return the dictionaries that make up a network, each with a copy of its entries, by what messages call them."""
-    spaces = [vars(module) for module in network.modules()]
-    return {
-        "layers of the network": _copies(space.get(name) for space in spaces for name in _LAYERS),
-        "hooks of the network": _copies(space.get(name) for space in spaces for name in _HOOKS),
-        _FLAGS: [(space, {name: space.get(name, _ABSENT) for name in ("training", "forward")}) for space in spaces],
-    }
-
-
-def _copies(holders: Iterable[Any]) -> _Entries:
-    return [(holder, dict(holder)) for holder in holders if isinstance(holder, dict)]
-
-
-def _same(first: _Entries, second: _Entries) -> bool:
-    """Compare by identity: tensors and modules are not compared by value."""
-    return len(first) == len(second) and all(
-        holder is other and contents.keys() == others.keys() and all(contents[key] is others[key] for key in contents)
-        for (holder, contents), (other, others) in zip(first, second, strict=True)
-    )
-
-
-def _put_back(holder: dict[Any, Any], contents: dict[Any, Any], *, whole: bool = True) -> None:
-    """Restore the entries of a dictionary; its other entries are removed where it is restored as a ``whole``."""
-    if whole:
-        holder.clear()
-    for name, value in contents.items():
-        if value is _ABSENT:
-            holder.pop(name, None)
-        else:
-            holder[name] = value
-
-
-@attrs.frozen(eq=False)
-class _TensorState:
-    """Whether a tensor requires a gradient, its gradient, and its hooks."""
-
-    tensor: Tensor
-    requires_grad: bool
-    gradient: Tensor | None
-    hooks: dict[Any, Any]
-
-    @classmethod
-    def of(cls, tensor: Tensor) -> _TensorState:
-        return cls(tensor, tensor.requires_grad, tensor.grad if tensor.is_leaf else None, _tensor_hooks(tensor))
-
-    def restore(self) -> bool:
-        """Restore what changed; return whether nothing did."""
-        now = _TensorState.of(self.tensor)
-        same = now.requires_grad == self.requires_grad and now.gradient is self.gradient and now.hooks == self.hooks
-        if not same:
-            for key in now.hooks.keys() - self.hooks.keys():
-                del self.tensor._backward_hooks[key]  # type: ignore[union-attr]  # noqa: SLF001 - torch has no public list
-            self.tensor.requires_grad_(self.requires_grad)
-            self.tensor.grad = self.gradient
-        return same
-
-
-def _tensor_hooks(tensor: Tensor) -> dict[Any, Any]:
-    return dict(tensor._backward_hooks or {})  # noqa: SLF001 - torch has no public list
-
-
-class _Weights:
-    """Tensors with a copy of each and a cheap fingerprint of all."""
-
-    def __init__(self, tensors: Sequence[Tensor]) -> None:
-        self.tensors = tensors
-        self.copies = [tensor.detach().to("cpu", copy=True) for tensor in tensors]
-        self.devices = [tensor.device for tensor in tensors]
-        self._take_fingerprint()
-
-    def _take_fingerprint(self) -> None:
-        samples: dict[tuple[torch.device, torch.dtype], list[Tensor]] = {}
-        for tensor in self.tensors:
-            samples.setdefault((tensor.device, tensor.dtype), []).append(_sample(tensor.detach()))
-        self.samples = list(samples.values())
-        self.versions, self.values = self._versions(), self._values()
-
-    def _versions(self) -> list[tuple[int, int, torch.dtype]]:
-        return [(tensor._version, tensor.data_ptr(), tensor.dtype) for tensor in self.tensors]  # noqa: SLF001
-
-    def _values(self) -> list[Tensor]:
-        # As bytes, so that NaN equals itself.
-        return [torch.cat(some).view(torch.uint8) for some in self.samples]
-
-    def changed(self) -> bool:
-        """Return whether a tensor was written to, moved or replaced."""
-        return self._versions() != self.versions or not all(map(torch.equal, self._values(), self.values))
-
-    def restore(self) -> None:
-        """Write the copies back."""
-        for tensor, copy, device in zip(self.tensors, self.copies, self.devices, strict=True):
-            tensor.data = copy.to(device, copy=True)
-        self._take_fingerprint()
-
-
-def _identical(first: Sequence[Tensor], second: Sequence[Tensor]) -> bool:
-    return len(first) == len(second) and all(one is other for one, other in zip(first, second, strict=True))
-
-
-def _sample(tensor: Tensor) -> Tensor:
-    """Return a view of at most 128 values of a tensor, spread over it."""
-    dense = tensor.is_contiguous() or (tensor.ndim == 4 and tensor.is_contiguous(memory_format=torch.channels_last))
-    flat = tensor.as_strided((tensor.numel(),), (1,)) if dense else tensor[:1].flatten()
-    return flat[:: max(1, len(flat) // _SAMPLED)]
