@@ -168,7 +168,11 @@ def test_one_bad_image_fails_its_data_set_and_no_other(said, dataset):
         (SQUEEZE.format("code.pth"), 1, ["'code.pth' cannot be read safely", "safetensors.torch.save_file"]),
         ("checkpoint:missing.safetensors", 2, ["missing.safetensors", "No such file", "check the path"]),
         ("checkpoint:keys.safetensors", 1, ["does not say what network it is", "timm:ARCHITECTURE,checkpoint=FILE"]),
-        ("checkpoint:pickle.safetensors", 1, ["is not a readable safetensors file", "timm:ARCHITECTURE,checkpoint=FILE"]),
+        (
+            "checkpoint:pickle.safetensors",
+            1,
+            ["is not a readable safetensors file", "timm:ARCHITECTURE,checkpoint=FILE"],
+        ),
         ("checkpoint:cut.safetensors", 1, ["'cut.safetensors' is not a readable safetensors file"]),
         ("cnn:width=0", 2, ["models[0]: cnn: 1 bad parameter", "width: must be >= 1, got 0", "default 16"]),
         ("cnn:depth=40", 2, ["depth: must be <= 8, got 40"]),
