@@ -25,7 +25,7 @@ Pair: TypeAlias = tuple[str, str]
 
 def answered_pairs(output: Path) -> set[Pair]:
     """Return the pairs of which a results file has answers: these models were loaded, and fit the data set."""
-    if not (output.is_file() or part_files(output)):
+    if output.is_dir() or not (output.exists() or part_files(output)):  # a folder is refused by the writer
         return set()
     with Store(output) as store:
         records = [cell.record for cell in store.cells() if cell.status == "done"]
@@ -56,13 +56,14 @@ def check_targets(study: Study) -> None:
 
 def _wrong_targets(cell: Cell) -> Iterator[str]:
     classes = len(cell.dataset.settings.classes)
-    attacks = [step for step in cell.condition.steps if step.kind == "attack"]
-    for component in [*attacks, *([cell.saliency] if cell.saliency else [])]:
+    attacks = [(step, "least-likely, random") for step in cell.condition.steps if step.kind == "attack"]
+    methods = [(cell.saliency, "label, prediction")] if cell.saliency else []
+    for component, words in [*attacks, *methods]:
         target = str(getattr(component.settings, "target", ""))
-        if target.isdecimal() and int(target) >= classes:
+        if target.removeprefix("-").isdecimal() and int(target) not in range(classes):
             yield (
-                f"{component.text}: target={target} is not a class of {cell.dataset.text}; "
-                f"give a number from 0 to {classes - 1}, or a word that 'shapebias show {component.name}' lists"
+                f"{component.text}: target={target} is not a class of the data set; give {words}, or a number from 0 "
+                f"to {classes - 1}"
             )
 
 
