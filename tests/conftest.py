@@ -28,6 +28,17 @@ def data_dir() -> Path:
     return folder
 
 
+@pytest.fixture
+def failing_network() -> nn.Module:
+    """Return a network whose scores are no numbers: a run stores it as failed cells, and the other models run."""
+
+    class Failing(nn.Module):
+        def forward(self, images):
+            return torch.full((len(images), 8), float("nan"))
+
+    return Failing()
+
+
 @pytest.fixture(scope="session")
 def section_of():
     """Return a function from the text of a page and a name to the section of that title."""

@@ -149,45 +149,46 @@ def test_one_bad_image_fails_its_data_set_and_no_other(said, dataset):
 @pytest.mark.parametrize(
     ("model", "status", "words"),
     [
-        ("timm:resnet19", 1, ["has no architecture 'resnet19'; did you mean 'resnet"]),
-        ("torchvision:resnet19", 1, ["has no image classifier 'resnet19'; did you mean 'resnet"]),
+        ("timm:resnet19", 2, ["has no architecture 'resnet19'; did you mean 'resnet"]),
+        ("torchvision:resnet19", 2, ["has no image classifier 'resnet19'; did you mean 'resnet"]),
         (SQUEEZE.format("missing.safetensors"), 2, ["missing.safetensors", "No such file", "check the path"]),
         (
             SQUEEZE.format("keys.safetensors"),
-            1,
+            2,
             ["'keys.safetensors' is for another network than SqueezeNet", "52 missing in the file: classifier.1.bias",
              "52 not in the network: other_classifier.1.bias", "name the architecture that the file was saved from"],
         ),
         (
             SQUEEZE.format("shapes.safetensors"),
-            1,
+            2,
             ["'shapes.safetensors' is for another", "1 of another shape: classifier.1.weight: file has",
              "(5, 512, 1, 1), network wants (2, 512, 1, 1)", "with the same options (number of classes, ...)"],
         ),
-        (SQUEEZE.format("pickle.safetensors"), 1, ["'pickle.safetensors' is not a readable safetensors file", "again"]),
-        (SQUEEZE.format("code.pth"), 1, ["'code.pth' cannot be read safely", "safetensors.torch.save_file"]),
+        (SQUEEZE.format("pickle.safetensors"), 2, ["'pickle.safetensors' is not a readable safetensors file", "again"]),
+        (SQUEEZE.format("code.pth"), 2, ["'code.pth' cannot be read safely", "safetensors.torch.save_file"]),
         ("checkpoint:missing.safetensors", 2, ["missing.safetensors", "No such file", "check the path"]),
-        ("checkpoint:keys.safetensors", 1, ["does not say what network it is", "timm:ARCHITECTURE,checkpoint=FILE"]),
+        ("checkpoint:keys.safetensors", 2, ["does not say what network it is", "timm:ARCHITECTURE,checkpoint=FILE"]),
         (
             "checkpoint:pickle.safetensors",
-            1,
+            2,
             ["is not a readable safetensors file", "timm:ARCHITECTURE,checkpoint=FILE"],
         ),
-        ("checkpoint:cut.safetensors", 1, ["'cut.safetensors' is not a readable safetensors file"]),
+        ("checkpoint:cut.safetensors", 2, ["'cut.safetensors' is not a readable safetensors file"]),
         ("cnn:width=0", 2, ["models[0]: cnn: 1 bad parameter", "width: must be >= 1, got 0", "default 16"]),
         ("cnn:depth=40", 2, ["depth: must be <= 8, got 40"]),
         ("cnnn", 2, ["no model is called 'cnnn'; did you mean 'cnn'?"]),
         (
             "cnn:num_classes=10,width=4",
-            1,
-            ["LabelError: the model's outputs do not match the data set's classes", "the model: 10 unnamed outputs",
+            2,
+            ["the model's outputs do not match the data set's classes", "the model: 10 unnamed outputs",
              "the data set: 2 classes (cat, dog)", "to map them yourself, write a mapping file: a JSON object"],
         ),
     ],
 )  # fmt: skip
-def test_models(said, model, status, words):
+def test_models(said, tmp_path, model, status, words):
     text = said(status, "run", "-d", "folder:good", "-m", model, "-q", "-o", "run.h5")
     assert [word for word in words if word not in text] == [], text
+    assert not [*tmp_path.glob("here/run.h5*")]  # nothing was stored
 
 
 @pytest.mark.parametrize(
@@ -231,7 +232,7 @@ def test_what_else_a_run_is_given(said, options, words):
 
 @pytest.mark.parametrize("target", ["2", "-1"])
 def test_a_target_that_is_no_class(said, target):
-    text = said(1, "run", "-d", "folder:good", "-m", CNN, "-s", f"gradient:target={target}", "-q", "-o", "run.h5")
+    text = said(2, "run", "-d", "folder:good", "-m", CNN, "-s", f"gradient:target={target}", "-q", "-o", "run.h5")
     assert f"target={target} is not a class of the data set; give label, prediction, or a number from 0 to 1" in text
 
 
@@ -244,7 +245,7 @@ def test_a_cuda_device_that_is_not_there(said, monkeypatch, count):
 
 
 def test_a_mapping_that_lacks_a_class(said):
-    text = said(1, "run", "-d", "folder:good", "-m", CNN, "--mapping", "map.json", "-q", "-o", "run.h5")
+    text = said(2, "run", "-d", "folder:good", "-m", CNN, "--mapping", "map.json", "-q", "-o", "run.h5")
     assert "map.json" in text
     assert "dog" in text
 

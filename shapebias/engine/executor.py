@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Collection, Generator
 from typing import Protocol, TypeAlias
 
 import attrs
 
 from shapebias.engine.plan import ComputeOptions, Plan
 from shapebias.store import DatasetPart, Part
+from shapebias.study import Study
 
 __all__ = ["BatchComputed", "Executor", "Message"]
 
@@ -37,6 +38,20 @@ class Executor(Protocol):
 
         Raises:
             DeviceError: there is no such device, or it cannot compute in that precision.
+        """
+
+    def check(self, study: Study, options: ComputeOptions, answered: Collection[tuple[str, str]] = ()) -> None:
+        """Refuse models that cannot be loaded or do not fit the data sets; called before anything is stored.
+
+        An executor that cannot load models at this point does nothing: these cells then fail when they are computed.
+
+        Args:
+            study: what will be computed.
+            options: how.
+            answered: canonical texts of data set and model, for pairs that have answers in the results file already.
+
+        Raises:
+            ShapebiasError: says which model does not fit, and why.
         """
 
     def execute(self, plan: Plan) -> Generator[Message]:

@@ -6,7 +6,7 @@ import contextlib
 import json
 import time
 import traceback
-from collections.abc import Callable, Generator, Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Generator, Hashable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import attrs
@@ -17,6 +17,7 @@ from shapebias.engine.dataset_part import dataset_part
 from shapebias.engine.evaluation import ModelBatch, attack_batch, eps_values
 from shapebias.engine.executor import BatchComputed, Message
 from shapebias.engine.model_loading import load_model
+from shapebias.engine.preflight import Pair, check_models
 from shapebias.engine.session import Session
 from shapebias.images.decoded import DecodedImages, UnreadableError
 from shapebias.images.first import FirstImages
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from shapebias.engine.plan import ComputeOptions, Plan, Task, Work
     from shapebias.networks.classifier import Classifier
     from shapebias.plugins.catalog import Component
-    from shapebias.study import Condition
+    from shapebias.study import Condition, Study
 
 __all__ = ["LocalExecutor"]
 
@@ -37,7 +38,7 @@ _Item = TypeVar("_Item")
 _Key = TypeVar("_Key", bound=Hashable)
 
 
-@attrs.frozen(eq=False)
+@attrs.define(eq=False)
 class LocalExecutor:
     """Computes plans in this process, on one device, one work after the other.
 
@@ -46,6 +47,7 @@ class LocalExecutor:
     """
 
     first_images: FirstImages = attrs.field(factory=FirstImages)
+    _session: Session | None = attrs.field(default=None, init=False)
 
     def describe_device(self, options: ComputeOptions) -> str:
         """Name the device.
@@ -57,15 +59,25 @@ class LocalExecutor:
         autocast(device, options.precision)
         return describe_device(device)
 
+    def check(self, study: Study, options: ComputeOptions, answered: Collection[Pair] = ()) -> None:
+        """Load the models, which stay loaded for the plan, and refuse those that do not fit."""
+        check_models(self._session_of(study, options), self.first_images, answered)
+
+    def _session_of(self, study: Study, options: ComputeOptions) -> Session:
+        """Return the session in which the models of a study were checked, or a new one."""
+        device = choose_device(options.device)
+        if self._session is None or self._session.study is not study or self._session.device != device:
+            largest = max(self.first_images.pixels(dataset) for dataset in study.datasets)
+            usual = usual_batch_size(largest, device)
+            memory = Memory(options.batch_size or usual, options.chunk or usual)
+            self._session = Session(study, device, memory, options.precision, options.workers)
+        return self._session
+
     def execute(self, plan: Plan) -> Generator[Message]:
         """Compute a plan; closing the generator stops decoding and restores the networks' flags."""
         if not plan.works:
             return
-        options, device = plan.options, choose_device(plan.options.device)
-        largest = max(self.first_images.pixels(dataset) for dataset in plan.study.datasets)
-        usual = usual_batch_size(largest, device)
-        memory = Memory(options.batch_size or usual, options.chunk or usual)
-        session = Session(plan.study, device, memory, options.precision, options.workers)
+        session = self._session_of(plan.study, plan.options)
         computation = _Computation(session, self.first_images)
         for work in plan.works:
             yield from computation.compute(work)

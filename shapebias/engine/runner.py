@@ -15,6 +15,7 @@ from shapebias.engine.executor import BatchComputed, Executor
 from shapebias.engine.identity import CurrentCell, IdentifiedCell, Recorder, explain_changes, find_changed
 from shapebias.engine.local_executor import LocalExecutor
 from shapebias.engine.plan import ComputeOptions, Plan, check_needs, plan_works
+from shapebias.engine.preflight import answered_pairs, check_datasets, check_targets
 from shapebias.images.first import FirstImages
 from shapebias.paths import as_path
 from shapebias.plugins.events import notify
@@ -66,7 +67,9 @@ def run(
     Raises:
         StudyError: a number is too small, or the file has cells that were computed with something else, and
             ``replace`` is not set.
-        DataError: a data set lacks what a transform needs.
+        DataError: a data set is not there, is empty, or lacks what a transform needs.
+        ShapebiasError: a model is unknown, its weights do not fit, or its outputs do not match the classes of a data
+            set.  This, and whatever else is said above, is checked before anything is stored.
         StoreError: the file cannot be written, or another run is writing it.
         DeviceError: the device is not there.
         Interrupted: Ctrl-C; everything finished is in the file.
@@ -75,10 +78,13 @@ def run(
     first_images = FirstImages()
     executor = executor or LocalExecutor(first_images)
     device_name = executor.describe_device(options)  # refused here, not in the middle of the run
+    check_datasets(study)
+    check_targets(study)
     for dataset in study.datasets:
-        len(dataset.settings)  # missing data is fetched here, or refused
         check_needs(dataset, study.conditions, first_images)
     cells = Recorder(study, precision).cells()
+    with torch.inference_mode(mode=False):
+        executor.check(study, options, () if replace else answered_pairs(as_path(output)))
     with Writer(as_path(output), Header(study.to_toml(), study.seed, versions(), device_name)) as writer:
         stored = _stored_rows(writer, cells, output, replace=replace)
         notify("shapebias_run_started", study=study, output=writer.path)

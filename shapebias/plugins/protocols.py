@@ -131,7 +131,8 @@ class Attack(Protocol):
     """Changes images to fool the model.
 
     A parameter ``eps`` is its radius: several are an axis of the results, and training can let one rise.  A parameter
-    ``keep`` is set to ``last`` in training, where no image is left alone, not even one that is wrong already.
+    ``keep`` is set to ``last`` in training, where no image is left alone, not even one that is wrong already.  A
+    parameter ``target`` that is a number is the index of a class of the data set.
     """
 
     def __call__(self, model: Classifier, images: Tensor, labels: Tensor, rng: ImageRandom) -> Tensor | AttackedImages:

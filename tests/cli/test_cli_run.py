@@ -211,26 +211,47 @@ def test_running_again_continues_and_a_changed_study_needs_replace(cli, tmp_path
 
 @pytest.mark.parametrize("quiet", [[], ["--quiet"]])
 def test_failed_cells_stand_above_their_reason_and_the_rest_goes_on_with_status_1(cli, quiet):
-    models = ["-m", SMALL, "-m", "narrow=cnn:num_classes=5,width=4"]
-    result = cli("run", "-d", DATASET, *models, "-t", "grayscale", "--limit", 8, *quiet, "-o", "run.h5")
+    conditions = ["-t", "patch-shuffle:k=64", "-c", "patch-shuffle:k=64+grayscale"]
+    result = cli("run", "-d", DATASET, "-m", SMALL, *conditions, "--limit", 8, *quiet, "-o", "run.h5")
     assert result.exit_code == 1
     lines = without_progress(result)
-    assert lines[:3] == [
-        f"Failed: {DATASET} | narrow | clean",
-        f"Failed: {DATASET} | narrow | grayscale",
-        "  LabelError: the model's outputs do not match the data set's classes",
-    ]
-    assert "write a mapping file" in lines[-1]
-    assert cli("results", "run.h5", "accuracy:top=1", "--csv").stdout.count("\n") == 3
+    assert lines[0] == f"Failed: {DATASET} | small | patch-shuffle:k=64"
+    assert lines[1].startswith(f"Failed: {DATASET} | small | patch-shuffle:k=64+grayscale")
+    assert lines[2].startswith("  DataError: patch-shuffle: images of 32 x 32 pixels cannot be cut into 64 x 64 tiles")
+    assert cli("results", "run.h5", "accuracy:top=1", "--csv").stdout.count("\n") == 2
     assert cli("results", "run.h5").stderr.splitlines() == lines
 
 
 def test_failures_of_another_study_in_the_same_file_are_not_this_ones(cli):
-    arguments = ["run", "-d", DATASET, "--limit", 8, "-o", "run.h5", "-m"]
-    assert cli(*arguments, "narrow=cnn:num_classes=5,width=4").exit_code == 1
-    result = cli(*arguments, SMALL)
+    arguments = ["run", "-d", DATASET, "-m", SMALL, "--limit", 8, "-o", "run.h5"]
+    assert cli(*arguments, "--no-clean", "-t", "patch-shuffle:k=64").exit_code == 1
+    result = cli(*arguments)
     assert (result.exit_code, without_progress(result)) == (0, [])
-    assert "LabelError" in cli("results", "run.h5").stderr
+    assert "cannot be cut" in cli("results", "run.h5").stderr
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["-m", "timm:resnet5"], "has no architecture 'resnet5'; did you mean"),
+        (["-m", "narrow=cnn:num_classes=5,width=4"], "write a mapping file"),
+        (["-m", "timm:resnet5", "-m", "narrow=cnn:num_classes=5,width=4"], "the study cannot run:"),
+        (["-a", "pgd:target=8"], "target=8 is not a class of the data set; give least-likely, random, or a number"),
+    ],
+)
+def test_what_cannot_be_computed_is_refused_before_anything_is_stored(cli, tmp_path, options, said):
+    result = cli("run", "-d", DATASET, "-m", SMALL, *options, "--limit", 8, "-o", "run.h5")
+    assert result.exit_code == 2
+    assert said in result.stderr
+    assert [*tmp_path.iterdir()] == []
+
+
+def test_a_refused_model_leaves_the_stored_answers(cli):
+    arguments = ["run", "-d", DATASET, "-m", SMALL, "--limit", 8, "-o", "run.h5"]
+    assert cli(*arguments).exit_code == 0
+    before = cli("results", "run.h5", "--csv").stdout
+    assert cli(*arguments, "-m", "timm:resnet5", "--replace").exit_code == 2
+    assert cli("results", "run.h5", "--csv").stdout == before
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import torch
 
 import shapebias as sb
 from shapebias.engine.evaluation import eps_values
-from shapebias.errors import PluginError
+from shapebias.errors import PluginError, StudyError
 from shapebias.networks.features import Features
 from shapebias.runtime.result_checks import check_scores
 
@@ -59,10 +59,10 @@ def test_a_target_that_is_a_class_is_explained_for_every_image(plugins, network)
     np.testing.assert_array_equal(maps["label"].saliency()[:, 0, 0], maps["label"].answers()[0].labels)
 
 
-def test_a_target_that_is_no_class_fails_in_words(plugins, network):
-    results = sb.evaluate(network, STIMULI, saliency="target-maps:target=8")
-    (failure,) = results.failures
-    assert "target=8 is not a class of the data set; give label, prediction, or a number from 0 to 7" in failure.error
+def test_a_target_that_is_no_class_is_refused_in_words(plugins, network):
+    message = "target=8 is not a class of the data set; give label, prediction, or a number from 0 to 7"
+    with pytest.raises(StudyError, match=message):
+        sb.evaluate(network, STIMULI, saliency="target-maps:target=8")
 
 
 def test_a_method_that_reads_features_needs_a_model_that_declares_them(plugins, network):

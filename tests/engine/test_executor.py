@@ -26,6 +26,9 @@ class Elsewhere:
     def describe_device(self, options):
         return f"elsewhere, {options.device}"
 
+    def check(self, study, options, answered=()):
+        pass
+
     def execute(self, plan):
         self.sent += [pickle.dumps(attrs.evolve(plan, works=(work,))) for work in reversed(plan.works)]
         for sent in self.sent:
@@ -70,6 +73,9 @@ def test_an_executor_is_stopped_where_the_run_is_interrupted(tmp_path):
     class Endless:
         def describe_device(self, options):
             return "somewhere"
+
+        def check(self, study, options, answered=()):
+            pass
 
         def execute(self, plan):
             try:

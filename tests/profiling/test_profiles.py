@@ -118,8 +118,8 @@ def test_a_live_network_is_profiled_by_name():
     assert found.table["rank"].isna().all()
 
 
-def test_a_cell_that_fails_is_reported_and_the_others_are_there():
-    found = sb.profile({"good": "planted:reliance=1", "bad": "cnn:num_classes=5,width=4"}, IMAGES, limit=8)
+def test_a_cell_that_fails_is_reported_and_the_others_are_there(failing_network):
+    found = sb.profile({"good": "planted:reliance=1", "bad": failing_network}, IMAGES, limit=8)
     assert set(found.table.model) == {"good"}
     assert {failure.record.model.title for failure in found.failures} == {"bad"}
     assert len(found.failures) == 4

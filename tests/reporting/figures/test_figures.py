@@ -164,8 +164,8 @@ def test_numbers_on_cells_have_a_colour_of_their_own_that_can_be_read():
 
 
 @pytest.mark.parametrize("name", FIGURES)
-def test_results_without_anything_to_show_are_an_error_in_words(name, tmp_path):
-    empty = shapebias.Study("stimuli:images=8,size=32", {"bad": "cnn:num_classes=5,width=4"})
+def test_results_without_anything_to_show_are_an_error_in_words(name, tmp_path, failing_network):
+    empty = shapebias.Study("stimuli:images=8,size=32", {"bad": failing_network})
     with shapebias.run(empty, tmp_path / "run.h5") as results, pytest.raises(FigureError, match=name):
         shapebias.figure(results, name)
 
