@@ -95,11 +95,12 @@ class Torchvision:
 
         weights = self._weights()
         with seeded_weights(self.seed):
-            network = self._create(weights if isinstance(self.weights, str) else None)
+            network = self._create(weights)
         if isinstance(self.weights, Path):
             self._load_file(network, self.weights)
         stated = weights.transforms()
-        size = (self.input_size or stated.crop_size[0],) * 2
+        side: Any = self.input_size or self.arg.get("image_size") or stated.crop_size[0]
+        size = (side, side)
         return Classifier(
             network.eval().to(device).to(memory_format=torch.channels_last),
             mean=self.mean or tuple(stated.mean),
@@ -136,10 +137,14 @@ class Torchvision:
             )
         return weights[name]
 
-    def _create(self, weights: Any) -> nn.Module:
+    def _create(self, stated: Any) -> nn.Module:
+        """Make the network, with the named weights or for the image size of the default weights."""
         import torchvision.models
 
+        weights = stated if isinstance(self.weights, str) else None
         options = {**self.arg}
+        if self.architecture.startswith("vit_") and weights is None:
+            options = {"image_size": stated.meta["min_size"][0], **options}
         if self.architecture in _AUXILIARY_HEADS and weights is None:
             options = {"init_weights": False, **options}  # without this they warn about their initialisation
             if self.weights is not None:

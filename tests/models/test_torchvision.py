@@ -44,6 +44,25 @@ def test_what_is_given_overrides_torchvision():
     assert model(torch.rand(2, 3, 64, 64)).shape == (2, 7)
 
 
+def test_an_option_that_sets_the_image_size_sets_the_input_size():
+    model = torchvision_model("torchvision:vit_b_32,weights=none,arg.image_size=64,arg.num_classes=3").load(CPU)
+    assert model.input_size == (64, 64)
+    assert model(torch.rand(1, 3, 80, 80)).shape == (1, 3)
+
+
+def test_the_largest_vision_transformer_is_made_for_the_size_of_its_default_weights(monkeypatch):
+    made = []
+
+    def get_model(architecture, weights, **options):
+        made.append((architecture, weights, options))
+        raise TypeError
+
+    monkeypatch.setattr(torchvision.models, "get_model", get_model)
+    with pytest.raises(SpellingError):
+        Torchvision("vit_h_14", weights=None).load(CPU)
+    assert made == [("vit_h_14", None, {"image_size": 518})]
+
+
 def test_random_weights_depend_on_the_seed_alone():
     weights = [Torchvision("resnet18", weights=None, seed=seed).load(CPU).module.conv1.weight for seed in (0, 0, 1)]
     assert torch.equal(weights[0], weights[1])
