@@ -5,7 +5,7 @@ from .attacks.criterion import AttackObjective as AttackObjective, Criterion as 
 from .attacks.norms import LP_BALLS as LP_BALLS, LpBall as LpBall, Norm as Norm, check_eps as check_eps
 from .attacks.parameters import Target as Target, ascending as ascending, eps_param as eps_param, keep_param as keep_param, norm_param as norm_param, step_size_param as step_size_param, steps_param as steps_param, target_param as target_param
 from .errors import ShapebiasError as ShapebiasError
-from .fetching import Archive as Archive, Source as Source, held as held
+from .fetching import Archive as Archive, Source as Source, local_data as local_data
 from .files import download as download
 from .images.reading import Interpolation as Interpolation, check_crop as check_crop, fit as fit, fit_mask as fit_mask, images_below as images_below, read_image as read_image
 from .metrics.frames import correctness as correctness, record as record, table as table

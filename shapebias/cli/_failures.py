@@ -1,4 +1,4 @@
-"""What ``run`` and ``results`` say about cells that failed."""
+"""The messages of ``run`` and ``results`` about failed cells."""
 
 from __future__ import annotations
 

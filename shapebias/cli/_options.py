@@ -56,5 +56,5 @@ seed_option = click.option(
     metavar="N",
     default=0,
     show_default=True,
-    help="Belongs to every random number, as in run.",
+    help="Seed of all random numbers, as in run.",
 )

@@ -17,7 +17,7 @@ _Value: TypeAlias = str | float | None
 
 
 class KindChoice(click.Choice[str]):
-    """A kind of thing; the plural is as good."""
+    """A kind of component; the plural is accepted."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
         """Read ``transform`` or ``transforms``."""
@@ -47,7 +47,7 @@ def working_catalog() -> Catalog:
 
 
 def echo_table(columns: Sequence[str], rows: Iterable[Sequence[_Value]]) -> None:
-    """Write a table to stdout: by rich on a terminal, as plain aligned text in a pipe; numbers stand to the right.
+    """Write a table to stdout: by rich on a terminal, as plain aligned text in a pipe; numbers are right-aligned.
 
     Args:
         columns: headings.

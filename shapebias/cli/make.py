@@ -30,13 +30,15 @@ _COUNT = click.IntRange(min=1)
 @click.argument("dataset", metavar="DATASET")
 @click.option("-t", "--transform", "transforms", metavar="TRANSFORM", multiple=True, help="The transform.")
 @click.option("-c", "--condition", "chains", metavar="CONDITION", multiple=True, help="Transforms joined by '+'.")
-@click.option("-o", "--output", metavar="FOLDER", required=True, help="Where images go; made, or continued.")
+@click.option(
+    "-o", "--output", metavar="FOLDER", required=True, help="Folder of the images; an existing one is continued."
+)
 @seed_option
 @click.option("--limit", type=_COUNT, metavar="N", help="The most images, evenly spread.  [default: all]")
 @device_option
 @click.option("--batch-size", type=_COUNT, metavar="N", help="Images transformed at once.  [default: by the device]")
 @click.option("--workers", type=_COUNT, metavar="N", help="Threads that decode or encode.  [default: one a core]")
-@click.option("-q", "--quiet", is_flag=True, help="No progress, and no words at the end.")
+@click.option("-q", "--quiet", is_flag=True, help="Show no progress and no summary.")
 @click.pass_context
 def command(
     ctx: click.Context,

@@ -15,8 +15,8 @@ __all__ = ["command"]
 def command(file: str, force: bool) -> None:  # noqa: FBT001 - click passes by keyword
     """Put the finished parts of a run into its one file.
 
-    They are in RUN.h5.parts.  A run does so itself when it ends; this is for one that was killed, and for large
-    results.
+    They are in RUN.h5.parts.  A run packs its own file when it ends; this command is for a run that was
+    killed, and for large results.
     """
     from shapebias.store import pack
 

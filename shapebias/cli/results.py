@@ -47,9 +47,9 @@ _SHAPE_BIAS = {
 def command(words: tuple[str, ...], form: str | None) -> None:
     """Show the numbers of results files: a METRIC, or an overview.
 
-    The overview has accuracy, shape bias where cues conflict, and what failed.  Below a table stands which images and
-    classes its numbers are of, what was skipped, and what was assumed of the models' outputs.  The models of several
-    files stand side by side.
+    The overview has accuracy, shape bias where cues conflict, and what failed.  The text below
+    a table says which images and classes the numbers are computed from, what was skipped, and what was assumed about
+    the models' outputs.  Several files are shown in one table.
     """
     from shapebias.reporting.caption import caption
     from shapebias.reporting.combined import CombinedResults
@@ -57,7 +57,7 @@ def command(words: tuple[str, ...], form: str | None) -> None:
 
     files, metric = (words, None) if _is_file(words[-1]) else (words[:-1], words[-1])
     if not files:
-        raise click.UsageError(f"{words[-1]!r} is no results file; name one, such as run.h5")
+        raise click.UsageError(f"{words[-1]!r} is not a results file; name one, such as run.h5")
     working_catalog()
     with ExitStack() as opened:
         several = [opened.enter_context(open_store(file)) for file in files]
@@ -95,7 +95,7 @@ def overview(results: Results | CombinedResults) -> pd.DataFrame:
 def echo_overview(results: Results | CombinedResults) -> None:
     """Write the overview in few columns, each number with its interval and counts; then the cells that it lacks.
 
-    Below it stands what the numbers rest on.
+    The caption below says what the numbers are computed from.
     """
     import pandas as pd
 

@@ -47,18 +47,18 @@ def _several(short: str, name: str, dest: str, help: str) -> Callable[[Any], Any
 @_several("-s", "saliency", "saliency", "A saliency method")
 @_several("-p", "probe", "probes", "A probe")
 @click.option("--no-clean", is_flag=True, help="Leave out the condition 'clean'.")
-@click.option("--seed", type=int, metavar="N", help="Belongs to every random number.  [default: 0]")
-@click.option("--limit", type=int, metavar="N", help="The most images of each data set.  [default: all]")
+@click.option("--seed", type=int, metavar="N", help="Seed of all random numbers.  [default: 0]")
+@click.option("--limit", type=int, metavar="N", help="Use at most N images of each data set.  [default: all]")
 @click.option(
-    "--saliency-limit", type=int, metavar="N", help="The most images for saliency and probes.  [default: all]"
+    "--saliency-limit", type=int, metavar="N", help="Use at most N images for saliency and probes.  [default: all]"
 )
 @click.option("--mapping", metavar="FILE", help="JSON: which model outputs belong to which class of the data set.")
-@click.option("--logits", metavar="full|top-K", help="Scores that are kept of each image.  [default: full]")
-@click.option("--keep-images", is_flag=True, default=None, help="Keep the images as the model saw them.")
-@click.option("-o", "--output", metavar="RUN.h5", required=True, help="Where results go; made, or continued.")
+@click.option("--logits", metavar="full|top-K", help="Scores to keep of each image.  [default: full]")
+@click.option("--keep-images", is_flag=True, default=None, help="Keep the images that the model was given.")
+@click.option("-o", "--output", metavar="RUN.h5", required=True, help="The results file; an existing one is continued.")
 @replace_option
 @execution_options
-@click.option("-q", "--quiet", is_flag=True, help="No progress, and no table at the end.")
+@click.option("-q", "--quiet", is_flag=True, help="Show no progress, and no table at the end.")
 @click.pass_context
 def command(
     ctx: click.Context,
@@ -74,10 +74,11 @@ def command(
 ) -> None:
     """Run models on data sets under conditions; keep all answers.
 
-    Each data set meets each model under each condition.  What to run is in a study file, in options, or in both:
-    options add to the lists of the file and override its single values.  The images as they are, 'clean', are the first
-    condition, unless the file lists its own or --no-clean is given.  Run the same command again to continue.  The exit
-    status is 1 if a cell of this study failed.
+    Each model answers each data set under each condition.  A study file, options, or both say what to run: options add
+    to the lists of the file and override its single values.  The first condition is 'clean', the unchanged images,
+    unless the file has its own list or --no-clean is given.  Models, weights, classes and data are checked before
+    anything is stored.  Run the same command again to continue.  The exit status is 1 if a cell of this study failed,
+    and 2 if the study was refused.
     """
     if study_file is None and not (options["datasets"] and options["models"]):
         raise click.UsageError("name a data set with -d and a model with -m, or give a study file", ctx)
@@ -105,7 +106,7 @@ def command(
 
 
 def _check_kinds(ctx: click.Context, given: Mapping[Kind, Sequence[str]]) -> None:
-    """Refuse an attack after ``-t`` and a transform after ``-a``; chains and names that nobody knows are left alone."""
+    """Refuse an attack after ``-t`` and a transform after ``-a``; chains and unknown names are checked later."""
     catalog = default_catalog()
     options: dict[Kind, str] = {"transform": "-t", "attack": "-a"}
     for kind, texts in given.items():
@@ -118,7 +119,7 @@ def _check_kinds(ctx: click.Context, given: Mapping[Kind, Sequence[str]]) -> Non
 
 
 def _study(study_file: Path | None, options: Mapping[str, Any], conditions: Sequence[str], *, no_clean: bool) -> Study:
-    """Lay the options over the study file: its lists grow, its single values are replaced."""
+    """Combine the options with the study file: lists are extended, single values are replaced."""
     name = study_file.name if study_file else "the study"
     content = read_toml(study_file.read_text(encoding="utf-8", errors="replace"), name) if study_file else {}
     listed = content.get("conditions", ["clean"])

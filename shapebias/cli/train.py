@@ -71,12 +71,12 @@ def _of_recipe(command: Callable[..., Any]) -> Callable[..., Any]:
     help="Changes every training image first; may be repeated.",
 )
 @click.option("-o", "--output", metavar="FILE", help="The checkpoint.  [default: the recipe's name, .safetensors]")
-@click.option("--replace", is_flag=True, help="Train anew what is there of another recipe.")
+@click.option("--replace", is_flag=True, help="Discard a checkpoint of another recipe and train again.")
 @device_option
 @click.option(
     "--workers", type=click.IntRange(min=1), metavar="N", help="Threads that decode images.  [default: one a core]"
 )
-@click.option("-q", "--quiet", is_flag=True, help="No progress, and no words at the end.")
+@click.option("-q", "--quiet", is_flag=True, help="Show no progress and no summary.")
 @click.pass_context
 def command(
     ctx: click.Context,
@@ -91,9 +91,9 @@ def command(
 ) -> None:
     """Train a network: standard, adversarial or accuracy-matched.
 
-    It is adversarial with --attack, accuracy-matched with --match.  What to train is in a recipe file, in options, or
-    in both: options replace the file's values.  The checkpoint says itself what network it is: name it checkpoint:FILE
-    in a study.  Run the same command again to continue after a kill.
+    It is adversarial with --attack, accuracy-matched with --match.  A recipe file, options, or both say what to
+    train: options replace the file's values.  The checkpoint has the architecture too: a study uses it as
+    checkpoint:FILE.  Run the same command again to continue an interrupted training.
     """
     if recipe_file is None and not (options["model"] and options["dataset"]):
         raise click.UsageError("name a model with -m and a data set with -d, or give a recipe file", ctx)

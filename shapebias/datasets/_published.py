@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from shapebias.datasets.folder import Folder
 from shapebias.errors import DataError
-from shapebias.fetching import Held, held, published
+from shapebias.fetching import LocalData, local_data, published
 from shapebias.images.reading import Interpolation
 from shapebias.plugins.protocols import Sample
 from shapebias.spelling.params import param
@@ -82,7 +82,7 @@ class PublishedPhotos:
     @property
     def note(self) -> str | None:
         """Which part of the set is here, None where it is whole."""
-        return self._held.note
+        return self._local_data.note
 
     def __len__(self) -> int:
         return len(self._photos)
@@ -91,12 +91,12 @@ class PublishedPhotos:
         return self._photos[index]
 
     @cached_property
-    def _held(self) -> Held:
-        return held(published(self.source))
+    def _local_data(self) -> LocalData:
+        return local_data(published(self.source))
 
     @cached_property
     def _photos(self) -> Folder:
-        folder = self._held.folder
+        folder = self._local_data.folder
         return Folder(folder, self.size, self.crop, self.interpolation, label_space=self.label_space)
 
 
@@ -135,7 +135,7 @@ class CorruptedArrays:
     @property
     def note(self) -> str | None:
         """Which part of the set is here, None where it is whole."""
-        return self._held.note
+        return self._local_data.note
 
     def __len__(self) -> int:
         return len(self._labels)
@@ -145,12 +145,12 @@ class CorruptedArrays:
         return Sample(np.array(self._images[index]), f"{index:05d}", int(self._labels[index]))
 
     @cached_property
-    def _held(self) -> Held:
-        return held(published(self.source))
+    def _local_data(self) -> LocalData:
+        return local_data(published(self.source))
 
     @cached_property
     def _images(self) -> NDArray[np.uint8]:
-        path = self._held.folder / f"{self.corruption}.npy"
+        path = self._local_data.folder / f"{self.corruption}.npy"
         whole = _array(path)
         if whole.dtype != np.uint8 or whole.ndim != 4 or whole.shape[1:] != (32, 32, 3):
             raise DataError(f"{path} is {whole.shape} {whole.dtype}, not (50000, 32, 32, 3) uint8; fetch it again")
@@ -158,7 +158,7 @@ class CorruptedArrays:
 
     @cached_property
     def _labels(self) -> NDArray[np.integer]:
-        path = self._held.folder / "labels.npy"
+        path = self._local_data.folder / "labels.npy"
         whole = _array(path)
         if whole.ndim != 1 or not np.issubdtype(whole.dtype, np.integer) or len(whole) != self._count:
             raise DataError(f"{path} is {whole.shape} {whole.dtype}, not a label for each image; fetch it again")
@@ -166,7 +166,7 @@ class CorruptedArrays:
 
     @cached_property
     def _count(self) -> int:
-        return len(_array(self._held.folder / f"{self.corruption}.npy"))
+        return len(_array(self._local_data.folder / f"{self.corruption}.npy"))
 
     def _rows(self, count: int, path: Path) -> slice:
         """Find the rows of the severity: there are five, of equally many images."""

@@ -20,7 +20,7 @@ from shapebias.datasets._images import (
     same_size,
 )
 from shapebias.errors import DataError, suggestion
-from shapebias.fetching import Held, held, published
+from shapebias.fetching import LocalData, local_data, published
 from shapebias.images.reading import fit, read_image
 from shapebias.networks.labels import entry_level_classes
 from shapebias.paths import printable
@@ -85,7 +85,7 @@ class CueConflict:
     @property
     def note(self) -> str | None:
         """Which part of the published stimuli is here, None where all are, or the pictures are your own."""
-        return None if self.path else self._held.note
+        return None if self.path else self._local_data.note
 
     def __len__(self) -> int:
         return len(self._listing[1])
@@ -113,12 +113,12 @@ class CueConflict:
         return class_folders(self._folder)
 
     @cached_property
-    def _held(self) -> Held:
-        return held(published("cue-conflict"))
+    def _local_data(self) -> LocalData:
+        return local_data(published("cue-conflict"))
 
     @property
     def _folder(self) -> Path:
-        return self.path or self._held.folder
+        return self.path or self._local_data.folder
 
     @cached_property
     def _listing(self) -> tuple[tuple[str, ...], tuple[ListedImage, ...]]:

@@ -8,7 +8,7 @@ import attrs
 
 from shapebias.datasets._published import Corruption
 from shapebias.datasets.folder import Folder
-from shapebias.fetching import Held, held, published
+from shapebias.fetching import LocalData, local_data, published
 from shapebias.plugins.protocols import Sample
 from shapebias.spelling.params import param
 
@@ -61,7 +61,7 @@ class ImageNetC:
     @property
     def note(self) -> str | None:
         """Which part of the archive is here, None where it is whole."""
-        return self._held.note
+        return self._local_data.note
 
     def __len__(self) -> int:
         return len(self._photos)
@@ -70,9 +70,9 @@ class ImageNetC:
         return self._photos[index]
 
     @cached_property
-    def _held(self) -> Held:
-        return held(published(f"imagenet-c:{_ARCHIVE_OF[self.corruption]}"))
+    def _local_data(self) -> LocalData:
+        return local_data(published(f"imagenet-c:{_ARCHIVE_OF[self.corruption]}"))
 
     @cached_property
     def _photos(self) -> Folder:
-        return Folder(self._held.folder / self.corruption / str(self.severity), label_space="imagenet-1k")
+        return Folder(self._local_data.folder / self.corruption / str(self.severity), label_space="imagenet-1k")

@@ -8,7 +8,7 @@ from pathlib import Path
 import attrs
 
 from shapebias.datasets.folder import Folder
-from shapebias.fetching import Held, held, published
+from shapebias.fetching import LocalData, local_data, published
 from shapebias.images.reading import Interpolation
 from shapebias.plugins.protocols import Sample
 from shapebias.spelling.params import param
@@ -55,7 +55,7 @@ class ImageNetVal:
     @property
     def note(self) -> str | None:
         """Which part of the set is here, None where it is whole."""
-        return self._held.note
+        return self._local_data.note
 
     def __len__(self) -> int:
         return len(self._photos)
@@ -64,9 +64,9 @@ class ImageNetVal:
         return self._photos[index]
 
     @cached_property
-    def _held(self) -> Held:
-        return held(published("imagenet-val"), self.path)
+    def _local_data(self) -> LocalData:
+        return local_data(published("imagenet-val"), self.path)
 
     @cached_property
     def _photos(self) -> Folder:
-        return Folder(self._held.folder, self.size, self.crop, self.interpolation, label_space="imagenet-1k")
+        return Folder(self._local_data.folder, self.size, self.crop, self.interpolation, label_space="imagenet-1k")

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from shapebias.datasets._images import ListedImage, listing_fingerprint, same_size
 from shapebias.datasets.cue_conflict import texture_name
 from shapebias.errors import DataError, suggestion
-from shapebias.fetching import Held, held, published
+from shapebias.fetching import LocalData, local_data, published
 from shapebias.images.reading import fit, images_below, read_image
 from shapebias.networks.labels import entry_level_classes
 from shapebias.plugins.protocols import Sample
@@ -94,31 +94,31 @@ class ModelVsHuman:
     @property
     def fingerprint(self) -> str:
         """Hash of names, sizes and labels of the files: what decides whether stored results still hold."""
-        return listing_fingerprint(self._held.folder, self._entries, self.classes)
+        return listing_fingerprint(self._local_data.folder, self._entries, self.classes)
 
     @property
     def note(self) -> str | None:
         """Which part of the set is here, None where it is whole."""
-        return self._held.note
+        return self._local_data.note
 
     def __len__(self) -> int:
         return len(self._pictures)
 
     def __getitem__(self, index: int) -> Sample:
         entry = self._entries[index]
-        image = same_size(self._pixels(entry), self._first, self._held.folder / entry.file, "fetch the set again")
+        image = same_size(self._pixels(entry), self._first, self._local_data.folder / entry.file, "fetch the set again")
         return Sample(image, str(entry.id), entry.label, shape=entry.shape, texture=entry.texture)
 
     def _pixels(self, entry: ListedImage) -> NDArray[np.uint8]:
-        return fit(read_image(self._held.folder / entry.file))
+        return fit(read_image(self._local_data.folder / entry.file))
 
     @cached_property
     def _first(self) -> NDArray[np.uint8]:
         return self._pixels(self._entries[0])
 
     @cached_property
-    def _held(self) -> Held:
-        return held(published(f"model-vs-human:{self.set}"), self.path)
+    def _local_data(self) -> LocalData:
+        return local_data(published(f"model-vs-human:{self.set}"), self.path)
 
     @cached_property
     def _entries(self) -> tuple[ListedImage, ...]:
@@ -141,7 +141,7 @@ class ModelVsHuman:
     @cached_property
     def _pictures(self) -> tuple[_Picture, ...]:
         """The images of the conditions that are taken, by file."""
-        everything = [self._picture(file) for file in images_below(self._held.folder)]
+        everything = [self._picture(file) for file in images_below(self._local_data.folder)]
         known = list(dict.fromkeys(picture.condition for picture in everything))
         if strangers := [name for name in self.condition if name not in known]:
             raise DataError(
@@ -150,7 +150,7 @@ class ModelVsHuman:
             )
         taken = [picture for picture in everything if not self.condition or picture.condition in self.condition]
         if not taken:
-            raise DataError(f"{self._held.folder} has no images; run 'shapebias fetch model-vs-human:{self.set}'")
+            raise DataError(f"{self._local_data.folder} has no images; run 'shapebias fetch model-vs-human:{self.set}'")
         return tuple(taken)
 
     def _picture(self, file: str) -> _Picture:
@@ -167,6 +167,6 @@ class ModelVsHuman:
 
     def _misnamed(self, file: str, word: str) -> DataError:
         return DataError(
-            f"{self._held.folder / file} is not named as published: {word!r} says no class "
+            f"{self._local_data.folder / file} is not named as published: {word!r} says no class "
             f"of {', '.join(self.classes)}; rename it or take it out"
         )

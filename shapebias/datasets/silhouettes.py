@@ -7,7 +7,7 @@ from functools import cached_property
 import attrs
 
 from shapebias.datasets.cue_conflict import CueConflict
-from shapebias.fetching import Held, held, published
+from shapebias.fetching import LocalData, local_data, published
 from shapebias.plugins.protocols import Sample
 
 __all__ = ["Silhouettes"]
@@ -41,7 +41,7 @@ class Silhouettes:
     @property
     def note(self) -> str | None:
         """Which part of the set is here, None where it is whole."""
-        return self._held.note
+        return self._local_data.note
 
     def __len__(self) -> int:
         return len(self._pictures)
@@ -50,9 +50,9 @@ class Silhouettes:
         return self._pictures[index]
 
     @cached_property
-    def _held(self) -> Held:
-        return held(published("silhouettes"))
+    def _local_data(self) -> LocalData:
+        return local_data(published("silhouettes"))
 
     @cached_property
     def _pictures(self) -> CueConflict:
-        return CueConflict(self._held.folder)
+        return CueConflict(self._local_data.folder)

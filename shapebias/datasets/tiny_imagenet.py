@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from shapebias.datasets._images import ListedImage, listing_fingerprint, same_size
 from shapebias.errors import DataError
-from shapebias.fetching import Held, held, published
+from shapebias.fetching import LocalData, local_data, published
 from shapebias.images.reading import fit, read_image
 from shapebias.plugins.protocols import Sample
 
@@ -46,7 +46,7 @@ class TinyImageNet:
     @property
     def note(self) -> str | None:
         """Which part of the set is here, None where it is whole."""
-        return self._held.note
+        return self._local_data.note
 
     def __len__(self) -> int:
         return len(self._listing[1])
@@ -64,24 +64,24 @@ class TinyImageNet:
         return self._pixels(self._listing[1][0])
 
     @cached_property
-    def _held(self) -> Held:
-        return held(published("tiny-imagenet"))
+    def _local_data(self) -> LocalData:
+        return local_data(published("tiny-imagenet"))
 
     @property
     def _images(self) -> Path:
-        return self._held.folder / "val" / "images"
+        return self._local_data.folder / "val" / "images"
 
     @cached_property
     def _listing(self) -> tuple[tuple[str, ...], tuple[ListedImage, ...]]:
         """The classes and, by name, the images that are here."""
-        table = self._held.folder / "val" / "val_annotations.txt"
+        table = self._local_data.folder / "val" / "val_annotations.txt"
         try:
-            classes = tuple(sorted((self._held.folder / "wnids.txt").read_text(encoding="ascii").split()))
+            classes = tuple(sorted((self._local_data.folder / "wnids.txt").read_text(encoding="ascii").split()))
             rows = [line.split("\t")[:2] for line in table.read_text(encoding="ascii").splitlines() if line]
             labels = sorted((name, classes.index(wnid)) for name, wnid in rows)
         except (OSError, ValueError) as error:
             raise DataError(
-                f"{self._held.folder} is not Tiny ImageNet as published ({error}): it has wnids.txt and "
+                f"{self._local_data.folder} is not Tiny ImageNet as published ({error}): it has wnids.txt and "
                 "val/val_annotations.txt; remove it and run 'shapebias fetch tiny-imagenet'"
             ) from error
         return classes, tuple(ListedImage(name, label) for name, label in labels if (self._images / name).is_file())

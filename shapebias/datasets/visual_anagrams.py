@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from shapebias.datasets._images import ListedImage, listing_fingerprint, same_size
 from shapebias.errors import DataError
-from shapebias.fetching import Held, held, published
+from shapebias.fetching import LocalData, local_data, published
 from shapebias.images.reading import fit, images_below, read_image
 from shapebias.plugins.protocols import Sample
 from shapebias.spelling.params import param
@@ -61,42 +61,42 @@ class VisualAnagrams:
     @property
     def fingerprint(self) -> str:
         """Hash of names, sizes and labels of the files: what decides whether stored results still hold."""
-        return listing_fingerprint(self._held.folder, self._entries, _CLASSES)
+        return listing_fingerprint(self._local_data.folder, self._entries, _CLASSES)
 
     @property
     def note(self) -> str | None:
         """Which part of the set is here, None where it is whole."""
-        return self._held.note
+        return self._local_data.note
 
     def __len__(self) -> int:
         return len(self._entries)
 
     def __getitem__(self, index: int) -> Sample:
         entry = self._entries[index]
-        image = same_size(self._pixels(entry), self._first, self._held.folder / entry.file, "fetch the set again")
+        image = same_size(self._pixels(entry), self._first, self._local_data.folder / entry.file, "fetch the set again")
         return Sample(image, PurePosixPath(entry.file).name, entry.label, shape=entry.label)
 
     def _pixels(self, entry: ListedImage) -> NDArray[np.uint8]:
-        return fit(read_image(self._held.folder / entry.file))
+        return fit(read_image(self._local_data.folder / entry.file))
 
     @cached_property
     def _first(self) -> NDArray[np.uint8]:
         return self._pixels(self._entries[0])
 
     @cached_property
-    def _held(self) -> Held:
-        return held(published("visual-anagrams"), self.path)
+    def _local_data(self) -> LocalData:
+        return local_data(published("visual-anagrams"), self.path)
 
     @cached_property
     def _entries(self) -> tuple[ListedImage, ...]:
-        files = images_below(self._held.folder)
+        files = images_below(self._local_data.folder)
         return tuple(ListedImage(file, _CLASSES.index(self._named(file)["label"])) for file in files)
 
     def _named(self, file: str) -> re.Match[str]:
         named = _NAME.fullmatch(PurePosixPath(file).stem)
         if named is None or named["label"] not in _CLASSES or named["label"] not in (named["first"], named["second"]):
             raise DataError(
-                f"{self._held.folder / file} is not named as published, PAIR_transform_ANIMAL_ANIMAL_objectN_ANIMAL "
+                f"{self._local_data.folder / file} is not named as published, PAIR_transform_ANIMAL_ANIMAL_objectN_ANIMAL "
                 f"with two of {', '.join(_CLASSES)}; rename it or take it out"
             )
         return named

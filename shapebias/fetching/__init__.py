@@ -1,7 +1,7 @@
-"""Published data by name: where it comes from, whether it is here, and fetching it where it is not."""
+"""Published data by name: where it is published, whether it is on this machine, and how to fetch it."""
 
 from shapebias.fetching.data_folder import data_folder
-from shapebias.fetching.ensuring import Held, fetch_source, held, published
+from shapebias.fetching.locating import LocalData, fetch_source, local_data, published
 from shapebias.fetching.sources import Archive, Source, read_sources
 
-__all__ = ["Archive", "Held", "Source", "data_folder", "fetch_source", "held", "published", "read_sources"]
+__all__ = ["Archive", "LocalData", "Source", "data_folder", "fetch_source", "local_data", "published", "read_sources"]

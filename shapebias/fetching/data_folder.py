@@ -1,4 +1,4 @@
-"""Where published data lies on this machine, and what is remembered of how it came there."""
+"""The folder of published data on this machine, and the records of what was fetched into it."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ __all__ = [
     "mark_unfinished",
     "record_checksum",
     "recorded_checksum",
-    "waiting_room",
+    "downloads_folder",
     "writable",
 ]
 
@@ -35,24 +35,24 @@ _CHECKSUMS = "checksums.json"
 
 
 def data_folder(folder: str | Path | None = None) -> Path:
-    """Return the folder of published data: the one given, else ``$SHAPEBIAS_DATA``, else in the user's cache."""
+    """Return the folder of published data: the given one, else ``$SHAPEBIAS_DATA``, else one in the user's cache."""
     chosen = folder or os.environ.get(VARIABLE)
     return Path(chosen).expanduser() if chosen else platformdirs.user_cache_path("shapebias") / "data"
 
 
 def folder_of(source: Source, data: Path) -> Path:
-    """Return where a source lies below the data folder."""
+    """Return the folder of a source below the data folder."""
     return data / source.subfolder
 
 
-def waiting_room(source: Source, data: Path) -> Path:
-    """Return where the downloads of a source wait to be unpacked; archives fetched by hand are found there too."""
+def downloads_folder(source: Source, data: Path) -> Path:
+    """Return the folder of a source's downloads, before they are unpacked; archives can be put there by hand."""
     return data / "downloads" / source.subfolder
 
 
 @contextlib.contextmanager
 def writable(data: Path) -> Iterator[None]:
-    """Turn what the operating system says of the data folder into words.
+    """Turn errors of the operating system about the data folder into readable ones.
 
     Raises:
         DataError: the folder cannot be written, or the disk is full.
@@ -80,22 +80,22 @@ def _write(path: Path, content: dict[str, Any]) -> None:
 
 
 def mark_unfinished(folder: Path) -> None:
-    """Note in a folder that it is being filled: what is there until it is finished must not pass for the set."""
+    """Mark a folder as incomplete, so that it is not taken for the data set before it is finished."""
     _write(folder / _MARK, {"finished": False})
 
 
 def mark_finished(folder: Path, files: int) -> None:
-    """Note in a folder that fetching it ended, and how many files it has."""
+    """Mark a folder as complete, with the number of its files."""
     _write(folder / _MARK, {"finished": True, "files": files})
 
 
 def is_unfinished(folder: Path) -> bool:
-    """Say whether filling a folder was begun and not ended."""
+    """Tell whether a folder is marked as incomplete."""
     return _read(folder / _MARK).get("finished") is False
 
 
 def finished(folder: Path) -> int | None:
-    """Return how many files a folder had when fetching it ended; None where it was laid out by hand."""
+    """Return how many files a folder had when it was complete; None if it was filled by hand."""
     files = _read(folder / _MARK).get("files")
     return files if isinstance(files, int) else None
 
@@ -106,5 +106,5 @@ def recorded_checksum(archive: Archive, data: Path) -> str:
 
 
 def record_checksum(archive: Archive, data: Path, checksum: str) -> None:
-    """Remember the checksum of a first download."""
+    """Record the checksum of a first download."""
     _write(data / _CHECKSUMS, {**_read(data / _CHECKSUMS), archive.address: checksum})

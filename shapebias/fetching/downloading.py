@@ -1,4 +1,4 @@
-"""Download one file with pooch: interrupted downloads continue, and an error says how to get by without a network."""
+"""Download one file with pooch: interrupted downloads continue, and an error says what to do without a network."""
 
 from __future__ import annotations
 
@@ -26,27 +26,27 @@ pooch.get_logger().setLevel(logging.WARNING)
 
 
 class Meter(Protocol):
-    """What is told about bytes that arrive."""
+    """Called while a file is downloaded."""
 
     def __call__(self, arrived: int, total: int | None) -> None:
-        """Take the number of new bytes, and the size of the file where the server says it."""
+        """Count new bytes; ``total`` is the size of the file if the server states it."""
 
 
 def download_file(url: str, path: Path, checksum: str = "", *, by_hand: str, meter: Meter | None = None) -> Path:
-    """Download a file; one that is there and has the checksum is taken as it is.
+    """Download a file, unless it is there and has the checksum.
 
-    What an interrupted download left in ``NAME.part`` is continued where the server allows it and says that the file
-    is still the same, and else begun again.
+    An interrupted download is in ``NAME.part``; it is continued if the server allows this and says that the file has
+    not changed, and begins again otherwise.
 
     Args:
         url: an ``http`` or ``https`` address.
-        path: where to put it.
+        path: the file to write.
         checksum: ``md5:...`` or ``sha256:...``; empty checks nothing.
-        by_hand: how to do without the download, for messages.
-        meter: told about the bytes.
+        by_hand: what to do without the download, for messages.
+        meter: called with the new bytes.
 
     Raises:
-        DataError: no connection, a refusal, a web page in place of the file, or another content.
+        DataError: no connection, a refusal, a web page instead of the file, or other content.
         OSError: the disk is full or cannot be written.
     """
     if urlsplit(url).scheme not in ("http", "https"):
@@ -58,9 +58,9 @@ def download_file(url: str, path: Path, checksum: str = "", *, by_hand: str, met
         return Path(cache.fetch(path.name, downloader=_Resuming(partial, by_hand, meter)))
     except requests.RequestException as error:
         raise DataError(f"{url} cannot be downloaded: {_reason(error)}\n{by_hand}") from error
-    except ValueError as error:  # pooch's word for another checksum
+    except ValueError as error:  # pooch raises it for another checksum
         raise DataError(
-            f"{url} has not the checksum {checksum}: the file changed, or something on the way changed it, so it was "
+            f"{url} does not have the checksum {checksum}: the file changed, or was damaged on the way, so it was "
             f"not kept; try again later\n{by_hand}"
         ) from error
 
@@ -105,8 +105,8 @@ class _Resuming:
         if resumed and self.meter is not None:
             self.meter(start, total)
         with self.partial.open("ab" if resumed else "wb") as file:
-            for subfolder, block in enumerate(response.iter_content(_BLOCK)):
-                if subfolder == 0 and not resumed and _is_page(response.headers, block):
+            for index, block in enumerate(response.iter_content(_BLOCK)):
+                if index == 0 and not resumed and _is_page(response.headers, block):
                     raise DataError(f"{url} answers with a web page and not with the file\n{self.by_hand}")
                 file.write(block)
                 if self.meter is not None:
@@ -122,7 +122,7 @@ def _total(headers: Mapping[str, str], start: int) -> int | None:
 
 
 def _validator(headers: Mapping[str, str]) -> str:
-    """Return what tells whether the file is still the same: a strong tag, or the date of its last change."""
+    """Return a strong entity tag, or the date of the last change: it tells whether the file is still the same."""
     tag = headers.get("ETag", "")
     found = tag if tag and not tag.startswith("W/") else headers.get("Last-Modified", "")
     return found if found.isascii() else ""

@@ -1,4 +1,4 @@
-"""What is here of a source: all of it, a part, or nothing; and whether the files are those that were published."""
+"""How much of a source is on this machine, and whether the files are the published ones."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ _SHOWN = 5
 
 @attrs.frozen
 class Presence:
-    """How much of a source is here.
+    """How much of a source is on this machine.
 
     Args:
-        folder: where.
-        found: how many of its files.
-        expected: how many it has when it is whole, None where nobody says.
+        folder: its folder.
+        found: the number of its files that are there.
+        expected: the number of files of the complete source, None if it is not stated.
         unit: images, or files.
-        unfinished: fetching it was begun and not ended.
+        unfinished: a fetch was interrupted.
     """
 
     folder: Path
@@ -51,33 +51,33 @@ class Presence:
 
     @property
     def usable(self) -> bool:
-        """Whether there is something to work with."""
+        """Whether there is data that can be used."""
         return self.found > 0 and not self.unfinished
 
     @property
     def note(self) -> str | None:
-        """``320 of 1,280 images`` where a part is missing, None where all is here."""
+        """``320 of 1,280 images`` if a part is missing, None if it is complete."""
         if self.expected is None or self.found >= self.expected:
             return None
         return f"{self.found:,} of {self.expected:,} {self.unit}"
 
     @property
     def words(self) -> str:
-        """What a list shows."""
+        """The text in a list of sources."""
         if self.unfinished:
             return f"unfinished: {self.note or self.found}"
         return "no" if self.found == 0 else self.note or "yes"
 
 
 def inspect(source: Source, data: Path) -> Presence:
-    """See how much of a source is below the data folder, by names and sizes alone."""
+    """Tell how much of a source is below the data folder, by names and sizes alone."""
     folder = folder_of(source, data)
     if source.listing:
         listing = read_listing(source)
         found, expected = len(listing) - len(missing(source, folder)), len(listing)
         return Presence(folder, found, expected, source.unit, is_unfinished(folder))
     counted = finished(folder)
-    if counted is not None:  # all that the publisher's archive had
+    if counted is not None:  # every file of the publisher's archive
         return Presence(folder, counted, counted, source.unit)
     return Presence(folder, count_files(folder), source.expected, source.unit, is_unfinished(folder))
 
@@ -88,7 +88,7 @@ def count_files(folder: Path) -> int:
 
 
 def how_checked(source: Source, data: Path) -> str:
-    """Say in a few words what a download is compared with."""
+    """Return in a few words what a download is compared with."""
     if source.manual:
         return "nothing"
     if source.listing:
@@ -112,7 +112,7 @@ def _size(path: Path) -> int | None:
 
 
 def _data_files(folder: Path) -> Iterator[str]:
-    """Yield the path below the folder of each file of data; hidden files and folders are passed over."""
+    """Yield the path of each data file below the folder; hidden files and folders are skipped."""
     for parent, folders, names in os.walk(folder, followlinks=True):
         folders[:] = [name for name in folders if not name.startswith(".")]
         for name in names:
@@ -130,7 +130,7 @@ def blob_sha1(content: bytes) -> str:
 
 
 def is_published(path: Path, file: ListedFile) -> bool:
-    """Say whether a file has the content that was published."""
+    """Tell whether a file has the published content."""
     try:
         return path.stat().st_size == file.size and blob_sha1(path.read_bytes()) == file.blob_sha1
     except OSError:
@@ -141,7 +141,7 @@ def check_content(source: Source, folder: Path) -> None:
     """Compare every file of a folder with what was published under its name.
 
     Raises:
-        DataError: a file differs, or is not of the set.
+        DataError: a file differs, or does not belong to the set.
     """
     if source.listing:
         _check_content(source, folder)
@@ -150,13 +150,13 @@ def check_content(source: Source, folder: Path) -> None:
 @functools.lru_cache(maxsize=32)
 def _check_content(source: Source, folder: Path) -> None:
     listing = read_listing(source)
-    strangers, different = [], []
+    foreign, different = [], []
     for path in sorted(_data_files(folder)):
         if path not in listing:
-            strangers.append(f"{path} is not one of its files")
+            foreign.append(f"{path} is not one of its files")
         elif not is_published(folder / path, listing[path]):
             different.append(f"{path} differs from the published file")
-    if problems := different + strangers:
+    if problems := different + foreign:
         shown = problems[:_SHOWN] + ([f"{len(problems)} in all"] if len(problems) > _SHOWN else [])
         raise DataError(
             listed(f"{folder} is not {source.name} as it was published:", shown)

@@ -64,19 +64,19 @@ class Source:
     Args:
         name: how it is spelled: ``edges``, ``model-vs-human:sketch``.
         summary: what it is, in a few words.
-        images: how many images it has when it is whole; None where it is no set of images.
-        files: how many files it has when it is whole; None takes ``images``.
-        bytes: size of what is downloaded, about.
-        licence: what the publisher states.
+        images: the number of images of the complete set; None if it is not a set of images.
+        files: the number of files of the complete set; None takes ``images``.
+        bytes: approximate size of the download.
+        licence: the licence that the publisher states.
         page: where the publisher describes it.
         archives: what is downloaded and unpacked.
         address: the address below which the files of ``listing`` are.
         listing: resource ``package:path`` with a line ``path<TAB>bytes<TAB>git blob SHA-1`` for each file.
-        manual: how a person gets the data, where it cannot be fetched.
+        manual: how to get the data by hand, if it cannot be fetched.
         folder: its folder below the data folder; empty takes the name, with ``/`` for ``:``.
 
     Raises:
-        PluginError: the name or a checksum is malformed, or it does not say where the data comes from.
+        PluginError: the name or a checksum is malformed, or it has no archives, listing or manual.
     """
 
     name: str
@@ -106,12 +106,12 @@ class Source:
 
     @property
     def expected(self) -> int | None:
-        """How many files it has when it is whole, None where nobody says."""
+        """The number of files of the complete set, None if it is not stated."""
         return self.images if self.files is None else self.files
 
     @property
     def unit(self) -> str:
-        """What its files are called: images, or files."""
+        """The word for its files: images, or files."""
         return "images" if self.expected == self.images else "files"
 
     @property

@@ -15,7 +15,7 @@ from shapebias.errors import DataError
 
 __all__ = ["unpack"]
 
-# Images and arrays hardly shrink: what grows more than this is a bomb.
+# Images and arrays are hardly compressible: an archive that grows more than this is malicious.
 _MOST_GROWTH = 30
 _LEAST_LIMIT = 1 << 26
 _MOST_FILES = 5_000_000
@@ -26,7 +26,7 @@ _DAMAGED = (tarfile.TarError, zipfile.BadZipFile, zlib.error, EOFError, NotImple
 def unpack(archive: Path, folder: Path) -> int:
     """Unpack a tar, zip or parquet archive into a new folder.
 
-    Where everything in the archive lies in one folder, that folder's content is taken.
+    If everything in the archive is in one folder, the content of that folder is used.
 
     Args:
         archive: the file.
@@ -37,7 +37,7 @@ def unpack(archive: Path, folder: Path) -> int:
 
     Raises:
         DataError: the archive is damaged, of another kind, has links or special files, names paths outside of
-            itself, or would unpack to more than 30 times its size.
+            the archive, or would unpack to more than 30 times its size.
         OSError: the disk is full or cannot be written.
     """
     folder.mkdir(parents=True)
@@ -109,7 +109,7 @@ def _parquet_members(archive: Path) -> Iterator[tuple[str, IO[bytes]]]:
 
 
 def _is_clutter(name: str) -> bool:
-    """Tell what macOS adds to archives."""
+    """Tell whether macOS has added the file to the archive."""
     parts = PurePosixPath(name).parts
     return "__MACOSX" in parts or any(part.startswith("._") or part == ".DS_Store" for part in parts)
 
@@ -117,7 +117,7 @@ def _is_clutter(name: str) -> bool:
 def _inside(name: str, archive: Path) -> PurePosixPath:
     path = PurePosixPath(name)
     if path.is_absolute() or ".." in path.parts or "\\" in name or ":" in name or not path.parts:
-        raise DataError(f"{archive} names the path {name!r}, which is not inside of itself; it was not unpacked")
+        raise DataError(f"{archive} names the path {name!r}, which is outside of the archive; it was not unpacked")
     return path
 
 

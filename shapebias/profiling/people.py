@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from shapebias.errors import DataError, StoreError
-from shapebias.fetching import held
+from shapebias.fetching import local_data
 from shapebias.interop import import_decisions
 from shapebias.plugins.catalog import Component
 from shapebias.plugins.data_sources import sources
@@ -30,7 +30,7 @@ def import_people(sets: Sequence[str], datasets: Sequence[Component], beside: Pa
         DataError: the answers are not here and cannot be fetched, or cannot be read.
         StoreError: they are answers to other images.
     """
-    folder = held(sources()[_SOURCE]).folder
+    folder = local_data(sources()[_SOURCE]).folder
     here = [folder / name for name in sets if (folder / name).is_dir()]
     if not here:
         raise DataError(f"{folder} has no answers to {', '.join(sets)}; run 'shapebias fetch {_SOURCE}'")

@@ -48,7 +48,7 @@ KNOWN = Component(plugin.SuiteSpec("known", Known, summary="known"), Known())
 def known():
     """Return a profile of two models; people's answers cannot be fetched."""
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(people, "held", lambda source: (_ for _ in ()).throw(DataError("no network")))
+        patched.setattr(people, "local_data", lambda source: (_ for _ in ()).throw(DataError("no network")))
         return sb.profile({"half": "planted:reliance=0.5"}, KNOWN, against={"shape": "planted:reliance=1"})
 
 

@@ -1,4 +1,4 @@
-"""What a person sees of a fetch: a line with size and licence, and a bar where there is a terminal."""
+"""Messages while data is fetched: a line with size and licence, and a progress bar on a terminal."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from shapebias.fetching.sources import Source
 if TYPE_CHECKING:
     from shapebias.fetching.downloading import Meter
 
-__all__ = ["say", "shown_progress"]
+__all__ = ["announce", "download_progress"]
 
 
-def say(text: str) -> None:
+def announce(text: str) -> None:
     """Write one line to stderr."""
-    print(text, file=sys.stderr, flush=True)  # noqa: T201 - said to the person, whoever calls
+    print(text, file=sys.stderr, flush=True)  # noqa: T201 - a download is announced, also to callers from Python
 
 
 @contextlib.contextmanager
-def shown_progress(source: Source, total: int | None) -> Iterator[Meter | None]:
-    """Draw a bar of bytes on stderr while the context lasts; yield its meter, None where nobody looks."""
+def download_progress(source: Source, total: int | None) -> Iterator[Meter | None]:
+    """Draw a progress bar of bytes on stderr while the context lasts; yield its meter, None without a terminal."""
     from rich import progress
     from rich.console import Console
 

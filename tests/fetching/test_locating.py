@@ -13,7 +13,7 @@ import attrs
 import pytest
 
 from shapebias.errors import DataError
-from shapebias.fetching import Archive, Source, ensuring, fetch_source, held, inspecting, published, sources
+from shapebias.fetching import Archive, Source, fetch_source, inspecting, local_data, locating, published, sources
 from shapebias.fetching.data_folder import is_unfinished
 from shapebias.fetching.inspecting import blob_sha1, how_checked, inspect
 
@@ -27,7 +27,7 @@ def files(host, monkeypatch):
         host.put(f"/repo/{path}", content)
     listing = {path: sources.ListedFile(path, len(content), blob_sha1(content)) for path, content in FILES.items()}
     source = Source("mine", "four files", images=4, address=f"{host.address}/repo/", listing="mine:files.tsv", page="P")
-    for module in (ensuring, inspecting):
+    for module in (locating, inspecting):
         monkeypatch.setattr(module, "read_listing", lambda _: listing)
     return source
 
@@ -58,11 +58,11 @@ def test_git_names_content_as_git_does():
 
 def test_files_are_fetched_once_with_size_and_licence(files, host, data, capsys):
     assert inspect(files, data).words == "no"
-    found = held(attrs.evolve(files, bytes=1_500_000, licence="CC-BY-4.0"))
+    found = local_data(attrs.evolve(files, bytes=1_500_000, licence="CC-BY-4.0"))
     assert content_of(found.folder) == FILES
     assert found.note is None
     assert "Fetching mine (1.5 MB, licence: CC-BY-4.0)" in capsys.readouterr().err
-    held(files)
+    local_data(files)
     assert len(host.requests) == 4
     assert inspect(files, data).words == "yes"
 
@@ -70,12 +70,12 @@ def test_files_are_fetched_once_with_size_and_licence(files, host, data, capsys)
 def test_a_part_laid_out_by_hand_is_used_and_says_so(files, host, data):
     (data / "mine/cat").mkdir(parents=True)
     (data / "mine/cat/cat1.png").write_bytes(FILES["cat/cat1.png"])
-    assert held(files).note == "1 of 4 images"
+    assert local_data(files).note == "1 of 4 images"
     assert host.requests == []
     host.behaviour["/repo/dog/dog2.png"] = ["403"]
     with pytest.raises(DataError, match="403"):
         fetch_source(files)
-    assert held(files).note  # what the failed fetch left is a part too
+    assert local_data(files).note  # what the failed fetch left is a part too
     assert fetch_source(files).note is None
     assert content_of(data / "mine") == FILES
 
@@ -83,32 +83,32 @@ def test_a_part_laid_out_by_hand_is_used_and_says_so(files, host, data):
 def test_an_unfinished_fetch_never_passes_for_a_part(files, host, data):
     host.behaviour["/repo/dog/dog2.png"] = ["403"]
     with pytest.raises(DataError, match="without a network: download it elsewhere and put it at"):
-        held(files)
+        local_data(files)
     assert is_unfinished(data / "mine")
     assert inspect(files, data).words.startswith("unfinished")
-    assert held(files).note is None  # it goes on
+    assert local_data(files).note is None  # it goes on
     assert content_of(data / "mine") == FILES
 
 
 def test_content_that_is_not_the_published_is_refused(files, host, data):
     host.files["/repo/cat/cat1.png"] = b"x" * len(FILES["cat/cat1.png"])
     with pytest.raises(DataError, match=r"cat1\.png is not the file that was published"):
-        held(files)
+        local_data(files)
     assert not (data / "mine/cat/cat1.png").exists()
 
 
 @pytest.mark.parametrize("path", ["cat/cat1.png", "cat/cat9.png"])
 def test_a_folder_with_other_files_is_refused(files, data, path):
-    held(files)
+    local_data(files)
     (data / "mine" / path).write_bytes(b"x" * len(FILES["cat/cat1.png"]))
     inspecting._check_content.cache_clear()
     with pytest.raises(DataError, match=rf"is not mine as it was published:\n  {path}"):
-        held(files)
+        local_data(files)
 
 
 def test_an_archive_is_unpacked_and_its_first_checksum_recorded(archived, host, data):
     assert how_checked(archived, data) == "nothing yet"
-    found = held(archived)
+    found = local_data(archived)
     assert found.folder == data / "mine/part"
     assert content_of(found.folder) == FILES
     digest = hashlib.sha256(host.files["/set.tar.gz"]).hexdigest()
@@ -118,7 +118,7 @@ def test_an_archive_is_unpacked_and_its_first_checksum_recorded(archived, host, 
     (data / "mine/part").rename(data / "away")
     host.put("/set.tar.gz", archive_of({**FILES, "cat/cat1.png": b"other"}))
     with pytest.raises(DataError, match=f"has not the checksum sha256:{digest}"):
-        held(archived)
+        local_data(archived)
     assert not (data / "mine/part").exists()
 
 
@@ -136,26 +136,26 @@ def test_a_published_checksum_is_checked(archived, host, data):
 def test_a_bad_archive_is_not_taken_again(archived, host, data):
     host.put("/set.tar.gz", archive_of({"../evil.png": b"x"}))
     with pytest.raises(DataError, match="not inside of itself"):
-        held(archived)
+        local_data(archived)
     assert not (data / "mine").exists()
     assert how_checked(archived, data) == "nothing yet"
     host.put("/set.tar.gz", archive_of(FILES))
-    assert content_of(held(archived).folder) == FILES
+    assert content_of(local_data(archived).folder) == FILES
 
 
 def test_an_archive_fetched_by_hand_is_taken(archived, host, data):
     content = host.files.pop("/set.tar.gz")
     with pytest.raises(DataError, match=r"put it at (\S+set\.tar\.gz) and run 'shapebias fetch mine:part'"):
-        held(archived)
+        local_data(archived)
     subfolder = data / "downloads/mine/part/set.tar.gz"
     subfolder.write_bytes(content)
-    assert content_of(held(archived).folder) == FILES
+    assert content_of(local_data(archived).folder) == FILES
 
 
 def test_two_at_once_fetch_once(archived, host, data):
     host.behaviour["/set.tar.gz"] = []
     found = []
-    threads = [threading.Thread(target=lambda: found.append(held(archived))) for _ in range(3)]
+    threads = [threading.Thread(target=lambda: found.append(local_data(archived))) for _ in range(3)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -168,14 +168,14 @@ def test_data_behind_a_login_says_how(data):
     with pytest.raises(
         DataError, match=r"imagenet-val cannot be fetched: .*log in at https://image-net\.org"
     ) as caught:
-        held(published("imagenet-val"))
+        local_data(published("imagenet-val"))
     assert str(data / "imagenet-val") in str(caught.value)
 
 
 def test_a_data_folder_that_is_a_file(archived, data):
     data.write_text("")
     with pytest.raises(DataError, match=r"cannot be written: .*--to or \$SHAPEBIAS_DATA"):
-        held(archived)
+        local_data(archived)
 
 
 def test_published_files_are_those_of_the_listing(data_dir):

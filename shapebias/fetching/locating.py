@@ -1,4 +1,4 @@
-"""Have the data of a source here: use what is there, fetch what is not, and say what is missing."""
+"""Find the data of a source on this machine, and fetch what is missing."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from shapebias.fetching.data_folder import (
     mark_unfinished,
     record_checksum,
     recorded_checksum,
-    waiting_room,
+    downloads_folder,
     writable,
 )
 from shapebias.fetching.inspecting import Presence, check_content, count_files, inspect, is_published, missing
@@ -34,18 +34,18 @@ from shapebias.files import sha256
 if TYPE_CHECKING:
     from shapebias.fetching.downloading import Meter
 
-__all__ = ["Held", "fetch_source", "held", "published"]
+__all__ = ["LocalData", "fetch_source", "local_data", "published"]
 
 _CONNECTIONS = 8
 
 
 @attrs.frozen
-class Held:
-    """Data that is here.
+class LocalData:
+    """Data of a source on this machine.
 
     Args:
-        folder: where.
-        note: ``320 of 1,280 images`` where a part is missing, None where all is here.
+        folder: its folder.
+        note: ``320 of 1,280 images`` if a part is missing, None if it is complete.
     """
 
     folder: Path
@@ -56,7 +56,7 @@ def published(name: str) -> Source:
     """Return the source of a built-in data set.
 
     Raises:
-        PluginError: there is none of that name.
+        PluginError: there is no source of that name.
     """
     known = built_in_sources()
     if name not in known:
@@ -64,32 +64,32 @@ def published(name: str) -> Source:
     return known[name]
 
 
-def held(source: Source, folder: Path | None = None) -> Held:
-    """Return where the data of a source is; fetch it where nothing of it is here.
+def local_data(source: Source, folder: Path | None = None) -> LocalData:
+    """Return the folder of a source's data, and fetch the data if there is none.
 
-    A folder that was laid out by hand, or holds only a part, is taken as it is; its note says so.
+    A folder that was filled by hand, or that has only a part of the data, is used as it is; its note says so.
 
     Args:
         source: the data.
-        folder: a folder of it that the user names, whose content is not compared with what was published.
+        folder: a folder that the user names; its content is not compared with what was published.
 
     Raises:
-        DataError: it is not here and cannot be fetched, or a file is not the published one.
+        DataError: there is no data and it cannot be fetched, or a file differs from the published one.
     """
     if folder is not None:
         if not folder.is_dir():
             raise DataError(f"{folder} is not a folder; give the folder of {source.name}, or leave the path out")
-        return Held(folder, Presence(folder, count_files(folder), source.expected, source.unit).note)
+        return LocalData(folder, Presence(folder, count_files(folder), source.expected, source.unit).note)
     presence = inspect(source, data_folder())
     if not presence.usable:
         presence = fetch_source(source)
     else:
         check_content(source, presence.folder)
-    return Held(presence.folder, presence.note)
+    return LocalData(presence.folder, presence.note)
 
 
 def fetch_source(source: Source, to: str | Path | None = None) -> Presence:
-    """Download what is missing of a source and check it; a second process waits for the first.
+    """Download and check the missing files of a source; a second process waits for the first.
 
     Args:
         source: what to fetch.
@@ -124,25 +124,25 @@ def _by_hand(source: Source, presence: Presence) -> Presence:
 
 
 def _announce(source: Source, presence: Presence) -> None:
-    from shapebias.fetching.telling import say
+    from shapebias.fetching.messages import announce
 
     size = f"{source.size}, " if source.size else ""
-    say(f"Fetching {source.name} ({size}licence: {source.licence}) into {presence.folder}")
+    announce(f"Fetching {source.name} ({size}licence: {source.licence}) into {presence.folder}")
 
 
 @contextmanager
 def _locked(source: Source, data: Path) -> Iterator[None]:
     """Let one process at a time fetch a source."""
-    from shapebias.fetching.telling import say
+    from shapebias.fetching.messages import announce
 
-    room = waiting_room(source, data)
+    room = downloads_folder(source, data)
     with writable(data):
         room.parent.mkdir(parents=True, exist_ok=True)
         lock = FileLock(f"{room}.lock")
         try:
             lock.acquire(timeout=0)
         except Timeout:
-            say(f"Another process is fetching {source.name}; waiting for it")
+            announce(f"Another process is fetching {source.name}; waiting for it")
             lock.acquire()
     try:
         yield
@@ -152,14 +152,14 @@ def _locked(source: Source, data: Path) -> Iterator[None]:
 
 def _fetch_files(source: Source, data: Path) -> None:
     """Fetch a source that is published file by file; each is checked when it arrives."""
-    from shapebias.fetching.telling import shown_progress
+    from shapebias.fetching.messages import download_progress
 
     folder = folder_of(source, data)
     wanted = missing(source, folder)
-    if len(wanted) == len(read_listing(source)):  # a part that was laid out by hand stays usable, whatever happens
+    if len(wanted) == len(read_listing(source)):  # a part that was put there by hand stays usable
         mark_unfinished(folder)
     total = sum(file.size for file in wanted)
-    with shown_progress(source, total) as meter, ThreadPoolExecutor(_CONNECTIONS, "fetch") as pool:
+    with download_progress(source, total) as meter, ThreadPoolExecutor(_CONNECTIONS, "fetch") as pool:
         try:
             for _ in pool.map(partial(_fetch_file, source, data, meter=meter), wanted):
                 pass
@@ -167,7 +167,7 @@ def _fetch_files(source: Source, data: Path) -> None:
             pool.shutdown(wait=False, cancel_futures=True)
             raise
     mark_finished(folder, len(read_listing(source)))
-    shutil.rmtree(waiting_room(source, data), ignore_errors=True)
+    shutil.rmtree(downloads_folder(source, data), ignore_errors=True)
 
 
 def _fetch_file(source: Source, data: Path, file: ListedFile, *, meter: Meter | None) -> None:
@@ -176,35 +176,35 @@ def _fetch_file(source: Source, data: Path, file: ListedFile, *, meter: Meter | 
     folder = folder_of(source, data)
     url = source.address + quote(file.path)
     by_hand = (
-        f"without a network: download it elsewhere and put it at {folder / file.path}, and so all of "
-        f"{source.name} (see {source.page});\nor set ${VARIABLE} to a folder that has it as {source.subfolder}"
+        f"without a network: download it elsewhere and put it at {folder / file.path}, like all other "
+        f"files of {source.name} (see {source.page});\nor set ${VARIABLE} to a folder that has it as {source.subfolder}"
     )
-    # Waits beside the folder: what is in it has been checked.
-    arrived = download_file(url, waiting_room(source, data) / file.path, by_hand=by_hand, meter=meter)
+    # Outside of the folder, which has checked files only.
+    arrived = download_file(url, downloads_folder(source, data) / file.path, by_hand=by_hand, meter=meter)
     if not is_published(arrived, file):
         size = arrived.stat().st_size
         arrived.unlink()
         raise DataError(
-            f"{url} is not the file that was published: {size:,} bytes came where {file.size:,} bytes with git's SHA-1 "
-            f"{file.blob_sha1} belong, so it was not kept\n{by_hand}"
+            f"{url} differs from the published file: {size:,} bytes arrived; {file.size:,} bytes with git's SHA-1 "
+            f"{file.blob_sha1} were expected, so it was not kept\n{by_hand}"
         )
     (folder / file.path).parent.mkdir(parents=True, exist_ok=True)
     arrived.replace(folder / file.path)
 
 
 def _fetch_archives(source: Source, data: Path) -> None:
-    """Fetch and unpack the archives of a source beside its folder, which appears when all are there."""
+    """Fetch and unpack the archives of a source beside its folder, and move them there when all are complete."""
     from shapebias.fetching.unpacking import unpack
 
-    folder, room = folder_of(source, data), waiting_room(source, data)
+    folder, room = folder_of(source, data), downloads_folder(source, data)
     fresh = room.with_name(f"{room.name}.{uuid.uuid4().hex[:8]}.unpacked")
     try:
-        for subfolder, archive in enumerate(source.archives):
+        for index, archive in enumerate(source.archives):
             arrived = _fetch_archive(source, archive, data)
             try:
-                unpack(arrived, fresh if len(source.archives) == 1 else fresh / str(subfolder))
+                unpack(arrived, fresh if len(source.archives) == 1 else fresh / str(index))
             except DataError:
-                arrived.replace(arrived.with_name(f"{arrived.name}.refused"))  # not taken again by the next fetch
+                arrived.replace(arrived.with_name(f"{arrived.name}.refused"))  # the next fetch downloads it again
                 raise
             if not archive.checksum and not recorded_checksum(archive, data):
                 record_checksum(archive, data, f"sha256:{sha256(arrived)}")
@@ -217,7 +217,7 @@ def _fetch_archives(source: Source, data: Path) -> None:
 
 
 def _move(fresh: Path, folder: Path) -> None:
-    """Put what was unpacked in the place of what was there: a part that was laid out by hand goes aside."""
+    """Move the unpacked files into place; a folder that is there already is renamed and kept."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     if folder.exists():
         folder.rename(folder.with_name(f"{folder.name}.before-{uuid.uuid4().hex[:8]}"))
@@ -226,13 +226,13 @@ def _move(fresh: Path, folder: Path) -> None:
 
 def _fetch_archive(source: Source, archive: Archive, data: Path) -> Path:
     from shapebias.fetching.downloading import download_file
-    from shapebias.fetching.telling import shown_progress
+    from shapebias.fetching.messages import download_progress
 
-    path = waiting_room(source, data) / archive.file_name
+    path = downloads_folder(source, data) / archive.file_name
     by_hand = (
         f"without a network: download it elsewhere, put it at {path} and run 'shapebias fetch {source.name}';\n"
         f"or set ${VARIABLE} to a folder that has it, unpacked, as {source.subfolder}"
     )
     known = archive.checksum or recorded_checksum(archive, data)
-    with shown_progress(source, source.bytes or None) as meter:
+    with download_progress(source, source.bytes or None) as meter:
         return download_file(archive.address, path, known, by_hand=by_hand, meter=meter)
