@@ -26,5 +26,6 @@ from .plugins.protocols import Answers as Answers, AttackedImages as AttackedIma
 from .plugins.specs import AttackSpec as AttackSpec, DatasetSpec as DatasetSpec, MetricSpec as MetricSpec, ModelSpec as ModelSpec, ProbeSpec as ProbeSpec, SaliencySpec as SaliencySpec, SuiteSpec as SuiteSpec, TransformSpec as TransformSpec
 from .published.references import Reference as Reference, references as references
 from .rng import ImageRandom as ImageRandom, seeded_generators as seeded_generators
+from .saliency.parameters import ExplainedClass as ExplainedClass, explained_class_param as explained_class_param, reduce_param as reduce_param
 from .spelling.former import FormerWords as FormerWords
 from .spelling.params import Options as Options, numbers as numbers, param as param

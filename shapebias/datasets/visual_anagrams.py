@@ -96,7 +96,8 @@ class VisualAnagrams:
         named = _NAME.fullmatch(PurePosixPath(file).stem)
         if named is None or named["label"] not in _CLASSES or named["label"] not in (named["first"], named["second"]):
             raise DataError(
-                f"{self._local_data.folder / file} is not named as published, PAIR_transform_ANIMAL_ANIMAL_objectN_ANIMAL "
+                f"{self._local_data.folder / file} is not named as published, "
+                "PAIR_transform_ANIMAL_ANIMAL_objectN_ANIMAL "
                 f"with two of {', '.join(_CLASSES)}; rename it or take it out"
             )
         return named

@@ -18,6 +18,7 @@ from shapebias.files import write_atomically
 __all__ = [
     "VARIABLE",
     "data_folder",
+    "downloads_folder",
     "finished",
     "folder_of",
     "is_unfinished",
@@ -25,7 +26,6 @@ __all__ = [
     "mark_unfinished",
     "record_checksum",
     "recorded_checksum",
-    "downloads_folder",
     "writable",
 ]
 

@@ -19,12 +19,12 @@ from shapebias.errors import DataError, PluginError, suggestion
 from shapebias.fetching.data_folder import (
     VARIABLE,
     data_folder,
+    downloads_folder,
     folder_of,
     mark_finished,
     mark_unfinished,
     record_checksum,
     recorded_checksum,
-    downloads_folder,
     writable,
 )
 from shapebias.fetching.inspecting import Presence, check_content, count_files, inspect, is_published, missing

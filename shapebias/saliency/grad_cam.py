@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
-from typing import Literal
 
 import attrs
 import torch
@@ -16,6 +15,7 @@ from shapebias.networks.classifier import Classifier
 from shapebias.networks.features import Features
 from shapebias.networks.objectives import Objective, objective_values
 from shapebias.rng import ImageRandom
+from shapebias.saliency.parameters import ExplainedClass, explained_class_param
 from shapebias.spelling.params import param
 
 __all__ = ["GradCam"]
@@ -42,9 +42,7 @@ class GradCam:
 
     relu: bool = param("keep only what speaks for the target", default=True)
     objective: Objective = param("what is explained, such as the log-probability of the target", default="log-prob")
-    target: Literal["label", "prediction"] | int = param(
-        "class that is explained; a number is its index", default="label"
-    )
+    target: ExplainedClass = explained_class_param()
 
     def __call__(self, model: Classifier, images: Tensor, targets: Tensor, rng: ImageRandom) -> Tensor:
         """Return maps (N, H, W) of (N, 3, H, W) images in [0, 1] for (N,) targets."""

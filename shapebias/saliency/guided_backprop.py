@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 import attrs
 from torch import Tensor
 
@@ -11,6 +9,7 @@ from shapebias.networks.classifier import Classifier
 from shapebias.networks.modified_relus import ModifiedReLUs
 from shapebias.networks.objectives import Objective, Reduction, pixel_gradient, reduce_channels
 from shapebias.rng import ImageRandom
+from shapebias.saliency.parameters import ExplainedClass, explained_class_param, reduce_param
 from shapebias.spelling.params import param
 
 __all__ = ["GuidedBackprop"]
@@ -40,10 +39,8 @@ class GuidedBackprop:
     """
 
     objective: Objective = param("what is explained, such as the log-probability of the target", default="log-prob")
-    target: Literal["label", "prediction"] | int = param(
-        "class that is explained; a number is its index", default="label"
-    )
-    reduce: Reduction = param("how three channels become one map", default="abs-sum")
+    target: ExplainedClass = explained_class_param()
+    reduce: Reduction = reduce_param()
 
     def __call__(self, model: Classifier, images: Tensor, targets: Tensor, rng: ImageRandom) -> Tensor:
         """Return maps (N, H, W) of (N, 3, H, W) images in [0, 1] for (N,) targets."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 import attrs
 import torch
 from numpy.polynomial.legendre import leggauss
@@ -15,6 +13,7 @@ from shapebias.networks.objectives import Objective, Reduction, reduce_channels
 from shapebias.plugins.protocols import Attributed
 from shapebias.rng import ImageRandom
 from shapebias.saliency._copies import chunks, gradient_of_copies, values_of_copies
+from shapebias.saliency.parameters import ExplainedClass, explained_class_param, reduce_param
 from shapebias.spelling.params import param
 
 __all__ = ["IntegratedGradients"]
@@ -47,10 +46,8 @@ class IntegratedGradients:
     steps: int = param("points of the line where the gradient is taken", default=50, ge=1)
     baseline: Baseline = param("image without information: black, the model's mean colour, or a blur", default="zero")
     objective: Objective = param("what is attributed, such as the log-probability of the target", default="log-prob")
-    target: Literal["label", "prediction"] | int = param(
-        "class that is explained; a number is its index", default="label"
-    )
-    reduce: Reduction = param("how three channels become one map", default="abs-sum")
+    target: ExplainedClass = explained_class_param()
+    reduce: Reduction = reduce_param()
 
     def __call__(self, model: Classifier, images: Tensor, targets: Tensor, rng: ImageRandom) -> Attributed:
         """Return maps (N, H, W) of (N, 3, H, W) images in [0, 1] for (N,) targets, and the completeness error."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 import attrs
 import torch
 from torch import Tensor
@@ -14,6 +12,7 @@ from shapebias.networks.classifier import Classifier
 from shapebias.networks.objectives import Objective
 from shapebias.rng import ImageRandom
 from shapebias.saliency._copies import chunks, values_of_copies
+from shapebias.saliency.parameters import ExplainedClass, explained_class_param
 from shapebias.spelling.params import param
 
 __all__ = ["Rise"]
@@ -47,9 +46,7 @@ class Rise:
     keep: float = param("probability that a cell stays visible", default=0.5, gt=0, lt=1)
     baseline: Baseline = param("what hides: black, the model's mean colour, or a blur", default="mean")
     objective: Objective = param("what is averaged, such as the log-probability of the target", default="log-prob")
-    target: Literal["label", "prediction"] | int = param(
-        "class that is explained; a number is its index", default="label"
-    )
+    target: ExplainedClass = explained_class_param()
 
     def __call__(self, model: Classifier, images: Tensor, targets: Tensor, rng: ImageRandom) -> Tensor:
         """Return maps (N, H, W) of (N, 3, H, W) images in [0, 1] for (N,) targets."""

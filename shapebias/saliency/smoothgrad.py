@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 import attrs
 import torch
 from torch import Tensor
@@ -12,6 +10,7 @@ from shapebias.networks.classifier import Classifier
 from shapebias.networks.objectives import Objective, Reduction, reduce_channels
 from shapebias.rng import ImageRandom
 from shapebias.saliency._copies import chunks, gradient_of_copies
+from shapebias.saliency.parameters import ExplainedClass, explained_class_param, reduce_param
 from shapebias.spelling.params import param
 
 __all__ = ["SmoothGrad"]
@@ -43,10 +42,8 @@ class SmoothGrad:
     objective: Objective = param(
         "what is differentiated, such as the cross-entropy of the target", default="cross-entropy"
     )
-    target: Literal["label", "prediction"] | int = param(
-        "class that is explained; a number is its index", default="label"
-    )
-    reduce: Reduction = param("how three channels become one map", default="abs-sum")
+    target: ExplainedClass = explained_class_param()
+    reduce: Reduction = reduce_param()
 
     def __call__(self, model: Classifier, images: Tensor, targets: Tensor, rng: ImageRandom) -> Tensor:
         """Return maps (N, H, W) of (N, 3, H, W) images in [0, 1] for (N,) targets."""

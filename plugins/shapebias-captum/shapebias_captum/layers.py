@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 import attrs
 import captum.attr
 from torch import Tensor
@@ -12,6 +10,7 @@ from torch.nn import functional
 from shapebias.plugin import (
     Baseline,
     Classifier,
+    ExplainedClass,
     Features,
     ImageRandom,
     ModifiedReLUs,
@@ -19,9 +18,11 @@ from shapebias.plugin import (
     Reduction,
     ShapebiasError,
     blank,
+    explained_class_param,
     param,
     pixel_gradient,
     reduce_channels,
+    reduce_param,
 )
 from shapebias_captum.adapter import ScoreModule, in_chunks, with_copied_network
 
@@ -50,9 +51,7 @@ class LayerGradientXActivation:
     """
 
     objective: Objective = param("what is explained, such as the log-probability of the target", default="log-prob")
-    target: Literal["label", "prediction"] | int = param(
-        "class that is explained; a number is its index", default="label"
-    )
+    target: ExplainedClass = explained_class_param()
 
     def __call__(self, model: Classifier, images: Tensor, targets: Tensor, rng: ImageRandom) -> Tensor:
         """Return maps (N, H, W)."""
@@ -117,9 +116,7 @@ class LayerConductance:
     steps: int = param("points on the line at which the gradient is computed", default=30, ge=2)
     baseline: Baseline = param("image without information: black, the model's mean colour, or a blur", default="zero")
     objective: Objective = param("what is attributed, such as the log-probability of the target", default="log-prob")
-    target: Literal["label", "prediction"] | int = param(
-        "class that is explained; a number is its index", default="label"
-    )
+    target: ExplainedClass = explained_class_param()
 
     def __call__(self, model: Classifier, images: Tensor, targets: Tensor, rng: ImageRandom) -> Tensor:
         """Return maps (N, H, W)."""
@@ -143,9 +140,7 @@ class InternalInfluence:
     steps: int = param("points on the line at which the gradient is computed", default=30, ge=2)
     baseline: Baseline = param("image without information: black, the model's mean colour, or a blur", default="zero")
     objective: Objective = param("what is explained, such as the log-probability of the target", default="log-prob")
-    target: Literal["label", "prediction"] | int = param(
-        "class that is explained; a number is its index", default="label"
-    )
+    target: ExplainedClass = explained_class_param()
 
     def __call__(self, model: Classifier, images: Tensor, targets: Tensor, rng: ImageRandom) -> Tensor:
         """Return maps (N, H, W)."""
@@ -173,10 +168,8 @@ class GuidedGradCam:
     """
 
     objective: Objective = param("what is explained, such as the log-probability of the target", default="log-prob")
-    target: Literal["label", "prediction"] | int = param(
-        "class that is explained; a number is its index", default="label"
-    )
-    reduce: Reduction = param("how three channels become one map", default="abs-sum")
+    target: ExplainedClass = explained_class_param()
+    reduce: Reduction = reduce_param()
 
     def __call__(self, model: Classifier, images: Tensor, targets: Tensor, rng: ImageRandom) -> Tensor:
         """Return maps (N, H, W)."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 import attrs
 import captum.attr
 import torch
@@ -14,15 +12,18 @@ from shapebias.plugin import (
     Attributed,
     Baseline,
     Classifier,
+    ExplainedClass,
     ImageRandom,
     ModifiedReLUs,
     Objective,
     Reduction,
     ShapebiasError,
     blank,
+    explained_class_param,
     param,
     pixel_gradient,
     reduce_channels,
+    reduce_param,
 )
 from shapebias_captum.adapter import ScoreModule, in_chunks, with_copied_network, without_captum_warnings
 from shapebias_captum.functions import NONLINEAR, WITHOUT_RULE, called_outside_layers
@@ -47,10 +48,8 @@ class Deconvolution:
     """
 
     objective: Objective = param("what is explained, such as the log-probability of the target", default="log-prob")
-    target: Literal["label", "prediction"] | int = param(
-        "class that is explained; a number is its index", default="label"
-    )
-    reduce: Reduction = param("how three channels become one map", default="abs-sum")
+    target: ExplainedClass = explained_class_param()
+    reduce: Reduction = reduce_param()
 
     def __call__(self, model: Classifier, images: Tensor, targets: Tensor, rng: ImageRandom) -> Tensor:
         """Return maps (N, H, W)."""
@@ -77,10 +76,8 @@ class DeepLift:
     baseline: Baseline = param("image without information: black, the model's mean colour, or a blur", default="zero")
     tolerance: float = param("accepted error of the sum, as a share of the difference", default=0.1, ge=0)
     objective: Objective = param("what is attributed, such as the logit of the target", default="log-prob")
-    target: Literal["label", "prediction"] | int = param(
-        "class that is explained; a number is its index", default="label"
-    )
-    reduce: Reduction = param("how three channels become one map", default="abs-sum")
+    target: ExplainedClass = explained_class_param()
+    reduce: Reduction = reduce_param()
 
     def __call__(self, model: Classifier, images: Tensor, targets: Tensor, rng: ImageRandom) -> Attributed:
         """Return maps (N, H, W), and the error of their sums."""
@@ -142,10 +139,8 @@ class Lrp:
     """
 
     objective: Objective = param("what is propagated, such as the logit of the target", default="log-prob")
-    target: Literal["label", "prediction"] | int = param(
-        "class that is explained; a number is its index", default="label"
-    )
-    reduce: Reduction = param("how three channels become one map", default="signed-sum")
+    target: ExplainedClass = explained_class_param()
+    reduce: Reduction = reduce_param("signed-sum")
 
     def __call__(self, model: Classifier, images: Tensor, targets: Tensor, rng: ImageRandom) -> Tensor:
         """Return maps (N, H, W)."""

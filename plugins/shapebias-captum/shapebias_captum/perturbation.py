@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from typing import Literal
 
 import attrs
 import captum.attr
@@ -12,7 +11,16 @@ import torch
 from captum._utils.models.linear_model import SkLearnLasso
 from torch import Tensor
 
-from shapebias.plugin import Baseline, Classifier, ImageRandom, Objective, blank, param
+from shapebias.plugin import (
+    Baseline,
+    Classifier,
+    ExplainedClass,
+    ImageRandom,
+    Objective,
+    blank,
+    explained_class_param,
+    param,
+)
 from shapebias_captum.adapter import ScoreModule, image_by_image
 
 __all__ = ["FeatureAblation", "KernelShap", "Lime", "ShapleySampling"]
@@ -66,9 +74,7 @@ class FeatureAblation:
     cells: int = param("cells along a side", default=7, ge=1)
     baseline: Baseline = param("what replaces a cell: black, the model's mean colour, or a blur", default="mean")
     objective: Objective = param("what is explained, such as the log-probability of the target", default="log-prob")
-    target: Literal["label", "prediction"] | int = param(
-        "class that is explained; a number is its index", default="label"
-    )
+    target: ExplainedClass = explained_class_param()
 
     def __call__(self, model: Classifier, images: Tensor, targets: Tensor, rng: ImageRandom) -> Tensor:
         """Return maps (N, H, W)."""
@@ -87,9 +93,7 @@ class ShapleySampling:
     cells: int = param("cells along a side", default=7, ge=1)
     baseline: Baseline = param("what replaces a cell: black, the model's mean colour, or a blur", default="mean")
     objective: Objective = param("what is attributed, such as the log-probability of the target", default="log-prob")
-    target: Literal["label", "prediction"] | int = param(
-        "class that is explained; a number is its index", default="label"
-    )
+    target: ExplainedClass = explained_class_param()
 
     def __call__(self, model: Classifier, images: Tensor, targets: Tensor, rng: ImageRandom) -> Tensor:
         """Return maps (N, H, W)."""
@@ -109,9 +113,7 @@ class KernelShap:
     cells: int = param("cells along a side", default=7, ge=2)
     baseline: Baseline = param("what replaces a cell: black, the model's mean colour, or a blur", default="mean")
     objective: Objective = param("what is attributed, such as the log-probability of the target", default="log-prob")
-    target: Literal["label", "prediction"] | int = param(
-        "class that is explained; a number is its index", default="label"
-    )
+    target: ExplainedClass = explained_class_param()
 
     def __call__(self, model: Classifier, images: Tensor, targets: Tensor, rng: ImageRandom) -> Tensor:
         """Return maps (N, H, W)."""
@@ -132,9 +134,7 @@ class Lime:
     cells: int = param("cells along a side", default=7, ge=1)
     baseline: Baseline = param("what replaces a cell: black, the model's mean colour, or a blur", default="mean")
     objective: Objective = param("what is modelled, such as the log-probability of the target", default="log-prob")
-    target: Literal["label", "prediction"] | int = param(
-        "class that is explained; a number is its index", default="label"
-    )
+    target: ExplainedClass = explained_class_param()
 
     def __call__(self, model: Classifier, images: Tensor, targets: Tensor, rng: ImageRandom) -> Tensor:
         """Return maps (N, H, W)."""

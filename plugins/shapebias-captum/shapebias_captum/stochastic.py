@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 import attrs
 import captum.attr
 import torch
 from torch import Tensor
 
-from shapebias.plugin import Baseline, Classifier, ImageRandom, Objective, Reduction, blank, param, reduce_channels
+from shapebias.plugin import (
+    Baseline,
+    Classifier,
+    ExplainedClass,
+    ImageRandom,
+    Objective,
+    Reduction,
+    blank,
+    explained_class_param,
+    param,
+    reduce_channels,
+    reduce_param,
+)
 from shapebias_captum.adapter import ScoreModule, image_by_image
 
 __all__ = ["GradientShap", "VarGrad"]
@@ -26,10 +36,8 @@ class GradientShap:
     spread: float = param("standard deviation of the noise", default=0.09, ge=0, unit="pixel value")
     baseline: Baseline = param("image without information: black, the model's mean colour, or a blur", default="zero")
     objective: Objective = param("what is explained, such as the log-probability of the target", default="log-prob")
-    target: Literal["label", "prediction"] | int = param(
-        "class that is explained; a number is its index", default="label"
-    )
-    reduce: Reduction = param("how three channels become one map", default="abs-sum")
+    target: ExplainedClass = explained_class_param()
+    reduce: Reduction = reduce_param()
 
     def __call__(self, model: Classifier, images: Tensor, targets: Tensor, rng: ImageRandom) -> Tensor:
         """Return maps (N, H, W)."""
@@ -57,10 +65,8 @@ class VarGrad:
     samples: int = param("noisy copies of each image", default=50, ge=2)
     spread: float = param("standard deviation of the noise", default=0.1, gt=0, unit="pixel value")
     objective: Objective = param("what is explained, such as the log-probability of the target", default="log-prob")
-    target: Literal["label", "prediction"] | int = param(
-        "class that is explained; a number is its index", default="label"
-    )
-    reduce: Reduction = param("how three channels become one map", default="abs-sum")
+    target: ExplainedClass = explained_class_param()
+    reduce: Reduction = reduce_param()
 
     def __call__(self, model: Classifier, images: Tensor, targets: Tensor, rng: ImageRandom) -> Tensor:
         """Return maps (N, H, W)."""
