@@ -72,7 +72,7 @@ def test_redirects_are_followed_and_busy_servers_asked_again(host, tmp_path):
         (["403"], "", "is refused: 403"),
         (["html"], "", "answers with a web page and not with the file"),
         (["503"] * 3, "", "the server answered 503"),
-        (["short"] * 3, "md5:" + "0" * 32, "has not the checksum md5:000"),
+        (["short"] * 3, "md5:" + "0" * 32, "does not have the checksum md5:000"),
         (["break"] * 3, "", "cannot be downloaded"),
     ],
 )
