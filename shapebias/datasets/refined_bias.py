@@ -60,8 +60,9 @@ class RefinedBias:
     def __getitem__(self, index: int) -> Sample:
         entry = self._entries[index]
         image = same_size(self._pixels(entry), self._first, self._folder / entry.file, "take it out")
-        labels = {self.cue: entry.label}
-        return Sample(image, entry.file, entry.label, **labels)
+        if self.cue == "shape":
+            return Sample(image, entry.file, entry.label, shape=entry.label)
+        return Sample(image, entry.file, entry.label, texture=entry.label)
 
     def _pixels(self, entry: ListedImage) -> NDArray[np.uint8]:
         return fit(read_image(self._folder / entry.file))

@@ -64,7 +64,7 @@ class CueSensitivity:
         found = Ranked()(Selection(results, known))
         if self.path is not None:
             return headline_table(_of_two_sets(found))
-        rows = []
+        rows: list[dict[Any, Any]] = []
         for row in found.to_dict("records"):
             measure = {"shape-sensitivity": _SHAPE, "texture-sensitivity": _TEXTURE, "shape-reliance": _SHARE}
             where = "" if row["dataset"] == "cue-conflict" else f", {row['dataset']}"
@@ -77,7 +77,7 @@ class CueSensitivity:
 
 
 def _counts(row: Mapping[Any, Any]) -> str:
-    return f"{row['n']:,} images, ranks among {row['classes']:,} {row['ranked']}"
+    return f"{row['n']:,} images, ranks among {row['ranked']} ({row['classes']:,})"
 
 
 def _of_two_sets(found: pd.DataFrame) -> Iterator[dict[Any, Any]]:

@@ -18,7 +18,7 @@ from shapebias.plugins.protocols import Answers, StudyResults
 from shapebias.published.references import Reference
 from shapebias.spelling.params import param
 from shapebias.study import Condition, Study, as_conditions, as_datasets
-from shapebias.suites._rows import cells_of, headline_table
+from shapebias.suites._rows import Selection, headline_table
 
 __all__ = ["Reliance"]
 
@@ -92,10 +92,11 @@ class Reliance:
 
     def _rows(self, results: StudyResults) -> Iterator[dict[str, Any]]:
         (dataset,) = as_datasets(self.dataset)
+        known = {condition.canonical for condition in self._conditions()}
         cells: dict[str, dict[str, Answers]] = {}
-        for condition in self._conditions():
-            for answers in cells_of(results, dataset.canonical, condition.canonical):
-                cells.setdefault(answers.model, {})[condition.canonical] = answers
+        for answers in Selection(results, {dataset.canonical}).answers():
+            if (condition := answers.texts["condition"]) in known and answers.eps is None:
+                cells.setdefault(answers.model, {})[condition] = answers
         for found in cells.values():
             if self.part != "test":
                 for name, texts in _SWEEP.items():
