@@ -73,7 +73,7 @@ class CueSensitivity:
 
     def references(self) -> Mapping[str, tuple[Reference, ...]]:
         """Return the published sensitivities; on the cue-conflict stimuli nothing is published."""
-        return {} if self.path is None else {_SHAPE: references("shape-sensitivity")}
+        return {} if self.path is None else {_SHAPE: references("cue-sensitivity:shape")}
 
 
 def _counts(row: Mapping[Any, Any]) -> str:
