@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -66,7 +67,7 @@ class ChartData:
     def _published(self, measure: str, dataset: str) -> list[_Json]:
         """List the published values on a data set: of models, and of people as a whole."""
         found = references_on(measure, self._texts.get(dataset, ""))
-        shown = [one for one in found if one.value == one.value and (one.model == "people" or not one.is_human)]  # noqa: PLR0124 - not NaN
+        shown = [one for one in found if not math.isnan(one.value) and (one.model == "people" or not one.is_human)]
         return [_reference(one) for one in shown]
 
     def _evidence(self) -> list[_Json]:
@@ -157,5 +158,5 @@ def _title(row: _Json, *, several: bool) -> str:
 
 def _reference(one: Reference) -> _Json:
     known = {"low": one.low, "high": one.high}
-    interval = {name: value if value == value else None for name, value in known.items()}  # noqa: PLR0124 - not NaN
+    interval = {name: None if math.isnan(value) else value for name, value in known.items()}
     return {"model": one.model, "human": one.is_human, "value": one.value, "n": one.n, "paper": one.paper, **interval}

@@ -32,10 +32,12 @@ class Sentence:
     Args:
         model: whose name begins the sentence; empty for a sentence about none.
         text: the rest of it.
+        people: whether it is about people.
     """
 
     model: str
     text: str
+    people: bool = False
 
     def __str__(self) -> str:
         return f"{self.model} {self.text}".strip()
@@ -97,10 +99,11 @@ def _people(rows: list[dict[str, Any]]) -> Iterator[Sentence]:
     shape, n = sum(row["shape_hits"] for row in rows), sum(row["n"] for row in rows)
     values = [row["value"] for row in rows]
     if len(rows) == 1:
-        yield Sentence("One person", _side(rows[0]))
+        yield Sentence("One person", _side(rows[0]), people=True)
         return
     ends = f"{_number(min(values))} to {_percent(max(values))}"
-    yield Sentence(f"{len(rows)} people", f"follow the shape in {ends} of their decisions ({shape} of {n} together).")
+    together = f"follow the shape in {ends} of their decisions ({shape} of {n} together)."
+    yield Sentence(f"{len(rows)} people", together, people=True)
 
 
 def _published_people(
@@ -114,7 +117,7 @@ def _published_people(
     for one in references_on("shape-bias", text):
         if one.model == "people":
             share = f"follow the shape in {_percent(one.value)} of their decisions"
-            yield Sentence("People", f"{share} (published: {one.paper}).")
+            yield Sentence("People", f"{share} (published: {one.paper}).", people=True)
 
 
 def _survived(results: CombinedResults) -> list[Sentence]:

@@ -164,7 +164,7 @@ def _template() -> Template:
     own = "".join((folder / name).read_text(encoding="utf-8") for name in _SCRIPTS)
     scripts = [*libraries, own]
     environment.globals["scripts"] = [Markup(script) for script in scripts]  # noqa: S704
-    environment.globals["hashes"] = " ".join(map(_source_hash, scripts))
+    environment.globals["hashes"] = Markup(" ").join(map(_source_hash, scripts))
     return environment.from_string((folder / "page.html.j2").read_text(encoding="utf-8"))
 
 

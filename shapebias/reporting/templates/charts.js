@@ -46,7 +46,7 @@ function rowsPlot({ titles, headings = new Set(), items, people = [], published 
   const seen = (row) => strength(row.model);
   const overPeople = isolated === null || isolated === "people" ? 1 : 0.12;
   return Plot.plot({
-    width, height: titles.length * rowHeight + 56, marginLeft: margin, marginRight: notes.length ? 52 : 14, marginTop: 22, marginBottom: 34,
+    width, height: titles.length * rowHeight + 56, marginLeft: margin, marginRight: notes.length ? 52 : 28, marginTop: 22, marginBottom: 34,
     x: { domain: [0, right], axis: null },
     y: { domain: [titles.length - 0.5, -0.5], axis: null },
     marks: [
@@ -59,7 +59,6 @@ function rowsPlot({ titles, headings = new Set(), items, people = [], published 
       Plot.text(names.filter(({ row }) => !headings.has(row)), { frameAnchor: "left", y: "row", text: "title", dx: -8, textAnchor: "end", fontSize: 12, title: ({ row }) => titles[row] }),
       Plot.text(names.filter(({ row }) => headings.has(row)), { frameAnchor: "left", y: "row", text: (name) => titles[name.row], dx: 4, textAnchor: "start", fontSize: 12, fontWeight: 600 }),
       Plot.ruleX(lines, { x: "value", stroke: (line) => colourOf(line.model), strokeDasharray: "5 3", strokeOpacity: (line) => 0.7 * seen(line) }),
-      Plot.tickX(published.filter((one) => !one.human), { x: "value", y: "y", inset: 0, stroke: "var(--muted)", strokeOpacity: 0.6 }),
       Plot.ruleX(published, { x: "value", y1: (one) => one.y - 0.32, y2: (one) => one.y + 0.32, stroke: (one) => (one.human ? "var(--people)" : "var(--muted)"), strokeOpacity: (one) => (one.human ? 1 : 0.6), strokeWidth: (one) => (one.human ? 2 : 1) }),
       Plot.ruleY(people, { x1: "low", x2: "high", y: "y", stroke: "var(--people)", strokeWidth: 2, strokeOpacity: overPeople }),
       Plot.dot(people.flatMap((one) => one.rows.map((row) => ({ ...row, y: one.y }))), { x: "value", y: "y", symbol: "diamond", r: 2.5, stroke: "var(--people)", strokeOpacity: 0.45 * overPeople }),
@@ -249,7 +248,7 @@ const DRAW = {
       const kappa = row.value === null ? "kappa –, undefined: one of the two is always right or always wrong" : `kappa ${row.value.toFixed(2)} [${row.low.toFixed(2)}, ${row.high.toFixed(2)}]`;
       return { row: second - 1, column: first, value: row.value, models: [row.model, row.other], text: `${nameOf(there[second])}\nand ${nameOf(there[first])}\n${kappa}\nn = ${row.n} images` };
     });
-    return heatPlot({ rows: there.slice(1).map(nameOf), columns: there.slice(0, -1).map(nameOf), cells, width, colour: (kappa) => d3.interpolatePuOr((1 - kappa) / 2), show: (kappa) => (kappa === null ? "–" : kappa.toFixed(2)) });
+    return heatPlot({ rows: there.slice(1).map(nameOf), columns: there.slice(0, -1).map(nameOf), cells, width, colour: (kappa) => d3.interpolatePuOr((1 + kappa) / 2), show: (kappa) => (kappa === null ? "–" : kappa.toFixed(2)) });
   },
 };
 

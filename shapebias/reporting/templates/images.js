@@ -87,7 +87,7 @@ function filter() {
   state.found = images.filter(chosen.keeps);
   const options = state.found.map((image, place) => {
     const picture = pictureOf(image);
-    const inside = picture === null ? image.id : make("img", { src: picture, alt: image.id, loading: "lazy" });
+    const inside = picture === null ? image.id : make("img", { src: picture, alt: image.id });
     const option = make("div", { role: "option", id: `option-${place}`, title: image.id }, inside);
     option.addEventListener("click", () => pick(place));
     return option;
