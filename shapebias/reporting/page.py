@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import base64
+import hashlib
+from collections.abc import Collection, Sequence
 from functools import cache
 from importlib import metadata, resources
 from pathlib import Path
@@ -13,24 +15,29 @@ import attrs
 from shapebias.errors import FigureError, reason
 from shapebias.files import new_file
 from shapebias.paths import as_path
+from shapebias.reporting.chart_data import ChartData
 from shapebias.reporting.combined import CombinedResults
 from shapebias.reporting.export import UNDEFINED
-from shapebias.reporting.finding import finding
+from shapebias.reporting.finding import evidence, finding
 from shapebias.reporting.image_browser import browse
 from shapebias.reporting.metric_tables import MetricTable, metric_tables
-from shapebias.reporting.palette import themed
 from shapebias.reporting.panels import panels
 from shapebias.reporting.provenance import source
-from shapebias.reporting.sections import chart_sections
+from shapebias.reporting.summary import summary
 from shapebias.spelling.grammar import spell_scalar
 from shapebias.store import Failure, Results
 
 if TYPE_CHECKING:
     from jinja2 import Template
+    from markupsafe import Markup
+
+    from shapebias.reporting.palette import ModelStyle
 
 __all__ = ["IMAGES", "LeadTable", "render", "report", "write_page"]
 
 IMAGES = 24
+_LIBRARIES = ("vendor/d3.min.js", "vendor/plot.min.js")
+_SCRIPTS = ("page.js", "charts.js", "images.js", "tables.js")  # in this order: the first has what the others use
 _SAID_ONCE = {"method", "dataset", "condition", "against", "saliency", "probe", "test"}
 
 
@@ -95,23 +102,35 @@ def render(results: CombinedResults, *, images: int, title: str, lead: LeadTable
         raise FigureError(f"{names}: no cell has finished, so there is nothing to show; see 'shapebias results'")
     browsed = browse(results, images)
     tables, failed_metrics = metric_tables(results)
+    charts = ChartData(results).as_json()
     return _template().render(
         title=title,
         extent=_extent(results),
         lead=lead and attrs.asdict(lead),
         finding=finding(results),
+        evidence=evidence(results),
+        summary=summary(results),
         files=[source(each) for each in results.files],
-        datasets=list(dict.fromkeys(view.dataset for view in results.answers())),
         models=results.models,
-        colours={model: themed(look.colour) for model, look in results.looks.items()},
-        sections=chart_sections(results),
+        colours={model: look.css_colour for model, look in results.looks.items()},
+        charts=charts,
         maps=[panel for each in browsed for panel in panels(each)],
-        browsed=[{**attrs.asdict(each), "limit": images} for each in browsed],
+        browsed=browsed,
+        data={
+            "models": [_model(model, look, results.people) for model, look in results.looks.items()],
+            "browsed": [{**attrs.asdict(each), "limit": images} for each in browsed],
+            **charts,
+        },
         tables=[_table(each) for each in tables],
         failures=[_failure(each) for each in results.failures],
         failed_metrics=failed_metrics,
         version=metadata.version("shapebias"),
     )
+
+
+def _model(name: str, look: ModelStyle, people: Collection[str]) -> dict[str, Any]:
+    """Describe how a model is drawn; the colour is that of the page's theme."""
+    return {"name": name, "person": name in people, "colour": look.css_colour, "marker": look.marker, "line": look.line}
 
 
 def _extent(results: CombinedResults) -> str:
@@ -131,15 +150,30 @@ def _count(count: int, word: str) -> str:
 
 @cache
 def _template() -> Template:
-    """Load the template; whatever it is given is escaped, but for the style, the script and the charts of our own."""
+    """Load the template; whatever it is given is escaped, but for the style and the scripts of our own.
+
+    The page's policy allows these scripts by their SHA-256 and no others, whatever a name may contain.
+    """
     from jinja2 import Environment, StrictUndefined
     from markupsafe import Markup
 
     folder = resources.files("shapebias.reporting") / "templates"
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    for name in ("css", "js"):
-        environment.globals[name] = Markup((folder / f"report.{name}").read_text(encoding="utf-8"))  # noqa: S704
-    return environment.from_string((folder / "report.html.j2").read_text(encoding="utf-8"))
+    environment.globals["css"] = Markup((folder / "page.css").read_text(encoding="utf-8"))  # noqa: S704
+    libraries = [(folder / name).read_text(encoding="utf-8") for name in _LIBRARIES]
+    own = "".join((folder / name).read_text(encoding="utf-8") for name in _SCRIPTS)
+    scripts = [*libraries, own]
+    environment.globals["scripts"] = [Markup(script) for script in scripts]  # noqa: S704
+    environment.globals["hashes"] = Markup(" ").join(map(_source_hash, scripts))
+    return environment.from_string((folder / "page.html.j2").read_text(encoding="utf-8"))
+
+
+def _source_hash(script: str) -> Markup:
+    """Name a script as a Content-Security-Policy does."""
+    from markupsafe import Markup
+
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    return Markup(f"'sha256-{digest}'")  # noqa: S704
 
 
 def _table(shown: MetricTable) -> dict[str, Any]:
