@@ -21,7 +21,7 @@ _MODULES = {
     if isinstance(statement, ast.ImportFrom) and statement.level
     for alias in statement.names
 }
-__all__ = [*_MODULES]
+__all__ = list(_MODULES)
 
 
 def __getattr__(name: str) -> Any:

@@ -103,9 +103,10 @@ def command(
     except Interrupted as interrupted:
         click.echo(str(interrupted), err=True)
         ctx.exit(130)  # 128 + SIGINT, as shells have it
-    if not quiet:
-        _echo_summary(results, output)
-    failures = _of_study(study, results.failures)
+    with results:  # closed at once: whoever calls this as a function may write the file next
+        if not quiet:
+            _echo_summary(results, output)
+        failures = _of_study(study, results.failures)
     echo_failures(failures)
     ctx.exit(1 if failures else 0)
 
