@@ -13,7 +13,8 @@ import pytest
 import torch
 from PIL import Image
 
-from shapebias import plugin
+import shapebias
+from shapebias.plugin import ImageRandom
 from shapebias.plugins.catalog import Catalog
 from shapebias.plugins.discovery import discover
 
@@ -224,12 +225,12 @@ def test_channel_swap_exchanges_the_channels_of_each_image(plugins):
     swap = Catalog(plugins).component("transform", "channel-swap").settings
     images = torch.rand(64, 3, 4, 4)
     ids = [f"{number}.png" for number in range(64)]
-    swapped = swap(images, plugin.ImageRandom.for_images(0, "channel-swap", 0, ids))
+    swapped = swap(images, ImageRandom.for_images(0, "channel-swap", 0, ids))
     orders = [
         tuple(next(position for position in range(3) if torch.equal(channel, image[position])) for channel in after)
         for image, after in zip(images, swapped, strict=True)
     ]
     assert all(sorted(order) == [0, 1, 2] for order in orders)
     assert len(set(orders)) == 6  # 64 images have all orders, but for one time in 20,000
-    alone = swap(images[5:6], plugin.ImageRandom.for_images(0, "channel-swap", 0, ids[5:6]))
+    alone = swap(images[5:6], ImageRandom.for_images(0, "channel-swap", 0, ids[5:6]))
     assert torch.equal(alone[0], swapped[5])
