@@ -12,6 +12,8 @@ from shapebias.reporting.figures.accuracy import AccuracyFigure
 from shapebias.reporting.figures.curves import CurvesFigure
 from shapebias.reporting.figures.error_consistency import ErrorConsistencyFigure
 from shapebias.reporting.figures.headline import HeadlineFigure
+from shapebias.reporting.figures.human_accuracy import HumanAccuracyFigure
+from shapebias.reporting.figures.human_kappa import HumanKappaFigure
 from shapebias.reporting.figures.shape_bias import ShapeBiasFigure
 from shapebias.reporting.mpl_style import to_svg
 from shapebias.reporting.svg import inline
@@ -100,6 +102,16 @@ def chart_sections(results: CombinedResults) -> list[Section]:
             "Do they fail on the same images?",
             "Cohen's kappa of right and wrong: 1 for the same errors, 0 for as many common errors as chance gives.",
             ((ErrorConsistencyFigure(dataset), f"{dataset}, clean") for dataset in datasets),
+        ),
+        _section(
+            results,
+            "humans",
+            "People",
+            "Beside people, as distortions grow",
+            "Sets of model-vs-human. The red line is the mean of the people who saw the same images; its band goes "
+            "from the lowest to the highest of them. Kappa is that of right and wrong with people, the mean over the "
+            "conditions that count; people with people are the last row.",
+            [(HumanAccuracyFigure(), "accuracy by condition"), (HumanKappaFigure(), "kappa with people")],
         ),
     ]
     return [section for section in sections if section.figures]
