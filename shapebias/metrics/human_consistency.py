@@ -21,7 +21,15 @@ from shapebias.published.human_sets import human_sets
 from shapebias.published.image_names import CLEAN, condition_name, read_image_name
 from shapebias.spelling.params import param
 
-__all__ = ["ALL_SETS", "PEOPLE", "HumanConsistency", "protocol_kappa"]
+__all__ = [
+    "ALL_SETS",
+    "PEOPLE",
+    "HumanConsistency",
+    "counted_conditions",
+    "outcomes_by_condition",
+    "pairwise_kappa",
+    "protocol_kappa",
+]
 
 MEASURES = ("accuracy-difference", "observed-consistency", "error-consistency", "ood-accuracy")
 PEOPLE = "people"
@@ -90,11 +98,11 @@ class HumanConsistency:
         sets: dict[str, list[_Draws]] = {}
         unknown = []
         for dataset, cells in _by_dataset(results.answers()).items():
-            outcomes = _outcomes(cells)
+            outcomes = outcomes_by_condition(cells)
             people = sorted({one.model for one in cells if fnmatchcase(one.model, self.observers)})
             if not people:
                 continue
-            kept = _kept(dataset)
+            kept = counted_conditions(dataset)
             unknown += [] if kept is not None else [dataset]
             for model, comparison in _comparisons(dict.fromkeys(one.model for one in cells), people):
                 found = {
@@ -137,8 +145,12 @@ def _by_dataset(listed: Iterable[Answers]) -> dict[str, list[Answers]]:
     return groups
 
 
-def _outcomes(cells: Iterable[Answers]) -> Outcomes:
-    """Sort what every model got right by condition: that of the cell, or the one in the image's name."""
+def outcomes_by_condition(cells: Iterable[Answers]) -> Outcomes:
+    """Sort what every model got right by condition: that of the cell, or the one in the image's name.
+
+    Args:
+        cells: answers to one data set, without attacks.
+    """
     columns: dict[str, dict[str, list[pd.Series[bool]]]] = {}
     for answers in cells:
         right = correctness(answers)
@@ -156,7 +168,7 @@ def _condition(answers: Answers, image: str) -> str:
     return read_image_name(image).condition or named if named == CLEAN else named
 
 
-def _kept(dataset: str) -> Mapping[str, bool] | None:
+def counted_conditions(dataset: str) -> Mapping[str, bool] | None:
     """Return which conditions of a set count, by the last word of its name; None where it is not a published one."""
     return human_sets().get(dataset.rstrip("/").replace(":", "/").split("/")[-1])
 
@@ -230,6 +242,24 @@ def _over_conditions(conditions: Sequence[_Draws]) -> _Draws:
     """Average over conditions: each counts once, but accuracy is that of all images."""
     equal, images = [1] * len(conditions), [draws.n for draws in conditions]
     return _Draws.mean(conditions, [equal, equal, equal, images])
+
+
+def pairwise_kappa(outcomes: Outcomes, counted: Mapping[str, bool] | None = None) -> pd.DataFrame:
+    """Return Cohen's kappa of each pair of models, the mean over conditions, as a square table; NaN where unknown.
+
+    Args:
+        outcomes: for each condition which images each model got right.
+        counted: whether each condition counts; None counts all.
+    """
+    frames = [frame for condition, frame in outcomes.items() if (counted or {}).get(condition, True)]
+    models = list(dict.fromkeys(model for frame in frames for model in frame.columns))
+    found = pd.DataFrame(np.nan, index=models, columns=models)
+    for first, second in itertools.combinations(models, 2):
+        pairs = [frame[[first, second]].dropna() for frame in frames if {first, second} <= {*frame.columns}]
+        counts = [np.bincount((pair.to_numpy() @ [2, 1]).astype(int), minlength=4) for pair in pairs if len(pair)]
+        if counts:
+            found.loc[first, second] = found.loc[second, first] = protocol_kappa(np.stack(counts)).mean()
+    return found
 
 
 def protocol_kappa(counts: NDArray[Any]) -> NDArray[np.float64]:

@@ -70,6 +70,14 @@ FIGURES = {
         "shapebias.reporting.figures.error_consistency:ErrorConsistencyFigure",
         "Cohen's kappa of right and wrong between all pairs of models",
     ),
+    "human-accuracy": FigureEntry(
+        "shapebias.reporting.figures.human_accuracy:HumanAccuracyFigure",
+        "accuracy as a distortion of model-vs-human grows, beside the range of people",
+    ),
+    "human-kappa": FigureEntry(
+        "shapebias.reporting.figures.human_kappa:HumanKappaFigure",
+        "Cohen's kappa of each model with people, by set of model-vs-human",
+    ),
 }
 
 

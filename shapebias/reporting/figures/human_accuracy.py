@@ -1,0 +1,115 @@
+"""Accuracy as a distortion grows, beside the range of people."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import attrs
+import numpy as np
+import pandas as pd
+
+from shapebias.errors import FigureError
+from shapebias.metrics.human_consistency import outcomes_by_condition
+from shapebias.metrics.intervals import wilson
+from shapebias.published.human_sets import human_sets
+from shapebias.reporting.figures._choose import choose
+from shapebias.reporting.mpl_style import COLUMN, PAGE, legend, new_figure, style
+from shapebias.reporting.palette import PEOPLE, ModelStyle
+from shapebias.spelling.params import param
+from shapebias.store.views import StoredAnswers
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from shapebias.reporting.combined import CombinedResults
+
+__all__ = ["HumanAccuracyFigure", "accuracies", "sets_of"]
+
+_HEIGHT = 1.5  # inches, of one panel
+_TICKS, _LETTERS = 9, 28  # more labels, or longer ones side by side, would touch each other
+
+
+@attrs.frozen
+class HumanAccuracyFigure:
+    """One panel for each set of model-vs-human with a strength: accuracy over it, one curve a model.
+
+    Bands of models are 95 % intervals of Wilson.  The red line is the mean of the people who saw the same images, the
+    red band goes from the lowest of them to the highest.  Conditions that the averages leave out are drawn too.
+
+    Geirhos et al. 2021, "Partial success in closing the gap between human and machine vision", figure 3.
+    """
+
+    dataset: str | None = param("the set; every one with several conditions", default=None)
+
+    def __call__(self, results: CombinedResults) -> Figure:
+        """Draw it."""
+        found = {name: accuracies(cells, order) for name, (cells, order) in sets_of(results).items()}
+        found = {name: table for name, table in found.items() if len(set(table["condition"])) > 1}
+        if not found:
+            raise FigureError("human-accuracy: the results have no set of model-vs-human with several conditions")
+        if self.dataset is not None:
+            name = choose("dataset", self.dataset, found)
+            found = {name: found[name]}
+        with style():
+            return _draw(found, results.looks, results.people)
+
+
+def sets_of(results: CombinedResults) -> dict[str, tuple[list[StoredAnswers], list[str]]]:
+    """Find the sets of model-vs-human: the answers to each, and its conditions in the order of their strength."""
+    found: dict[str, tuple[list[StoredAnswers], list[str]]] = {}
+    for answers in results.answers():
+        words = answers.dataset.rstrip("/").replace(":", "/").split("/")
+        if answers.eps is None and (conditions := human_sets().get(words[-1])) is not None:
+            found.setdefault(answers.dataset, ([], [*conditions]))[0].append(answers)
+    return found
+
+
+def accuracies(cells: list[StoredAnswers], order: list[str]) -> pd.DataFrame:
+    """Return the accuracy of each model under each condition, with Wilson's interval, in the order of strength."""
+    outcomes = outcomes_by_condition(cells)
+    rows = []
+    for condition in [*order, *(name for name in outcomes if name not in order)]:
+        for model in outcomes.get(condition, pd.DataFrame()).columns:
+            right = outcomes[condition][model].dropna()
+            rows.append({"condition": condition, "model": model, **attrs.asdict(wilson(int(right.sum()), len(right)))})
+    return pd.DataFrame(rows, columns=["condition", "model", "value", "low", "high", "n", "method"])
+
+
+def _draw(found: dict[str, pd.DataFrame], looks: dict[str, ModelStyle], people: set[str]) -> Figure:
+    from matplotlib.lines import Line2D
+
+    columns = 1 if len(found) == 1 else 3
+    lines = math.ceil(len(found) / columns)
+    networks = {model: look for model, look in looks.items() if model not in people}
+    figure = new_figure(0.4 + 0.13 * (len(networks) // 2) + _HEIGHT * lines, width=COLUMN if columns == 1 else PAGE)
+    panels = list(figure.subplots(lines, columns, squeeze=False).flat)
+    for axes in panels[len(found) :]:
+        axes.set_axis_off()
+    for axes, (name, table) in zip(panels, found.items(), strict=False):
+        _panel(axes, table, networks, people)
+        axes.set(title=name, ylim=(-0.02, 1.02), ylabel="accuracy")
+    red = Line2D([], [], color=PEOPLE, label="people: mean and range")
+    legend(panels[0], networks, networks, columns=2 if columns == 1 else 4, others=[red] if people else [])
+    return figure
+
+
+def _panel(axes: Axes, table: pd.DataFrame, networks: dict[str, ModelStyle], people: set[str]) -> None:
+    conditions = list(dict.fromkeys(table["condition"]))
+    position = {condition: at for at, condition in enumerate(conditions)}
+    persons = table[table["model"].isin(people)].groupby("condition", sort=False)["value"].agg(["mean", "min", "max"])
+    if len(persons):
+        at = [position[str(condition)] for condition in persons.index]
+        axes.fill_between(at, persons["min"], persons["max"], color=PEOPLE, alpha=0.2, linewidth=0)
+        axes.plot(at, persons["mean"], color=PEOPLE)
+    for model, look in networks.items():
+        mine = table[table["model"] == model]
+        if len(mine):
+            at = [position[condition] for condition in mine["condition"]]
+            axes.fill_between(at, mine["low"], mine["high"], color=look.colour, alpha=0.18, linewidth=0)
+            axes.plot(at, mine["value"], color=look.colour, marker=look.marker, linestyle=look.line, clip_on=False)
+    shown = np.unique(np.linspace(0, len(conditions) - 1, min(_TICKS, len(conditions))).round().astype(int))
+    names = [conditions[one] for one in shown]
+    turned = sum(map(len, names)) > _LETTERS
+    axes.set_xticks(shown, names, fontsize=6, rotation=30 if turned else 0, ha="right" if turned else "center")
