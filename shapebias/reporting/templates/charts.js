@@ -26,7 +26,7 @@ function together(rows, y, where) {
 
 function marginFor(titles, width) {
   const longest = d3.max(titles, (title) => title.length) ?? 0;
-  return Math.min(longest * 6.6 + 16, width * 0.38);
+  return Math.min(longest * 7 + 16, width * 0.38);
 }
 
 /*
@@ -41,7 +41,7 @@ function rowsPlot({ titles, headings = new Set(), items, people = [], published 
   const right = bars === null ? 1 : 1.36;
   const all = [...items, ...people, ...published];
   const shade = d3.range(0, titles.length, 2).filter((row) => !headings.has(row));
-  const names = titles.map((title, row) => ({ row, title: cut(title, (margin - 14) / 6.4) }));
+  const names = titles.map((title, row) => ({ row, title: cut(title, (margin - 14) / 7.2) }));
   const few = items.length <= 3 * titles.length;
   const seen = (row) => strength(row.model);
   const overPeople = isolated === null || isolated === "people" ? 1 : 0.12;
@@ -92,7 +92,7 @@ function heatPlot({ rows, columns, cells, width, colour, show, aspect = 34 }) {
       Plot.cell(defined, { x: "column", y: "row", fill: (cell) => colour(cell.value), fillOpacity: faint }),
       Plot.cell(cells.filter((cell) => cell.value === null), { x: "column", y: "row", stroke: "var(--line)" }),
       Plot.text(wide < 30 ? [] : cells, { x: "column", y: "row", text: (cell) => show(cell.value), fontSize: 12, fill: (cell) => (cell.value === null ? "currentColor" : ink(cell)), fillOpacity: faint }),
-      Plot.text(rows, { frameAnchor: "left", y: (_, row) => row, text: (name) => cut(name, (margin - 14) / 6.4), dx: -8, textAnchor: "end", fontSize: 12 }),
+      Plot.text(rows, { frameAnchor: "left", y: (_, row) => row, text: (name) => cut(name, (margin - 14) / 7.2), dx: -8, textAnchor: "end", fontSize: 12 }),
       Plot.text(columns, { frameAnchor: "bottom", x: (_, column) => column, text: (name) => cut(name, 22), dy: 10, textAnchor: "end", rotate: -35, fontSize: 12 }),
       Plot.tip(cells, Plot.pointer({ x: "column", y: "row", title: "text", maxRadius: 40 })),
     ],
@@ -167,7 +167,7 @@ const DRAW = {
     }
     const published = drawn.people.length > 0 ? [] : Object.entries(data.published_classes).flatMap(([name, found]) => found.map((one) => ({ ...one, y: data.classes.indexOf(name), text: says(`${one.model}, published`, name, one, `n = ${one.n}, ${one.paper}`) })));
     const lines = data.rows.filter((row) => row.averaging === "macro" && row.value !== null && !page.models[row.model].person);
-    return rowsPlot({ ...drawn, titles: data.classes, published, lines, bars: { title: "decided", rows: bars }, width, label: "share of decisions by shape; dashed lines are means over classes", ends: ["← texture", "shape →"] });
+    return rowsPlot({ ...drawn, titles: data.classes, published, lines, bars: { title: "decided", rows: bars }, width, label: "share of decisions by shape", ends: ["← texture", "shape →"] });
   },
 
   /* The metric headline: rows under the cue that a large value speaks for. */
