@@ -41,12 +41,12 @@ function rowsPlot({ titles, headings = new Set(), items, people = [], published 
   const right = bars === null ? 1 : 1.36;
   const all = [...items, ...people, ...published];
   const shade = d3.range(0, titles.length, 2).filter((row) => !headings.has(row));
-  const names = titles.map((title, row) => ({ row, title: cut(title, (margin - 14) / 7.2) }));
+  const names = titles.map((title, row) => ({ row, title: cut(title, (margin - 10) / 7) }));
   const few = items.length <= 3 * titles.length;
   const seen = (row) => strength(row.model);
   const overPeople = isolated === null || isolated === "people" ? 1 : 0.12;
   return Plot.plot({
-    width, height: titles.length * rowHeight + 56, marginLeft: margin, marginRight: notes.length ? 52 : 28, marginTop: 22, marginBottom: 34,
+    width, height: titles.length * rowHeight + 56, marginLeft: margin, marginRight: notes.length ? 62 : 28, marginTop: 22, marginBottom: 34,
     x: { domain: [0, right], axis: null },
     y: { domain: [titles.length - 0.5, -0.5], axis: null },
     marks: [
@@ -65,7 +65,7 @@ function rowsPlot({ titles, headings = new Set(), items, people = [], published 
       Plot.dot(people, { x: "value", y: "y", symbol: "diamond", r: 5.5, fill: "var(--people)", fillOpacity: overPeople }),
       Plot.ruleY(items.filter((row) => row.low !== null), { x1: "low", x2: "high", y: "y", stroke: (row) => colourOf(row.model), strokeWidth: 2, strokeOpacity: (row) => (few ? 0.75 : 0.4) * seen(row) }),
       Plot.dot(items.filter((row) => row.value !== null), { x: "value", y: "y", symbol: (row) => symbolOf(row.model), r: 4.5, fill: (row) => colourOf(row.model), stroke: (row) => colourOf(row.model), fillOpacity: seen, strokeOpacity: seen }),
-      Plot.text(notes, { frameAnchor: "right", y: "y", text: "text", dx: 46, textAnchor: "end", fontSize: 12, fontWeight: 600, fillOpacity: (note) => (note.model === null ? 1 : seen(note)) }),
+      Plot.text(notes, { frameAnchor: "right", y: "y", text: "text", dx: 56, textAnchor: "end", fontSize: 12, fontWeight: 600, fillOpacity: (note) => (note.model === null ? 1 : seen(note)) }),
       ...(bars === null ? [] : [
         Plot.text([bars.title], { x: 1.08, frameAnchor: "top", dy: -12, textAnchor: "start", fontSize: 12, fill: "var(--muted)" }),
         Plot.ruleY(bars.rows, { x1: 1.08, x2: (row) => 1.08 + 0.28 * row.share, y: "y", stroke: (row) => colourOf(row.model), strokeWidth: 4, strokeOpacity: (row) => 0.75 * seen(row) }),
@@ -92,7 +92,7 @@ function heatPlot({ rows, columns, cells, width, colour, show, aspect = 34 }) {
       Plot.cell(defined, { x: "column", y: "row", fill: (cell) => colour(cell.value), fillOpacity: faint }),
       Plot.cell(cells.filter((cell) => cell.value === null), { x: "column", y: "row", stroke: "var(--line)" }),
       Plot.text(wide < 30 ? [] : cells, { x: "column", y: "row", text: (cell) => show(cell.value), fontSize: 12, fill: (cell) => (cell.value === null ? "currentColor" : ink(cell)), fillOpacity: faint }),
-      Plot.text(rows, { frameAnchor: "left", y: (_, row) => row, text: (name) => cut(name, (margin - 14) / 7.2), dx: -8, textAnchor: "end", fontSize: 12 }),
+      Plot.text(rows, { frameAnchor: "left", y: (_, row) => row, text: (name) => cut(name, (margin - 10) / 7), dx: -8, textAnchor: "end", fontSize: 12 }),
       Plot.text(columns, { frameAnchor: "bottom", x: (_, column) => column, text: (name) => cut(name, 22), dy: 10, textAnchor: "end", rotate: -35, fontSize: 12 }),
       Plot.tip(cells, Plot.pointer({ x: "column", y: "row", title: "text", maxRadius: 40 })),
     ],
@@ -101,6 +101,13 @@ function heatPlot({ rows, columns, cells, width, colour, show, aspect = 34 }) {
 
 const ofShape = (share) => d3.interpolatePuOr(1 - share);
 const isMany = () => networks.length > 6;
+
+/* The models that have rows, sorted as in the first chart: by shape bias where it is known, people last. */
+function ranked(rows) {
+  const bias = new Map((page.bias[0]?.rows ?? []).filter((row) => row.averaging === "micro").map((row) => [row.model, row.value ?? -1]));
+  const there = page.models.map((_, place) => place).filter((place) => rows.some((row) => row.model === place));
+  return there.sort((a, b) => page.models[a].person - page.models[b].person || (bias.get(b) ?? -1) - (bias.get(a) ?? -1));
+}
 
 /* Where each network has its mark between a row's borders, and people below them. */
 function lanes(rows) {
@@ -152,10 +159,8 @@ const DRAW = {
     const rows = data.rows.filter((row) => row.averaging === "class");
     const what = (row) => `${counts(row, "decisions by shape")}\n${row.n} of ${row.n_conflict} images decided`;
     if (isMany()) {
-      const order = networks.filter((place) => rows.some((row) => row.model === place));
-      const means = new Map(data.rows.filter((row) => row.averaging === "micro").map((row) => [row.model, row.value ?? -1]));
-      order.sort((a, b) => means.get(b) - means.get(a));
-      const cells = rows.filter((row) => order.includes(row.model)).map((row) => ({ row: data.classes.indexOf(row.class), column: order.indexOf(row.model), value: row.value, models: [row.model], text: says(nameOf(row.model), row.class, row, what(row)) }));
+      const order = ranked(rows);
+      const cells = rows.map((row) => ({ row: data.classes.indexOf(row.class), column: order.indexOf(row.model), value: row.value, models: [row.model], text: says(nameOf(row.model), row.class, row, what(row)) }));
       return heatPlot({ rows: data.classes, columns: order.map(nameOf), cells, width, colour: ofShape, show: (value) => (value === null ? "–" : number(value)), aspect: 24 });
     }
     const drawn = byRow(rows, data.classes, (row) => row.class, what);
@@ -183,6 +188,11 @@ const DRAW = {
       titles.push(title, ...found.map((each) => each.slice(each.indexOf("\n") + 1)));
     }
     const what = (row) => (row.metric === "saliency-share" ? `mean of ${row.n} images` : counts(row, row.metric === "accuracy" ? "right" : "decisions by shape"));
+    if (isMany()) {
+      const [rows, order] = [keys.filter((_, row) => !headings.has(row)), ranked(data.rows)];
+      const cells = data.rows.map((row) => ({ row: rows.indexOf(key(row)), column: order.indexOf(row.model), value: row.value, models: [row.model], text: says(nameOf(row.model), row.title, row, what(row)) }));
+      return heatPlot({ rows: rows.map((each) => each.replace("\n", " · ")), columns: order.map(nameOf), cells, width, colour: d3.interpolateViridis, show: (value) => (value === null ? "–" : number(value)), aspect: 24 });
+    }
     const drawn = byRow(data.rows, keys, key, what);
     for (const item of [...drawn.items, ...drawn.people]) item.text = item.text.replace(/\n(both|shape|texture)\n/, "\n");
     return rowsPlot({ ...drawn, titles, headings, width, label: "share" });
@@ -193,7 +203,7 @@ const DRAW = {
     const titles = [...new Set(data.rows.map((row) => row.title))];
     const what = (row) => counts(row, "right");
     if (!isMany()) return rowsPlot({ ...byRow(data.rows, titles, (row) => row.title, what), titles, width, label: "accuracy" });
-    const order = page.models.map((_, place) => place).filter((place) => data.rows.some((row) => row.model === place));
+    const order = ranked(data.rows);
     const cells = data.rows.map((row) => ({ row: titles.indexOf(row.title), column: order.indexOf(row.model), value: row.value, models: [row.model], text: says(nameOf(row.model), row.title, row, what(row)) }));
     return heatPlot({ rows: titles, columns: order.map(nameOf), cells, width, colour: d3.interpolateViridis, show: (value) => (value === null ? "–" : number(value)), aspect: 24 });
   },
