@@ -143,7 +143,7 @@ def test_a_link_leads_to_one_image(chromium, address):
 
 
 def test_a_click_in_the_legend_shows_one_model_alone(page):
-    dots = "[...document.querySelectorAll('figure[data-chart=bias] [aria-label=dot] *')]"
+    dots = "[...document.querySelectorAll('figure[data-chart=bias] [data-mark=dot] *')]"
     faint = f"{dots}.map(dot => dot.getAttribute('fill-opacity'))"
     assert page.evaluate(faint) == ["1", "1"]
     page.locator("#legend button").nth(1).click()

@@ -37,11 +37,12 @@ function marginFor(titles, width) {
  * bottom; bars are shares on the right of the rows, under their title.
  */
 function rowsPlot({ titles, headings = new Set(), items, people = [], published = [], lines = [], bars = null, notes = [], width, rowHeight, label, ends = null }) {
-  const margin = marginFor(titles, width);
+  const icons = titles.some((title) => Object.hasOwn(PICTOGRAMS, title)) ? 26 : 0;
+  const margin = marginFor(titles, width) + icons;
   const right = bars === null ? 1 : 1.36;
   const all = [...items, ...people, ...published];
   const shade = d3.range(0, titles.length, 2).filter((row) => !headings.has(row));
-  const names = titles.map((title, row) => ({ row, title: cut(title, (margin - 10) / 7) }));
+  const names = titles.map((title, row) => ({ row, title: cut(title, (margin - icons - 10) / 7) }));
   const few = items.length <= 3 * titles.length;
   const seen = (row) => strength(row.model);
   const overPeople = isolated === null || isolated === "people" ? 1 : 0.12;
@@ -56,8 +57,9 @@ function rowsPlot({ titles, headings = new Set(), items, people = [], published 
       Plot.text([label], { x: 0.5, frameAnchor: "bottom", dy: 30, fontSize: 12, fill: "var(--muted)" }),
       Plot.text(ends ?? [], { x: (_, place) => place, frameAnchor: "top", dy: -12, text: (end) => end, textAnchor: "start", fontSize: 12, fill: "var(--muted)", filter: (_, place) => place === 0 }),
       Plot.text(ends ?? [], { x: (_, place) => place, frameAnchor: "top", dy: -12, text: (end) => end, textAnchor: "end", fontSize: 12, fill: "var(--muted)", filter: (_, place) => place === 1 }),
-      Plot.text(names.filter(({ row }) => !headings.has(row)), { frameAnchor: "left", y: "row", text: "title", dx: -8, textAnchor: "end", fontSize: 12, title: ({ row }) => titles[row] }),
+      Plot.text(names.filter(({ row }) => !headings.has(row)), { frameAnchor: "left", y: "row", text: "title", dx: -8 - icons, textAnchor: "end", fontSize: 12, title: ({ row }) => titles[row] }),
       Plot.text(names.filter(({ row }) => headings.has(row)), { frameAnchor: "left", y: "row", text: (name) => titles[name.row], dx: 4, textAnchor: "start", fontSize: 12, fontWeight: 600 }),
+      pictograms(titles),
       Plot.ruleX(lines, { x: "value", stroke: (line) => colourOf(line.model), strokeDasharray: "5 3", strokeOpacity: (line) => 0.7 * seen(line) }),
       Plot.ruleX(published, { x: "value", y1: (one) => one.y - 0.32, y2: (one) => one.y + 0.32, stroke: (one) => (one.human ? "var(--people)" : "var(--muted)"), strokeOpacity: (one) => (one.human ? 1 : 0.6), strokeWidth: (one) => (one.human ? 2 : 1) }),
       Plot.ruleY(people, { x1: "low", x2: "high", y: "y", stroke: "var(--people)", strokeWidth: 2, strokeOpacity: overPeople }),
@@ -114,7 +116,7 @@ function lanes(rows) {
   const there = networks.filter((place) => rows.some((row) => row.model === place));
   const people = rows.some((row) => page.models[row.model].person);
   const count = there.length + people;
-  const lane = (place) => (count < 2 ? 0 : 0.64 * (place / (count - 1) - 0.5));
+  const lane = (place) => (count < 2 ? 0 : 0.64 * ((count - 1) / count) * (place / (count - 1) - 0.5));
   return { count, of: (model) => lane(there.indexOf(model)), people: lane(count - 1) };
 }
 
@@ -240,7 +242,7 @@ const DRAW = {
           const mine = points.filter((point) => point.model === place).sort((a, b) => a.x - b.x);
           const look = { stroke: colourOf(place), strokeOpacity: strength(place) };
           return [
-            Plot.areaY(mine.filter((row) => row.low !== null), { x: "x", y1: "low", y2: "high", fill: colourOf(place), fillOpacity: 0.13 * strength(place) }),
+            Plot.areaY(isMany() && isolated !== place ? [] : mine.filter((row) => row.low !== null), { x: "x", y1: "low", y2: "high", fill: colourOf(place), fillOpacity: 0.13 * strength(place) }),
             Plot.lineY(mine, { x: "x", y: "value", strokeWidth: 2, strokeDasharray: DASHES[page.models[place].line], ...look }),
             Plot.dot(mine, { x: "x", y: "value", symbol: symbolOf(place), r: 4, fill: (row) => (row.at === null ? "var(--paper)" : colourOf(place)), fillOpacity: strength(place), ...look }),
           ];
@@ -273,6 +275,11 @@ function draw(figure) {
   const width = Math.floor(place.clientWidth);
   if (width < 40) return;
   const drawn = DRAW[figure.dataset.chart](dataOf(figure), width);
+  // Plot names its groups for screen readers, which hear of a picture's parts only where these have roles.
+  for (const group of drawn.querySelectorAll("g[aria-label]")) {
+    group.dataset.mark = group.getAttribute("aria-label");
+    group.removeAttribute("aria-label");
+  }
   drawn.setAttribute("role", "img");
   drawn.setAttribute("aria-label", `Chart: ${figure.dataset.title}. Its numbers are in the tables of this page.`);
   drawn.addEventListener("click", () => {
@@ -287,7 +294,7 @@ function standalone(figure) {
   const svg = figure.querySelector(".plot svg");
   const style = getComputedStyle(document.documentElement);
   const copy = svg.cloneNode(true);
-  for (const tip of copy.querySelectorAll("[aria-label=tip]")) tip.remove();
+  for (const tip of copy.querySelectorAll("[aria-label=tip], [data-mark=tip]")) tip.remove();
   copy.setAttribute("xmlns", "http://www.w3.org/2000/svg");
   copy.setAttribute("style", `color: ${style.color}; background: ${style.getPropertyValue("--paper")}; font-family: system-ui, sans-serif`);
   const text = new XMLSerializer().serializeToString(copy);
