@@ -17,7 +17,7 @@ from shapebias.files import new_file
 from shapebias.paths import as_path
 from shapebias.reporting.chart_data import ChartData
 from shapebias.reporting.combined import CombinedResults
-from shapebias.reporting.export import UNDEFINED
+from shapebias.reporting.export import UNDEFINED, records
 from shapebias.reporting.finding import evidence, finding
 from shapebias.reporting.image_browser import browse
 from shapebias.reporting.metric_tables import MetricTable, metric_tables
@@ -28,6 +28,7 @@ from shapebias.spelling.grammar import spell_scalar
 from shapebias.store import Failure, Results
 
 if TYPE_CHECKING:
+    import pandas as pd
     from jinja2 import Template
     from markupsafe import Markup
 
@@ -37,7 +38,13 @@ __all__ = ["IMAGES", "LeadTable", "render", "report", "write_page"]
 
 IMAGES = 24
 _LIBRARIES = ("vendor/d3.min.js", "vendor/plot.min.js")
-_SCRIPTS = ("page.js", "charts.js", "images.js", "tables.js")  # in this order: the first has what the others use
+_SCRIPTS = (
+    "page.js",
+    "pictograms.js",
+    "charts.js",
+    "images.js",
+    "tables.js",
+)  # in this order: the first has what the others use
 _SAID_ONCE = {"method", "dataset", "condition", "against", "saliency", "probe", "test"}
 
 
@@ -56,6 +63,14 @@ class LeadTable:
     columns: list[str]
     rows: list[list[str]]
     notes: list[str]
+
+    @classmethod
+    def of(cls, table: pd.DataFrame, title: str, notes: list[str]) -> LeadTable:
+        """Make it of a table, numbers rounded, without columns that are empty."""
+        table = table.dropna(axis="columns", how="all")
+        names = [str(name) for name in table.columns]
+        rows = [[_rounded(name, row[name]) for name in names] for row in records(table)]
+        return cls(title, names, rows, notes)
 
 
 def report(

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["Number", "Summary", "summary"]
 
 _Key: TypeAlias = tuple[str, str, str, str]
+_MANY = 6  # more models are sorted by the first number, as in the chart above the table
 _MEANINGS = {
     "both": "shape and texture are there",
     "shape": "only the shape says the class",
@@ -52,12 +53,19 @@ def summary(results: CombinedResults) -> Summary:
     several = len({row["dataset"] for row in rows}) > 1
     found = {(row["model"], _key(row)): row for row in rows}
     networks = [model for model in results.models if model not in results.people]
+    if len(networks) > _MANY and chosen:
+        networks.sort(key=lambda model: -_value(found.get((model, chosen[0]))))
     lines = [(model, [_number(found.get((model, key))) for key in chosen]) for model in networks]
     people = [model for model in results.models if model in results.people]
     if people:
         columns = [[found[model, key] for model in people if (model, key) in found] for key in chosen]
         lines.append((f"people ({len(people)})", [_range(column) for column in columns]))
     return Summary([_heading(key, several=several) for key in chosen], lines)
+
+
+def _value(row: dict[str, Any] | None) -> float:
+    """Return the number that models are sorted by; those without it come last."""
+    return -1.0 if row is None or row["value"] is None else float(row["value"])
 
 
 def _key(row: dict[str, Any]) -> _Key:

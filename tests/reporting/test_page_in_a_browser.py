@@ -143,7 +143,7 @@ def test_a_link_leads_to_one_image(chromium, address):
 
 
 def test_a_click_in_the_legend_shows_one_model_alone(page):
-    dots = "[...document.querySelectorAll('figure[data-chart=bias] [aria-label=dot] *')]"
+    dots = "[...document.querySelectorAll('figure[data-chart=bias] [data-mark=dot] *')]"
     faint = f"{dots}.map(dot => dot.getAttribute('fill-opacity'))"
     assert page.evaluate(faint) == ["1", "1"]
     page.locator("#legend button").nth(1).click()
@@ -153,6 +153,8 @@ def test_a_click_in_the_legend_shows_one_model_alone(page):
 
 
 def test_each_chart_is_as_wide_as_its_place(page):
+    page.locator("#classes summary").click()
+    page.wait_for_function("[...document.querySelectorAll('.plot')].every(place => place.querySelector('svg'))")
     places = "[...document.querySelectorAll('figure.chart:not([data-chart=consistency]) .plot')]"
     widths = page.evaluate(f"{places}.map(p => [p.clientWidth, p.querySelector('svg').getBoundingClientRect().width])")
     assert widths

@@ -26,7 +26,7 @@ function together(rows, y, where) {
 
 function marginFor(titles, width) {
   const longest = d3.max(titles, (title) => title.length) ?? 0;
-  return Math.min(longest * 6.6 + 16, width * 0.38);
+  return Math.min(longest * 7 + 16, width * 0.38);
 }
 
 /*
@@ -37,16 +37,17 @@ function marginFor(titles, width) {
  * bottom; bars are shares on the right of the rows, under their title.
  */
 function rowsPlot({ titles, headings = new Set(), items, people = [], published = [], lines = [], bars = null, notes = [], width, rowHeight, label, ends = null }) {
-  const margin = marginFor(titles, width);
+  const icons = titles.some((title) => Object.hasOwn(PICTOGRAMS, title)) ? 26 : 0;
+  const margin = marginFor(titles, width) + icons;
   const right = bars === null ? 1 : 1.36;
   const all = [...items, ...people, ...published];
   const shade = d3.range(0, titles.length, 2).filter((row) => !headings.has(row));
-  const names = titles.map((title, row) => ({ row, title: cut(title, (margin - 14) / 6.4) }));
+  const names = titles.map((title, row) => ({ row, title: cut(title, (margin - icons - 10) / 7) }));
   const few = items.length <= 3 * titles.length;
   const seen = (row) => strength(row.model);
   const overPeople = isolated === null || isolated === "people" ? 1 : 0.12;
   return Plot.plot({
-    width, height: titles.length * rowHeight + 56, marginLeft: margin, marginRight: notes.length ? 52 : 28, marginTop: 22, marginBottom: 34,
+    width, height: titles.length * rowHeight + 56, marginLeft: margin, marginRight: notes.length ? 62 : 28, marginTop: 22, marginBottom: 34,
     x: { domain: [0, right], axis: null },
     y: { domain: [titles.length - 0.5, -0.5], axis: null },
     marks: [
@@ -56,8 +57,9 @@ function rowsPlot({ titles, headings = new Set(), items, people = [], published 
       Plot.text([label], { x: 0.5, frameAnchor: "bottom", dy: 30, fontSize: 12, fill: "var(--muted)" }),
       Plot.text(ends ?? [], { x: (_, place) => place, frameAnchor: "top", dy: -12, text: (end) => end, textAnchor: "start", fontSize: 12, fill: "var(--muted)", filter: (_, place) => place === 0 }),
       Plot.text(ends ?? [], { x: (_, place) => place, frameAnchor: "top", dy: -12, text: (end) => end, textAnchor: "end", fontSize: 12, fill: "var(--muted)", filter: (_, place) => place === 1 }),
-      Plot.text(names.filter(({ row }) => !headings.has(row)), { frameAnchor: "left", y: "row", text: "title", dx: -8, textAnchor: "end", fontSize: 12, title: ({ row }) => titles[row] }),
+      Plot.text(names.filter(({ row }) => !headings.has(row)), { frameAnchor: "left", y: "row", text: "title", dx: -8 - icons, textAnchor: "end", fontSize: 12, title: ({ row }) => titles[row] }),
       Plot.text(names.filter(({ row }) => headings.has(row)), { frameAnchor: "left", y: "row", text: (name) => titles[name.row], dx: 4, textAnchor: "start", fontSize: 12, fontWeight: 600 }),
+      pictograms(titles),
       Plot.ruleX(lines, { x: "value", stroke: (line) => colourOf(line.model), strokeDasharray: "5 3", strokeOpacity: (line) => 0.7 * seen(line) }),
       Plot.ruleX(published, { x: "value", y1: (one) => one.y - 0.32, y2: (one) => one.y + 0.32, stroke: (one) => (one.human ? "var(--people)" : "var(--muted)"), strokeOpacity: (one) => (one.human ? 1 : 0.6), strokeWidth: (one) => (one.human ? 2 : 1) }),
       Plot.ruleY(people, { x1: "low", x2: "high", y: "y", stroke: "var(--people)", strokeWidth: 2, strokeOpacity: overPeople }),
@@ -65,7 +67,7 @@ function rowsPlot({ titles, headings = new Set(), items, people = [], published 
       Plot.dot(people, { x: "value", y: "y", symbol: "diamond", r: 5.5, fill: "var(--people)", fillOpacity: overPeople }),
       Plot.ruleY(items.filter((row) => row.low !== null), { x1: "low", x2: "high", y: "y", stroke: (row) => colourOf(row.model), strokeWidth: 2, strokeOpacity: (row) => (few ? 0.75 : 0.4) * seen(row) }),
       Plot.dot(items.filter((row) => row.value !== null), { x: "value", y: "y", symbol: (row) => symbolOf(row.model), r: 4.5, fill: (row) => colourOf(row.model), stroke: (row) => colourOf(row.model), fillOpacity: seen, strokeOpacity: seen }),
-      Plot.text(notes, { frameAnchor: "right", y: "y", text: "text", dx: 46, textAnchor: "end", fontSize: 12, fontWeight: 600, fillOpacity: (note) => (note.model === null ? 1 : seen(note)) }),
+      Plot.text(notes, { frameAnchor: "right", y: "y", text: "text", dx: 56, textAnchor: "end", fontSize: 12, fontWeight: 600, fillOpacity: (note) => (note.model === null ? 1 : seen(note)) }),
       ...(bars === null ? [] : [
         Plot.text([bars.title], { x: 1.08, frameAnchor: "top", dy: -12, textAnchor: "start", fontSize: 12, fill: "var(--muted)" }),
         Plot.ruleY(bars.rows, { x1: 1.08, x2: (row) => 1.08 + 0.28 * row.share, y: "y", stroke: (row) => colourOf(row.model), strokeWidth: 4, strokeOpacity: (row) => 0.75 * seen(row) }),
@@ -92,7 +94,7 @@ function heatPlot({ rows, columns, cells, width, colour, show, aspect = 34 }) {
       Plot.cell(defined, { x: "column", y: "row", fill: (cell) => colour(cell.value), fillOpacity: faint }),
       Plot.cell(cells.filter((cell) => cell.value === null), { x: "column", y: "row", stroke: "var(--line)" }),
       Plot.text(wide < 30 ? [] : cells, { x: "column", y: "row", text: (cell) => show(cell.value), fontSize: 12, fill: (cell) => (cell.value === null ? "currentColor" : ink(cell)), fillOpacity: faint }),
-      Plot.text(rows, { frameAnchor: "left", y: (_, row) => row, text: (name) => cut(name, (margin - 14) / 6.4), dx: -8, textAnchor: "end", fontSize: 12 }),
+      Plot.text(rows, { frameAnchor: "left", y: (_, row) => row, text: (name) => cut(name, (margin - 10) / 7), dx: -8, textAnchor: "end", fontSize: 12 }),
       Plot.text(columns, { frameAnchor: "bottom", x: (_, column) => column, text: (name) => cut(name, 22), dy: 10, textAnchor: "end", rotate: -35, fontSize: 12 }),
       Plot.tip(cells, Plot.pointer({ x: "column", y: "row", title: "text", maxRadius: 40 })),
     ],
@@ -102,12 +104,19 @@ function heatPlot({ rows, columns, cells, width, colour, show, aspect = 34 }) {
 const ofShape = (share) => d3.interpolatePuOr(1 - share);
 const isMany = () => networks.length > 6;
 
+/* The models that have rows, sorted as in the first chart: by shape bias where it is known, people last. */
+function ranked(rows) {
+  const bias = new Map((page.bias[0]?.rows ?? []).filter((row) => row.averaging === "micro").map((row) => [row.model, row.value ?? -1]));
+  const there = page.models.map((_, place) => place).filter((place) => rows.some((row) => row.model === place));
+  return there.sort((a, b) => page.models[a].person - page.models[b].person || (bias.get(b) ?? -1) - (bias.get(a) ?? -1));
+}
+
 /* Where each network has its mark between a row's borders, and people below them. */
 function lanes(rows) {
   const there = networks.filter((place) => rows.some((row) => row.model === place));
   const people = rows.some((row) => page.models[row.model].person);
   const count = there.length + people;
-  const lane = (place) => (count < 2 ? 0 : 0.64 * (place / (count - 1) - 0.5));
+  const lane = (place) => (count < 2 ? 0 : 0.64 * ((count - 1) / count) * (place / (count - 1) - 0.5));
   return { count, of: (model) => lane(there.indexOf(model)), people: lane(count - 1) };
 }
 
@@ -152,10 +161,8 @@ const DRAW = {
     const rows = data.rows.filter((row) => row.averaging === "class");
     const what = (row) => `${counts(row, "decisions by shape")}\n${row.n} of ${row.n_conflict} images decided`;
     if (isMany()) {
-      const order = networks.filter((place) => rows.some((row) => row.model === place));
-      const means = new Map(data.rows.filter((row) => row.averaging === "micro").map((row) => [row.model, row.value ?? -1]));
-      order.sort((a, b) => means.get(b) - means.get(a));
-      const cells = rows.filter((row) => order.includes(row.model)).map((row) => ({ row: data.classes.indexOf(row.class), column: order.indexOf(row.model), value: row.value, models: [row.model], text: says(nameOf(row.model), row.class, row, what(row)) }));
+      const order = ranked(rows);
+      const cells = rows.map((row) => ({ row: data.classes.indexOf(row.class), column: order.indexOf(row.model), value: row.value, models: [row.model], text: says(nameOf(row.model), row.class, row, what(row)) }));
       return heatPlot({ rows: data.classes, columns: order.map(nameOf), cells, width, colour: ofShape, show: (value) => (value === null ? "–" : number(value)), aspect: 24 });
     }
     const drawn = byRow(rows, data.classes, (row) => row.class, what);
@@ -167,7 +174,7 @@ const DRAW = {
     }
     const published = drawn.people.length > 0 ? [] : Object.entries(data.published_classes).flatMap(([name, found]) => found.map((one) => ({ ...one, y: data.classes.indexOf(name), text: says(`${one.model}, published`, name, one, `n = ${one.n}, ${one.paper}`) })));
     const lines = data.rows.filter((row) => row.averaging === "macro" && row.value !== null && !page.models[row.model].person);
-    return rowsPlot({ ...drawn, titles: data.classes, published, lines, bars: { title: "decided", rows: bars }, width, label: "share of decisions by shape; dashed lines are means over classes", ends: ["← texture", "shape →"] });
+    return rowsPlot({ ...drawn, titles: data.classes, published, lines, bars: { title: "decided", rows: bars }, width, label: "share of decisions by shape", ends: ["← texture", "shape →"] });
   },
 
   /* The metric headline: rows under the cue that a large value speaks for. */
@@ -183,6 +190,11 @@ const DRAW = {
       titles.push(title, ...found.map((each) => each.slice(each.indexOf("\n") + 1)));
     }
     const what = (row) => (row.metric === "saliency-share" ? `mean of ${row.n} images` : counts(row, row.metric === "accuracy" ? "right" : "decisions by shape"));
+    if (isMany()) {
+      const [rows, order] = [keys.filter((_, row) => !headings.has(row)), ranked(data.rows)];
+      const cells = data.rows.map((row) => ({ row: rows.indexOf(key(row)), column: order.indexOf(row.model), value: row.value, models: [row.model], text: says(nameOf(row.model), row.title, row, what(row)) }));
+      return heatPlot({ rows: rows.map((each) => each.replace("\n", " · ")), columns: order.map(nameOf), cells, width, colour: d3.interpolateViridis, show: (value) => (value === null ? "–" : number(value)), aspect: 24 });
+    }
     const drawn = byRow(data.rows, keys, key, what);
     for (const item of [...drawn.items, ...drawn.people]) item.text = item.text.replace(/\n(both|shape|texture)\n/, "\n");
     return rowsPlot({ ...drawn, titles, headings, width, label: "share" });
@@ -193,7 +205,7 @@ const DRAW = {
     const titles = [...new Set(data.rows.map((row) => row.title))];
     const what = (row) => counts(row, "right");
     if (!isMany()) return rowsPlot({ ...byRow(data.rows, titles, (row) => row.title, what), titles, width, label: "accuracy" });
-    const order = page.models.map((_, place) => place).filter((place) => data.rows.some((row) => row.model === place));
+    const order = ranked(data.rows);
     const cells = data.rows.map((row) => ({ row: titles.indexOf(row.title), column: order.indexOf(row.model), value: row.value, models: [row.model], text: says(nameOf(row.model), row.title, row, what(row)) }));
     return heatPlot({ rows: titles, columns: order.map(nameOf), cells, width, colour: d3.interpolateViridis, show: (value) => (value === null ? "–" : number(value)), aspect: 24 });
   },
@@ -230,7 +242,7 @@ const DRAW = {
           const mine = points.filter((point) => point.model === place).sort((a, b) => a.x - b.x);
           const look = { stroke: colourOf(place), strokeOpacity: strength(place) };
           return [
-            Plot.areaY(mine.filter((row) => row.low !== null), { x: "x", y1: "low", y2: "high", fill: colourOf(place), fillOpacity: 0.13 * strength(place) }),
+            Plot.areaY(isMany() && isolated !== place ? [] : mine.filter((row) => row.low !== null), { x: "x", y1: "low", y2: "high", fill: colourOf(place), fillOpacity: 0.13 * strength(place) }),
             Plot.lineY(mine, { x: "x", y: "value", strokeWidth: 2, strokeDasharray: DASHES[page.models[place].line], ...look }),
             Plot.dot(mine, { x: "x", y: "value", symbol: symbolOf(place), r: 4, fill: (row) => (row.at === null ? "var(--paper)" : colourOf(place)), fillOpacity: strength(place), ...look }),
           ];
@@ -263,6 +275,11 @@ function draw(figure) {
   const width = Math.floor(place.clientWidth);
   if (width < 40) return;
   const drawn = DRAW[figure.dataset.chart](dataOf(figure), width);
+  // Plot names its groups for screen readers, which hear of a picture's parts only where these have roles.
+  for (const group of drawn.querySelectorAll("g[aria-label]")) {
+    group.dataset.mark = group.getAttribute("aria-label");
+    group.removeAttribute("aria-label");
+  }
   drawn.setAttribute("role", "img");
   drawn.setAttribute("aria-label", `Chart: ${figure.dataset.title}. Its numbers are in the tables of this page.`);
   drawn.addEventListener("click", () => {
@@ -277,7 +294,7 @@ function standalone(figure) {
   const svg = figure.querySelector(".plot svg");
   const style = getComputedStyle(document.documentElement);
   const copy = svg.cloneNode(true);
-  for (const tip of copy.querySelectorAll("[aria-label=tip]")) tip.remove();
+  for (const tip of copy.querySelectorAll("[aria-label=tip], [data-mark=tip]")) tip.remove();
   copy.setAttribute("xmlns", "http://www.w3.org/2000/svg");
   copy.setAttribute("style", `color: ${style.color}; background: ${style.getPropertyValue("--paper")}; font-family: system-ui, sans-serif`);
   const text = new XMLSerializer().serializeToString(copy);
