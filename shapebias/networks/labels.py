@@ -26,6 +26,7 @@ __all__ = [
     "entry_level_classes",
     "imagenet_names",
     "imagenet_wnids",
+    "is_imagenet",
     "match_labels",
     "whole_numbers",
 ]
@@ -186,7 +187,7 @@ def _imagenet_spellings() -> tuple[frozenset[str], ...]:
     )
 
 
-def _is_imagenet(classes: Sequence[str]) -> bool:
+def is_imagenet(classes: Sequence[str]) -> bool:
     """Whether these are all ImageNet-1k classes in index order, each in any spelling."""
     spellings = _imagenet_spellings()
     return len(classes) == len(spellings) and all(map(frozenset.__contains__, spellings, classes))
@@ -244,7 +245,7 @@ def match_labels(
         path = Path(mapping_file)
         groups = _resolve(_read_entries(path), model, classes, f"mapping file {path}")
         return LabelMapping(f"file:{path.name}", model.source, classes, groups)
-    if model.classes == classes or (model.imagenet and _is_imagenet(classes)):
+    if model.classes == classes or (model.imagenet and is_imagenet(classes)):
         return LabelMapping("identical", model.source, classes, None)
     if repeated := [name for name, times in Counter(classes).items() if times > 1]:
         raise LabelError(f"the data set has several classes named {_some(repeated)}; give each class its own name")
@@ -279,7 +280,7 @@ class _Outputs:
 
     @imagenet.default
     def _names_imagenet(self) -> bool:
-        return self.count == len(_imagenet()) and (self.classes is None or _is_imagenet(self.classes))
+        return self.count == len(_imagenet()) and (self.classes is None or is_imagenet(self.classes))
 
     @indices.default
     def _by_spelling(self) -> Mapping[str, tuple[int, ...]]:
