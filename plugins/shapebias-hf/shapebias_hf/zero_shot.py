@@ -44,15 +44,15 @@ class HuggingFaceZeroShot:
     averaged and normalised again (Radford et al. 2021, section 3.1.4).
 
     The classes are those of the data set: names as they are, with spaces for ``_``, and for ImageNet's classes the
-    names with which CLIP was evaluated.  ``classes=imagenet`` scores the 1,000 classes of ImageNet in place of them, and
-    maps these to the data set's, as for a model that was trained on ImageNet.
+    names with which CLIP was evaluated.  ``classes=imagenet`` scores the 1,000 classes of ImageNet in place of them,
+    and maps these to the data set's, as for a model that was trained on ImageNet.
 
     Weights are read only from safetensors, in float32, and code of a repository never runs.  A folder is identified by
     the content of its files, and a model on the hub by its commit.
 
     Raises:
-        ShapebiasError: at loading: no such folder, no safetensors, no image processor or tokeniser, a network of another
-            kind, or a class without words.
+        ShapebiasError: at loading: no such folder, no safetensors, no image processor or tokeniser, another kind of
+            network, or a class without words.
 
     Source: Radford et al. 2021, Learning transferable visual models from natural language supervision; Zhai et al.
     2023, Sigmoid loss for language image pre-training.

@@ -32,7 +32,7 @@ def clip_tokenizer():
     open_clip = pytest.importorskip("open_clip")
     own = open_clip.SimpleTokenizer()
     path = Path(open_clip.__file__).with_name("bpe_simple_vocab_16e6.txt.gz")
-    lines = gzip.open(path).read().decode().split("\n")[1 : 49152 - 256 - 2 + 1]
+    lines = gzip.decompress(path.read_bytes()).decode().split("\n")[1 : 49152 - 256 - 2 + 1]
     special = {"<start_of_text>": "<|startoftext|>", "<end_of_text>": "<|endoftext|>"}
     vocab = {special.get(word, word): index for word, index in own.encoder.items()}
     return transformers.CLIPTokenizer(vocab=vocab, merges=[tuple(line.split()) for line in lines])

@@ -44,8 +44,8 @@ class OpenClip:
     normalised again (Radford et al. 2021, section 3.1.4).
 
     The classes are those of the data set: names as they are, with spaces for ``_``, and for ImageNet's classes the
-    names with which CLIP was evaluated.  ``classes=imagenet`` scores the 1,000 classes of ImageNet in place of them, and
-    maps these to the data set's, as for a model that was trained on ImageNet.
+    names with which CLIP was evaluated.  ``classes=imagenet`` scores the 1,000 classes of ImageNet in place of them,
+    and maps these to the data set's, as for a model that was trained on ImageNet.
 
     Normalisation, size and interpolation are those of the weights; the whole image is resized.  Weights of OpenAI, and
     whatever else was trained with the activation QuickGELU, get it; for a weight file, ``arg.force_quick_gelu=true``.

@@ -68,7 +68,8 @@ def _check_names(architecture: str, pretrained: str | Path | None) -> None:
     """Refuse names that open_clip does not have, and a missing file."""
     if architecture.replace("/", "-") not in open_clip.list_models():
         raise ShapebiasError(
-            f"open_clip {open_clip.__version__} has no architecture {architecture!r}; open_clip.list_models() lists them"
+            f"open_clip {open_clip.__version__} has no architecture {architecture!r}; open_clip.list_models() lists "
+            "them"
         )
     if isinstance(pretrained, Path):
         if not pretrained.is_file():
