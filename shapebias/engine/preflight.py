@@ -55,8 +55,8 @@ def check_apart(study: Study) -> None:
     """
     for model in study.models:
         trained = getattr(model.settings, "trained_on", None)
-        for dataset in study.datasets if isinstance(trained, Component) else ():
-            if _same_images(trained, dataset):
+        for dataset in study.datasets:
+            if isinstance(trained, Component) and _same_images(trained, dataset):
                 raise StudyError(
                     f"{model.title} was trained on the images of {dataset.text}, so its answers to them say nothing; "
                     "train and test on different images"

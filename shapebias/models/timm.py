@@ -109,7 +109,7 @@ class Timm:
                 f"num_classes and a checkpoint, or fit a classifier: probe:timm:{self.architecture},train=DATASET"
             )
         if not classifier:
-            network.reset_classifier(0)
+            network.reset_classifier(0)  # type: ignore[operator]
         elif self.checkpoint is None and not self.pretrained and _begins_at_zero(network):
             _log.warning(
                 "timm:%s: its classifier is all zeros until it is trained, so that without weights every answer is the "
