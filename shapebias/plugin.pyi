@@ -11,12 +11,16 @@ from .images.reading import Interpolation as Interpolation, check_crop as check_
 from .metrics.frames import correctness as correctness, record as record, table as table
 from .metrics.intervals import Estimate as Estimate, bootstrap as bootstrap, mean as mean, wilson as wilson
 from .networks.baselines import Baseline as Baseline, blank as blank
-from .networks.classifier import Classifier as Classifier, IMAGENET_MEAN as IMAGENET_MEAN, IMAGENET_STD as IMAGENET_STD
+from .networks.classifier import Classifier as Classifier, IMAGENET_MEAN as IMAGENET_MEAN, IMAGENET_STD as IMAGENET_STD, hash_state as hash_state
 from .networks.features import Features as Features
 from .networks.labels import class_order as class_order, imagenet_wnids as imagenet_wnids
+from .networks.last_grid import last_grid as last_grid
 from .networks.modified_relus import ModifiedReLUs as ModifiedReLUs
 from .networks.objectives import Objective as Objective, Reduction as Reduction, objective_values as objective_values, pixel_gradient as pixel_gradient, reduce_channels as reduce_channels
+from .networks.prompts import as_templates as as_templates, class_words as class_words, prompts as prompts
+from .networks.tensor_cache import cached_tensors as cached_tensors
 from .networks.weights import load_weights as load_weights, seeded_weights as seeded_weights
+from .networks.zero_shot import ZeroShot as ZeroShot, class_embeddings as class_embeddings
 from .plugins.catalog import default_catalog as default_catalog
 from .plugins.events import CellSummary as CellSummary
 from .plugins.discovery import discover as discover

@@ -86,16 +86,25 @@ class Recorder:
         self._study, self._precision = study, precision
         self._records: dict[str, ComponentRecord] = {}
 
-    def component(self, component: Component | Condition) -> ComponentRecord:
-        """Record a component; every file is hashed once."""
+    def component(self, component: Component | Condition, dataset: Component | None = None) -> ComponentRecord:
+        """Record a component; every file is hashed once.
+
+        Args:
+            component: the component.
+            dataset: the data set whose classes a model is told, for a model that needs them.
+        """
         key = f"{getattr(component, 'kind', 'condition')} {component.title} {component.canonical}"
+        classes = None
+        if dataset is not None and isinstance(component, Component) and component.spec.needs_classes:
+            key, classes = f"{key} for {dataset.canonical}", dataset.settings.classes
         if key not in self._records:
             providers = [component] if isinstance(component, Component) else component.steps
+            files = component.fingerprints(classes) if isinstance(component, Component) else component.fingerprints()
             self._records[key] = ComponentRecord(
                 canonical=component.canonical,
                 title=component.title,
                 provider=", ".join(dict.fromkeys(step.provider for step in providers)),
-                files=component.fingerprints(),
+                files=files,
             )
         return self._records[key]
 
@@ -119,7 +128,7 @@ class Recorder:
             settings |= {"logits": study.logits, "precision": self._precision, "images": study.keep_images}
         return CellRecord(
             self.component(cell.dataset),
-            self.component(cell.model),
+            self.component(cell.model, cell.dataset),
             self.component(cell.condition),
             None if cell.saliency is None else self.component(cell.saliency),
             None if cell.probe is None else self.component(cell.probe),

@@ -7,6 +7,8 @@ from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import TypeAlias
 
+import attrs
+
 from shapebias.engine.model_loading import load_model
 from shapebias.engine.session import Session
 from shapebias.errors import DataError, PluginError, ShapebiasError, StudyError, listed
@@ -17,7 +19,9 @@ from shapebias.store import Store
 from shapebias.store.listing import part_files
 from shapebias.study import Cell, Study
 
-__all__ = ["Pair", "answered_pairs", "check_datasets", "check_models", "check_targets"]
+__all__ = ["Pair", "answered_pairs", "check_apart", "check_datasets", "check_models", "check_targets"]
+
+_SIZE = ("size", "crop", "interpolation")
 
 Pair: TypeAlias = tuple[str, str]
 """The canonical texts of a data set and a model."""
@@ -41,6 +45,32 @@ def check_datasets(study: Study) -> None:
     for dataset in study.datasets:
         if len(dataset.settings) == 0:
             raise DataError(f"data set {dataset.text} has no images")
+
+
+def check_apart(study: Study) -> None:
+    """Refuse to test a model on the data set that its settings say it was trained on (``trained_on``).
+
+    Raises:
+        StudyError: the images are the same, perhaps at another size.
+    """
+    for model in study.models:
+        trained = getattr(model.settings, "trained_on", None)
+        for dataset in study.datasets:
+            if isinstance(trained, Component) and _same_images(trained, dataset):
+                raise StudyError(
+                    f"{model.title} was trained on the images of {dataset.text}, so its answers to them say nothing; "
+                    "train and test on different images"
+                )
+
+
+def _same_images(one: Component, other: Component) -> bool:
+    """Compare all settings but those that say how images are brought to one size."""
+
+    def which(component: Component) -> dict[str, object]:
+        fields = attrs.fields(type(component.settings))
+        return {each.name: getattr(component.settings, each.name) for each in fields if each.name not in _SIZE}
+
+    return one.name == other.name and which(one) == which(other)
 
 
 def check_targets(study: Study) -> None:

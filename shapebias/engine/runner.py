@@ -6,8 +6,9 @@ import contextlib
 import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
+import attrs
 import torch
 
 from shapebias.engine.cell_events import CellEvents
@@ -15,8 +16,10 @@ from shapebias.engine.executor import BatchComputed, Executor
 from shapebias.engine.identity import CurrentCell, IdentifiedCell, Recorder, explain_changes, find_changed
 from shapebias.engine.local_executor import LocalExecutor
 from shapebias.engine.plan import ComputeOptions, Plan, check_needs, plan_works
-from shapebias.engine.preflight import answered_pairs, check_datasets, check_targets
+from shapebias.engine.preflight import answered_pairs, check_apart, check_datasets, check_targets
 from shapebias.images.first import FirstImages
+from shapebias.networks.adapting import adapt
+from shapebias.networks.classifier import Classifier
 from shapebias.paths import as_path
 from shapebias.plugins.events import notify
 from shapebias.runtime.device import Precision
@@ -24,11 +27,6 @@ from shapebias.runtime.environment import versions
 from shapebias.runtime.progress import Interrupted, Progress
 from shapebias.store import DatasetPart, Header, Part, Results, Writer
 from shapebias.study import Study
-
-if TYPE_CHECKING:
-    from torch import nn
-
-    from shapebias.networks.classifier import Classifier
 
 __all__ = ["evaluate", "run"]
 
@@ -79,6 +77,7 @@ def run(
     executor = executor or LocalExecutor(first_images)
     device_name = executor.describe_device(options)  # refused here, not in the middle of the run
     check_datasets(study)
+    check_apart(study)
     check_targets(study)
     for dataset in study.datasets:
         check_needs(dataset, study.conditions, first_images)
@@ -145,7 +144,7 @@ def _execute(executor: Executor, plan: Plan, writer: Writer, progress: Callable[
 
 
 def evaluate(
-    model: nn.Module | Classifier,
+    model: Callable[..., Any],
     datasets: Any,
     conditions: Any = "clean",
     *,
@@ -154,15 +153,21 @@ def evaluate(
     probes: Any = (),
     seed: int = 0,
     limit: int | None = None,
+    output: str | Callable[[Any], torch.Tensor] | None = None,
+    layout: Literal["NCHW", "NHWC"] = "NCHW",
+    binary: bool = False,
     **options: Any,
 ) -> Results:
     """Evaluate one live network, for example inside a training loop; the results are in a temporary file.
 
     Args:
         model: a network that takes images normalised with ImageNet's mean and std, or a
-            :class:`shapebias.Classifier` that says what its network takes.  Its flags are restored.
+            :class:`shapebias.Classifier` that says what its network takes, or any function of images.  Flags of
+            networks are restored.
         datasets, conditions, saliency, probes, seed, limit: as in :class:`shapebias.Study`.
         name: the network's name in tables.
+        output, layout, binary: of a network that returns or takes something else than logits and (N, 3, H, W), see
+            :func:`shapebias.networks.adapting.adapt`.
         options: as in :func:`run`: ``device``, ``batch_size``, ``chunk``, ...
 
     >>> from torch import nn
@@ -171,6 +176,10 @@ def evaluate(
     >>> int(results.metric("accuracy").n.iloc[0])
     56
     """
+    if output is not None or layout != "NCHW" or binary or not isinstance(model, (torch.nn.Module, Classifier)):
+        network = model.module if isinstance(model, Classifier) else model
+        adapted = adapt(network, output, layout, binary=binary)
+        model = attrs.evolve(model, module=adapted) if isinstance(model, Classifier) else adapted
     study = Study(datasets, {name: model}, conditions, saliency, probes, seed=seed, limit=limit)
     folder = tempfile.TemporaryDirectory(prefix="shapebias-")
     results = run(study, Path(folder.name) / "run.h5", **options)

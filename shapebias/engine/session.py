@@ -13,6 +13,8 @@ from shapebias.runtime.memory import Memory
 from shapebias.runtime.network_state import NetworkState
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from shapebias.plugins.catalog import Component
     from shapebias.study import Study
 
@@ -39,17 +41,21 @@ class Session:
     _loaded: dict[tuple[object, ...], Any] = attrs.field(factory=dict, init=False)
     _states: dict[int, NetworkState] = attrs.field(factory=dict, init=False)
 
-    def load(self, component: Component, device: torch.device | None = None) -> Any:
+    def load(
+        self, component: Component, device: torch.device | None = None, classes: Sequence[str] | None = None
+    ) -> Any:
         """Load a component, once on each device.
 
         Args:
             component: the component.
             device: None takes that of the session; a live network may be on another.
+            classes: the classes of the data set; a model that needs them is loaded once for each list of classes.
         """
         on = device or self.device
-        key = (component.kind, component.title, component.canonical, on)
+        told = tuple(classes) if classes is not None and component.spec.needs_classes else None
+        key = (component.kind, component.title, component.canonical, on, told)
         if key not in self._loaded:
-            self._loaded[key] = component.load(on)
+            self._loaded[key] = component.load(on, told)
         return self._loaded[key]
 
     def state_of(self, network: nn.Module) -> NetworkState:

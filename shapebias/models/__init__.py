@@ -26,6 +26,17 @@ def shapebias_models() -> Iterator[ModelSpec]:
         references="TorchVision maintainers 2016, TorchVision: PyTorch's Computer Vision library",
     )
     yield ModelSpec(
+        "probe",
+        "shapebias.models.probe:ProbedModel",
+        summary="a network without a classifier, such as DINO, with k-NN or a linear layer on its features",
+        references="Caron et al. 2021, Emerging properties in self-supervised vision transformers, section 4.1",
+    )
+    yield ModelSpec(
+        "import",
+        "shapebias.models.imported:ImportedModel",
+        summary="a network that a function of yours makes: PACKAGE.MODULE:FUNCTION",
+    )
+    yield ModelSpec(
         "checkpoint",
         "shapebias.models.checkpoint:Checkpoint",
         summary="a network trained with shapebias: one file that describes itself",

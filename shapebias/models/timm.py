@@ -77,6 +77,13 @@ class Timm:
 
     def load(self, device: torch.device) -> Classifier:
         """Make the network and read its weights."""
+        return self._load(device, classifier=True)
+
+    def backbone(self, device: torch.device) -> Classifier:
+        """Make the network without its classifier: its outputs are the features that the classifier would read."""
+        return self._load(device, classifier=False)
+
+    def _load(self, device: torch.device, *, classifier: bool) -> Classifier:
         import torch
         from timm.data.config import resolve_data_config
 
@@ -96,12 +103,14 @@ class Timm:
         given = {"mean": self.mean or None, "std": self.std or None, "img_size": self.arg.get("img_size")}
         if self.input_size is not None:
             given["input_size"] = (3, self.input_size, self.input_size)
-        if getattr(network, "num_classes", None) == 0:
+        if classifier and getattr(network, "num_classes", None) == 0:
             raise WeightsError(
-                f"timm:{self.architecture} has no classifier, only features; name weights that classify, "
-                "or give num_classes and a checkpoint"
+                f"timm:{self.architecture} has no classifier, only features; name weights that classify, give "
+                f"num_classes and a checkpoint, or fit a classifier: probe:timm:{self.architecture},train=DATASET"
             )
-        if self.checkpoint is None and not self.pretrained and _begins_at_zero(network):
+        if not classifier:
+            network.reset_classifier(0)  # type: ignore[operator]
+        elif self.checkpoint is None and not self.pretrained and _begins_at_zero(network):
             _log.warning(
                 "timm:%s: its classifier is all zeros until it is trained, so that without weights every answer is the "
                 "same and every saliency map is zero; give checkpoint=FILE or pretrained=true",
@@ -116,7 +125,7 @@ class Timm:
             std=tuple(config["std"]),
             input_size=tuple(size),
             interpolation=interpolation if interpolation in get_args(Interpolation) else "bicubic",
-            classes=self._classes(network),
+            classes=self._classes(network) if classifier else None,
             features=as_features(network, _last_layer(network), size, prefix_tokens),
             descriptions=_configured(network, "label_descriptions") or {},
         )

@@ -79,6 +79,11 @@ def load_checkpoint(path: Path, device: torch.device) -> Classifier:
     """
     described = read_metadata(path)
     settings = _settings(path, described)
+    if getattr(settings, "runs_code", False):
+        raise WeightsError(
+            f"checkpoint {str(path)!r} holds a {described['model']!r}, which would run code that the file names; where "
+            f"you trust it, give the file to the function yourself: import:PACKAGE.MODULE:FUNCTION,weights={path}"
+        )
     classifier: Classifier = settings.load(torch.device("cpu"))
     weights = read_state_dict(path)
     for key in json.loads(described.get("packed", "[]")):

@@ -8,7 +8,8 @@ import logging
 import re
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -16,10 +17,7 @@ from torch import Tensor, nn
 from shapebias.errors import WeightsError
 from shapebias.networks.weight_files import read_state_dict
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
-__all__ = ["load_weights", "put_weights", "read_weights", "renamed", "seeded_weights", "unwrapped"]
+__all__ = ["load_weights", "put_weights", "read_weights", "renamed", "seeded_weights", "unwrapped", "with_prefix"]
 
 _log = logging.getLogger(__name__)
 _WRAPPERS = re.compile(r"(?:^|(?<=\.))(?:_orig_mod|_fsdp_wrapped_module|_checkpoint_wrapped_module)\.")
@@ -60,16 +58,21 @@ def unwrapped(weights: Mapping[str, Any]) -> OrderedDict[str, Any]:
     return renamed(weights, lambda key: _without_wrappers(key).removeprefix("module."))
 
 
-def load_weights(module: nn.Module, path: Path) -> None:
+def load_weights(module: nn.Module, path: Path, prefix: str | None = None) -> None:
     """Load a weight file into a network, in the network's own precision.
+
+    Args:
+        module: the network; it stays as it was where the weights do not fit.
+        path: the file.
+        prefix: what stands before the network's keys, other entries are left out; None finds it.
 
     Raises:
         WeightsError: names every key that is missing, left over or of another shape.
     """
-    put_weights(module, read_state_dict(path), path)
+    put_weights(module, read_state_dict(path), path, prefix)
 
 
-def put_weights(module: nn.Module, weights: Mapping[str, Any], path: Path) -> None:
+def put_weights(module: nn.Module, weights: Mapping[str, Any], path: Path, prefix: str | None = None) -> None:
     """Load a state dict that was read from a file into a network, in the network's own precision.
 
     The module's own conversions of older state dicts run before anything is compared.  Keys are taken as they are;
@@ -81,10 +84,13 @@ def put_weights(module: nn.Module, weights: Mapping[str, Any], path: Path) -> No
         module: the network; it stays as it was where the weights do not fit.
         weights: the state dict, with torch's ``_metadata`` where the file has it.
         path: the file, for messages.
+        prefix: what stands before the network's keys, other entries are left out; None finds it.
 
     Raises:
         WeightsError: names every key that is missing, left over or of another shape.
     """
+    if prefix is not None:
+        weights = with_prefix(weights, prefix, path)
     before = copy.deepcopy(module.state_dict())
     try:
         _put(module, weights, path)
@@ -123,7 +129,25 @@ def _put(module: nn.Module, weights: Mapping[str, Any], path: Path) -> None:
         f"weight file {str(path)!r} is for another network than {type(module).__name__}{hint}\n  "
         + "\n  ".join(problems)
         + "\nname the architecture that the file was saved from, with the same options (number of classes, ...)"
+        + (f"; other entries than those under {prefixes[0]!r} are left out with prefix={prefixes[0]}" if hint else "")
     )
+
+
+def with_prefix(weights: Mapping[str, Any], prefix: str, path: Path) -> OrderedDict[str, Any]:
+    """Return the entries under a prefix, without it.
+
+    Raises:
+        WeightsError: there are none; the message names the prefixes that there are.
+
+    >>> dict(with_prefix({"net.fc.bias": 1, "normalizer.mean": 2}, "net.", Path("x.pt")))
+    {'fc.bias': 1}
+    """
+    part = _under(weights, prefix)
+    if not part:
+        there = Counter(key[: match.end()] for key in weights for match in re.finditer(r"\.", key))
+        known = ", ".join(each for each, _ in there.most_common(5)) or "none"
+        raise WeightsError(f"no key of weight file {str(path)!r} begins with {prefix!r}; most keys begin with: {known}")
+    return part
 
 
 def _chosen(prefixes: list[str], path: Path) -> str:

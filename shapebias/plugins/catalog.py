@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import functools
+import hashlib
+import json
 import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
@@ -11,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from shapebias.errors import ShapebiasError, SpellingError, UnknownNameError, suggestion
+from shapebias.errors import PluginError, ShapebiasError, SpellingError, UnknownNameError, suggestion
 from shapebias.files import fingerprint
 from shapebias.plugins.containment import contained
 from shapebias.plugins.discovery import PluginInfo, discover
@@ -87,31 +89,47 @@ class Component:
         """The files and folders that the settings name."""
         return files_named(self.settings)
 
-    def load(self, device: torch.device) -> Any:
+    def load(self, device: torch.device, classes: Sequence[str] | None = None) -> Any:
         """Return the callable: what the settings load on the device, or the settings themselves.
 
+        Args:
+            device: where it computes.
+            classes: the classes of the data set, for a model that needs them.
+
         Raises:
-            PluginError: loading tried to end the process.
+            PluginError: loading tried to end the process, or the model needs classes and there is no data set.
         """
         load = getattr(self.settings, "load", None)
         if load is None:
             return self.settings
+        told = {}
+        if self.spec.needs_classes:
+            if classes is None:
+                raise PluginError(
+                    f"{self.text} has no classes of its own, but takes those of a data set; run it on one"
+                )
+            told["classes"] = tuple(classes)
         with contained(self.text):
-            return load(device)
+            return load(device, **told)
 
-    def fingerprints(self) -> dict[str, str]:
-        """Hash the files and folders that the settings name, by path.
+    def fingerprints(self, classes: Sequence[str] | None = None) -> dict[str, str]:
+        """Hash the files and folders that the settings name, by path, and the texts of the classes of a data set.
 
         Settings with an attribute ``fingerprint``, such as a live network or a data set of a library, identify their
         content themselves.
+
+        Args:
+            classes: the classes of the data set, for a model that needs them.
 
         Raises:
             DataError: a file is missing.
         """
         own = getattr(self.settings, "fingerprint", None)
-        if isinstance(own, str):
-            return {"its content": own}
-        return {str(path): fingerprint(path) for path in self.files}
+        found = {"its content": own} if isinstance(own, str) else {str(path): fingerprint(path) for path in self.files}
+        if self.spec.needs_classes and classes is not None:
+            texts = json.dumps([*self.settings.class_texts(tuple(classes))])
+            found["texts of the classes"] = hashlib.sha256(texts.encode()).hexdigest()
+        return found
 
 
 class Catalog:

@@ -47,6 +47,7 @@ __all__ = [
     "Transform",
     "Transformed",
     "Values",
+    "ZeroShotModel",
 ]
 
 
@@ -91,6 +92,16 @@ class Model(Protocol):
 
     def load(self, device: torch.device) -> Classifier:
         """Make the network on the device, wrapped so that it takes pixels of any size and normalises inside itself."""
+
+
+class ZeroShotModel(Protocol):
+    """An image classifier that is told the classes of the data set, such as CLIP; its spec has ``needs_classes``."""
+
+    def class_texts(self, classes: Sequence[str]) -> Sequence[str]:
+        """Return every text that the classes are described with: they are part of the identity of the answers."""
+
+    def load(self, device: torch.device, *, classes: Sequence[str]) -> Classifier:
+        """Make the network on the device; its ``classes`` are those of the data set, or others that map to them."""
 
 
 @attrs.frozen(eq=False)

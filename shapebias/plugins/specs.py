@@ -117,6 +117,11 @@ class Spec:
         return False
 
     @property
+    def needs_classes(self) -> bool:
+        """Whether a model is told the classes of the data set."""
+        return False
+
+    @property
     def sources(self) -> tuple[Source, ...]:
         """Where the data of a data set is published."""
         return ()
@@ -146,9 +151,16 @@ class Spec:
 
 @attrs.frozen
 class ModelSpec(Spec):
-    """An image classifier, or a family of them: ``timm`` is one spec whose first parameter is the architecture."""
+    """An image classifier, or a family of them: ``timm`` is one spec whose first parameter is the architecture.
+
+    Args:
+        needs_classes: its outputs are the classes of the data set, which it is told when it is loaded; see
+            :class:`shapebias.plugins.protocols.ZeroShotModel`.
+    """
 
     kind: ClassVar[Kind] = "model"
+
+    needs_classes: bool = attrs.field(default=False, kw_only=True)
 
 
 @attrs.frozen

@@ -9,7 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from shapebias.plugin import Features, ShapebiasError
+from shapebias.errors import ShapebiasError
+from shapebias.networks.features import Features
 
 __all__ = ["last_grid"]
 
@@ -18,6 +19,7 @@ _USUAL_SIDE = 224
 _COLLECTING = ("BmmBackward", "ScaledDotProduct")  # operations that collect rows of their other factors
 
 
+@torch.enable_grad()
 def last_grid(network: nn.Module, size: tuple[int, int] | None) -> Features | None:
     """Find the last module whose output is a grid of image positions that the whole answer depends on.
 
