@@ -8,7 +8,7 @@ import click
 
 from shapebias.cli._failures import echo_failures
 from shapebias.cli._frames import echo_frame, format_option
-from shapebias.cli._options import COUNT, execution_options, replace_option
+from shapebias.cli._options import COUNT, execution_options, log_options, replace_option
 from shapebias.cli._output import echo_table, examples, working_catalog
 from shapebias.cli._progress import progress_bar
 
@@ -48,6 +48,7 @@ __all__ = ["command"]
 @click.option("--report", "page", metavar="PAGE.html", help="Write the page of the results too.")
 @replace_option
 @execution_options
+@log_options
 @click.option("-q", "--quiet", is_flag=True, help="No progress.")
 @format_option
 @click.pass_context

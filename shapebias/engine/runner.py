@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import tempfile
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -31,6 +33,8 @@ if TYPE_CHECKING:
     from shapebias.networks.classifier import Classifier
 
 __all__ = ["evaluate", "run"]
+
+_log = logging.getLogger(__name__)
 
 
 def run(
@@ -90,6 +94,14 @@ def run(
         notify("shapebias_run_started", study=study, output=writer.path)
         try:
             plan = Plan(study, options, tuple(plan_works(study, cells, stored, first_images)))
+            _log.info(
+                "%d cells on %s; to compute: %d images in %d parts; the others are in %s",
+                len(cells),
+                device_name,
+                plan.images,
+                len(plan.works),
+                output,
+            )
             # A caller's inference mode would make tensors that no attack can differentiate by.
             with torch.inference_mode(mode=False):
                 _execute(executor, plan, writer, progress)
@@ -138,10 +150,24 @@ def _execute(executor: Executor, plan: Plan, writer: Writer, progress: Callable[
                 case DatasetPart():
                     writer.write_dataset(message)
                 case Part():
+                    began = time.perf_counter()
                     writer.write(message)
+                    _log_part(message, time.perf_counter() - began)
                     report(message.cell.title, message.status)
                     events.written(message)
     events.end()
+
+
+def _log_part(part: Part, written: float) -> None:
+    computed = float(part.attributes.get("seconds") or 0)
+    _log.info(
+        "%s: %d images %s: %.3g s computing, %.3g s writing",
+        part.cell.title,
+        len(part.rows),
+        part.status,
+        computed,
+        written,
+    )
 
 
 def evaluate(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import time
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -17,6 +19,8 @@ if TYPE_CHECKING:
     from shapebias.study import Study
 
 __all__ = ["Session"]
+
+_log = logging.getLogger(__name__)
 
 
 @attrs.define(eq=False)
@@ -49,7 +53,10 @@ class Session:
         on = device or self.device
         key = (component.kind, component.title, component.canonical, on)
         if key not in self._loaded:
+            began = time.perf_counter()
             self._loaded[key] = component.load(on)
+            if component.kind == "model":
+                _log.info("loaded %s %s in %.3g s", component.kind, component.title, time.perf_counter() - began)
         return self._loaded[key]
 
     def state_of(self, network: nn.Module) -> NetworkState:
