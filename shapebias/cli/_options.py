@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 from pathlib import Path
 from typing import Any
@@ -91,7 +92,9 @@ def write_log(file: Path | None = None) -> None:
     logger.setLevel(logging.INFO)
     logger.addHandler(handler)
     # What was added in this process only for this command goes with it.
-    click.get_current_context().find_root().call_on_close(lambda: (logger.removeHandler(handler), handler.close()))
+    root = click.get_current_context().find_root()
+    root.call_on_close(functools.partial(logger.removeHandler, handler))
+    root.call_on_close(handler.close)
 
 
 def log_options(command: Any) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -128,7 +128,7 @@ def echo_overview(results: Results | CombinedResults) -> None:
     from shapebias.reporting.caption import caption
 
     table = overview(results)
-    columns = {
+    columns: dict[str, Any] = {
         **{name: table[name] for name in _PLACE},
         "accuracy": _with_interval(table, "accuracy"),
         "n": table["n"],

@@ -93,8 +93,9 @@ def command(
     if study_file is None and not (options["datasets"] and options["models"]):
         raise click.UsageError("name a data set with -d and a model with -m, or give a study file", ctx)
     working_catalog()
-    given = {"dataset": options["datasets"], "model": options["models"], "transform": transforms, "attack": attacks}
-    _check_kinds(ctx, {**given, "saliency": options["saliency"], "probe": options["probes"]})
+    given: dict[Kind, Sequence[str]] = {"dataset": options["datasets"], "model": options["models"]}
+    given |= {"transform": transforms, "attack": attacks, "saliency": options["saliency"], "probe": options["probes"]}
+    _check_kinds(ctx, given)
     of_study = {field.name for field in attrs.fields(Study)}
     what = {name: value for name, value in options.items() if name in of_study}
     how = {name: value for name, value in options.items() if name not in of_study}

@@ -8,7 +8,7 @@ import tempfile
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import torch
 
@@ -18,14 +18,17 @@ from shapebias.engine.identity import CurrentCell, IdentifiedCell, Recorder, exp
 from shapebias.engine.local_executor import LocalExecutor
 from shapebias.engine.plan import ComputeOptions, Plan, check_needs, plan_works
 from shapebias.engine.preflight import answered_pairs, check_datasets, check_targets
+from shapebias.errors import EvaluationError, listed, reason
 from shapebias.images.first import FirstImages
 from shapebias.paths import as_path
 from shapebias.plugins.events import notify
 from shapebias.runtime.device import Precision
 from shapebias.runtime.environment import versions
+from shapebias.runtime.notebook import reporter
 from shapebias.runtime.progress import Interrupted, Progress
 from shapebias.store import DatasetPart, Header, Part, Results, Writer
 from shapebias.study import Study
+from shapebias.study.study import Conditions, Datasets, Methods
 
 if TYPE_CHECKING:
     from torch import nn
@@ -47,7 +50,7 @@ def run(
     precision: Precision = "float32",
     workers: int | None = None,
     replace: bool = False,
-    progress: Callable[[Progress], None] | None = None,
+    progress: bool | Callable[[Progress], None] | None = None,
     executor: Executor | None = None,
 ) -> Results:
     """Run a study and keep every answer in one HDF5 file; what the file already has is not computed again.
@@ -62,7 +65,8 @@ def run(
         precision: of predictions; attacks and saliency always run in float32.
         workers: threads that decode images; None takes one a core, at most 8.
         replace: compute cells again that were computed with other files, another seed or other settings.
-        progress: called after every batch, and when a part of a cell has been written.
+        progress: true shows a bar, also in a notebook; a function is called after every batch, and when a part of a
+            cell has been written.
         executor: what computes; None is this process.
 
     Returns:
@@ -104,7 +108,7 @@ def run(
             )
             # A caller's inference mode would make tensors that no attack can differentiate by.
             with torch.inference_mode(mode=False):
-                _execute(executor, plan, writer, progress)
+                _execute(executor, plan, writer, reporter(progress))
         except KeyboardInterrupt:
             writer.pack()
             raise Interrupted.with_results_in(output) from None
@@ -172,24 +176,38 @@ def _log_part(part: Part, written: float) -> None:
 
 def evaluate(
     model: nn.Module | Classifier,
-    datasets: Any,
-    conditions: Any = "clean",
+    datasets: Datasets,
+    conditions: Conditions = "clean",
     *,
     name: str = "model",
-    saliency: Any = (),
-    probes: Any = (),
+    saliency: Methods = (),
+    probes: Methods = (),
     seed: int = 0,
     limit: int | None = None,
-    **options: Any,
+    saliency_limit: int | None = None,
+    mapping: str | Path | None = None,
+    logits: str = "full",
+    keep_images: bool = False,
+    device: str = "auto",
+    batch_size: int | None = None,
+    chunk: int | None = None,
+    precision: Precision = "float32",
+    workers: int | None = None,
+    progress: bool | Callable[[Progress], None] | None = None,
 ) -> Results:
     """Evaluate one live network, for example inside a training loop; the results are in a temporary file.
 
     Args:
         model: a network that takes images normalised with ImageNet's mean and std, or a
             :class:`shapebias.Classifier` that says what its network takes.  Its flags are restored.
-        datasets, conditions, saliency, probes, seed, limit: as in :class:`shapebias.Study`.
+        datasets, conditions, saliency, probes, seed, limit, saliency_limit, mapping, logits, keep_images: as in
+            :class:`shapebias.Study`.
         name: the network's name in tables.
-        options: as in :func:`run`: ``device``, ``batch_size``, ``chunk``, ...
+        device, batch_size, chunk, precision, workers, progress: as in :func:`run`.
+
+    Raises:
+        EvaluationError: a cell failed; its attribute ``results`` has what was computed.
+        ShapebiasError: as in :func:`run`.
 
     >>> from torch import nn
     >>> network = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(3, 8))
@@ -197,8 +215,32 @@ def evaluate(
     >>> int(results.metric("accuracy").n.iloc[0])
     56
     """
-    study = Study(datasets, {name: model}, conditions, saliency, probes, seed=seed, limit=limit)
+    study = Study(
+        datasets,
+        {name: model},
+        conditions,
+        saliency,
+        probes,
+        seed=seed,
+        limit=limit,
+        saliency_limit=saliency_limit,
+        mapping=mapping,
+        logits=logits,
+        keep_images=keep_images,
+    )
     folder = tempfile.TemporaryDirectory(prefix="shapebias-")
-    results = run(study, Path(folder.name) / "run.h5", **options)
+    results = run(
+        study,
+        Path(folder.name) / "run.h5",
+        device=device,
+        batch_size=batch_size,
+        chunk=chunk,
+        precision=precision,
+        workers=workers,
+        progress=progress,
+    )
     results.keep_alive(folder)
+    if results.failures:
+        failed = dict.fromkeys(f"{failure.record.title}: {reason(failure.error)}" for failure in results.failures)
+        raise EvaluationError(listed("some cells failed:", [*failed]), results)
     return results
