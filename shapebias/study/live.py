@@ -13,8 +13,6 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import attrs
-import numpy as np
-from numpy.typing import NDArray
 
 from shapebias.errors import DataError, StudyError
 from shapebias.plugins.catalog import Component
@@ -23,6 +21,7 @@ from shapebias.plugins.specs import AttackSpec, DatasetSpec, Kind, SaliencySpec,
 from shapebias.study.live_identity import identify
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
     from torch import Tensor
 
     from shapebias.networks.classifier import Classifier
@@ -214,6 +213,8 @@ class LiveData:
         Raises:
             DataError: it is empty, or gives neither pairs nor mappings of image and label.
         """
+        import numpy as np
+
         items = given
         while _is_loader(items) and not hasattr(items, "__getitem__"):
             items = items.dataset
@@ -275,6 +276,8 @@ def _columns(name: str, item: Mapping[str, Any]) -> tuple[str, str]:
 
 def _pixels(image: Any) -> NDArray[Any]:
     """Return (H, W, 3) pixels; grey images get three equal channels."""
+    import numpy as np
+
     if hasattr(image, "convert"):
         return np.asarray(image.convert("RGB"))
     pixels = np.asarray(image.detach().cpu() if hasattr(image, "detach") else image)
@@ -301,6 +304,8 @@ def _classes(name: str, items: Any) -> tuple[str, ...]:
 
 def _data_fingerprint(name: str, items: Any) -> str:
     """Hash the tensors whole, what Hugging Face knows its data by, or evenly spaced images and the number of all."""
+    import numpy as np
+
     digest = hashlib.sha256(f"{len(items)}".encode())
     if isinstance(items, _Pair):
         digest.update(np.ascontiguousarray(items.images).view(np.uint8).data)

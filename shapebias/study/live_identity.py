@@ -11,8 +11,6 @@ from collections.abc import Iterable, Mapping
 from types import CodeType, FunctionType, MethodType, ModuleType
 from typing import Any
 
-import numpy as np
-
 from shapebias.errors import ShapebiasError
 
 __all__ = ["identify"]
@@ -57,6 +55,8 @@ def _hash_into(digest: hashlib._Hash, value: object, seen: set[int]) -> None:
 
 def _own_bytes(value: Any) -> bytes | None:
     """Return what identifies a value by itself; None where it has parts."""
+    import numpy as np
+
     if value is None or isinstance(value, (bool, int, float, complex, str, bytes)):
         return repr(value).encode()
     if isinstance(value, CodeType):
