@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 __all__ = [
     "DataError",
     "DeviceError",
+    "EvaluationError",
     "FigureError",
     "LabelError",
     "PluginError",
@@ -45,6 +46,19 @@ class PluginError(ShapebiasError):
 
 class StudyError(ShapebiasError):
     """A study or a recipe is incomplete or contradicts itself; lists every problem with its path."""
+
+
+class EvaluationError(ShapebiasError):
+    """Some cells of an evaluation failed.
+
+    Args:
+        message: which, and why.
+        results: what was computed all the same, a :class:`shapebias.Results`.
+    """
+
+    def __init__(self, message: str, results: object) -> None:
+        super().__init__(message)
+        self.results = results
 
 
 class TrainingError(ShapebiasError):

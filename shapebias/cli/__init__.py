@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import importlib
 import keyword
-import logging
 import os
 import traceback
 from typing import Any
 
 import click
 
-from shapebias.cli._options import PathType
+from shapebias.cli._options import PathType, write_log
 from shapebias.cli._output import examples
 from shapebias.errors import ShapebiasError, suggestion
 
@@ -104,7 +103,7 @@ class _Commands(click.Group):
 def main(folders: tuple[str, ...], verbose: bool) -> None:  # noqa: FBT001 - click passes by keyword
     """Does this image classifier look at shape or at texture?"""
     if verbose:  # otherwise Python's own way: a second handler would repeat what libraries with one have said
-        logging.basicConfig(level=logging.INFO, format="%(name)s: %(message)s")
+        write_log()
     if folders:
         # The environment, because worker processes inherit it.
         there = os.environ.get("SHAPEBIAS_PLUGINS_DIR", "")

@@ -2,14 +2,37 @@
 
 from __future__ import annotations
 
+import functools
+import logging
 from pathlib import Path
 from typing import Any
 
 import click
 
 from shapebias.paths import as_path
+from shapebias.plugins.specs import Kind
 
-__all__ = ["COUNT", "PathType", "device_option", "execution_options", "replace_option", "seed_option"]
+__all__ = [
+    "COUNT",
+    "OPTIONS",
+    "PathType",
+    "device_option",
+    "execution_options",
+    "log_options",
+    "replace_option",
+    "seed_option",
+    "write_log",
+]
+
+OPTIONS: dict[Kind, str] = {
+    "dataset": "-d",
+    "model": "-m",
+    "transform": "-t",
+    "attack": "-a",
+    "saliency": "-s",
+    "probe": "-p",
+}
+"""The option of each kind of component, in ``run``."""
 
 COUNT = click.IntRange(min=1)
 
@@ -58,3 +81,51 @@ seed_option = click.option(
     show_default=True,
     help="Seed of all random numbers, as in run.",
 )
+
+
+def write_log(file: Path | None = None) -> None:
+    """Write log messages of level INFO to a file, or to stderr."""
+    handler = logging.FileHandler(file, encoding="utf-8") if file else logging.StreamHandler()
+    form = "%(asctime)s %(name)s: %(message)s" if file else "%(name)s: %(message)s"
+    handler.setFormatter(logging.Formatter(form))
+    logger = logging.getLogger("shapebias")
+    logger.setLevel(logging.INFO)
+    logger.addHandler(handler)
+    # What was added in this process only for this command goes with it.
+    root = click.get_current_context().find_root()
+    root.call_on_close(functools.partial(logger.removeHandler, handler))
+    root.call_on_close(handler.close)
+
+
+def log_options(command: Any) -> Any:
+    """Give a command ``-v`` and ``--log-file``; they act at once and are no parameters of the command."""
+
+    def verbose(ctx: click.Context, _: click.Parameter, value: bool) -> None:  # noqa: FBT001 - click's signature
+        if value and not ctx.find_root().params.get("verbose"):
+            ctx.find_root().params["verbose"] = True
+            write_log()
+
+    def to_file(_: click.Context, __: click.Parameter, value: Path | None) -> None:
+        if value is not None:
+            write_log(value)
+
+    for decorate in (
+        click.option(
+            "--log-file",
+            type=PathType(dir_okay=False, writable=True, path_type=Path),
+            metavar="FILE",
+            callback=to_file,
+            expose_value=False,
+            help="Add the log messages of -v to a file.",
+        ),
+        click.option(
+            "-v",
+            "--verbose",
+            is_flag=True,
+            callback=verbose,
+            expose_value=False,
+            help="Say what is loaded, where the time goes, and what is skipped; show the traceback of an error.",
+        ),
+    ):
+        command = decorate(command)
+    return command

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import sys
 from collections.abc import Iterable, Sequence
 from typing import Any, TypeAlias
 
 import click
 
+from shapebias.cli._layout import Table, wrapped
 from shapebias.plugins.catalog import Catalog, default_catalog
 from shapebias.plugins.specs import KINDS
 from shapebias.reporting.export import UNDEFINED
 
-__all__ = ["KIND", "KindChoice", "echo_table", "examples", "working_catalog"]
+__all__ = ["KIND", "KindChoice", "echo_lines", "echo_table", "examples", "working_catalog"]
 
 _Value: TypeAlias = str | float | None
 
@@ -46,43 +50,69 @@ def working_catalog() -> Catalog:
     return catalog
 
 
-def echo_table(columns: Sequence[str], rows: Iterable[Sequence[_Value]]) -> None:
-    """Write a table to stdout: by rich on a terminal, as plain aligned text in a pipe; numbers are right-aligned.
+def echo_table(
+    columns: Sequence[str],
+    rows: Iterable[Sequence[_Value]],
+    *,
+    labels: Iterable[str] = (),
+    kept: Iterable[str] = (),
+    droppable: bool = False,
+    caption: Iterable[str] = (),
+) -> None:
+    """Write a table to stdout that fits the terminal, or 80 characters where there is none.
+
+    Columns with one and the same value are said below it, once.  Where the table is too wide, ``labels`` are shortened
+    and texts are wrapped; in a pipe each row stays one line, unless the environment has COLUMNS.
 
     Args:
         columns: headings.
         rows: texts and numbers; numbers are rounded to four digits, None and NaN are left empty.
+        labels: the columns that name components.
+        kept: the columns that stay in the table even where every row has the same.
+        droppable: whether the last columns of numbers may be left out where nothing else helps.
+        caption: sentences below the table.
     """
-    from rich.console import Console
-
     values = [list(row) for row in rows]
     right = [
         bool(values) and all(row[at] == UNDEFINED or not isinstance(row[at], str) for row in values)
         for at in range(len(columns))
     ]
     texts = [[_text(value) for value in row] for row in values]
-    console = Console(soft_wrap=False)
-    if console.is_terminal:
-        console.print(_rich_table(columns, texts, right))
-        return
-    lines = [list(columns), *texts]
-    widths = [max(len(line[at]) for line in lines) for at in range(len(columns))]
+    for at in range(len(columns)):
+        if right[at]:
+            _align_points([row[at] for row in values], texts, at)
+    table = Table([*columns], texts, right, frozenset(labels), frozenset(kept), droppable)
+    table.without_constants()
+    table.fit(_width(), wrap=_is_page())
+    for number, line in enumerate(table.lines()):
+        click.echo(click.style(line, bold=True) if number < table.heading_lines else line)
+    if below := [*table.caption, *caption]:
+        click.echo()
+        echo_lines(below)
+
+
+def echo_lines(lines: Iterable[str], *, err: bool = False) -> None:
+    """Write sentences, each wrapped to the width of the page."""
     for line in lines:
-        cells = zip(line, widths, right, strict=True)
-        aligned = (text.rjust(width) if to_right else text.ljust(width) for text, width, to_right in cells)
-        click.echo("  ".join(aligned).rstrip())
+        click.echo("\n  ".join(wrapped(line, _width() - 2)) if _is_page() else line, err=err)
 
 
-def _rich_table(columns: Sequence[str], texts: Iterable[Sequence[str]], right: Sequence[bool]) -> Any:
-    from rich.table import Table
-    from rich.text import Text
+def _width() -> int:
+    return shutil.get_terminal_size().columns
 
-    table = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 2, 0, 0))
-    for column, to_right in zip(columns, right, strict=True):
-        table.add_column(Text(column), justify="right" if to_right else "left", overflow="fold")
-    for row in texts:
-        table.add_row(*map(Text, row))
-    return table
+
+def _is_page() -> bool:
+    """Return whether somebody reads stdout, who told us how wide it is."""
+    return sys.stdout.isatty() or "COLUMNS" in os.environ
+
+
+def _align_points(values: Sequence[_Value], texts: Sequence[list[str]], at: int) -> None:
+    """Put the decimal points of a column of numbers below each other."""
+    ends = [len(row[at]) - (row[at].find(".") if "." in row[at] else len(row[at])) for row in texts]
+    longest = max(ends, default=0)
+    for value, row, end in zip(values, texts, ends, strict=True):
+        if value is not None and longest:
+            row[at] += " " * (longest - end)
 
 
 def _text(value: _Value) -> str:

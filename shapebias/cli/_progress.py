@@ -55,15 +55,22 @@ def progress_bar(
 @contextlib.contextmanager
 def _bar(console: Any, describe: Callable[[Any], str]) -> Iterator[Callable[[Any], None]]:
     from rich import progress
+    from rich.text import Text
+
+    class TwoLines(progress.Progress):
+        """The bar with count, rate and time left; then what is being done."""
+
+        def get_renderables(self) -> Iterator[Any]:
+            yield self.make_tasks_table(self.tasks)
+            yield Text(self.tasks[0].description if self.tasks else "", overflow="ellipsis", no_wrap=True)
 
     columns = (
         progress.BarColumn(bar_width=20),
         progress.MofNCompleteColumn(),
         progress.TextColumn("{task.fields[rate]} images/s"),
         progress.TimeRemainingColumn(compact=True),
-        progress.TextColumn("{task.description}", markup=False),
     )
-    with progress.Progress(*columns, console=console, transient=True) as bar:
+    with TwoLines(*columns, console=console, transient=True) as bar:
         task = bar.add_task("loading", total=None, rate="-")
 
         def tell(state: Any) -> None:

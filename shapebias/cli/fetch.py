@@ -67,24 +67,29 @@ def _all_of(presence: Presence) -> str:
 def _echo_list(sources: Iterable[Source], folder: Path) -> None:
     from shapebias.fetching.inspecting import how_checked, inspect
 
-    columns = ["name", "what", "images", "size", "licence", "here", "checked by", "source"]
+    listed = [*sources]
+    origins = [f"{_without_scheme(each.page)}, {each.licence}, {how_checked(each, folder)}" for each in listed]
+    numbered = {origin: f"[{number}]" for number, origin in enumerate(dict.fromkeys(origins), start=1)}
     echo_table(
-        columns,
+        ["name", "what", "images", "size", "here", "source"],
         [
             (
                 source.name,
                 source.summary,
                 f"{source.images:,}" if source.images else "",
                 source.size,
-                source.licence,
                 inspect(source, folder).words,
-                how_checked(source, folder),
-                source.page.removeprefix("https://").removeprefix("http://"),
+                numbered[origin],
             )
-            for source in sources
+            for source, origin in zip(listed, origins, strict=True)
         ],
+        caption=[f"{number} {origin}" for origin, number in numbered.items()],
     )
     click.echo(
         f"\nData folder: {folder} (--to DIR, or $SHAPEBIAS_DATA, chooses another).\n"
         "Where a publisher gives no checksum, the first download's is recorded and checked from then on."
     )
+
+
+def _without_scheme(address: str) -> str:
+    return address.removeprefix("https://").removeprefix("http://")

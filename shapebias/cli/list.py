@@ -36,4 +36,5 @@ def command(kind: Kind | Literal["reference"] | None) -> None:
         for entry in entries
         if entry.spec.kind == each
     ]
-    echo_table(["kind", "name", "summary", "provider"], rows)
+    first = 1 if kind else 0  # the kind that was asked for is not repeated
+    echo_table(["kind", "name", "summary", "provider"][first:], [row[first:] for row in rows])

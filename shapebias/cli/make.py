@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from shapebias.cli._options import device_option, seed_option
+from shapebias.cli._options import device_option, log_options, seed_option
 from shapebias.cli._output import examples, working_catalog
 from shapebias.cli._progress import progress_bar
 from shapebias.spelling.grammar import spell_scalar
@@ -38,6 +38,7 @@ _COUNT = click.IntRange(min=1)
 @device_option
 @click.option("--batch-size", type=_COUNT, metavar="N", help="Images transformed at once.  [default: by the device]")
 @click.option("--workers", type=_COUNT, metavar="N", help="Threads that decode or encode.  [default: one a core]")
+@log_options
 @click.option("-q", "--quiet", is_flag=True, help="Show no progress and no summary.")
 @click.pass_context
 def command(

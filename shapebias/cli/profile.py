@@ -7,8 +7,8 @@ from typing import Any
 import click
 
 from shapebias.cli._failures import echo_failures
-from shapebias.cli._frames import echo_caption, echo_frame, format_option
-from shapebias.cli._options import COUNT, execution_options, replace_option
+from shapebias.cli._frames import echo_frame, format_option
+from shapebias.cli._options import COUNT, execution_options, log_options, replace_option
 from shapebias.cli._output import echo_table, examples, working_catalog
 from shapebias.cli._progress import progress_bar
 
@@ -48,6 +48,7 @@ __all__ = ["command"]
 @click.option("--report", "page", metavar="PAGE.html", help="Write the page of the results too.")
 @replace_option
 @execution_options
+@log_options
 @click.option("-q", "--quiet", is_flag=True, help="No progress.")
 @format_option
 @click.pass_context
@@ -79,11 +80,10 @@ def command(
     except Interrupted as interrupted:
         click.echo(str(interrupted), err=True)
         ctx.exit(130)  # 128 + SIGINT, as shells have it
-    if form is not None:
-        echo_frame(found.table, form)
-    elif len(found.table):
-        echo_table(*found.in_words())
-    echo_caption(found.notes, form)
+    if form is not None or found.table.empty:
+        echo_frame(found.table, form, found.notes)
+    else:
+        echo_table(*found.in_words(), labels=("model",), caption=found.notes)
     if page is not None:
         click.echo(f"The page is in {found.report(page)}.", err=form is not None)
     click.echo(f"Answers are in {options['output']}; see 'shapebias results {options['output']}'.", err=True)

@@ -9,7 +9,7 @@ import click
 
 from shapebias.cli._output import echo_table, examples
 from shapebias.errors import SpellingError, suggestion
-from shapebias.published.references import references
+from shapebias.published.references import Reference, references
 
 __all__ = ["command", "echo_references"]
 
@@ -52,5 +52,18 @@ def echo_references(measure: str | None = None, pattern: str = "*") -> None:
     if not rows:
         raise SpellingError(f"no published values of a model {pattern!r}; without --model all are listed")
     rows.sort(key=lambda one: (chosen.index(one.measure), math.isnan(one.value), -one.value))
-    columns = ("measure", "model", "value", "low", "high", "n", "dataset", "paper", "where")
-    echo_table(columns, [[getattr(one, column) for column in columns] for one in rows])
+    sources = list(dict.fromkeys(map(_source, rows)))
+    shown = [
+        [one.measure, one.model, one.value, _interval(one), one.n, one.dataset, f"[{1 + sources.index(_source(one))}]"]
+        for one in rows
+    ]
+    caption = [f"[{number}] {source}" for number, source in enumerate(sources, start=1)]
+    echo_table(["measure", "model", "value", "interval", "n", "dataset", "source"], shown, caption=caption)
+
+
+def _source(one: Reference) -> str:
+    return f"{one.paper}, {one.where}" if one.where else one.paper
+
+
+def _interval(one: Reference) -> str:
+    return "" if math.isnan(one.low) else f"[{one.low:.4g}, {one.high:.4g}]"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from shapebias.cli._failures import echo_failures
-from shapebias.cli._frames import echo_caption, echo_frame, format_option
+from shapebias.cli._frames import echo_frame, estimates, format_option
 from shapebias.cli._output import examples, working_catalog
+from shapebias.errors import SpellingError, suggestion
 from shapebias.paths import as_path
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = ["command", "echo_overview", "overview"]
 
+_OVER_ALL = ("micro", "all")  # the averagings over all images, which are shown unless others are asked for
 _PLACE = ("dataset", "model", "condition", "eps")
 _HITS = ("shape_hits", "texture_hits", "n_conflict")
 _ACCURACY = {"value": "accuracy", "low": "accuracy_low", "high": "accuracy_high", "n": "n"}
@@ -38,13 +39,20 @@ _SHAPE_BIAS = {
     epilog=examples(
         "shapebias results run.h5",
         "shapebias results run.h5 accuracy:top=1",
+        "shapebias results run.h5 shape-bias --by class",
         "shapebias results a.h5 b.h5 error-consistency",
         "shapebias results run.h5 shape-bias --format csv > shape-bias.csv",
     ),
 )
 @click.argument("words", metavar="RUN.h5... [METRIC]", nargs=-1, required=True)
+@click.option(
+    "--by",
+    metavar="WORD",
+    help="Only the rows averaged in this way, such as class or macro of shape-bias.  [default: over all images; "
+    "csv and json have every row]",
+)
 @format_option
-def command(words: tuple[str, ...], form: str | None) -> None:
+def command(words: tuple[str, ...], by: str | None, form: str | None) -> None:
     """Show the numbers of results files: a METRIC, or an overview.
 
     The overview has accuracy, shape bias where cues conflict, and what failed.  The text below
@@ -68,8 +76,28 @@ def command(words: tuple[str, ...], form: str | None) -> None:
             return
         table = results.metric(metric) if metric else overview(results)
         lines = caption(results) if len(table) else []
-    echo_frame(table, form)
-    echo_caption(lines, form)
+    table, rest = _only_by(table, by, form)
+    echo_frame(table, form, [*rest, *lines])
+
+
+def _only_by(table: pd.DataFrame, by: str | None, form: str | None) -> tuple[pd.DataFrame, list[str]]:
+    """Keep the rows that are averaged in one way, and say which others there are.
+
+    Raises:
+        SpellingError: no rows are averaged like that.
+    """
+    known = list(dict.fromkeys(table["averaging"])) if "averaging" in table else []
+    if by is None and form not in ("csv", "json"):
+        by = next((word for word in _OVER_ALL if word in known), None)
+    if by is None:
+        return table, []
+    if by not in known:
+        there = f"there are {', '.join(known)}" if known else "this table has one kind of row, leave --by out"
+        raise SpellingError(f"no rows are averaged by {by!r}{suggestion(by, known)}; {there}")
+    others = [f"--by {word}" for word in known if word != by]
+    kept = table[table["averaging"] == by]
+    kept.attrs = table.attrs
+    return kept, [f"Further rows: {', '.join(others)}"] if others else []
 
 
 def _is_file(word: str) -> bool:
@@ -93,30 +121,34 @@ def overview(results: Results | CombinedResults) -> pd.DataFrame:
 
 
 def echo_overview(results: Results | CombinedResults) -> None:
-    """Write the overview in few columns, each number with its interval and counts; then the cells that it lacks.
+    """Write the overview in few columns, each number with its interval and counts; then maps, probes and failures.
 
     The caption below says what the numbers are computed from.
     """
-    import pandas as pd
-
     from shapebias.reporting.caption import caption
-    from shapebias.reporting.export import records
 
-    rows = [
-        {name: row[name] for name in _PLACE}
-        | {"accuracy": _with_interval(row, "accuracy"), "n": row["n"], "shape bias": _with_interval(row, "shape_bias")}
-        | {name.replace("_", " "): row[name] for name in _HITS}
-        for row in records(overview(results))
-    ]
-    echo_frame(pd.DataFrame(rows))
+    table = overview(results)
+    columns: dict[str, Any] = {
+        **{name: table[name] for name in _PLACE},
+        "accuracy": _with_interval(table, "accuracy"),
+        "n": table["n"],
+        "shape bias": _with_interval(table, "shape_bias"),
+        **{name: table[name] for name in _HITS},
+    }
+    echo_frame(table.assign(**columns)[[*columns]])
     for note in _notes(results):
         click.echo(note, err=True)
-    cells = results.cells()
-    others = cells[cells["saliency"].notna() | cells["probe"].notna() | (cells["status"] != "done")]
-    if rows and len(others):
+    others = _others(results.cells())
+    if len(table) and len(others):
         click.echo()
-    echo_frame(others)
-    echo_caption(caption(results))
+    echo_frame(others, caption=caption(results))
+
+
+def _others(cells: pd.DataFrame) -> pd.DataFrame:
+    """Count the cells of each saliency method and probe, and the predictions that are not done, with their images."""
+    kept = cells[cells["saliency"].notna() | cells["probe"].notna() | (cells["status"] != "done")]
+    grouped = kept.groupby(["saliency", "probe", "status"], dropna=False, sort=False)
+    return grouped.agg(cells=("images", "size"), images=("images", "sum"), seconds=("seconds", "sum")).reset_index()
 
 
 def _notes(results: Results | CombinedResults) -> list[str]:
@@ -126,7 +158,6 @@ def _notes(results: Results | CombinedResults) -> list[str]:
     return [f"Note: {name} has {note} of the published set." for name, note in datasets.items()]
 
 
-def _with_interval(row: Mapping[str, Any], name: str) -> str | None:
-    if row[name] is None:
-        return None
-    return f"{row[name]:.3f} [{row[f'{name}_low']:.3f}, {row[f'{name}_high']:.3f}]"
+def _with_interval(table: pd.DataFrame, name: str) -> list[str | None]:
+    columns = (table.astype(object).where(table.notna(), None)[f"{name}{end}"] for end in ("", "_low", "_high"))
+    return estimates(*(list(column) for column in columns))

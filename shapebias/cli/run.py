@@ -10,7 +10,7 @@ import attrs
 import click
 
 from shapebias.cli._failures import echo_failures
-from shapebias.cli._options import PathType, execution_options, replace_option
+from shapebias.cli._options import OPTIONS, PathType, execution_options, log_options, replace_option
 from shapebias.cli._output import examples, working_catalog
 from shapebias.cli._progress import progress_bar
 from shapebias.plugins.catalog import default_catalog
@@ -22,6 +22,15 @@ if TYPE_CHECKING:
     from shapebias.store import Failure, Results
 
 __all__ = ["command"]
+
+_IN_WORDS: dict[Kind, str] = {
+    "dataset": "a data set",
+    "model": "a model",
+    "transform": "a transform",
+    "attack": "an attack",
+    "saliency": "a saliency method",
+    "probe": "a probe",
+}
 
 
 def _several(short: str, name: str, dest: str, help: str) -> Callable[[Any], Any]:  # noqa: A002 - click's word
@@ -63,6 +72,7 @@ def _several(short: str, name: str, dest: str, help: str) -> Callable[[Any], Any
 @click.option("-o", "--output", metavar="RUN.h5", required=True, help="The results file; an existing one is continued.")
 @replace_option
 @execution_options
+@log_options
 @click.option("-q", "--quiet", is_flag=True, help="Show no progress, and no table at the end.")
 @click.pass_context
 def command(
@@ -88,7 +98,9 @@ def command(
     if study_file is None and not (options["datasets"] and options["models"]):
         raise click.UsageError("name a data set with -d and a model with -m, or give a study file", ctx)
     working_catalog()
-    _check_kinds(ctx, {"transform": transforms, "attack": attacks})
+    given: dict[Kind, Sequence[str]] = {"dataset": options["datasets"], "model": options["models"]}
+    given |= {"transform": transforms, "attack": attacks, "saliency": options["saliency"], "probe": options["probes"]}
+    _check_kinds(ctx, given)
     of_study = {field.name for field in attrs.fields(Study)}
     what = {name: value for name, value in options.items() if name in of_study}
     how = {name: value for name, value in options.items() if name not in of_study}
@@ -112,16 +124,17 @@ def command(
 
 
 def _check_kinds(ctx: click.Context, given: Mapping[Kind, Sequence[str]]) -> None:
-    """Refuse an attack after ``-t`` and a transform after ``-a``; chains and unknown names are checked later."""
+    """Refuse a name after the option of another kind; chains and unknown names are checked later."""
     catalog = default_catalog()
-    options: dict[Kind, str] = {"transform": "-t", "attack": "-a"}
     for kind, texts in given.items():
-        (other,) = options.keys() - {kind}
         for text in texts:
             name = split_label(text)[1].partition(":")[0].rpartition("/")[2].strip()
-            if name in catalog.names(other) and name not in catalog.names(kind) and len(split(text, "+")) == 1:
-                what = "an attack" if other == "attack" else "a transform"
-                raise click.UsageError(f"{options[kind]} {text}: {name} is {what}; write {options[other]} {text}", ctx)
+            others = [each for each in OPTIONS if name in catalog.names(each)]
+            if others and kind not in others and len(split(text, "+")) == 1:
+                other = others[0]
+                raise click.UsageError(
+                    f"{OPTIONS[kind]} {text}: {name} is {_IN_WORDS[other]}; write {OPTIONS[other]} {text}", ctx
+                )
 
 
 def _study(study_file: Path | None, options: Mapping[str, Any], conditions: Sequence[str], *, no_clean: bool) -> Study:

@@ -8,14 +8,13 @@ from typing import Any, cast
 import attrs
 import click
 
-from shapebias.cli._output import KIND, echo_table, examples, working_catalog
+from shapebias.cli._options import OPTIONS
+from shapebias.cli._output import KIND, echo_lines, echo_table, examples, working_catalog
 from shapebias.plugins.catalog import Catalog, CatalogEntry
 from shapebias.plugins.specs import KINDS, Kind, Spec
 from shapebias.spelling.params import Parameter, describe
 
 __all__ = ["command", "example"]
-
-_OPTIONS = {"model": "-m", "dataset": "-d", "transform": "-t", "attack": "-a", "saliency": "-s", "probe": "-p"}
 
 
 @click.command(
@@ -46,7 +45,8 @@ def _find(catalog: Catalog, kinds: Sequence[Kind], name: str) -> list[CatalogEnt
 
 def _echo(entry: CatalogEntry) -> None:
     parameters = describe(entry.spec.load())
-    click.echo(f"{entry.spec.kind} {entry.spec.name}: {entry.spec.summary}\n")
+    echo_lines([f"{entry.spec.kind} {entry.spec.name}: {entry.spec.summary}"])
+    click.echo()
     if parameters:
         columns = [
             field.name for field in attrs.fields(Parameter) if field.name == "name" or _used(parameters, field.name)
@@ -58,7 +58,7 @@ def _echo(entry: CatalogEntry) -> None:
     facts = list(_facts(entry, parameters))
     width = max(10, *(len(heading) for heading, _ in facts)) + 2
     for heading, text in facts:
-        click.echo(f"{heading + ':':<{width}}{text}")
+        echo_lines([f"{heading + ':':<{width}}{text}"])
 
 
 def _used(parameters: list[Parameter], column: str) -> bool:
@@ -96,4 +96,4 @@ def example(spec: Spec, parameters: list[Parameter]) -> str:
     text = f"{spec.name}:{','.join(pieces)}" if pieces else spec.name
     if spec.kind == "suite":
         return f"shapebias profile timm:resnet50 --suite {text}"
-    return f"{_OPTIONS[spec.kind]} {text}" if spec.kind in _OPTIONS else f"shapebias results run.h5 {text}"
+    return f"{OPTIONS[spec.kind]} {text}" if spec.kind in OPTIONS else f"shapebias results run.h5 {text}"

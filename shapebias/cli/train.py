@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, get_args
 
 import click
 
-from shapebias.cli._options import PathType, device_option
+from shapebias.cli._options import PathType, device_option, log_options
 from shapebias.cli._output import examples, working_catalog
 from shapebias.cli._progress import progress_bar
 from shapebias.spelling.params import describe, field_types
@@ -76,6 +76,7 @@ def _of_recipe(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.option(
     "--workers", type=click.IntRange(min=1), metavar="N", help="Threads that decode images.  [default: one a core]"
 )
+@log_options
 @click.option("-q", "--quiet", is_flag=True, help="Show no progress and no summary.")
 @click.pass_context
 def command(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING
 
 import attrs
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from shapebias.plugins.catalog import Component
 
 __all__ = ["load_model"]
+
+_log = logging.getLogger(__name__)
 
 
 def load_model(session: Session, model: Component, decoded: DecodedImages) -> Classifier:
@@ -40,6 +43,14 @@ def load_model(session: Session, model: Component, decoded: DecodedImages) -> Cl
         images = decoded.take([decoded.first_readable or 0], loaded.device).images
         scores = guard.call(f"model {model.text}", loaded.logits, images)
     check_scores(scores, 1)
+    _log.info(
+        "%s: %d outputs, %.3g million parameters, input %s, on %s",
+        model.title,
+        scores.shape[1],
+        sum(parameter.numel() for parameter in loaded.module.parameters()) / 1e6,
+        "x".join(map(str, loaded.input_size or ())) or "of any size",
+        loaded.device,
+    )
     mapping = match_labels(
         loaded.classes,
         scores.shape[1],

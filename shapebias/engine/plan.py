@@ -11,7 +11,6 @@ from shapebias.engine.batch_size import check_counts
 from shapebias.engine.identity import IdentifiedCell
 from shapebias.errors import DataError, StudyError
 from shapebias.images.first import FirstImages
-from shapebias.networks.classifier import LiveModel
 from shapebias.plugins.catalog import Component
 from shapebias.runtime.device import Precision
 from shapebias.store import CellRecord, ComponentRecord
@@ -107,13 +106,12 @@ class Plan:
         """Pickle the settings.
 
         Raises:
-            StudyError: the study has a live network, which exists in this process only.
+            StudyError: the study has a live object, which exists in this process only.
         """
-        live = [model.title for model in self.study.models if isinstance(model.settings, LiveModel)]
-        if live:
+        if self.study.live:
             raise StudyError(
-                f"the live network {live[0]!r} cannot be sent to another process; save it and name its file, such as "
-                "checkpoint:FILE, or run the study in this process"
+                f"the live object {self.study.live[0]!r} cannot be sent to another process; save a network and name "
+                "its file, such as checkpoint:FILE, write a plugin for a function, or run the study in this process"
             )
         return Plan, (self.study, self.options, self.works)
 

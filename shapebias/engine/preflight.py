@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import TypeAlias
@@ -22,6 +23,8 @@ from shapebias.study import Cell, Study
 __all__ = ["Pair", "answered_pairs", "check_apart", "check_datasets", "check_models", "check_targets"]
 
 _SIZE = ("size", "crop", "interpolation")
+
+_log = logging.getLogger(__name__)
 
 Pair: TypeAlias = tuple[str, str]
 """The canonical texts of a data set and a model."""
@@ -43,8 +46,13 @@ def check_datasets(study: Study) -> None:
         DataError: a data set is not there and cannot be fetched, or is empty.
     """
     for dataset in study.datasets:
-        if len(dataset.settings) == 0:
+        images = len(dataset.settings)
+        if images == 0:
             raise DataError(f"data set {dataset.text} has no images")
+        skipped = getattr(dataset.settings, "skipped", None) or {}
+        _log.info("%s: %d images, %d entries skipped", dataset.title, images, len(skipped))
+        for path, why in skipped.items():
+            _log.info("%s: skipped %s: %s", dataset.title, path, why)
 
 
 def check_apart(study: Study) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import tempfile
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -17,6 +19,7 @@ from shapebias.engine.identity import CurrentCell, IdentifiedCell, Recorder, exp
 from shapebias.engine.local_executor import LocalExecutor
 from shapebias.engine.plan import ComputeOptions, Plan, check_needs, plan_works
 from shapebias.engine.preflight import answered_pairs, check_apart, check_datasets, check_targets
+from shapebias.errors import EvaluationError, listed, reason
 from shapebias.images.first import FirstImages
 from shapebias.networks.adapting import adapt
 from shapebias.networks.classifier import Classifier
@@ -24,11 +27,15 @@ from shapebias.paths import as_path
 from shapebias.plugins.events import notify
 from shapebias.runtime.device import Precision
 from shapebias.runtime.environment import versions
+from shapebias.runtime.notebook import reporter
 from shapebias.runtime.progress import Interrupted, Progress
 from shapebias.store import DatasetPart, Header, Part, Results, Writer
 from shapebias.study import Study
+from shapebias.study.study import Conditions, Datasets, Methods
 
 __all__ = ["evaluate", "run"]
+
+_log = logging.getLogger(__name__)
 
 
 def run(
@@ -41,7 +48,7 @@ def run(
     precision: Precision = "float32",
     workers: int | None = None,
     replace: bool = False,
-    progress: Callable[[Progress], None] | None = None,
+    progress: bool | Callable[[Progress], None] | None = None,
     executor: Executor | None = None,
 ) -> Results:
     """Run a study and keep every answer in one HDF5 file; what the file already has is not computed again.
@@ -56,7 +63,8 @@ def run(
         precision: of predictions; attacks and saliency always run in float32.
         workers: threads that decode images; None takes one a core, at most 8.
         replace: compute cells again that were computed with other files, another seed or other settings.
-        progress: called after every batch, and when a part of a cell has been written.
+        progress: true shows a bar, also in a notebook; a function is called after every batch, and when a part of a
+            cell has been written.
         executor: what computes; None is this process.
 
     Returns:
@@ -89,9 +97,17 @@ def run(
         notify("shapebias_run_started", study=study, output=writer.path)
         try:
             plan = Plan(study, options, tuple(plan_works(study, cells, stored, first_images)))
+            _log.info(
+                "%d cells on %s; to compute: %d images in %d parts; the others are in %s",
+                len(cells),
+                device_name,
+                plan.images,
+                len(plan.works),
+                output,
+            )
             # A caller's inference mode would make tensors that no attack can differentiate by.
             with torch.inference_mode(mode=False):
-                _execute(executor, plan, writer, progress)
+                _execute(executor, plan, writer, reporter(progress))
         except KeyboardInterrupt:
             writer.pack()
             raise Interrupted.with_results_in(output) from None
@@ -137,26 +153,49 @@ def _execute(executor: Executor, plan: Plan, writer: Writer, progress: Callable[
                 case DatasetPart():
                     writer.write_dataset(message)
                 case Part():
+                    began = time.perf_counter()
                     writer.write(message)
+                    _log_part(message, time.perf_counter() - began)
                     report(message.cell.title, message.status)
                     events.written(message)
     events.end()
 
 
+def _log_part(part: Part, written: float) -> None:
+    computed = float(part.attributes.get("seconds") or 0)
+    _log.info(
+        "%s: %d images %s: %.3g s computing, %.3g s writing",
+        part.cell.title,
+        len(part.rows),
+        part.status,
+        computed,
+        written,
+    )
+
+
 def evaluate(
     model: Callable[..., Any],
-    datasets: Any,
-    conditions: Any = "clean",
+    datasets: Datasets,
+    conditions: Conditions = "clean",
     *,
     name: str = "model",
-    saliency: Any = (),
-    probes: Any = (),
+    saliency: Methods = (),
+    probes: Methods = (),
     seed: int = 0,
     limit: int | None = None,
+    saliency_limit: int | None = None,
+    mapping: str | Path | None = None,
+    logits: str = "full",
+    keep_images: bool = False,
     output: str | Callable[[Any], torch.Tensor] | None = None,
     layout: Literal["NCHW", "NHWC"] = "NCHW",
     binary: bool = False,
-    **options: Any,
+    device: str = "auto",
+    batch_size: int | None = None,
+    chunk: int | None = None,
+    precision: Precision = "float32",
+    workers: int | None = None,
+    progress: bool | Callable[[Progress], None] | None = None,
 ) -> Results:
     """Evaluate one live network, for example inside a training loop; the results are in a temporary file.
 
@@ -164,11 +203,16 @@ def evaluate(
         model: a network that takes images normalised with ImageNet's mean and std, or a
             :class:`shapebias.Classifier` that says what its network takes, or any function of images.  Flags of
             networks are restored.
-        datasets, conditions, saliency, probes, seed, limit: as in :class:`shapebias.Study`.
+        datasets, conditions, saliency, probes, seed, limit, saliency_limit, mapping, logits, keep_images: as in
+            :class:`shapebias.Study`.
         name: the network's name in tables.
         output, layout, binary: of a network that returns or takes something else than logits and (N, 3, H, W), see
             :func:`shapebias.networks.adapting.adapt`.
-        options: as in :func:`run`: ``device``, ``batch_size``, ``chunk``, ...
+        device, batch_size, chunk, precision, workers, progress: as in :func:`run`.
+
+    Raises:
+        EvaluationError: a cell failed; its attribute ``results`` has what was computed.
+        ShapebiasError: as in :func:`run`.
 
     >>> from torch import nn
     >>> network = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(3, 8))
@@ -180,8 +224,32 @@ def evaluate(
         network = model.module if isinstance(model, Classifier) else model
         adapted = adapt(network, output, layout, binary=binary)
         model = attrs.evolve(model, module=adapted) if isinstance(model, Classifier) else adapted
-    study = Study(datasets, {name: model}, conditions, saliency, probes, seed=seed, limit=limit)
+    study = Study(
+        datasets,
+        {name: model},
+        conditions,
+        saliency,
+        probes,
+        seed=seed,
+        limit=limit,
+        saliency_limit=saliency_limit,
+        mapping=mapping,
+        logits=logits,
+        keep_images=keep_images,
+    )
     folder = tempfile.TemporaryDirectory(prefix="shapebias-")
-    results = run(study, Path(folder.name) / "run.h5", **options)
+    results = run(
+        study,
+        Path(folder.name) / "run.h5",
+        device=device,
+        batch_size=batch_size,
+        chunk=chunk,
+        precision=precision,
+        workers=workers,
+        progress=progress,
+    )
     results.keep_alive(folder)
+    if results.failures:
+        failed = dict.fromkeys(f"{failure.record.title}: {reason(failure.error)}" for failure in results.failures)
+        raise EvaluationError(listed("some cells failed:", [*failed]), results)
     return results

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import time
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -19,6 +21,8 @@ if TYPE_CHECKING:
     from shapebias.study import Study
 
 __all__ = ["Session"]
+
+_log = logging.getLogger(__name__)
 
 
 @attrs.define(eq=False)
@@ -55,7 +59,10 @@ class Session:
         told = tuple(classes) if classes is not None and component.spec.needs_classes else None
         key = (component.kind, component.title, component.canonical, on, told)
         if key not in self._loaded:
+            began = time.perf_counter()
             self._loaded[key] = component.load(on, told)
+            if component.kind == "model":
+                _log.info("loaded %s %s in %.3g s", component.kind, component.title, time.perf_counter() - began)
         return self._loaded[key]
 
     def state_of(self, network: nn.Module) -> NetworkState:

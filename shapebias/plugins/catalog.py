@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Catalog", "CatalogEntry", "Component", "default_catalog"]
 
+_NAMES_SHOWN = 24
+
 
 @attrs.frozen
 class CatalogEntry:
@@ -177,19 +179,20 @@ class Catalog:
             elsewhere = [each for each, known_name in self._entries if known_name == bare and each not in kinds]
             other = "".join(f"; {bare!r} is of the kind {each}" for each in elsewhere if bare not in known)
             nobody = "nothing" if len(kinds) == len(KINDS) else f"no {what}"
+            names = ", ".join(known) if len(known) <= _NAMES_SHOWN else f"{', '.join(known[:_NAMES_SHOWN])}, ..."
             raise UnknownNameError(
                 f"{nobody} is called {name!r}{other or self._meant(kinds, bare)}\n"
-                f"known: {', '.join(known)} (see 'shapebias list', and 'shapebias plugins' for what failed to load)"
+                f"known: {names} (see 'shapebias list', and 'shapebias plugins' for what failed to load)"
             )
         providers = ", ".join(f"{entry.plugin.distribution}/{bare} ({entry.plugin.source})" for entry in found)
         raise UnknownNameError(f"{what} {bare!r} is provided more than once: {providers}\nwrite one of these in full")
 
     def _meant(self, kinds: Sequence[Kind], bare: str) -> str:
-        """Suggest a name: an architecture without its library, or a typo."""
-        spelled = []
-        if "model" in kinds and any(map(str.isdigit, bare)):
-            spelled = [f"{each}:{bare}" for each in self._taking(kinds, str)]
-        return f"; did you mean {' or '.join(map(repr, spelled))}?" if spelled else suggestion(bare, self.names(*kinds))
+        """Suggest a name: a typo, or an architecture without its library."""
+        close = suggestion(bare, self.names(*kinds))
+        if "model" not in kinds or (close and not any(map(str.isdigit, bare))):
+            return close
+        return f"; did you mean {' or '.join(repr(f'{each}:{bare}') for each in self._taking(kinds, str))}?"
 
     def check_spelling(self, kind: Kind | Iterable[Kind], text: str) -> None:
         """Refuse a ``,`` in place of a ``:``, and a path without the name of a component that reads it.
@@ -198,14 +201,36 @@ class Catalog:
             SpellingError: the text has one of these mistakes; the message has the right spelling.
         """
         kinds = _kinds(kind)
-        head, _, rest = text.partition(",")
-        if rest and head.strip() in self.names(*kinds):
-            raise SpellingError(f"{text!r}: settings follow a ':'; did you mean '{head.strip()}:{rest}'?")
-        position = split_label(text)[1]
-        if ("/" in position or os.sep in position) and ":" not in position and Path(position).expanduser().exists():
-            spelled = [repr(f"{each}:{spell_scalar(position)}") for each in self._taking(kinds, Path)]
+        known = self.names(*kinds)
+        for separator in ",=":  # a label before "=" that is a name, and then nothing that has one
+            head, _, rest = (piece.strip() for piece in text.partition(separator))
+            if rest and head in known and (separator == "," or not self._begins_with_a_name(rest)):
+                raise SpellingError(f"{text!r}: settings follow a ':'; did you mean '{head}:{rest}'?")
+        thing = split_label(text)[1]
+        self._check_path(kinds, text, thing)
+        name, colon, rest = thing.partition(":")
+        as_written = name.strip().lower().replace("_", "-")
+        if name.strip() != as_written and "/" not in name:
+            if as_written in known:
+                raise SpellingError(f"{text!r}: did you mean '{as_written}{colon}{rest}'?")
+            if not colon and "model" in kinds:
+                raise UnknownNameError(f"no model is called {name!r}{self._meant(kinds, name)}")
+
+    def _check_path(self, kinds: Sequence[Kind], text: str, thing: str) -> None:
+        """Refuse a path without the name of what reads it, and one of nothing."""
+        if not ("/" in thing or os.sep in thing) or ":" in thing:
+            return
+        if Path(thing).expanduser().exists():
+            spelled = [repr(f"{each}:{spell_scalar(thing)}") for each in self._taking(kinds, Path)]
             if spelled:
                 raise SpellingError(f"{text!r} is a path; name what reads it: {' or '.join(spelled)}")
+        elif thing.startswith(("/", "~", ".")):
+            raise SpellingError(f"{text!r} is a path, and there is nothing; correct it, and name what reads it")
+
+    def _begins_with_a_name(self, text: str) -> bool:
+        return text.partition(":")[0].partition("+")[0].rpartition("/")[2].strip() in {
+            name for _, name in self._entries
+        }
 
     def _taking(self, kinds: Sequence[Kind], wanted: type) -> Iterator[str]:
         """Yield names whose first parameter has this type and no default, such as the path of a folder."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -30,6 +31,8 @@ from shapebias.spelling.grammar import spell_scalar
 from shapebias.study import CLEAN, Condition, Study, as_conditions, as_datasets, as_models
 
 if TYPE_CHECKING:
+    from PIL import Image
+
     from shapebias.networks.classifier import Classifier
 
 __all__ = ["Preview", "preview"]
@@ -53,6 +56,20 @@ class Preview:
     labels: tuple[str, ...]
     ids: tuple[str, ...]
 
+    def picture(self, *, rows: Literal["images", "conditions"] = "images", size: int = 256) -> Image.Image:
+        """Return the images as one contact sheet; arguments as in :meth:`save`."""
+        if rows == "images":
+            notes = list(zip(self.labels, self.ids, strict=True))
+            return contact_sheet(self.images, self.titles, notes, size)
+        notes = [(title, "") for title in self.titles]
+        return contact_sheet(self.images.transpose(0, 1), self.labels, notes, size)
+
+    def _repr_png_(self) -> bytes:
+        """Return the contact sheet for a notebook."""
+        buffer = io.BytesIO()
+        self.picture().save(buffer, format="PNG")
+        return buffer.getvalue()
+
     def save(self, path: str | Path, *, rows: Literal["images", "conditions"] = "images", size: int = 256) -> None:
         """Write the images as one contact sheet.
 
@@ -70,12 +87,7 @@ class Preview:
         file_format = Image.registered_extensions().get(path.suffix.lower())
         if file_format not in Image.SAVE:
             raise DataError(f"{path} has no suffix of an image format that can be written; use .png or .jpg")
-        if rows == "images":
-            notes = list(zip(self.labels, self.ids, strict=True))
-            sheet = contact_sheet(self.images, self.titles, notes, size)
-        else:
-            notes = [(title, "") for title in self.titles]
-            sheet = contact_sheet(self.images.transpose(0, 1), self.labels, notes, size)
+        sheet = self.picture(rows=rows, size=size)
         try:
             with new_file(path) as temporary:
                 sheet.save(temporary, format=file_format, quality=85)

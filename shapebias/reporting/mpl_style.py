@@ -11,6 +11,7 @@ from shapebias.errors import FigureError
 from shapebias.files import new_file
 from shapebias.paths import as_path
 from shapebias.reporting.palette import INK, MUTED, PAPER, ModelStyle
+from shapebias.runtime.notebook import figure_class
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -67,9 +68,7 @@ def style(**settings: Any) -> Iterator[None]:
 
 def new_figure(height: float, *, width: float = COLUMN) -> Figure:
     """Make an empty figure, in inches, that no window and no state of pyplot knows."""
-    from matplotlib.figure import Figure
-
-    return Figure(figsize=(width, height), facecolor=PAPER)
+    return figure_class()(figsize=(width, height), facecolor=PAPER)
 
 
 def legend(

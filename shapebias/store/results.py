@@ -24,6 +24,7 @@ from shapebias.store.views import StoredAnswers, StoredMaps, StoredValues, index
 
 if TYPE_CHECKING:
     import pandas as pd
+    from matplotlib.figure import Figure
 
     Metric: TypeAlias = Callable[["Results"], pd.DataFrame]
 
@@ -203,6 +204,59 @@ class Results:
             for cell in cells_in_study_order(self.store)
         ]
         return pd.DataFrame(rows, columns=[*ROLES, "images", "status", "seconds"]).astype({"seconds": float})
+
+    def frame(self) -> pd.DataFrame:
+        """Return every answer, one row an image and cell.
+
+        Returns:
+            Columns ``dataset``, ``model``, ``condition``, ``eps``, ``image`` (its id), ``label``, ``shape``,
+            ``texture``, ``prediction`` (names of classes, None where unknown), ``probability`` (softmax of the scores
+            at the answered class, NaN where scores were not kept) and ``right`` (missing where the label is unknown).
+        """
+        from shapebias.store.display import answers_frame
+
+        return answers_frame(self)
+
+    def show(self, image: str | int, dataset: str | None = None) -> Figure:
+        """Draw one image under every condition, with the answers of every model, and below it the maps over it.
+
+        Where the study did not keep images (``keep_images``), the unchanged image is shown in small.
+
+        Args:
+            image: its id, or its position among the images that the results have.
+            dataset: which data set; may be left out where there is only one.
+
+        Returns:
+            A figure of matplotlib.
+
+        Raises:
+            StoreError: there is no such image, or none of the models has answered it.
+        """
+        from shapebias.store.display import show_image
+
+        return show_image(self, image, dataset)
+
+    def thumbnails(self, dataset: str | None = None, images: int = 40) -> Figure:
+        """Draw some images of a data set in small, spread evenly over it, each with its label.
+
+        Args:
+            dataset: which data set; may be left out where there is only one.
+            images: the most images.
+
+        Returns:
+            A figure of matplotlib.
+
+        Raises:
+            StoreError: there is no such data set, or it has no pictures.
+        """
+        from shapebias.store.display import show_thumbnails
+
+        return show_thumbnails(self, dataset, images)
+
+    def _repr_html_(self) -> str:
+        from shapebias.store.display import html
+
+        return html(self)
 
     def refresh(self) -> None:
         """Read the store again, where a run is still writing."""

@@ -98,12 +98,13 @@ class Condition:
         return [path for step in self.steps for path in step.files]
 
     def fingerprints(self) -> dict[str, str]:
-        """Hash the files and folders that the steps name, by path.
+        """Hash the files and folders that the steps name, by path, and the content of live steps, by their text.
 
         Raises:
             DataError: a file is missing.
         """
-        return {str(path): fingerprint(path) for path in self.files}
+        live = {step.text: step.settings.fingerprint for step in self.steps if step.provider == "live"}
+        return {str(path): fingerprint(path) for path in self.files} | live
 
 
 CLEAN = Condition()

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import attrs
 
@@ -18,8 +18,34 @@ from shapebias.spelling.grammar import spell_label
 from shapebias.study.cell import Cell
 from shapebias.study.condition import _STEPS, CLEAN, Condition
 from shapebias.study.config import check, component, each, is_whole, parse_toml, path, structure, to_toml
+from shapebias.study.live import is_live_data, live_component
 
-__all__ = ["Study", "read_toml"]
+if TYPE_CHECKING:
+    import torch
+    from torch import nn
+
+    from shapebias.networks.classifier import Classifier
+
+__all__ = ["Conditions", "Datasets", "Methods", "Models", "Study", "read_toml"]
+
+One: TypeAlias = "str | Component | attrs.AttrsInstance"
+"""A component: text, settings built in Python, or a component."""
+
+Data: TypeAlias = "One | torch.utils.data.Dataset[Any] | Iterable[Any] | tuple[Any, Any]"
+Datasets: TypeAlias = "Data | Iterable[Data] | Mapping[str, Data]"
+"""Data sets: one, several, or by label; also live ones."""
+
+Network: TypeAlias = "One | nn.Module | Classifier"
+Models: TypeAlias = "Network | Iterable[Network] | Mapping[str, Network]"
+"""Models: one, several, or by label; live networks by label."""
+
+Step: TypeAlias = "One | Callable[..., Any]"
+Given: TypeAlias = "Step | Condition | Sequence[Step]"
+Conditions: TypeAlias = "Given | Iterable[Given] | Mapping[str, Given]"
+"""Conditions: one, several, or by label; a sequence of steps is one condition."""
+
+Methods: TypeAlias = "Step | Iterable[Step] | Mapping[str, Step]"
+"""Saliency methods or probes: one, several, or by label."""
 
 LISTS = ("datasets", "models", "conditions", "saliency", "probes")
 
@@ -28,6 +54,8 @@ def _component(kinds: tuple[Kind, ...], given: object, label: str | None = None)
     """Accept what a user may give for one component: text, settings, a live network, or a component."""
     if kinds == ("model",) and callable(given) and not (attrs.has(type(given)) and hasattr(given, "load")):
         given = _live_model(given, label)
+    if not isinstance(given, (str, Component)) and (live := live_component(kinds, given, label)):
+        given = live
     return component(kinds, given, label)
 
 
@@ -44,27 +72,29 @@ def _condition(given: object, label: str | None = None) -> Condition:
         given = Condition.parse(given)
     if isinstance(given, Condition):
         return attrs.evolve(given, label=label or given.label)
-    steps = given if isinstance(given, Sequence) else [given]
-    return Condition(tuple(_component(_STEPS, step) for step in steps), label)
+    if isinstance(given, Sequence):
+        return Condition(tuple(_component(_STEPS, step) for step in given), label)
+    step = _component(_STEPS, given, label)
+    return Condition((step,), label or step.label)
 
 
-def as_datasets(given: Any) -> tuple[Component, ...]:
-    return each("datasets", functools.partial(_component, ("dataset",)), given)
+def as_datasets(given: Datasets) -> tuple[Component, ...]:
+    return each("datasets", functools.partial(_component, ("dataset",)), [given] if is_live_data(given) else given)
 
 
-def as_models(given: Any) -> tuple[Component, ...]:
+def as_models(given: Models) -> tuple[Component, ...]:
     return each("models", functools.partial(_component, ("model",)), given)
 
 
-def as_conditions(given: Any) -> tuple[Condition, ...]:
+def as_conditions(given: Conditions) -> tuple[Condition, ...]:
     return each("conditions", _condition, given)
 
 
-def _saliency(given: Any) -> tuple[Component, ...]:
+def _saliency(given: Methods) -> tuple[Component, ...]:
     return each("saliency", functools.partial(_component, ("saliency",)), given)
 
 
-def _probes(given: Any) -> tuple[Component, ...]:
+def _probes(given: Methods) -> tuple[Component, ...]:
     return each("probes", functools.partial(_component, ("probe",)), given)
 
 
@@ -85,7 +115,10 @@ class Study:
     """What to run: every data set with every model under every condition.
 
     Each list takes text (``"timm:resnet50"``), settings built in Python (``Saturate(p=8)``), or a mapping from your own
-    labels to either; models also take live networks, by label.
+    labels to either.  Live objects go in too: networks, by label; a data set of PyTorch or Hugging Face, a
+    ``DataLoader``, or ``(images, labels)`` tensors as data; a function or a transform of torchvision as condition
+    (of images; one of model, images and labels is an attack) and as saliency (of model, images and classes).  Live
+    objects are identified by their content; a study file cannot name them.
 
     Args:
         datasets: the data sets.
@@ -146,6 +179,13 @@ class Study:
                         methods = self.saliency if probe.spec.needs_maps else (None,)
                         for method in methods:
                             yield Cell(dataset, model, condition, method, probe)
+
+    @property
+    def live(self) -> tuple[str, ...]:
+        """The names of the live objects, which exist in this process only."""
+        steps = [step for condition in self.conditions for step in condition.steps]
+        components = [*self.datasets, *self.models, *steps, *self.saliency, *self.probes]
+        return tuple(dict.fromkeys(each.title for each in components if each.provider == "live"))
 
     @classmethod
     def from_toml(cls, text: str, name: str = "study") -> Study:

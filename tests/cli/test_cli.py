@@ -146,7 +146,7 @@ def test_plugins_dir_adds_a_folder_to_those_of_the_environment(cli, plugins_dir,
     monkeypatch.setenv("SHAPEBIAS_PLUGINS_DIR", str(other))
     listed = cli("--plugins-dir", "my_plugins", "list", "transforms").stdout
     assert "light becomes dark" in listed
-    assert {"negate", "flip", "saturate"} <= {line.split()[1] for line in listed.splitlines()}
+    assert {"negate", "flip", "saturate"} <= {line.split()[0] for line in filter(None, listed.splitlines())}
     assert os.environ["SHAPEBIAS_PLUGINS_DIR"].split(os.pathsep) == [str(other), str(plugins_dir)]
 
 

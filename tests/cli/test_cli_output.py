@@ -9,8 +9,8 @@ from shapebias.cli._output import echo_table
 ROWS = [["a long name that no terminal of 20 columns can hold", 0.123456, 12], ["b", math.nan, None]]
 
 
-def test_a_pipe_gets_plain_aligned_text(capsys, monkeypatch):
-    monkeypatch.setenv("COLUMNS", "20")
+def test_a_pipe_gets_a_line_for_each_row(capsys, monkeypatch):
+    monkeypatch.delenv("COLUMNS", raising=False)
     echo_table(["name", "value", "n"], ROWS)
     assert capsys.readouterr().out.splitlines() == [
         "name                                                  value   n",
@@ -19,13 +19,19 @@ def test_a_pipe_gets_plain_aligned_text(capsys, monkeypatch):
     ]
 
 
-def test_a_terminal_gets_every_word_too(capsys, monkeypatch):
-    monkeypatch.setenv("FORCE_COLOR", "1")
-    monkeypatch.setenv("COLUMNS", "100")
+def test_a_page_of_known_width_gets_every_word(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "30")
     echo_table(["name", "value [unit]", "n"], ROWS)
     out = capsys.readouterr().out
-    assert "\x1b[1m" in out
-    assert all(word in out for word in ("value [unit]", "can hold", "0.1235", "12"))
+    assert max(map(len, out.splitlines())) <= 30
+    assert {*ROWS[0][0].split(), "value", "[unit]", "0.1235", "12"} <= set(out.split())
+
+
+def test_decimal_points_are_below_each_other(capsys):
+    echo_table(["x"], [[0.5], [12.0625], [3], [None]])
+    lines = capsys.readouterr().out.splitlines()[1:]
+    assert [line.find(".") for line in lines[:2]] == [2, 2]
+    assert lines[2].index("3") == 1
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,9 @@ def test_a_terminal_shows_images_rate_time_left_and_cell(capsys, monkeypatch):
     assert out == ""
     assert "90/100" in drawn
     assert re.search(r"[0-9.e+]+ images/s +\d+:\d\d", drawn)
-    assert "stimuli | [small] | clean" in drawn
+    lines = drawn.splitlines()
+    bar = next(at for at, line in enumerate(lines) if "90/100" in line)
+    assert lines[bar + 1].strip("\r ") == "stimuli | [small] | clean"  # a line of its own
 
 
 def test_a_log_has_a_line_for_every_finished_cell(capsys):

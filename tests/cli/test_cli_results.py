@@ -29,29 +29,29 @@ def truth(run_file):
 
 
 def test_the_overview_has_a_line_for_each_prediction_and_eps_clean_first(cli, run_file, truth):
-    heading, *lines = cli("results", run_file).stdout.partition("\n\n")[0].splitlines()
-    assert [line[heading.index("condition") : heading.index("eps")].strip() for line in lines] == [
-        "clean",
-        "saturate:p=8",
-        "pgd:eps=1/255,2/255,steps=2",
-        "pgd:eps=1/255,2/255,steps=2",
-    ]
+    table, rest = cli("results", run_file).stdout.split("\n\n", 1)
+    *_, heading, a, b, c, d = table.splitlines()
+    lines = [a, b, c, d]
+    assert [line.split()[0].partition(":")[0] for line in lines] == ["clean", "saturate", "pgd", "pgd"]
     assert [line[heading.index("eps") :].split()[0] for line in lines[2:]] == ["1/255", "2/255"]
-    accuracy, rest = lines[0][heading.index("accuracy") :].split(" [", 1)
+    accuracy, bias = (a[heading.index(name) :].split(" [")[0] for name in ("accuracy", "shape bias"))
     assert float(accuracy) == pytest.approx(truth["accuracy"], abs=5e-4)
-    assert rest.split("]")[1].split()[:2] == [str(truth["n"]), f"{truth['shape_bias']:.3f}"]
+    assert float(bias) == pytest.approx(truth["shape_bias"], abs=5e-4)
+    assert "model small" in rest
+    assert f"n {truth['n']}" in rest
 
 
-def test_the_overview_names_saliency_cells_and_their_state(cli, run_file):
-    _, below, _ = cli("results", run_file).stdout.split("\n\n")
-    heading, *lines = below.splitlines()
-    assert "status" in heading
-    assert len(lines) == 3
-    assert all("gradient" in line and "done" in line for line in lines)
+def test_the_overview_counts_the_cells_of_each_saliency_method(cli, run_file):
+    with open_store(run_file) as results:
+        images = sum(len(maps.ids) for maps in results.maps()) - len(results.maps()[-1].ids)  # one cell has two eps
+    _, _, below, _ = cli("results", run_file).stdout.split("\n\n")
+    heading, line = below.splitlines()
+    assert heading.split() == ["saliency", "status", "cells", "images", "seconds"]
+    assert line.split()[:4] == ["gradient:objective=cross-entropy", "done", "3", str(images)]
 
 
 def test_the_caption_says_which_images_and_what_was_assumed(cli, run_file):
-    _, _, caption = cli("results", run_file).stdout.split("\n\n")
+    caption = cli("results", run_file).stdout.split("\n\n")[-1]
     with open_store(run_file) as results:
         answers = results.answers()[0]
         expected = f"{answers.dataset}: {len(answers.ids)} images, {len(answers.classes)} classes"
@@ -63,6 +63,26 @@ def test_the_caption_says_which_images_and_what_was_assumed(cli, run_file):
     assert second not in result.stdout
     assert second in result.stderr
     assert second in cli("results", run_file, "accuracy").stdout
+
+
+@pytest.mark.parametrize("metric", ["", "shape-bias", "accuracy", "headline", "saliency-share", "relative-accuracy"])
+def test_tables_fit_eighty_columns(cli, run_file, metric, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    out = cli("results", run_file, *([metric] if metric else [])).stdout
+    assert max(map(len, out.splitlines())) <= 80
+
+
+def test_a_metric_has_the_rows_over_all_images_unless_others_are_asked_for(cli, run_file):
+    everything = json.loads(cli("results", run_file, "shape-bias", "--json").stdout)
+    micro = [row for row in everything if row["averaging"] == "micro"]
+    by_class = [row for row in everything if row["averaging"] == "class"]
+    shown = cli("results", run_file, "shape-bias", "--format", "markdown").stdout.splitlines()
+    assert len(shown) == 2 + len(micro)
+    assert json.loads(cli("results", run_file, "shape-bias", "--by", "class", "--json").stdout) == by_class
+    assert "Further rows: --by class, --by macro" in cli("results", run_file, "shape-bias").stdout
+    refused = cli("results", run_file, "shape-bias", "--by", "clas")
+    assert (refused.exit_code, "did you mean 'class'?" in refused.stderr) == (2, True)
+    assert "leave --by out" in cli("results", run_file, "accuracy", "--by", "class").stderr
 
 
 def test_csv_and_json_agree_and_are_not_rounded(cli, run_file, truth):
@@ -85,12 +105,11 @@ def test_a_metric_with_parameters(cli, run_file, truth):
     assert list(rows[0]) == list(table.columns)
 
 
-def test_a_metric_for_people_has_rounded_numbers_and_no_empty_columns(cli, run_file, truth):
-    heading, *lines = cli("results", run_file, "shape-bias").stdout.splitlines()
-    assert f"{truth['shape_bias']:.4g}" in lines[0].split()
-    shares = [word for line in lines for word in line.split() if word.startswith("0.")]
-    assert max(len(share.lstrip("0.")) for share in shares) == 4  # significant digits
+def test_a_metric_for_people_has_numbers_with_intervals_and_no_empty_columns(cli, run_file, truth):
+    table = cli("results", run_file, "shape-bias").stdout.partition("\n\n")[0].splitlines()
+    heading = next(line for line in table if "condition" in line)
     assert "eps" in heading.split()
+    assert f"{truth['shape_bias']:.3f} [" in next(line for line in table if line.startswith("clean"))
 
 
 @pytest.mark.parametrize(

@@ -185,11 +185,11 @@ def test_a_run_tells_where_results_are_and_what_they_say(cli, tmp_path):
         answers = next(iter(results.answers()))
         accuracy = np.mean(answers.prediction == answers.labels)
         assert tomllib.loads(results.store.header.study)["limit"] == 20
-    heading, clean, saturated = result.stdout.partition("\n\n")[0].splitlines()
-    assert "accuracy" in heading
-    assert "shape bias" in heading
+    *heading, clean, saturated = result.stdout.partition("\n\n")[0].splitlines()
+    assert "accuracy" in heading[-1]
+    assert "shape bias" in heading[-1]
     assert f" {accuracy:.3f} [" in clean
-    assert " saturate:p=8 " in saturated
+    assert saturated.startswith("saturate:p=8 ")
     assert "Results are in run.h5" in result.stdout
     assert cli("results", "run.h5").stdout in result.stdout
 
@@ -261,7 +261,16 @@ def test_a_refused_model_leaves_the_stored_answers(cli):
     [
         (["-a", "saturate"], "-a saturate: saturate is a transform; write -t saturate"),
         (["-t", "pgd:eps=1/255"], "-t pgd:eps=1/255: pgd is an attack; write -a pgd:eps=1/255"),
+        (["-s", "pgd"], "-s pgd: pgd is an attack; write -a pgd"),
+        (["-m", "stimuli"], "-m stimuli: stimuli is a data set; write -d stimuli"),
         (["-t", "saturate,p=8"], "did you mean 'saturate:p=8'?"),
+        (["-t", "saturate=8"], "did you mean 'saturate:8'?"),
+        (["-t", "Saturate:p=8"], "did you mean 'saturate:p=8'?"),
+        (["-s", "grad_cam"], "did you mean 'grad-cam'?"),
+        (["-m", "resnet50"], "did you mean 'timm:resnet50'"),
+        (["-m", "vit_base_patch16_224"], "did you mean 'timm:vit_base_patch16_224'"),
+        (["-m", "alexnet"], "'torchvision:alexnet'"),
+        (["-d", "/nowhere/at/all"], "'/nowhere/at/all' is a path, and there is nothing"),
     ],
 )
 def test_another_spelling_is_recognised_and_leaves_nothing(cli, tmp_path, options, said):
@@ -269,3 +278,15 @@ def test_another_spelling_is_recognised_and_leaves_nothing(cli, tmp_path, option
     assert result.exit_code == 2
     assert said in " ".join(result.stderr.split())
     assert list(tmp_path.iterdir()) == []
+
+
+def test_verbose_and_the_log_file_say_what_is_loaded_and_where_the_time_goes(cli, tmp_path):
+    options = ["-d", "stimuli:images=8,size=32", "-m", "cnn:num_classes=8", "-q", "-o", "run.h5"]
+    said = cli("run", "-v", "--log-file", "run.log", *options).stderr
+    log = (tmp_path / "run.log").read_text()
+    for text in (said, log):
+        assert "8 images, 0 entries skipped" in text
+        assert "loaded model cnn:num_classes=8 in" in text
+        assert "8 images done" in text
+        assert "s writing" in text
+    assert cli("run", *options).stderr == ""  # the handlers are gone

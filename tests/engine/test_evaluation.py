@@ -8,7 +8,7 @@ import torch
 
 import shapebias as sb
 from shapebias.engine.evaluation import eps_values
-from shapebias.errors import PluginError, StudyError
+from shapebias.errors import EvaluationError, PluginError, StudyError
 from shapebias.networks.features import Features
 from shapebias.runtime.result_checks import check_scores
 
@@ -66,7 +66,9 @@ def test_a_target_that_is_no_class_is_refused_in_words(plugins, network):
 
 
 def test_a_method_that_reads_features_needs_a_model_that_declares_them(plugins, network):
-    results = sb.evaluate(network, STIMULI, saliency=["feature-maps", "target-maps"])
+    with pytest.raises(EvaluationError, match="feature-maps reads a feature layer") as caught:
+        sb.evaluate(network, STIMULI, saliency=["feature-maps", "target-maps"])
+    results = caught.value.results
     (failure,) = results.failures
     assert "feature-maps reads a feature layer, and Sequential declares none" in failure.error
     assert len(results.maps()) == 1

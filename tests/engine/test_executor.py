@@ -63,7 +63,7 @@ def test_a_plan_has_settings_and_no_arrays(tmp_path):
 
 
 def test_a_live_network_is_not_sent_to_another_process(network, tmp_path):
-    with pytest.raises(StudyError, match=r"live network 'net' cannot be sent .* checkpoint:FILE"):
+    with pytest.raises(StudyError, match=r"live object 'net' cannot be sent .* checkpoint:FILE"):
         sb.run(sb.Study(STIMULI, {"net": network}), tmp_path / "run.h5", executor=Elsewhere())
 
 

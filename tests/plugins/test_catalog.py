@@ -176,7 +176,7 @@ def test_errors_of_the_text_go_through():
     with pytest.raises(SpellingError, match="p: must be > 0, got 0"):
         CATALOG.component("transform", "saturate:p=0")
     with pytest.raises(SpellingError, match="does not begin with a name"):
-        CATALOG.component("transform", "Saturate")
+        CATALOG.component("transform", "8saturate")
     gone = Catalog([attrs.evolve(FILE, specs=(TransformSpec("gone", "no_such_package_at_all:Gone"),))])
     with pytest.raises(PluginError, match="transform 'gone' cannot be loaded"):
         gone.component("transform", "gone")
