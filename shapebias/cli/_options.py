@@ -9,7 +9,15 @@ import click
 
 from shapebias.paths import as_path
 
-__all__ = ["COUNT", "PathType", "device_option", "execution_options", "replace_option", "seed_option"]
+__all__ = [
+    "COUNT",
+    "PathType",
+    "device_option",
+    "execution_options",
+    "executor_option",
+    "replace_option",
+    "seed_option",
+]
 
 COUNT = click.IntRange(min=1)
 
@@ -49,6 +57,12 @@ def execution_options(command: Any) -> Any:
         command = decorate(command)
     return command
 
+
+executor_option = click.option(
+    "--executor",
+    metavar="NAME",
+    help="What computes, see 'shapebias list executor': ray:workers=8.  [default: local, this process]",
+)
 
 seed_option = click.option(
     "--seed",

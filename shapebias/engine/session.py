@@ -23,12 +23,15 @@ __all__ = ["Session"]
 class Session:
     """A study on one device; components stay loaded from part to part.
 
+    Models stay loaded while they have at most ``model_bytes`` together, and at least the one that is used.
+
     Args:
         study: the study: seed, mapping, what to keep.
         device: where to compute.
         memory: how many images fit into one pass.
         precision: of predictions.
         workers: decoding threads; None takes one a core, at most 8.
+        model_bytes: how much memory of the device loaded models may take; those used longest ago are forgotten first.
     """
 
     study: Study
@@ -36,6 +39,7 @@ class Session:
     memory: Memory
     precision: Precision = "float32"
     workers: int | None = None
+    model_bytes: int = 2**33
     _loaded: dict[tuple[object, ...], Any] = attrs.field(factory=dict, init=False)
     _states: dict[int, NetworkState] = attrs.field(factory=dict, init=False)
 
@@ -48,10 +52,28 @@ class Session:
         """
         on = device or self.device
         key = (component.kind, component.title, component.canonical, on)
-        if key not in self._loaded:
-            self._loaded[key] = component.load(on)
-        return self._loaded[key]
+        loaded = self._loaded.pop(key) if key in self._loaded else component.load(on)
+        self._loaded[key] = loaded  # the last is the one that was used last
+        if component.kind == "model":
+            self._forget_models()
+        return loaded
+
+    def _forget_models(self) -> None:
+        models = [(key, loaded) for key, loaded in self._loaded.items() if key[0] == "model"]
+        sizes = [_bytes(getattr(loaded, "module", None)) for _, loaded in models]
+        total = sum(sizes)
+        for (key, loaded), size in zip(models[:-1], sizes, strict=False):
+            if total <= self.model_bytes:
+                break
+            total -= size
+            del self._loaded[key]
+            self._states.pop(id(getattr(loaded, "module", None)), None)
 
     def state_of(self, network: nn.Module) -> NetworkState:
         """Return the state of a loaded network, by which it is restored after a plugin had it."""
         return self._states.setdefault(id(network), NetworkState(network))
+
+
+def _bytes(module: object) -> int:
+    tensors = [*module.parameters(), *module.buffers()] if isinstance(module, nn.Module) else []
+    return sum(tensor.numel() * tensor.element_size() for tensor in tensors)
