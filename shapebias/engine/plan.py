@@ -80,6 +80,30 @@ class Work:
         rows = tuple(sorted({row for of_task in {task.rows for task in tasks} for row in of_task}))
         return attrs.evolve(self, rows=rows, tasks=tuple(tasks))
 
+    def without(self, done: Mapping[str, Collection[int]]) -> Work | None:
+        """Return the work that is left; None if there is none.
+
+        Args:
+            done: rows that need no computation, by the cell's key.
+        """
+        tasks = []
+        for task in self.tasks:
+            known = done.get(task.key)
+            rows = tuple(row for row in task.rows if row not in known) if known else task.rows
+            if rows:
+                tasks.append(attrs.evolve(task, rows=rows) if known else task)
+        if not tasks:
+            return None
+        needed = {row for of_task in {task.rows for task in tasks} for row in of_task}
+        return attrs.evolve(self, rows=tuple(sorted(needed)), tasks=tuple(tasks))
+
+    def by_condition(self) -> list[Work]:
+        """Return one work for each condition, whose tasks share its images."""
+        groups: dict[int, list[Task]] = {}
+        for task in self.tasks:
+            groups.setdefault(id(task.cell.condition), []).append(task)
+        return [self.with_tasks(tasks) for tasks in groups.values()]
+
 
 @attrs.frozen
 class ComputeOptions:
@@ -217,14 +241,8 @@ def without_stored(works: Iterable[Work], stored: Mapping[str, Collection[int]])
         works: the works.
         stored: the rows that the store has of each cell, by the cell's key.
     """
-    has = {key: frozenset(rows) for key, rows in stored.items() if len(rows)}
+    done = {key: frozenset(rows) for key, rows in stored.items()}
     for work in works:
-        tasks = []
-        for task in work.tasks:
-            known = has.get(task.key)
-            rows = tuple(row for row in task.rows if row not in known) if known else task.rows
-            if rows:
-                tasks.append(task if rows is task.rows else attrs.evolve(task, rows=rows))
-        if tasks:
-            needed = {row for rows in {task.rows for task in tasks} for row in rows}
-            yield attrs.evolve(work, rows=tuple(sorted(needed)), tasks=tuple(tasks))
+        left = work.without(done)
+        if left is not None:
+            yield left
