@@ -6,7 +6,7 @@ from .attacks.norms import LP_BALLS as LP_BALLS, LpBall as LpBall, Norm as Norm,
 from .attacks.parameters import Target as Target, ascending as ascending, eps_param as eps_param, keep_param as keep_param, norm_param as norm_param, step_size_param as step_size_param, steps_param as steps_param, target_param as target_param
 from .engine.executor import BatchComputed as BatchComputed, Message as Message, WorkersChanged as WorkersChanged
 from .engine.local_executor import LocalExecutor as LocalExecutor
-from .engine.pieces import SentWork as SentWork, failed_parts as failed_parts, pieces as pieces
+from .engine.pieces import Sender as Sender, SentWork as SentWork, failed_parts as failed_parts, pieces as pieces
 from .engine.plan import ComputeOptions as ComputeOptions, Plan as Plan, Work as Work
 from .errors import ShapebiasError as ShapebiasError
 from .fetching import Archive as Archive, Source as Source, local_data as local_data

@@ -19,7 +19,7 @@ from shapebias.errors import StudyError
 from shapebias.store import CellRecord, ComponentRecord, Part
 from shapebias.study import Cell, Study
 
-__all__ = ["SentWork", "Shard", "failed_parts", "pieces"]
+__all__ = ["Sender", "SentWork", "Shard", "failed_parts", "pieces"]
 
 _MOST_IMAGES = 2**15  # images times cells in one piece
 _PIECES_PER_WORKER = 4  # so that the last ones end at about the same time
@@ -147,19 +147,6 @@ class SentWork:
     cells: tuple[tuple[int | None, ...], ...]
     tasks: tuple[tuple[CellRecord, str, tuple[int, ...]], ...]
 
-    @classmethod
-    def of(cls, work: Work, study: Study) -> Self:
-        """Write a work of this study."""
-        datasets, *lists = _lists(study)
-        at = [{id(each): position for position, each in enumerate(components)} for components in lists]
-        cells = tuple(
-            tuple(positions.get(id(each)) for positions, each in zip(at, _parts(task.cell), strict=True))
-            for task in work.tasks
-        )
-        (dataset,) = (position for position, each in enumerate(datasets) if each is work.dataset)
-        tasks = tuple((task.record, task.key, task.rows) for task in work.tasks)
-        return cls(dataset, work.record, work.rows, cells, tasks)
-
     def work(self, study: Study) -> Work:
         """Read it, with the components of an equal study."""
         datasets, *lists = _lists(study)
@@ -171,6 +158,28 @@ class SentWork:
             ]
             tasks.append(Task(Cell(datasets[self.dataset], *parts), *task))
         return Work(datasets[self.dataset], self.record, self.rows, tuple(tasks))
+
+
+class Sender:
+    """Writes works for a process that has the study already.
+
+    Args:
+        study: the study; the works have its own components.
+    """
+
+    def __init__(self, study: Study) -> None:
+        self._datasets, *self._others = (
+            {id(component): position for position, component in enumerate(components)} for components in _lists(study)
+        )
+
+    def sent(self, work: Work) -> SentWork:
+        """Write a work."""
+        cells = tuple(
+            tuple(positions.get(id(part)) for positions, part in zip(self._others, _parts(task.cell), strict=True))
+            for task in work.tasks
+        )
+        tasks = tuple((task.record, task.key, task.rows) for task in work.tasks)
+        return SentWork(self._datasets[id(work.dataset)], work.record, work.rows, cells, tasks)
 
 
 def _lists(study: Study) -> tuple[tuple[Any, ...], ...]:

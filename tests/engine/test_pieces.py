@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 import shapebias as sb
 from shapebias.engine import pieces as cutting
 from shapebias.engine.identity import Recorder
-from shapebias.engine.pieces import SentWork, Shard, pieces
+from shapebias.engine.pieces import Sender, Shard, pieces
 from shapebias.engine.plan import plan_works
 from shapebias.errors import StoreError, StudyError
 from shapebias.images.first import FirstImages
@@ -82,7 +82,7 @@ def test_shards_that_do_not_exist_are_refused(text):
 def test_a_work_is_sent_in_few_bytes_and_read_back(works):
     study = pickle.loads(pickle.dumps(STUDY))  # noqa: S301 - our own bytes
     for work in pieces(works, 2):
-        sent = pickle.dumps(SentWork.of(work, STUDY))
+        sent = pickle.dumps(Sender(STUDY).sent(work))
         found = pickle.loads(sent).work(study)  # noqa: S301
         assert found == work
         assert all(each.cell.model is study.models[int(each.cell.model.title[-1])] for each in found.tasks)

@@ -10,7 +10,7 @@ from typing import Any
 import attrs
 
 import shapebias
-from shapebias.plugin import ComputeOptions, Message, Plan, SentWork, ShapebiasError, param
+from shapebias.plugin import ComputeOptions, Message, Plan, Sender, SentWork, ShapebiasError, param
 from shapebias_ray.pool import Pool, Resources
 from shapebias_ray.scheduling import Scheduler
 from shapebias_ray.worker import Surroundings
@@ -152,13 +152,13 @@ class RayExecutor:
 
 def _one_work_a_pair(plan: Plan) -> Iterator[tuple[str, SentWork]]:
     """Yield one piece for each data set and model, and the model's name."""
-    seen = set()
+    seen, sender = set(), Sender(plan.study)
     for work in plan.works:
         for task in work.tasks:
             pair = id(task.cell.dataset), id(task.cell.model)
             if pair not in seen:
                 seen.add(pair)
-                yield task.cell.model.title, SentWork.of(work.with_tasks([task]), plan.study)
+                yield task.cell.model.title, sender.sent(work.with_tasks([task]))
 
 
 def _surroundings(plan: Plan) -> Surroundings:

@@ -13,7 +13,7 @@ from shapebias.plugin import (
     Message,
     Part,
     Plan,
-    SentWork,
+    Sender,
     ShapebiasError,
     WorkersChanged,
     failed_parts,
@@ -47,7 +47,7 @@ class Scheduler:
     """
 
     def __init__(self, plan: Plan, pool: Pool, patience: float) -> None:
-        self._plan, self._pool, self._patience = plan, pool, patience
+        self._sender, self._pool, self._patience = Sender(plan.study), pool, patience
         self._queue = Queue()
         for work in pieces(plan.works, pool.resources.workers):
             self._queue.put(Piece(work))
@@ -90,7 +90,7 @@ class Scheduler:
         member.model = piece.model
         describe = (piece.work.record.key, piece.work.rows) not in self._described
         call = member.actor.compute.options(num_returns="streaming", _generator_backpressure_num_objects=_UNREAD)
-        generator = call.remote(SentWork.of(piece.work, self._plan.study), describe=describe)
+        generator = call.remote(self._sender.sent(piece.work), describe=describe)
         self._running[generator] = _Running(member, piece)
 
     def _receive(self) -> Iterator[Message]:
