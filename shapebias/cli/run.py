@@ -10,7 +10,7 @@ import attrs
 import click
 
 from shapebias.cli._failures import echo_failures
-from shapebias.cli._options import OPTIONS, PathType, execution_options, log_options, replace_option
+from shapebias.cli._options import OPTIONS, PathType, execution_options, executor_option, log_options, replace_option
 from shapebias.cli._output import examples, working_catalog
 from shapebias.cli._progress import progress_bar
 from shapebias.plugins.catalog import default_catalog
@@ -43,6 +43,7 @@ def _several(short: str, name: str, dest: str, help: str) -> Callable[[Any], Any
         "shapebias run -d cue-conflict:PATH -m timm:resnet50 -t saturate:p=8 -o run.h5",
         "shapebias run -d stimuli -m cnn:num_classes=8 -a pgd:eps=1/255,2/255 -s smoothgrad --limit 64 -o run.h5",
         "shapebias run study.toml --device cuda --batch-size 128 -o run.h5",
+        "shapebias run study.toml --shard 2/8 -o run-2.h5",
     ),
 )
 @click.argument(
@@ -70,6 +71,10 @@ def _several(short: str, name: str, dest: str, help: str) -> Callable[[Any], Any
 @click.option("--logits", metavar="full|top-K", help="Scores to keep of each image.  [default: full]")
 @click.option("--keep-images", is_flag=True, default=None, help="Keep the images that the model was given.")
 @click.option("-o", "--output", metavar="RUN.h5", required=True, help="The results file; an existing one is continued.")
+@click.option(
+    "--shard", metavar="I/N", help="Compute share I of N, into a file of its own; join them with 'shapebias merge'."
+)
+@executor_option
 @replace_option
 @execution_options
 @log_options

@@ -26,8 +26,8 @@ __all__ = ["command", "example"]
 def command(ctx: click.Context, /, words: tuple[str, ...]) -> None:
     """Show what NAME does, its parameters and who provides it.
 
-    The kinds are model, dataset, transform, attack, saliency, probe, metric and suite; without one, everything of that
-    NAME is shown.
+    The kinds are model, dataset, transform, attack, saliency, probe, metric, suite and executor; without one,
+    everything of that NAME is shown.
     """
     *kinds, name = words
     if len(kinds) > 1:
@@ -96,4 +96,6 @@ def example(spec: Spec, parameters: list[Parameter]) -> str:
     text = f"{spec.name}:{','.join(pieces)}" if pieces else spec.name
     if spec.kind == "suite":
         return f"shapebias profile timm:resnet50 --suite {text}"
+    if spec.kind == "executor":
+        return f"shapebias run study.toml --executor {text} -o run.h5"
     return f"{OPTIONS[spec.kind]} {text}" if spec.kind in OPTIONS else f"shapebias results run.h5 {text}"

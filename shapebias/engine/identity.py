@@ -52,17 +52,19 @@ class CurrentCell:
         stored: the cell of the store.
         record: its identity as this version writes it.
         key: the hash of the record.
+        rows: the rows of the images that are done.
     """
 
     stored: StoredCell
     record: CellRecord
     key: str
+    rows: tuple[int, ...]
 
     @classmethod
     def of(cls, stored: StoredCell) -> CurrentCell:
         """Bring the texts of a stored cell up to date."""
         record = current(stored.record)
-        return cls(stored, record, record.key)
+        return cls(stored, record, record.key, tuple(stored.rows.tolist()))
 
 
 @attrs.frozen

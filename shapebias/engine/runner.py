@@ -6,20 +6,21 @@ import contextlib
 import logging
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import attrs
 import torch
 
 from shapebias.engine.cell_events import CellEvents
-from shapebias.engine.executor import BatchComputed, Executor
-from shapebias.engine.identity import CurrentCell, IdentifiedCell, Recorder, explain_changes, find_changed
+from shapebias.engine.executor import BatchComputed, WorkersChanged, started
+from shapebias.engine.identity import CurrentCell, Recorder, explain_changes, find_changed
 from shapebias.engine.local_executor import LocalExecutor
-from shapebias.engine.plan import ComputeOptions, Plan, check_needs, plan_works
-from shapebias.engine.preflight import answered_pairs, check_apart, check_datasets, check_targets
-from shapebias.errors import EvaluationError, listed, reason
+from shapebias.engine.pieces import Shard
+from shapebias.engine.plan import ComputeOptions, Plan, all_works, check_needs, without_stored
+from shapebias.engine.preflight import check_apart, check_datasets, check_targets
+from shapebias.errors import EvaluationError, StudyError, listed, reason
 from shapebias.images.first import FirstImages
 from shapebias.networks.adapting import adapt
 from shapebias.networks.classifier import Classifier
@@ -29,9 +30,13 @@ from shapebias.runtime.device import Precision
 from shapebias.runtime.environment import versions
 from shapebias.runtime.notebook import reporter
 from shapebias.runtime.progress import Interrupted, Progress
-from shapebias.store import DatasetPart, Header, Part, Results, Writer
+from shapebias.store import DatasetPart, Header, Part, Results, Store, Writer
+from shapebias.store.listing import part_files
 from shapebias.study import Study
 from shapebias.study.study import Conditions, Datasets, Methods
+
+if TYPE_CHECKING:
+    from shapebias.plugins.protocols import RunningExecutor
 
 __all__ = ["evaluate", "run"]
 
@@ -49,7 +54,8 @@ def run(
     workers: int | None = None,
     replace: bool = False,
     progress: bool | Callable[[Progress], None] | None = None,
-    executor: Executor | None = None,
+    executor: Any = None,
+    shard: str | Shard | None = None,
 ) -> Results:
     """Run a study and keep every answer in one HDF5 file; what the file already has is not computed again.
 
@@ -65,7 +71,9 @@ def run(
         replace: compute cells again that were computed with other files, another seed or other settings.
         progress: true shows a bar, also in a notebook; a function is called after every batch, and when a part of a
             cell has been written.
-        executor: what computes; None is this process.
+        executor: what computes: text such as ``"ray:workers=2"``, or settings built in Python; None is ``"local"``,
+            this process.
+        shard: ``"2/3"`` computes the second of three shares into a file of its own; :func:`merge` joins the files.
 
     Returns:
         The results; cells that failed are in ``results.failures``.
@@ -81,83 +89,95 @@ def run(
         Interrupted: Ctrl-C; everything finished is in the file.
     """
     options = ComputeOptions(device, batch_size, chunk, precision, workers)
+    path, share = as_path(output), Shard.parse(shard) if isinstance(shard, str) else shard
     first_images = FirstImages()
-    executor = executor or LocalExecutor(first_images)
-    device_name = executor.describe_device(options)  # refused here, not in the middle of the run
-    check_datasets(study)
-    check_apart(study)
-    check_targets(study)
-    for dataset in study.datasets:
-        check_needs(dataset, study.conditions, first_images)
-    cells = Recorder(study, precision).cells()
-    with torch.inference_mode(mode=False):
-        executor.check(study, options, () if replace else answered_pairs(as_path(output)))
-    with Writer(as_path(output), Header(study.to_toml(), study.seed, versions(), device_name)) as writer:
-        stored = _stored_rows(writer, cells, output, replace=replace)
-        notify("shapebias_run_started", study=study, output=writer.path)
-        try:
-            plan = Plan(study, options, tuple(plan_works(study, cells, stored, first_images)))
-            _log.info(
-                "%d cells on %s; to compute: %d images in %d parts; the others are in %s",
-                len(cells),
-                device_name,
-                plan.images,
-                len(plan.works),
-                output,
-            )
-            # A caller's inference mode would make tensors that no attack can differentiate by.
-            with torch.inference_mode(mode=False):
-                _execute(executor, plan, writer, reporter(progress))
-        except KeyboardInterrupt:
+    # A caller's inference mode would make tensors that no attack can differentiate by.
+    with torch.inference_mode(mode=False), started(executor or LocalExecutor()) as running:
+        device_name = running.describe_device(options)  # refused here, not in the middle of the run
+        check_datasets(study)
+        check_apart(study)
+        check_targets(study)
+        for dataset in study.datasets:
+            check_needs(dataset, study.conditions, first_images)
+        cells = Recorder(study, precision).cells()
+        stored = _stored_cells(path, share)
+        changed = find_changed(stored, cells)
+        if changed and not replace:
+            raise explain_changes(changed, output)
+        works = all_works(study, cells, first_images)
+        # Cells that changed have keys that no cell of the study has.
+        left = without_stored(share.of(works) if share else works, {cell.key: cell.rows for cell in stored})
+        plan = Plan(study, options, tuple(left))
+        _log.info(
+            "%d cells on %s; to compute: %d images in %d parts; the others are in %s",
+            len(cells),
+            device_name,
+            plan.images,
+            len(plan.works),
+            output,
+        )
+        running.check(plan, first_images)
+        header = Header(study.to_toml(), study.seed, versions(), device_name, str(share or ""))
+        with Writer(path, header) as writer:
+            if changed:
+                writer.discard([cell.stored.record for cell in changed])
+            notify("shapebias_run_started", study=study, output=writer.path)
+            try:
+                _execute(running, plan, writer, reporter(progress))
+            except KeyboardInterrupt:
+                writer.pack()
+                raise Interrupted.with_results_in(output) from None
             writer.pack()
-            raise Interrupted.with_results_in(output) from None
-        writer.pack()
-    results = Results(as_path(output))
+    results = Results(path)
     notify("shapebias_run_finished", results=results)
     return results
 
 
-def _stored_rows(
-    writer: Writer, cells: Sequence[IdentifiedCell], output: str | Path, *, replace: bool
-) -> dict[str, list[int]]:
-    """Return the rows that the store has of each cell, by its key.
+def _stored_cells(path: Path, shard: Shard | None) -> list[CurrentCell]:
+    """Return the cells that a results file has already.
 
     Raises:
-        StudyError: some cells were computed with something else, and ``replace`` is not set.
+        StudyError: the file has another shard.
     """
-    stored = [CurrentCell.of(cell) for cell in writer.store.cells()]
-    changed = find_changed(stored, cells)
-    if changed and not replace:
-        raise explain_changes(changed, output)
-    if changed:
-        writer.discard([cell.stored.record for cell in changed])
-    # The discarded cells are among them, with keys that no cell of the study has.
-    return {cell.key: cell.stored.rows.tolist() for cell in stored}
+    if path.is_dir() or not (path.exists() or part_files(path)):  # a folder is refused by the writer
+        return []
+    with Store(path) as store:
+        if shard is not None and store.header.shard != str(shard):
+            has = f"shard {store.header.shard}" if store.header.shard else "a whole study"
+            raise StudyError(f"{path} has {has}, not shard {shard}; give each shard a file of its own")
+        return [CurrentCell.of(cell) for cell in store.cells()]
 
 
-def _execute(executor: Executor, plan: Plan, writer: Writer, progress: Callable[[Progress], None] | None) -> None:
+def _execute(
+    executor: RunningExecutor, plan: Plan, writer: Writer, progress: Callable[[Progress], None] | None
+) -> None:
     """Write what the executor yields, and report the progress."""
-    done, total, events = 0, plan.images, CellEvents(plan)
+    done, total, events, cell, workers = 0, plan.images, CellEvents(plan), "", WorkersChanged(1)
 
-    def report(cell: str, status: Literal["running", "done", "failed"] = "running") -> None:
+    def report(status: Literal["running", "done", "failed"] = "running") -> None:
         if progress is not None:
-            progress(Progress(min(done, total), total, cell, status))
+            cells = events.finished, events.cells
+            progress(Progress(min(done, total), total, cell, status, *cells, workers.workers, workers.lost))
 
     # Closed at once when writing is interrupted, so that the executor stops and restores the networks' flags.
     with contextlib.closing(executor.execute(plan)) as messages:
         for message in messages:
             match message:
                 case BatchComputed():
-                    done += message.images
-                    report(message.cell)
+                    done, cell = done + message.images, message.cell
+                    report()
+                case WorkersChanged():
+                    workers = message
+                    report()
                 case DatasetPart():
                     writer.write_dataset(message)
                 case Part():
                     began = time.perf_counter()
                     writer.write(message)
                     _log_part(message, time.perf_counter() - began)
-                    report(message.cell.title, message.status)
                     events.written(message)
+                    cell = message.cell.title
+                    report(message.status)
     events.end()
 
 

@@ -91,6 +91,13 @@ class Component:
         """The files and folders that the settings name."""
         return files_named(self.settings)
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle as text, which another process reads with its own plugins; what no plugin provides, by value."""
+        found = default_catalog()._entries.get((self.kind, self.name), [])  # noqa: SLF001 - the same module
+        if any(_is_target(entry.spec, type(self.settings)) for entry in found):
+            return _read, (self.kind, self.canonical, self.label)
+        return _made, (self.spec, self.settings, self.provider, self.label, self.distribution)
+
     def load(self, device: torch.device, classes: Sequence[str] | None = None) -> Any:
         """Return the callable: what the settings load on the device, or the settings themselves.
 
@@ -284,6 +291,14 @@ class Catalog:
         shared = len(self._entries[entry.spec.kind, entry.spec.name]) > 1
         distribution = entry.plugin.distribution if shared else ""
         return Component(entry.spec, settings, entry.plugin.provider, label, distribution=distribution)
+
+
+def _read(kind: Kind, text: str, label: str | None) -> Component:
+    return attrs.evolve(default_catalog().component(kind, text), label=label)
+
+
+def _made(spec: Spec, settings: Any, provider: str, label: str | None, distribution: str) -> Component:
+    return Component(spec, settings, provider, label, distribution=distribution)
 
 
 def _kinds(kind: Kind | Iterable[Kind]) -> tuple[Kind, ...]:

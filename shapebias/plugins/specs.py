@@ -21,6 +21,7 @@ __all__ = [
     "KINDS",
     "AttackSpec",
     "DatasetSpec",
+    "ExecutorSpec",
     "Kind",
     "MetricSpec",
     "ModelSpec",
@@ -31,7 +32,7 @@ __all__ = [
     "TransformSpec",
 ]
 
-Kind: TypeAlias = Literal["model", "dataset", "transform", "attack", "saliency", "probe", "metric", "suite"]
+Kind: TypeAlias = Literal["model", "dataset", "transform", "attack", "saliency", "probe", "metric", "suite", "executor"]
 Destroyed: TypeAlias = Literal["texture", "shape", "colour"]
 Need: TypeAlias = Literal["mask", "partner"]
 
@@ -258,6 +259,13 @@ class SuiteSpec(Spec):
     kind: ClassVar[Kind] = "suite"
 
 
+@attrs.frozen
+class ExecutorSpec(Spec):
+    """Computes the pieces of a run: in this process, on a cluster, or wherever plugins and data are the same."""
+
+    kind: ClassVar[Kind] = "executor"
+
+
 _SPECS: tuple[type[Spec], ...] = (
     ModelSpec,
     DatasetSpec,
@@ -267,5 +275,6 @@ _SPECS: tuple[type[Spec], ...] = (
     ProbeSpec,
     MetricSpec,
     SuiteSpec,
+    ExecutorSpec,
 )
 KINDS: dict[Kind, type[Spec]] = {spec.kind: spec for spec in _SPECS}

@@ -34,9 +34,10 @@ if TYPE_CHECKING:
 
     from shapebias.reporting.palette import ModelStyle
 
-__all__ = ["IMAGES", "LeadTable", "render", "report", "write_page"]
+__all__ = ["IMAGES", "MODELS", "LeadTable", "render", "report", "write_page"]
 
 IMAGES = 24
+MODELS = 50  # comparisons of every two models would take days for a thousand
 _LIBRARIES = ("vendor/d3.min.js", "vendor/plot.min.js")
 _SCRIPTS = (
     "page.js",
@@ -74,7 +75,12 @@ class LeadTable:
 
 
 def report(
-    results: Results | Sequence[Results], path: str | Path, *, images: int = IMAGES, title: str | None = None
+    results: Results | Sequence[Results],
+    path: str | Path,
+    *,
+    images: int = IMAGES,
+    models: int = MODELS,
+    title: str | None = None,
 ) -> Path:
     """Write a page that shows results: the finding, charts, maps, images, tables, failures and provenance.
 
@@ -82,6 +88,7 @@ def report(
         results: of one study, or of several, whose models are shown side by side.
         path: the HTML file; it is replaced.
         images: the most images of each data set in the image browser.
+        models: the most models; where there are more, a sample, evenly spaced in the order of the study.
         title: the page's title; default the question.
 
     Returns:
@@ -90,8 +97,20 @@ def report(
     Raises:
         FigureError: there are no answers to show, or the file cannot be written.
     """
-    joined = CombinedResults([results] if isinstance(results, Results) else results)
-    return write_page(joined, path, images=images, title=title or "Shape or texture?")
+    joined = CombinedResults([results] if isinstance(results, Results) else results, most_models=models)
+    lead = _sample(joined) if joined.left_out else None
+    return write_page(joined, path, images=images, title=title or "Shape or texture?", lead=lead)
+
+
+def _sample(results: CombinedResults) -> LeadTable:
+    """Say that only some of the models are on the page."""
+    shown = len(results.models) - len(results.people)
+    return LeadTable(
+        f"{shown} of {shown + results.left_out:,} models",
+        ["model"],
+        [[model] for model in results.models],
+        ["They are evenly spaced in the order of the study. The tables of 'shapebias results' have all models."],
+    )
 
 
 def write_page(

@@ -193,11 +193,15 @@ def write_header(root: h5py.Group, header: Header, kind: str) -> None:
     """Write the header, and seal the root."""
     mark(root, kind)
     versions = json.dumps(dict(header.versions), sort_keys=True)
-    write_attributes(root, {"study": header.study, "seed": header.seed, "versions": versions, "device": header.device})
+    shard = {"shard": header.shard} if header.shard else {}
+    write_attributes(
+        root, {"study": header.study, "seed": header.seed, "versions": versions, "device": header.device, **shard}
+    )
     seal(root)
 
 
 def read_header(root: h5py.Group) -> Header:
     """Read the header."""
     study, seed, versions, device = (plain(root.attrs[name]) for name in ("study", "seed", "versions", "device"))
-    return Header(str(study), int(seed), json.loads(str(versions)), str(device))
+    shard = str(plain(root.attrs.get("shard", "")))
+    return Header(str(study), int(seed), json.loads(str(versions)), str(device), shard)

@@ -71,7 +71,8 @@ def test_a_good_plugin(load):
 def test_the_built_ins_come_by_entry_points():
     plugins = [plugin for plugin in discover() if plugin.distribution == "shapebias"]
     assert {plugin.name for plugin in plugins} == {
-        *("attacks", "datasets", "metrics", "models", "probes", "saliency", "suites", "transforms")
+        *("attacks", "datasets", "executors", "metrics", "models"),
+        *("probes", "saliency", "suites", "transforms"),
     }
     assert all(plugin.source == f"shapebias.{plugin.name}" and not plugin.problems for plugin in plugins)
 
