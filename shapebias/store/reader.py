@@ -10,7 +10,8 @@ import h5py
 
 from shapebias.errors import StoreError
 from shapebias.paths import as_path
-from shapebias.store.joined_arrays import Source, open_file
+from shapebias.store.checked_file import open_file
+from shapebias.store.joined_arrays import Source
 from shapebias.store.listing import ListedCell, ListedDataset, Listing, list_file, part_files, parts_folder
 from shapebias.store.records import CellRecord, Header
 from shapebias.store.stored import Failure, StoredCell, StoredDataset

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from shapebias.errors import StoreError
 from shapebias.files import new_file, temporary_of, temporary_path, write_atomically
 from shapebias.paths import as_path
-from shapebias.store.joined_arrays import open_file
+from shapebias.store.checked_file import open_file
 from shapebias.store.layout import LIBVER, check_facts, dataset_arrays, write_dataset_part, write_header, write_part
 from shapebias.store.listing import part_files, part_path, parts_folder
 from shapebias.store.locking import WriterLock

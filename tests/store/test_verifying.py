@@ -108,7 +108,7 @@ def edit(change):
 
 
 def _reseal(group):
-    from shapebias.store.encoding import seal
+    from shapebias.store.sealing import seal
 
     seal(group)
 
@@ -150,8 +150,8 @@ def _no_digest(file):
         (_shorter, "/cells/0000/logits: has 39 entries for 40 rows"),
         (_other_text, "/cells/0000: its key does not match its texts"),
         (_later_encoding, "/cells/0000/logits: has an encoding of a later version; upgrade shapebias"),
-        (lambda file: file["cells/0000"].attrs.pop("model"), "/cells/0000 lacks its dataset, model or condition"),
-        (lambda file: file["cells/0000"].pop("rows"), "is damaged ('rows')"),
+        (lambda file: file["cells/0000"].attrs.pop("model"), "/cells/0000: its description was changed"),
+        (lambda file: file["cells/0000"].pop("rows"), "/cells/0000: its description was changed"),
         (lambda file: file.attrs.modify("format_version", 2), "has format version 2; this shapebias reads up to"),
         (
             lambda file: file["datasets"].pop("0000"),
