@@ -112,8 +112,8 @@ def _storage_problem(dataset: h5py.Dataset) -> str:
         return "takes its numbers from another file"
     if not _FILTERS.issuperset(filters) or len(set(filters)) != len(filters):
         return "needs filters that no store has"
-    if dataset.dtype.kind not in "biufS":
-        return f"has type {dataset.dtype}, which no store has"
+    if dataset.dtype.kind not in "biufS" or dataset.shape is None:
+        return f"has type {dataset.dtype} and shape {dataset.shape}, which no store has"
     return _size_problem(dataset, compressed=h5z.FILTER_DEFLATE in filters)
 
 
