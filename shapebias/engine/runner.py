@@ -82,9 +82,11 @@ def run(
     check_targets(study)
     for dataset in study.datasets:
         check_needs(dataset, study.conditions, first_images)
-    cells = Recorder(study, precision).cells()
+    recorder = Recorder(study, precision)
+    cells = recorder.cells()
     with torch.inference_mode(mode=False):
         executor.check(study, options, () if replace else answered_pairs(as_path(output)))
+    recorder.check_unchanged()
     with Writer(as_path(output), Header(study.to_toml(), study.seed, versions(), device_name)) as writer:
         stored = _stored_rows(writer, cells, output, replace=replace)
         notify("shapebias_run_started", study=study, output=writer.path)

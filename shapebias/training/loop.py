@@ -35,6 +35,7 @@ from shapebias.training.state import (
     load_state,
     read_recipe,
     read_trained,
+    restore,
     save_state,
     state_file,
 )
@@ -108,7 +109,7 @@ def train(
     with contextlib.closing(TrainingData.open(recipe, ranks, workers)) as data:
         trainer = Trainer.begin(recipe, data, progress if ranks.first else None)
         if before is not None:
-            trainer.load_state(before)
+            restore(trainer.load_state, before, unfinished)
         resumed = len(trainer.history)
         try:
             while not trainer.finished:

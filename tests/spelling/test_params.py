@@ -53,12 +53,8 @@ texts = st.text(max_size=8) | st.text(",+=:\"'\\ \n/ab1.", max_size=6)
 texts |= st.sampled_from(["none", "true", "1", "1e5", "8/255", "nan", "inf", "a.b=c", "label=x:y"])
 wholes = st.integers(-(10**7), 10**7)
 sizes = st.floats(1e-30, 1e15)
-floats = (
-    st.just(0.0)
-    | sizes
-    | sizes.map(lambda size: -size)
-    | st.builds(lambda n, d: n / d, st.integers(-300, 300), st.integers(1, 255))
-)
+floats = st.just(0.0) | sizes | sizes.map(lambda size: -size)
+floats |= st.builds(lambda n, d: n / d, st.integers(-300, 300), st.integers(1, 255))
 files = texts.filter(lambda text: "\0" not in text).map(Path)
 keys = st.from_regex(r"[A-Za-z0-9_.]+", fullmatch=True)
 everything = st.builds(
