@@ -96,9 +96,13 @@ def run(
             with torch.inference_mode(mode=False):
                 _execute(executor, plan, writer, progress)
         except KeyboardInterrupt:
-            writer.pack()
+            with contextlib.suppress(KeyboardInterrupt):  # a second Ctrl-C leaves the parts as they are
+                writer.pack()
             raise Interrupted.with_results_in(output) from None
-        writer.pack()
+        try:
+            writer.pack()
+        except KeyboardInterrupt:
+            raise Interrupted.with_results_in(output) from None
     results = Results(as_path(output))
     notify("shapebias_run_finished", results=results)
     return results

@@ -13,13 +13,36 @@ import h5py
 from numpy.typing import NDArray
 
 from shapebias.errors import StoreError
+from shapebias.paths import as_path
 from shapebias.store.joined_arrays import Source
 from shapebias.store.layout import Facts, check_format, read_attributes, read_cell, read_component, read_header
 from shapebias.store.members import group_in, members
 from shapebias.store.records import CellRecord, ComponentRecord, Header, Scalar
 from shapebias.store.sealing import Described, sealed
 
-__all__ = ["ListedCell", "ListedDataset", "Listing", "list_file", "part_files", "part_path", "parts_folder"]
+__all__ = [
+    "ListedCell",
+    "ListedDataset",
+    "Listing",
+    "list_file",
+    "part_files",
+    "part_path",
+    "parts_folder",
+    "store_path",
+]
+
+
+def store_path(path: str | Path) -> Path:
+    """Return where a store is: a home folder is expanded, and a link is followed, so that a store has one lock.
+
+    Raises:
+        StoreError: it is a link to itself.
+    """
+    found = as_path(path)
+    try:
+        return found.resolve() if found.is_symlink() else found
+    except (OSError, RuntimeError) as error:
+        raise StoreError(f"{found} is a link to itself; choose another file") from error
 
 
 def parts_folder(path: Path) -> Path:

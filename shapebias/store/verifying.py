@@ -9,11 +9,10 @@ import h5py
 import numpy as np
 
 from shapebias.errors import StoreError
-from shapebias.paths import as_path
 from shapebias.store.checked_file import open_file
 from shapebias.store.encoding import VERSIONS
 from shapebias.store.layout import check_format
-from shapebias.store.listing import ListedCell, ListedDataset, list_file, part_files, part_path
+from shapebias.store.listing import ListedCell, ListedDataset, list_file, part_files, part_path, store_path
 from shapebias.store.locking import WriterLock
 from shapebias.store.members import dataset_in, members
 from shapebias.store.reader import Store
@@ -38,7 +37,7 @@ def verify(path: str | Path) -> list[str]:
     Raises:
         StoreError: there is no store.
     """
-    path = as_path(path)
+    path = store_path(path)
     parts = part_files(path)
     if not parts and not path.exists():
         raise StoreError(f"{path}: there is no store, neither this file nor its parts; check the path")

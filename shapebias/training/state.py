@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import attrs
 import torch
 
-from shapebias.errors import ShapebiasError, StudyError, TrainingError, WeightsError
-from shapebias.files import sha256, write_atomically
+from shapebias.errors import ShapebiasError, StoreError, StudyError, TrainingError, WeightsError
+from shapebias.files import sha256, temporary_of, write_atomically
 from shapebias.networks.checkpoints import read_metadata
 from shapebias.spelling.former import former_spellings
+from shapebias.store.locking import WriterLock
+from shapebias.training.distributed import Processes
 from shapebias.training.recipe import Recipe
 
 __all__ = [
@@ -26,6 +29,7 @@ __all__ = [
     "read_trained",
     "restore",
     "save_state",
+    "sole_writer",
     "state_file",
 ]
 
@@ -157,6 +161,36 @@ def read_recipe(path: Path) -> Recipe:
 def _stored_recipe(text: str) -> Recipe:
     with former_spellings():
         return Recipe.from_toml(text)
+
+
+@contextlib.contextmanager
+def sole_writer(output: Path) -> Iterator[None]:
+    """Keep other trainings from writing the same checkpoint, and remove what killed ones have left.
+
+    Raises:
+        TrainingError: another process is writing it, the disk is full, or the folder cannot be written.
+    """
+    try:
+        output.parent.mkdir(parents=True, exist_ok=True)
+        with contextlib.ExitStack() as held:
+            if Processes.speaks():
+                held.enter_context(WriterLock(output))
+                _remove_strays(output)
+            yield
+    except StoreError as error:
+        raise TrainingError(str(error)) from error
+    except OSError as error:
+        raise TrainingError(
+            f"{output} cannot be written: {error.strerror or error}; finished epochs are kept in "
+            f"{state_file(output).name}: make room or get permission, and run the same command again"
+        ) from error
+
+
+def _remove_strays(output: Path) -> None:
+    names = (output.name, state_file(output).name)
+    for found in output.parent.glob("*.tmp"):
+        if temporary_of(found) in names:
+            found.unlink(missing_ok=True)
 
 
 def state_file(output: Path) -> Path:
