@@ -27,9 +27,9 @@ STRAY = "0123456789ab.tmp"
 
 def test_a_link_and_its_target_are_one_store(tmp_path):
     (tmp_path / "link.h5").symlink_to("run.h5")
-    with Writer(tmp_path / "run.h5", samples.HEADER):
-        with pytest.raises(StoreError, match=r"run\.h5 is being written by another process"):
-            Writer(tmp_path / "link.h5", samples.HEADER)
+    refused = pytest.raises(StoreError, match=r"run\.h5 is being written by another process")
+    with Writer(tmp_path / "run.h5", samples.HEADER), refused:
+        Writer(tmp_path / "link.h5", samples.HEADER)
     samples.write_all(tmp_path / "link.h5", pack=True)
     assert (tmp_path / "link.h5").is_symlink()
     assert verify(tmp_path / "run.h5") == []
@@ -45,9 +45,9 @@ def test_a_link_to_itself_is_refused(tmp_path):
 
 
 def test_two_trainings_into_one_output_are_refused(tmp_path):
-    with WriterLock(tmp_path / "x.safetensors"):
-        with pytest.raises(TrainingError, match=r"x\.safetensors is being written by another process"):
-            train(RECIPE, tmp_path / "x.safetensors")
+    refused = pytest.raises(TrainingError, match=r"x\.safetensors is being written by another process")
+    with WriterLock(tmp_path / "x.safetensors"), refused:
+        train(RECIPE, tmp_path / "x.safetensors")
 
 
 def test_training_removes_what_a_killed_one_left(tmp_path):
@@ -72,9 +72,9 @@ def test_training_on_a_full_disk_says_what_to_do(tmp_path, monkeypatch):
 def test_export_on_a_full_disk_says_what_to_do(tmp_path, monkeypatch):
     samples.write_all(tmp_path / "run.h5", pack=True)
     monkeypatch.setattr(files, "_sync", full)
-    with Results(tmp_path / "run.h5") as results:
-        with pytest.raises(StoreError, match="cannot be written: No space left on device"):
-            export_decisions(results, tmp_path / "exported")
+    refused = pytest.raises(StoreError, match="cannot be written: No space left on device")
+    with Results(tmp_path / "run.h5") as results, refused:
+        export_decisions(results, tmp_path / "exported")
 
 
 def test_merging_removes_what_a_killed_one_left(tmp_path):
