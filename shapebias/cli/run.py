@@ -13,6 +13,7 @@ from shapebias.cli._failures import echo_failures
 from shapebias.cli._options import OPTIONS, PathType, execution_options, executor_option, log_options, replace_option
 from shapebias.cli._output import examples, working_catalog
 from shapebias.cli._progress import progress_bar
+from shapebias.files import read_text
 from shapebias.plugins.catalog import default_catalog
 from shapebias.plugins.specs import Kind
 from shapebias.spelling.grammar import split, split_label
@@ -145,7 +146,7 @@ def _check_kinds(ctx: click.Context, given: Mapping[Kind, Sequence[str]]) -> Non
 def _study(study_file: Path | None, options: Mapping[str, Any], conditions: Sequence[str], *, no_clean: bool) -> Study:
     """Combine the options with the study file: lists are extended, single values are replaced."""
     name = study_file.name if study_file else "the study"
-    content = read_toml(study_file.read_text(encoding="utf-8", errors="replace"), name) if study_file else {}
+    content = read_toml(read_text(study_file), name) if study_file else {}
     listed = content.get("conditions", ["clean"])
     together = [*listed, *(text for text in conditions if text not in listed)]
     content["conditions"] = [text for text in together if text != "clean" or not no_clean]

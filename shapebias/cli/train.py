@@ -13,6 +13,7 @@ import click
 from shapebias.cli._options import COUNT, PathType, device_option, log_options
 from shapebias.cli._output import examples, working_catalog
 from shapebias.cli._progress import progress_bar
+from shapebias.files import read_text
 from shapebias.spelling.params import describe, field_types
 from shapebias.study.config import parse_toml
 from shapebias.training.recipe import Recipe
@@ -141,7 +142,7 @@ def _without_devices(arguments: Sequence[str]) -> list[str]:
 def _recipe(recipe_file: Path | None, options: Mapping[str, Any]) -> Recipe:
     """Lay the options over the recipe file."""
     name = recipe_file.name if recipe_file else "the recipe"
-    content = parse_toml(recipe_file.read_text(encoding="utf-8", errors="replace"), name) if recipe_file else {}
+    content = parse_toml(read_text(recipe_file), name) if recipe_file else {}
     content |= {key: value for key, value in options.items() if value not in (None, ())}
     if isinstance(content.get("validation"), str):
         content["validation"] = _number(content["validation"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Any
 
 import attrs
@@ -76,6 +77,14 @@ class ChangedCell:
     now: CellRecord
 
 
+def _stamp(path: Path) -> tuple[int, ...]:
+    """Return what changes when a file is replaced or written; folders have no such thing."""
+    if not path.is_file():
+        return ()
+    facts = path.stat()
+    return facts.st_dev, facts.st_ino, facts.st_size, facts.st_mtime_ns
+
+
 class Recorder:
     """Identifies cells: canonical texts, fingerprints of the files that they name, and settings.
 
@@ -87,6 +96,7 @@ class Recorder:
     def __init__(self, study: Study, precision: str) -> None:
         self._study, self._precision = study, precision
         self._records: dict[str, ComponentRecord] = {}
+        self._stamps: dict[Path, tuple[int, ...]] = {}
 
     def component(self, component: Component | Condition, dataset: Component | None = None) -> ComponentRecord:
         """Record a component; every file is hashed once.
@@ -100,6 +110,8 @@ class Recorder:
         if dataset is not None and isinstance(component, Component) and component.spec.needs_classes:
             key, classes = f"{key} for {dataset.canonical}", dataset.settings.classes
         if key not in self._records:
+            for path in component.files:
+                self._stamps.setdefault(path, _stamp(path))
             providers = [component] if isinstance(component, Component) else component.steps
             files = component.fingerprints(classes) if isinstance(component, Component) else component.fingerprints()
             self._records[key] = ComponentRecord(
@@ -109,6 +121,16 @@ class Recorder:
                 files=files,
             )
         return self._records[key]
+
+    def check_unchanged(self) -> None:
+        """Compare the files with what they were when they were hashed.
+
+        Raises:
+            StudyError: one was replaced since, so what was loaded may be another than what was hashed.
+        """
+        for path, before in self._stamps.items():
+            if _stamp(path) != before:
+                raise StudyError(f"{path} changed while the study began; run the command again when it is complete")
 
     def cells(self) -> list[IdentifiedCell]:
         """Identify every cell of the study."""

@@ -99,7 +99,8 @@ def run(
         check_targets(study)
         for dataset in study.datasets:
             check_needs(dataset, study.conditions, first_images)
-        cells = Recorder(study, precision).cells()
+        recorder = Recorder(study, precision)
+        cells = recorder.cells()
         stored = _stored_cells(path, share)
         changed = find_changed(stored, cells)
         if changed and not replace:
@@ -117,6 +118,7 @@ def run(
             output,
         )
         running.check(plan, first_images)
+        recorder.check_unchanged()
         header = Header(study.to_toml(), study.seed, versions(), device_name, str(share or ""))
         with Writer(path, header) as writer:
             if changed:
@@ -125,9 +127,13 @@ def run(
             try:
                 _execute(running, plan, writer, reporter(progress))
             except KeyboardInterrupt:
-                writer.pack()
+                with contextlib.suppress(KeyboardInterrupt):  # a second Ctrl-C leaves the parts as they are
+                    writer.pack()
                 raise Interrupted.with_results_in(output) from None
-            writer.pack()
+            try:
+                writer.pack()
+            except KeyboardInterrupt:
+                raise Interrupted.with_results_in(output) from None
     results = Results(path)
     notify("shapebias_run_finished", results=results)
     return results

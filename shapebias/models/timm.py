@@ -62,7 +62,7 @@ class Timm:
     architecture: str = param("name in timm, perhaps with the tag of its weights", converter=_with_home)
     checkpoint: Path | None = param("weight file; without one timm's weights are downloaded", default=None)
     pretrained: bool = param("download weights where there is no checkpoint; false is random weights", default=True)
-    seed: int = param("of random weights", default=0, ge=0)
+    seed: int = param("of random weights", default=0, ge=0, lt=2**63)
     num_classes: int | None = param("number of outputs; none is what timm's weights have", default=None, ge=1)
     mean: tuple[float, ...] = param("of the pixels, one or three; empty is timm's", default=(), converter=per_channel)
     std: tuple[float, ...] = param(

@@ -65,7 +65,7 @@ class Torchvision:
         default="DEFAULT",
         converter=_name_or_file,
     )
-    seed: int = param("of random weights", default=0, ge=0)
+    seed: int = param("of random weights", default=0, ge=0, lt=2**63)
     mean: tuple[float, ...] = param(
         "of the pixels, one or three; empty is torchvision's", default=(), converter=per_channel
     )

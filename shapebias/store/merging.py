@@ -11,14 +11,14 @@ import numpy as np
 
 from shapebias.errors import StoreError, listed
 from shapebias.files import new_file
-from shapebias.paths import as_path
-from shapebias.store.listing import part_files
+from shapebias.store.listing import part_files, store_path
 from shapebias.store.locking import WriterLock
 from shapebias.store.os_errors import translate_os_errors
 from shapebias.store.packing import write_store
 from shapebias.store.reader import Store, join_cells, join_datasets
 from shapebias.store.records import CellRecord
 from shapebias.store.stored import StoredCell, StoredDataset
+from shapebias.store.writer import stray_files
 
 __all__ = ["merge"]
 
@@ -40,7 +40,7 @@ def merge(paths: Sequence[str | Path], output: str | Path) -> None:
         StoreError: the output exists or cannot be written; a shard is missing or there twice; or two stores disagree
             in the seed, the images of a data set, the settings or files of a cell, or an answer.
     """
-    output = as_path(output)
+    output = store_path(output)
     if not paths:
         raise StoreError(f"{output}: there is nothing to join; name at least one results file")
     with ExitStack() as opened:
@@ -55,6 +55,8 @@ def merge(paths: Sequence[str | Path], output: str | Path) -> None:
         with translate_os_errors(output), WriterLock(output):
             if output.exists() or part_files(output):
                 raise StoreError(f"{output} exists already; choose another output")
+            for stray in stray_files(output):
+                stray.unlink()
             with new_file(output) as temporary:
                 write_store(temporary, header, join_datasets(listings), join_cells(listings))
 
