@@ -33,7 +33,8 @@ class HumanAccuracyFigure:
     """One panel for each set of model-vs-human with a strength: accuracy over it, one curve a model.
 
     Bands of models are 95 % intervals by the bootstrap, as in the metric ``human-consistency``.  The red line is the
-    mean of the people who saw the same images, the red band goes from the lowest of them to the highest.  Conditions that the averages leave out are drawn too.
+    mean of the people who saw the same images; the red band goes from the lowest of them to the highest.  Conditions
+    that the averages leave out are drawn too.
 
     Geirhos et al. 2021, "Partial success in closing the gap between human and machine vision", figure 3.
     """
