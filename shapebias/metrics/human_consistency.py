@@ -21,15 +21,7 @@ from shapebias.published.human_sets import human_sets
 from shapebias.published.image_names import CLEAN, condition_name, read_image_name
 from shapebias.spelling.params import param
 
-__all__ = [
-    "ALL_SETS",
-    "PEOPLE",
-    "HumanConsistency",
-    "counted_conditions",
-    "outcomes_by_condition",
-    "pairwise_kappa",
-    "protocol_kappa",
-]
+__all__ = ["ALL_SETS", "PEOPLE", "HumanConsistency", "protocol_kappa"]
 
 MEASURES = ("accuracy-difference", "observed-consistency", "error-consistency", "ood-accuracy")
 PEOPLE = "people"
@@ -90,7 +82,9 @@ class HumanConsistency:
     """
 
     observers: str = param("which models are people, as a pattern of their names", default="subject-*")
-    conditions: bool = param("whether to have rows for each condition too, also those left out", default=False)
+    conditions: bool = param(
+        "whether to have rows for each condition too, also those left out, and there for each person", default=False
+    )
 
     def __call__(self, results: StudyResults) -> pd.DataFrame:
         """Return rows for each set and model, and for all sets where there are several."""
@@ -98,26 +92,24 @@ class HumanConsistency:
         sets: dict[str, list[_Draws]] = {}
         unknown = []
         for dataset, cells in _by_dataset(results.answers()).items():
-            outcomes = outcomes_by_condition(cells)
+            outcomes = _outcomes(cells)
             people = sorted({one.model for one in cells if fnmatchcase(one.model, self.observers)})
             if not people:
                 continue
-            kept = counted_conditions(dataset)
+            kept = _kept(dataset)
             unknown += [] if kept is not None else [dataset]
             for model, comparison in _comparisons(dict.fromkeys(one.model for one in cells), people):
-                found = {
-                    condition: comparison.draw(frame, [results.seed, zlib.crc32(f"{dataset}/{condition}".encode())])
-                    for condition, frame in outcomes.items()
-                }
-                each = {condition: draws for condition, draws in found.items() if draws is not None}
+                each = _each(comparison, outcomes, dataset, results.seed)
                 if self.conditions:
-                    for condition, draws in each.items():
-                        rows += _rows(draws, dataset=dataset, model=model, condition=condition, averaging="condition")
+                    rows += _condition_rows(each, dataset, model)
                 counted = [draws for condition, draws in each.items() if (kept or {}).get(condition, True)]
                 if counted:
                     whole = _over_conditions(counted)
                     sets.setdefault(model, []).append(whole)
                     rows += _rows(whole, dataset=dataset, model=model, condition="", averaging="set")
+            if self.conditions:
+                for person, comparison in _among_people(people):
+                    rows += _condition_rows(_each(comparison, outcomes, dataset, results.seed), dataset, person)
         for model, wholes in sets.items():
             if len(wholes) > 1:
                 whole = _Draws.mean(wholes)
@@ -137,6 +129,20 @@ def _rows(draws: _Draws, *, averaging: str, sets: int = 1, **position: str) -> l
     return [{**facts, "measure": measure, **attrs.asdict(one)} for measure, one in draws.estimates()]
 
 
+def _condition_rows(each: Mapping[str, _Draws], dataset: str, model: str) -> Iterator[dict[str, Any]]:
+    for condition, draws in each.items():
+        yield from _rows(draws, dataset=dataset, model=model, condition=condition, averaging="condition")
+
+
+def _each(comparison: _Comparison, outcomes: Outcomes, dataset: str, seed: int) -> dict[str, _Draws]:
+    """Compute the measures under each condition that has common images."""
+    found = {
+        condition: comparison.draw(frame, [seed, zlib.crc32(f"{dataset}/{condition}".encode())])
+        for condition, frame in outcomes.items()
+    }
+    return {condition: draws for condition, draws in found.items() if draws is not None}
+
+
 def _by_dataset(listed: Iterable[Answers]) -> dict[str, list[Answers]]:
     groups: dict[str, list[Answers]] = {}
     for answers in listed:
@@ -145,7 +151,7 @@ def _by_dataset(listed: Iterable[Answers]) -> dict[str, list[Answers]]:
     return groups
 
 
-def outcomes_by_condition(cells: Iterable[Answers]) -> Outcomes:
+def _outcomes(cells: Iterable[Answers]) -> Outcomes:
     """Sort what every model got right by condition: that of the cell, or the one in the image's name.
 
     Args:
@@ -168,7 +174,7 @@ def _condition(answers: Answers, image: str) -> str:
     return read_image_name(image).condition or named if named == CLEAN else named
 
 
-def counted_conditions(dataset: str) -> Mapping[str, bool] | None:
+def _kept(dataset: str) -> Mapping[str, bool] | None:
     """Return which conditions of a set count, by the last word of its name; None where it is not a published one."""
     return human_sets().get(dataset.rstrip("/").replace(":", "/").split("/")[-1])
 
@@ -212,6 +218,12 @@ def _comparisons(models: Iterable[str], people: Sequence[str]) -> Iterator[tuple
         yield PEOPLE, _Comparison(people, list(itertools.combinations(people, 2)))
 
 
+def _among_people(people: Sequence[str]) -> Iterator[tuple[str, _Comparison]]:
+    """Yield each person with the others, if there are any."""
+    for person in people if len(people) > 1 else ():
+        yield person, _Comparison([person], [(person, other) for other in people if other != person])
+
+
 def _measures(
     counts: NDArray[Any], first: NDArray[np.int8], second: NDArray[np.int8], asked: NDArray[np.int8]
 ) -> NDArray[np.float64]:
@@ -242,24 +254,6 @@ def _over_conditions(conditions: Sequence[_Draws]) -> _Draws:
     """Average over conditions: each counts once, but accuracy is that of all images."""
     equal, images = [1] * len(conditions), [draws.n for draws in conditions]
     return _Draws.mean(conditions, [equal, equal, equal, images])
-
-
-def pairwise_kappa(outcomes: Outcomes, counted: Mapping[str, bool] | None = None) -> pd.DataFrame:
-    """Return Cohen's kappa of each pair of models, the mean over conditions, as a square table; NaN where unknown.
-
-    Args:
-        outcomes: for each condition which images each model got right.
-        counted: whether each condition counts; None counts all.
-    """
-    frames = [frame for condition, frame in outcomes.items() if (counted or {}).get(condition, True)]
-    models = list(dict.fromkeys(model for frame in frames for model in frame.columns))
-    found = pd.DataFrame(np.nan, index=models, columns=models)
-    for first, second in itertools.combinations(models, 2):
-        pairs = [frame[[first, second]].dropna() for frame in frames if {first, second} <= {*frame.columns}]
-        counts = [np.bincount((pair.to_numpy() @ [2, 1]).astype(int), minlength=4) for pair in pairs if len(pair)]
-        if counts:
-            found.loc[first, second] = found.loc[second, first] = protocol_kappa(np.stack(counts)).mean()
-    return found
 
 
 def protocol_kappa(counts: NDArray[Any]) -> NDArray[np.float64]:

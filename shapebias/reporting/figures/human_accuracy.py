@@ -7,25 +7,22 @@ from typing import TYPE_CHECKING
 
 import attrs
 import numpy as np
-import pandas as pd
 
 from shapebias.errors import FigureError
-from shapebias.metrics.human_consistency import outcomes_by_condition
-from shapebias.metrics.intervals import wilson
 from shapebias.published.human_sets import human_sets
 from shapebias.reporting.figures._choose import choose
 from shapebias.reporting.mpl_style import COLUMN, PAGE, legend, new_figure, style
 from shapebias.reporting.palette import PEOPLE, ModelStyle
 from shapebias.spelling.params import param
-from shapebias.store.views import StoredAnswers
 
 if TYPE_CHECKING:
+    import pandas as pd
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
     from shapebias.reporting.combined import CombinedResults
 
-__all__ = ["HumanAccuracyFigure", "accuracies", "sets_of"]
+__all__ = ["HumanAccuracyFigure"]
 
 _HEIGHT = 1.5  # inches, of one panel
 _TICKS, _LETTERS = 9, 28  # more labels, or longer ones side by side, would touch each other
@@ -35,8 +32,9 @@ _TICKS, _LETTERS = 9, 28  # more labels, or longer ones side by side, would touc
 class HumanAccuracyFigure:
     """One panel for each set of model-vs-human with a strength: accuracy over it, one curve a model.
 
-    Bands of models are 95 % intervals of Wilson.  The red line is the mean of the people who saw the same images, the
-    red band goes from the lowest of them to the highest.  Conditions that the averages leave out are drawn too.
+    Bands of models are 95 % intervals by the bootstrap, as in the metric ``human-consistency``.  The red line is the
+    mean of the people who saw the same images; the red band goes from the lowest of them to the highest.  Conditions
+    that the averages leave out are drawn too.
 
     Geirhos et al. 2021, "Partial success in closing the gap between human and machine vision", figure 3.
     """
@@ -45,10 +43,14 @@ class HumanAccuracyFigure:
 
     def __call__(self, results: CombinedResults) -> Figure:
         """Draw it."""
-        found = {name: accuracies(cells, order) for name, (cells, order) in sets_of(results).items()}
-        found = {name: table for name, table in found.items() if len(set(table["condition"])) > 1}
+        table = results.metric("human-consistency:conditions=true")
+        table = table[(table["measure"] == "ood-accuracy") & (table["averaging"] == "condition")]
+        found = {str(name): _in_order(rows, str(name)) for name, rows in table.groupby("dataset", sort=False)}
+        found = {name: rows for name, rows in found.items() if len(set(rows["condition"])) > 1}
         if not found:
-            raise FigureError("human-accuracy: the results have no set of model-vs-human with several conditions")
+            raise FigureError(
+                "human-accuracy: the results have no set under several conditions whose images people have seen"
+            )
         if self.dataset is not None:
             name = choose("dataset", self.dataset, found)
             found = {name: found[name]}
@@ -56,25 +58,11 @@ class HumanAccuracyFigure:
             return _draw(found, results.looks, results.people)
 
 
-def sets_of(results: CombinedResults) -> dict[str, tuple[list[StoredAnswers], list[str]]]:
-    """Find the sets of model-vs-human: the answers to each, and its conditions in the order of their strength."""
-    found: dict[str, tuple[list[StoredAnswers], list[str]]] = {}
-    for answers in results.answers():
-        words = answers.dataset.rstrip("/").replace(":", "/").split("/")
-        if answers.eps is None and (conditions := human_sets().get(words[-1])) is not None:
-            found.setdefault(answers.dataset, ([], [*conditions]))[0].append(answers)
-    return found
-
-
-def accuracies(cells: list[StoredAnswers], order: list[str]) -> pd.DataFrame:
-    """Return the accuracy of each model under each condition, with Wilson's interval, in the order of strength."""
-    outcomes = outcomes_by_condition(cells)
-    rows = []
-    for condition in [*order, *(name for name in outcomes if name not in order)]:
-        for model in outcomes.get(condition, pd.DataFrame()).columns:
-            right = outcomes[condition][model].dropna()
-            rows.append({"condition": condition, "model": model, **attrs.asdict(wilson(int(right.sum()), len(right)))})
-    return pd.DataFrame(rows, columns=["condition", "model", "value", "low", "high", "n", "method"])
+def _in_order(table: pd.DataFrame, dataset: str) -> pd.DataFrame:
+    """Sort the rows of one set by the strength of their condition."""
+    known = [*human_sets().get(dataset.rpartition(":")[2], {})]
+    order = {name: at for at, name in enumerate([*known, *(name for name in table["condition"] if name not in known)])}
+    return table.sort_values("condition", key=lambda column: column.map(order), kind="stable")
 
 
 def _draw(found: dict[str, pd.DataFrame], looks: dict[str, ModelStyle], people: set[str]) -> Figure:

@@ -1,4 +1,4 @@
-"""Cohen's kappa with people: of each model in each set of stimuli, or of all pairs in one set."""
+"""Cohen's kappa of each model with people, in each set of stimuli."""
 
 from __future__ import annotations
 
@@ -6,19 +6,17 @@ from typing import TYPE_CHECKING
 
 import attrs
 import numpy as np
-import pandas as pd
 
 from shapebias.errors import FigureError
-from shapebias.metrics.human_consistency import PEOPLE, counted_conditions, outcomes_by_condition, pairwise_kappa
 from shapebias.reporting.export import UNDEFINED
 from shapebias.reporting.figures._choose import choose
 from shapebias.reporting.figures.error_consistency import readable_ink
-from shapebias.reporting.figures.human_accuracy import sets_of
 from shapebias.reporting.mpl_style import COLUMN, PAGE, new_figure, short, style
 from shapebias.reporting.palette import INK, PAPER
 from shapebias.spelling.params import param
 
 if TYPE_CHECKING:
+    import pandas as pd
     from matplotlib.figure import Figure
 
     from shapebias.reporting.combined import CombinedResults
@@ -31,43 +29,29 @@ _WIDE = 7  # columns of numbers that fit into a column of a paper
 
 @attrs.frozen
 class HumanKappaFigure:
-    """A matrix of kappa with people: rows are models, columns the sets of model-vs-human, or the people of one set.
+    """A matrix of kappa with people: rows are models, the last one people among themselves; columns are sets.
 
-    Without ``dataset`` each number is the mean over the conditions that count and over the people of the set, as in the
-    metric ``human-consistency``; the last row is people among themselves.  With it each number is of one pair, the mean
-    over conditions.  ``subject-01`` of one set is another person than that of another set.
+    Each number is that of the metric ``human-consistency``: the mean over the conditions that count, and over the
+    people of the set.  The pairs of one set under one condition are in the figure ``error-consistency``.
 
     Geirhos et al. 2021, "Partial success in closing the gap between human and machine vision", figure 4.
     """
 
-    dataset: str | None = param("one set, with each of its people; none shows all sets", default=None)
+    dataset: str | None = param("one set; every one with answers of people", default=None)
 
     def __call__(self, results: CombinedResults) -> Figure:
         """Draw it."""
-        found = {}
-        for name, (cells, _) in sets_of(results).items():
-            kappa = pairwise_kappa(outcomes_by_condition(cells), counted_conditions(name))
-            if people := [model for model in kappa if model in results.people]:
-                found[name] = kappa[people]
-        if not found:
-            raise FigureError("human-kappa: the results have no answers of people to a set of model-vs-human")
-        if self.dataset is None:
-            matrix = pd.DataFrame({name: _with_people(kappa) for name, kappa in found.items()})
-            order = [model for model in [*results.models, PEOPLE] if model in matrix.index]
-            matrix = matrix.loc[order]
-        else:
-            matrix = found[choose("dataset", self.dataset, found)]
+        table = results.metric("human-consistency")
+        table = table[(table["measure"] == "error-consistency") & (table["averaging"] != "condition")]
+        if table.empty:
+            raise FigureError("human-kappa: the results have no answers of people to images that models have answered")
+        if self.dataset is not None:
+            table = table[table["dataset"] == choose("dataset", self.dataset, table["dataset"])]
+        matrix = table.pivot_table(index="model", columns="dataset", values="value", sort=False, dropna=False)
+        models = [model for model in results.models if model in matrix.index]
+        matrix = matrix.loc[[*models, *(model for model in matrix.index if model not in models)]]
         with style(**{"axes.grid": False, "axes.spines.left": False, "axes.spines.bottom": False}):
             return _draw(matrix)
-
-
-def _with_people(kappa: pd.DataFrame) -> pd.Series[float]:
-    """Average the kappa of each model over people, (models x people), and that of all pairs of people."""
-    people = [*kappa.columns]
-    values = kappa.drop(index=people).mean(axis=1)
-    among = kappa.loc[people].to_numpy()[np.triu_indices(len(people), 1)]
-    values[PEOPLE] = among.mean() if len(among) else np.nan
-    return values
 
 
 def _draw(matrix: pd.DataFrame) -> Figure:
