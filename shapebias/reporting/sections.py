@@ -9,6 +9,7 @@ import attrs
 
 from shapebias.errors import FigureError
 from shapebias.reporting.figures.accuracy import AccuracyFigure
+from shapebias.reporting.figures.class_images import ClassImagesFigure
 from shapebias.reporting.figures.curves import CurvesFigure
 from shapebias.reporting.figures.error_consistency import ErrorConsistencyFigure
 from shapebias.reporting.figures.headline import HeadlineFigure
@@ -102,6 +103,15 @@ def chart_sections(results: CombinedResults) -> list[Section]:
             "Do they fail on the same images?",
             "Cohen's kappa of right and wrong: 1 for the same errors, 0 for as many common errors as chance gives.",
             ((ErrorConsistencyFigure(dataset), f"{dataset}, clean") for dataset in datasets),
+        ),
+        _section(
+            results,
+            "class-images",
+            "Classes",
+            "What they mean by a class",
+            "Images that an attack has changed towards a class, as far as it goes, for each model. Where they look "
+            "like the class, the model looks at what people look at.",
+            ((ClassImagesFigure(dataset=dataset), dataset) for dataset in datasets),
         ),
         _section(
             results,
