@@ -3,7 +3,7 @@
     python examples/references.py [--only WORD] [--output references.h5]
 
 The weights and the stimuli are downloaded: a few gigabytes.  The published values are in ``shapebias list references``.
-CLIP's value was published for classes and templates of its own, so it comes last and may differ by more than the others.
+CLIP's value was published for words of its own, so it comes last and may differ by more than the others.
 """
 
 from __future__ import annotations
@@ -66,7 +66,8 @@ def compare(
     values = published_values()
     models = {each.model: (stand_ins or {}).get(each.spelled, each.spelled) for each in networks}
     with sb.run(sb.Study(dataset, models), output) as results:
-        table = results.metric("shape-bias").set_index("model")
+        table = results.metric("shape-bias")
+        table = table[table.metric == "shape-bias"].set_index("model")
     rows = [
         {
             "model": each.spelled,
