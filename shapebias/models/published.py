@@ -109,7 +109,7 @@ class Stylized:
     """
 
     name: Literal["resnet50", "resnet50_sin_and_in", "resnet50_sin_and_in_then_in", "alexnet"] = param(
-        "the network, and what it was trained on", default="resnet50"
+        "the network, and what it was trained on"
     )
     file: Path | None = param("the file, where it is here already; none downloads it", default=None)
 
@@ -140,7 +140,7 @@ class BagNetModel:
     ImageNet.
     """
 
-    patch: Literal[9, 17, 33] = param("side of the patches", default=33, unit="pixels")
+    patch: Literal[9, 17, 33] = param("side of the patches", unit="pixels")
     file: Path | None = param("the file, where it is here already; none downloads it", default=None)
 
     @property
