@@ -71,11 +71,17 @@ def _facts(entry: CatalogEntry, parameters: list[Parameter]) -> Iterator[tuple[s
     for field in attrs.fields(type(entry.spec)):
         value = getattr(entry.spec, field.name)
         if field.name not in common and value:
-            yield field.name.replace("_", " "), "yes" if value is True else ", ".join(map(_name, value))
+            yield field.name.replace("_", " "), _words(value)
     for reference in entry.spec.references:
         yield "reference", reference
     yield "provider", f"{entry.plugin.provider} ({entry.plugin.source})"
     yield "example", example(entry.spec, parameters)
+
+
+def _words(value: Any) -> str:
+    if isinstance(value, str):
+        return value
+    return "yes" if value is True else ", ".join(map(_name, value))
 
 
 def _name(value: Any) -> str:

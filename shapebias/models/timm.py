@@ -63,6 +63,7 @@ class Timm:
     checkpoint: Path | None = param("weight file; without one timm's weights are downloaded", default=None)
     pretrained: bool = param("download weights where there is no checkpoint; false is random weights", default=True)
     seed: int = param("of random weights", default=0, ge=0, lt=2**63)
+    prefix: str | None = param("what stands before the network's keys in the weight file; none finds it", default=None)
     num_classes: int | None = param("number of outputs; none is what timm's weights have", default=None, ge=1)
     mean: tuple[float, ...] = param("of the pixels, one or three; empty is timm's", default=(), converter=per_channel)
     std: tuple[float, ...] = param(
@@ -73,7 +74,7 @@ class Timm:
 
     def untrained(self) -> Timm:
         """Return the same architecture with random weights: what a checkpoint of ours names."""
-        return attrs.evolve(self, checkpoint=None, pretrained=False)
+        return attrs.evolve(self, checkpoint=None, prefix=None, pretrained=False)
 
     def load(self, device: torch.device) -> Classifier:
         """Make the network and read its weights."""
@@ -96,11 +97,13 @@ class Timm:
                 f"timm:{self.architecture} with in_chans={channels}: images are RGB here, so a network takes 3 "
                 "channels; leave arg.in_chans out"
             )
+        stated: tuple[tuple[float, ...] | None, tuple[float, ...] | None] = (None, None)
         with seeded_weights(self.seed):
             network = self._create()
         if self.checkpoint is not None:
             network = self._with_weights(network, self.checkpoint)
-        given = {"mean": self.mean or None, "std": self.std or None, "img_size": self.arg.get("img_size")}
+            stated = _stated_normalisation(self.checkpoint)
+        given = {"mean": self.mean or stated[0], "std": self.std or stated[1], "img_size": self.arg.get("img_size")}
         if self.input_size is not None:
             given["input_size"] = (3, self.input_size, self.input_size)
         if classifier and getattr(network, "num_classes", None) == 0:
@@ -174,9 +177,11 @@ class Timm:
     def _with_weights(self, network: nn.Module, path: Path) -> nn.Module:
         """Load a file as it is or, where it is not in timm's own form, as timm converts it for this family."""
         from shapebias.networks.weight_files import read_state_dict
-        from shapebias.networks.weights import put_weights
+        from shapebias.networks.weights import put_weights, with_prefix
 
         weights = read_state_dict(path)
+        if self.prefix is not None:
+            weights = with_prefix(weights, self.prefix, path)
         if self.architecture.startswith("inception_v3"):  # published with a head that only training uses
             for key in [key for key in weights if "AuxLogits." in key and not hasattr(network, "AuxLogits")]:
                 del weights[key]
@@ -211,6 +216,13 @@ class Timm:
         )
         made.pretrained_cfg = made.default_cfg = network.pretrained_cfg  # without the weights that timm keeps there
         return made
+
+
+def _stated_normalisation(path: Path) -> tuple[tuple[float, ...] | None, tuple[float, ...] | None]:
+    from shapebias.networks.weight_files import read_state_dict
+    from shapebias.networks.weights import stated_normalisation
+
+    return stated_normalisation(read_state_dict(path)) or (None, None)
 
 
 def _begins_at_zero(network: Any) -> bool:

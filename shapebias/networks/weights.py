@@ -17,10 +17,20 @@ from torch import Tensor, nn
 from shapebias.errors import WeightsError
 from shapebias.networks.weight_files import read_state_dict
 
-__all__ = ["load_weights", "put_weights", "read_weights", "renamed", "seeded_weights", "unwrapped", "with_prefix"]
+__all__ = [
+    "load_weights",
+    "put_weights",
+    "read_weights",
+    "renamed",
+    "seeded_weights",
+    "stated_normalisation",
+    "unwrapped",
+    "with_prefix",
+]
 
 _log = logging.getLogger(__name__)
 _WRAPPERS = re.compile(r"(?:^|(?<=\.))(?:_orig_mod|_fsdp_wrapped_module|_checkpoint_wrapped_module)\.")
+_NORMALISATION = re.compile(r"(?:(?:^|\.)normali[sz]er?\.(?:new_)?|^(?:module\.)?)(mean|std|mu|sigma)$")
 _AVERAGED = re.compile(r"(?:^|[._])ema[._]")
 
 
@@ -117,7 +127,7 @@ def _put(module: nn.Module, weights: Mapping[str, Any], path: Path) -> None:
         rest = _under(clean, "", but=tuple(parts))
         if not _load(module, rest):
             parts[""] = rest
-        prefix = _chosen(list(parts), path)
+        prefix = _chosen(_same_weights(parts, list(parts)), path)
         _load(module, parts[prefix])
         _report(path, prefix, clean, parts[prefix])
         return
@@ -148,6 +158,46 @@ def with_prefix(weights: Mapping[str, Any], prefix: str, path: Path) -> OrderedD
         known = ", ".join(each for each, _ in there.most_common(5)) or "none"
         raise WeightsError(f"no key of weight file {str(path)!r} begins with {prefix!r}; most keys begin with: {known}")
     return part
+
+
+def stated_normalisation(weights: Mapping[str, Any]) -> tuple[tuple[float, ...], tuple[float, ...]] | None:
+    """Return the mean and the standard deviation of pixels that a file keeps beside the weights, if it does.
+
+    Robust training puts them into layers called ``normalizer`` or ``normalize``, once for the network and once for its
+    attacker.
+
+    Raises:
+        WeightsError: the file has several, which differ.
+
+    >>> stated_normalisation({"module.normalizer.new_mean": torch.ones(3), "module.normalizer.new_std": torch.ones(3)})
+    ((1.0, 1.0, 1.0), (1.0, 1.0, 1.0))
+    """
+    found: dict[str, set[tuple[float, ...]]] = {"mean": set(), "std": set()}
+    for key, value in weights.items():
+        match = _NORMALISATION.search(key)
+        if match and isinstance(value, Tensor) and value.numel() == 3:
+            name = {"mu": "mean", "sigma": "std"}.get(match[1], match[1])
+            found[name].add(tuple(round(each, 7) for each in value.flatten().tolist()))
+    if any(len(values) > 1 for values in found.values()):
+        raise WeightsError(f"the file has several normalisations, which differ: {found}; give mean= and std=")
+    if not all(found.values()):
+        return None
+    return found["mean"].pop(), found["std"].pop()
+
+
+def _same_weights(parts: Mapping[str, Mapping[str, Any]], prefixes: list[str]) -> list[str]:
+    """Keep one of the prefixes whose weights are equal, the shortest: an attacker has a copy of its network."""
+    kept: list[str] = []
+    for prefix in sorted(prefixes, key=len):
+        weights = parts[prefix]
+        copies = (
+            other for other in kept
+            if parts[other].keys() == weights.keys()
+            and all(torch.equal(parts[other][key], each) for key, each in weights.items() if isinstance(each, Tensor))
+        )  # fmt: skip
+        if next(copies, None) is None:
+            kept.append(prefix)
+    return kept
 
 
 def _chosen(prefixes: list[str], path: Path) -> str:

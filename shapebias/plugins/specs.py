@@ -157,11 +157,13 @@ class ModelSpec(Spec):
     Args:
         needs_classes: its outputs are the classes of the data set, which it is told when it is loaded; see
             :class:`shapebias.plugins.protocols.ZeroShotModel`.
+        licence: of published weights, as their authors state it.
     """
 
     kind: ClassVar[Kind] = "model"
 
     needs_classes: bool = attrs.field(default=False, kw_only=True)
+    licence: str = attrs.field(default="", kw_only=True)
 
 
 @attrs.frozen
