@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from shapebias.cli._completion import ComponentType
 from shapebias.cli._options import device_option, seed_option
 from shapebias.cli._output import examples, working_catalog
 
@@ -17,15 +18,29 @@ __all__ = ["command"]
         "shapebias preview stimuli:cue=conflict -m cnn:num_classes=8 -a pgd:eps=8/255 --images 3 -o pgd.png",
     ),
 )
-@click.argument("dataset", metavar="DATASET")
+@click.argument("dataset", metavar="DATASET", type=ComponentType("dataset"))
 @click.option(
-    "-t", "--transform", "transforms", metavar="TRANSFORM", multiple=True, help="A transform; may be repeated."
+    "-t",
+    "--transform",
+    "transforms",
+    metavar="TRANSFORM",
+    type=ComponentType("transform"),
+    multiple=True,
+    help="A transform; may be repeated.",
 )
-@click.option("-a", "--attack", "attacks", metavar="ATTACK", multiple=True, help="An attack on MODEL; may be repeated.")
+@click.option(
+    "-a",
+    "--attack",
+    "attacks",
+    metavar="ATTACK",
+    type=ComponentType("attack"),
+    multiple=True,
+    help="An attack on MODEL; may be repeated.",
+)
 @click.option(
     "-c", "--condition", "chains", metavar="CONDITION", multiple=True, help="Steps joined by '+'; may be repeated."
 )
-@click.option("-m", "--model", metavar="MODEL", help="Whom the attacks attack.")
+@click.option("-m", "--model", metavar="MODEL", type=ComponentType("model"), help="Whom the attacks attack.")
 @click.option(
     "--images", type=click.IntRange(min=1), metavar="N", default=6, show_default=True, help="The most images."
 )

@@ -95,6 +95,7 @@ def run(
         executor.check(study, options, () if replace else answered_pairs(as_path(output)))
     with Writer(as_path(output), Header(study.to_toml(), study.seed, versions(), device_name)) as writer:
         stored = _stored_rows(writer, cells, output, replace=replace)
+        _take_over_labels(writer, cells)
         notify("shapebias_run_started", study=study, output=writer.path)
         try:
             plan = Plan(study, options, tuple(plan_works(study, cells, stored, first_images)))
@@ -134,6 +135,27 @@ def _stored_rows(
         writer.discard([cell.stored.record for cell in changed])
     # The discarded cells are among them, with keys that no cell of the study has.
     return {cell.key: cell.stored.rows.tolist() for cell in stored}
+
+
+def _take_over_labels(writer: Writer, cells: Sequence[IdentifiedCell]) -> None:
+    """Call components of the store by the labels that the study gives them."""
+    labels: dict[tuple[str, str], str] = {}
+    for each in cells:
+        for role, component in each.record.components().items():
+            label = getattr(getattr(each.cell, role), "label", None)
+            if component is not None and label:
+                labels[role, component.key] = label
+    stored = {
+        (role, component.key): component.title
+        for cell in writer.store.cells()
+        for role, component in cell.record.components().items()
+        if component is not None
+    }
+    changed = {key: label for key, label in labels.items() if stored.get(key, label) != label}
+    if changed:
+        for key, label in changed.items():
+            _log.info("%s is called %s from now on", stored[key], label)
+        writer.retitle(changed)
 
 
 def _execute(executor: Executor, plan: Plan, writer: Writer, progress: Callable[[Progress], None] | None) -> None:
