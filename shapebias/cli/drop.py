@@ -22,7 +22,7 @@ def _several(short: str, name: str) -> Callable[[Any], Any]:
     epilog=examples(
         "shapebias drop run.h5 -m timm:resnet5",
         "shapebias drop run.h5 -m standard -c saturate:p=8 --dry-run",
-        "shapebias drop run.h5 -m timm:resnet50 --rename standard",
+        "shapebias drop run.h5 -m standard --rename ResNet-50",
     ),
 )
 @click.argument("file", metavar="RUN.h5")
