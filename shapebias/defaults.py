@@ -35,6 +35,7 @@ def user_defaults() -> dict[str, Any]:
         ShapebiasError: it cannot be read, is not TOML, or has an unknown name or a wrong value.
     """
     path = config_file()
+    content: dict[str, Any]
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -45,7 +46,7 @@ def user_defaults() -> dict[str, Any]:
         if name not in NAMES:
             raise ShapebiasError(f"{path}: {name}: unknown name{suggestion(name, NAMES)}; known: {', '.join(NAMES)}")
         kind, meaning = NAMES[name]
-        if type(value) is not kind or value in ("", 0) or (kind is int and value < 1):
+        if type(value) is not kind or value in ("", 0) or (isinstance(value, int) and value < 1):
             wanted = "text" if kind is str else "a whole number of at least 1"
             raise ShapebiasError(f"{path}: {name} is {value!r}; give {wanted}: {meaning}")
     return content

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 import click
 from click.shell_completion import CompletionItem
@@ -16,7 +15,7 @@ from shapebias.spelling.params import describe
 __all__ = ["ComponentType", "complete_metric", "complete_name"]
 
 
-class ComponentType(click.ParamType):
+class ComponentType(click.types.StringParamType):
     """The text of a component, such as ``saturate:p=8``.
 
     Args:
@@ -24,14 +23,8 @@ class ComponentType(click.ParamType):
         chain: whether it may have several steps, joined by ``+``.
     """
 
-    name = "text"
-
     def __init__(self, *kinds: Kind, chain: bool = False) -> None:
         self.kinds, self.chain = kinds, chain
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:  # noqa: ARG002
-        """Return the text as it is; the study reads it."""
-        return value
 
     def shell_complete(
         self,
