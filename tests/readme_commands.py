@@ -14,6 +14,18 @@ from lay_out_data import lay_out
 from shapebias.cli import main
 from shapebias.plugins.catalog import default_catalog
 
+DATA = "../shared/data"
+# What the README calls by the reader's own names, or fetches, and where our copies are.
+OURS = {
+    "torchvision:squeezenet1_1": f"torchvision:squeezenet1_1,weights={DATA}/weights/imagenet/squeezenet1_1.safetensors",
+    "-d cue-conflict ": f"-d cue-conflict=cue-conflict:{DATA}/cue-conflict ",
+    "folder:photos,": f"folder:{DATA}/photos-imagenet,",
+    "checkpoint=mobilenetv2.safetensors": f"checkpoint={DATA}/weights/imagenet/mobilenetv2_100.safetensors",
+    "folder:cifar10 ": f"folder:{DATA}/cifar10-lossless ",
+    "resnet20:standard.safetensors": f"resnet20:{DATA}/weights/cifar10/resnet20_standard.safetensors",
+    "resnet2b2:adversarial.safetensors": f"resnet2b2:{DATA}/weights/cifar10/resnet2b2_sadv8.safetensors",
+}
+
 __all__ = ["README", "ROOT", "RealRuns", "commands", "invoke"]
 
 ROOT = Path(__file__).parents[1]
@@ -25,6 +37,8 @@ def commands():
     for block in re.findall(r"```console\n(.*?)```", README, re.DOTALL):
         for entry in block.split("$ ")[1:]:
             command, *shown = entry.strip().splitlines()
+            for theirs, ours in OURS.items():
+                command = command.replace(theirs, ours)
             if command.startswith("shapebias"):
                 yield command, shown
 

@@ -12,6 +12,7 @@ import click
 
 from shapebias.cli._options import PathType, write_log
 from shapebias.cli._output import examples
+from shapebias.defaults import user_defaults
 from shapebias.errors import ShapebiasError, suggestion
 
 __all__ = ["COMMANDS", "main"]
@@ -32,6 +33,7 @@ COMMANDS = (
     "list",
     "show",
     "references",
+    "config",
     "plugins",
     "new-plugin",
     "verify",
@@ -71,8 +73,10 @@ class _Commands(click.Group):
         return super().resolve_command(ctx, args)
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run the command."""
+        """Run the command; its options have the user's own defaults."""
         try:
+            own = user_defaults()
+            ctx.default_map = {name: {**own, "check": own} for name in COMMANDS}
             return super().invoke(ctx)
         except ShapebiasError as error:
             if ctx.params["verbose"]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from shapebias.cli._completion import ComponentType
 from shapebias.cli._options import device_option, log_options, seed_option
 from shapebias.cli._output import examples, working_catalog
 from shapebias.cli._progress import progress_bar
@@ -27,8 +28,16 @@ _COUNT = click.IntRange(min=1)
         "shapebias make stimuli:cue=conflict -c grayscale+saturate:p=8 --limit 20 -o stimuli",
     ),
 )
-@click.argument("dataset", metavar="DATASET")
-@click.option("-t", "--transform", "transforms", metavar="TRANSFORM", multiple=True, help="The transform.")
+@click.argument("dataset", metavar="DATASET", type=ComponentType("dataset"))
+@click.option(
+    "-t",
+    "--transform",
+    "transforms",
+    metavar="TRANSFORM",
+    type=ComponentType("transform"),
+    multiple=True,
+    help="The transform.",
+)
 @click.option("-c", "--condition", "chains", metavar="CONDITION", multiple=True, help="Transforms joined by '+'.")
 @click.option(
     "-o", "--output", metavar="FOLDER", required=True, help="Folder of the images; an existing one is continued."

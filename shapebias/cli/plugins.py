@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import click
 
-from shapebias.cli._output import echo_table, examples
+from shapebias.cli._output import echo_lines, echo_table, examples
 from shapebias.errors import PluginError
 from shapebias.plugins.catalog import default_catalog
 from shapebias.plugins.discovery import PluginInfo, Problem
@@ -102,7 +102,7 @@ def check(plugin: str, tried: tuple[str, ...], without: tuple[str, ...], device:
     PLUGIN is the name of a distribution or of an entry point, or the path of a one-file plugin. The exit status is 1
     if a check fails. The same checks in the plugin's own tests: shapebias.testing.conformance.
     """
-    from shapebias.testing import checks, outcomes
+    from shapebias.testing import checks, outcomes, untried
 
     counts: dict[str, int] = {}
     for outcome in outcomes(checks(plugin, tried, without=without, device=device)):
@@ -112,6 +112,7 @@ def check(plugin: str, tried: tuple[str, ...], without: tuple[str, ...], device:
         elif everything:
             reason = f": {outcome.message}" if outcome.message else ""
             click.echo(f"{outcome.status} {outcome.check.name}{reason}")
+    echo_lines(untried(plugin, tried, without=without))
     click.echo(", ".join(f"{count} {status}" for status, count in sorted(counts.items())))
     if "failed" in counts:
         sys.exit(1)

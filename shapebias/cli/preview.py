@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from shapebias.cli._completion import ComponentType
 from shapebias.cli._options import device_option, seed_option
 from shapebias.cli._output import examples, working_catalog
 
@@ -20,16 +21,36 @@ __all__ = ["command"]
         "shapebias preview stimuli -m standard=cnn:8 -m other=cnn:8,seed=1 --towards 0 --towards 3 -o classes.png",
     ),
 )
-@click.argument("dataset", metavar="DATASET")
+@click.argument("dataset", metavar="DATASET", type=ComponentType("dataset"))
 @click.option(
-    "-t", "--transform", "transforms", metavar="TRANSFORM", multiple=True, help="A transform; may be repeated."
+    "-t",
+    "--transform",
+    "transforms",
+    metavar="TRANSFORM",
+    type=ComponentType("transform"),
+    multiple=True,
+    help="A transform; may be repeated.",
 )
-@click.option("-a", "--attack", "attacks", metavar="ATTACK", multiple=True, help="An attack on MODEL; may be repeated.")
+@click.option(
+    "-a",
+    "--attack",
+    "attacks",
+    metavar="ATTACK",
+    type=ComponentType("attack"),
+    multiple=True,
+    help="An attack on MODEL; may be repeated.",
+)
 @click.option(
     "-c", "--condition", "chains", metavar="CONDITION", multiple=True, help="Steps joined by '+'; may be repeated."
 )
 @click.option(
-    "-m", "--model", "models", metavar="MODEL", multiple=True, help="A model that the attacks attack; may be repeated."
+    "-m",
+    "--model",
+    "models",
+    metavar="MODEL",
+    type=ComponentType("model"),
+    multiple=True,
+    help="A model that the attacks attack; may be repeated.",
 )
 @click.option(
     "--towards",

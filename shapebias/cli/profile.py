@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from shapebias.cli._completion import ComponentType
 from shapebias.cli._failures import echo_failures
 from shapebias.cli._frames import echo_frame, format_option
 from shapebias.cli._options import COUNT, execution_options, executor_option, log_options, replace_option
@@ -25,11 +26,12 @@ __all__ = ["command"]
         "shapebias profile timm:resnet50 --suite cue-conflict,paper:imagenet-r -o resnet50.h5",
     ),
 )
-@click.argument("models", metavar="MODEL...", nargs=-1, required=True)
+@click.argument("models", metavar="MODEL...", nargs=-1, required=True, type=ComponentType("model"))
 @click.option(
     "--suite",
     "suites",
     metavar="NAME,...",
+    type=ComponentType("suite"),
     multiple=True,
     default=["cue-conflict"],
     show_default="cue-conflict",

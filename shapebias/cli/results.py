@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from shapebias.cli._completion import complete_metric
 from shapebias.cli._failures import echo_failures
 from shapebias.cli._frames import echo_frame, estimates, format_option
 from shapebias.cli._output import examples, working_catalog
@@ -44,7 +45,7 @@ _SHAPE_BIAS = {
         "shapebias results run.h5 shape-bias --format csv > shape-bias.csv",
     ),
 )
-@click.argument("words", metavar="RUN.h5... [METRIC]", nargs=-1, required=True)
+@click.argument("words", metavar="RUN.h5... [METRIC]", nargs=-1, required=True, shell_complete=complete_metric)
 @click.option(
     "--by",
     metavar="WORD",

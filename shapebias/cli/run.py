@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import attrs
 import click
 
+from shapebias.cli._completion import ComponentType
 from shapebias.cli._failures import echo_failures
 from shapebias.cli._options import OPTIONS, PathType, execution_options, executor_option, log_options, replace_option
 from shapebias.cli._output import examples, working_catalog
@@ -35,7 +36,17 @@ _IN_WORDS: dict[Kind, str] = {
 
 
 def _several(short: str, name: str, dest: str, help: str) -> Callable[[Any], Any]:  # noqa: A002 - click's word
-    return click.option(short, f"--{name}", dest, metavar=name.upper(), multiple=True, help=f"{help}; may be repeated.")
+    chain = name == "condition"
+    kinds = ("transform", "attack") if chain else (cast(Kind, name),)
+    return click.option(
+        short,
+        f"--{name}",
+        dest,
+        metavar=name.upper(),
+        type=ComponentType(*kinds, chain=chain),
+        multiple=True,
+        help=f"{help}; may be repeated.",
+    )
 
 
 @click.command(

@@ -8,6 +8,7 @@ from typing import Any, cast
 import attrs
 import click
 
+from shapebias.cli._completion import complete_name
 from shapebias.cli._options import OPTIONS
 from shapebias.cli._output import KIND, echo_lines, echo_table, examples, working_catalog
 from shapebias.plugins.catalog import Catalog, CatalogEntry
@@ -21,7 +22,7 @@ __all__ = ["command", "example"]
     "show",
     epilog=examples("shapebias show saturate", "shapebias show model torchvision"),
 )
-@click.argument("words", metavar="[KIND] NAME", nargs=-1, required=True)
+@click.argument("words", metavar="[KIND] NAME", nargs=-1, required=True, shell_complete=complete_name)
 @click.pass_context
 def command(ctx: click.Context, /, words: tuple[str, ...]) -> None:
     """Show what NAME does, its parameters and who provides it.

@@ -123,6 +123,7 @@ def run(
         with Writer(path, header) as writer:
             if changed:
                 writer.discard([cell.stored.record for cell in changed])
+            _take_over_labels(writer, cells)
             notify("shapebias_run_started", study=study, output=writer.path)
             try:
                 _execute(running, plan, writer, reporter(progress))
@@ -152,6 +153,27 @@ def _stored_cells(path: Path, shard: Shard | None) -> list[CurrentCell]:
             has = f"shard {store.header.shard}" if store.header.shard else "a whole study"
             raise StudyError(f"{path} has {has}, not shard {shard}; give each shard a file of its own")
         return [CurrentCell.of(cell) for cell in store.cells()]
+
+
+def _take_over_labels(writer: Writer, cells: Sequence[IdentifiedCell]) -> None:
+    """Call components of the store by the labels that the study gives them."""
+    labels: dict[tuple[str, str], str] = {}
+    for each in cells:
+        for role, component in each.record.components().items():
+            label = getattr(getattr(each.cell, role), "label", None)
+            if component is not None and label:
+                labels[role, component.key] = label
+    stored = {
+        (role, component.key): component.title
+        for cell in writer.store.cells()
+        for role, component in cell.record.components().items()
+        if component is not None
+    }
+    changed = {key: label for key, label in labels.items() if stored.get(key, label) != label}
+    if changed:
+        for key, label in changed.items():
+            _log.info("%s is called %s from now on", stored[key], label)
+        writer.retitle(changed)
 
 
 def _execute(

@@ -11,6 +11,7 @@ from typing import Any
 
 import platformdirs
 
+from shapebias.defaults import user_defaults
 from shapebias.errors import DataError
 from shapebias.fetching.sources import Archive, Source
 from shapebias.files import write_atomically
@@ -35,8 +36,11 @@ _CHECKSUMS = "checksums.json"
 
 
 def data_folder(folder: str | Path | None = None) -> Path:
-    """Return the folder of published data: the given one, else ``$SHAPEBIAS_DATA``, else one in the user's cache."""
-    chosen = folder or os.environ.get(VARIABLE)
+    """Return the folder of published data.
+
+    It is the given one, else ``$SHAPEBIAS_DATA``, else that of the user's defaults, else one in the user's cache.
+    """
+    chosen = folder or os.environ.get(VARIABLE) or user_defaults().get("data")
     return Path(chosen).expanduser() if chosen else platformdirs.user_cache_path("shapebias") / "data"
 
 

@@ -56,19 +56,28 @@ __all__ = [
 ]
 
 
+def _as_pixels(image: Any) -> Any:
+    """Take a picture of Pillow, such as ``read_image`` returns, for its pixels."""
+    if not hasattr(image, "convert"):
+        return image
+    import numpy as np
+
+    return np.asarray(image.convert("RGB"))
+
+
 @attrs.frozen(eq=False)
 class Sample:
     """One image of a data set.
 
     Args:
-        image: (H, W, 3), uint8, or float in [0, 1].
+        image: (H, W, 3), uint8, or float in [0, 1]; or a picture of Pillow.
         id: unique in the data set and stable across machines: a relative path, an index.
         label: index into the data set's ``classes``.
         shape, texture: index of the shape's and the texture's class where the two may differ.
         mask: (H, W) bool, true on the object.
     """
 
-    image: NDArray[Any]
+    image: NDArray[Any] = attrs.field(converter=_as_pixels)
     id: str
     label: int
     shape: int | None = None

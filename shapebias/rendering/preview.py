@@ -51,7 +51,7 @@ class Preview:
         ids: N ids.
     """
 
-    images: Tensor
+    images: Tensor = attrs.field(repr=False)
     titles: tuple[str, ...]
     labels: tuple[str, ...]
     ids: tuple[str, ...]

@@ -75,8 +75,9 @@ class _NotebookBar:
     def __call__(self, progress: Progress) -> None:
         from html import escape
 
-        from IPython import display
+        from IPython import display as ipython_display
 
+        display: Any = ipython_display
         shown = display.HTML(
             f'<progress max="{progress.total}" value="{progress.done}"></progress> {escape(progress_line(progress))}'
         )

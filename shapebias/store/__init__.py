@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from shapebias.store.dropping import drop
+from shapebias.store.dropping import drop, rename
 from shapebias.store.merging import merge
 from shapebias.store.reader import Store
 from shapebias.store.records import CellRecord, ComponentRecord, DatasetPart, Header, Part, Scalar
@@ -29,5 +29,6 @@ __all__ = [
     "merge",
     "open",
     "pack",
+    "rename",
     "verify",
 ]

@@ -17,7 +17,7 @@ from shapebias.store.writer import Writer
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["drop"]
+__all__ = ["drop", "rename"]
 
 
 def drop(
@@ -59,6 +59,42 @@ def drop(
         with Writer(path, header) as writer:
             writer.discard([cells[position].record for position in selected])
     return table.iloc[selected].reset_index(drop=True)
+
+
+def rename(path: str | Path, role: str, name: str, to: str) -> int:
+    """Give a component of a results file another name in tables; its identity and its answers stay.
+
+    Args:
+        path: the results file, for example ``"run.h5"``.
+        role: ``dataset``, ``model``, ``condition``, ``saliency`` or ``probe``.
+        name: its name in tables, or any text that identifies it.
+        to: the new name.
+
+    Returns:
+        How many cells have the new name.
+
+    Raises:
+        StoreError: nothing or more than one thing has this name, another has the new one, or the file cannot be
+            written.
+    """
+    if role not in ROLES:
+        raise StoreError(f"no role is called {role!r}; there are {', '.join(ROLES)}")
+    if not to.strip():
+        raise StoreError("the new name is empty; give one")
+    with Results(path) as results:
+        cells = cells_in_study_order(results.store)
+        names = [dict(zip(ROLES, row, strict=True)) for row in results.cells()[[*ROLES]].itertuples(index=False)]
+        header = results.store.header
+    selected = _matching(role, name, cells, names)
+    keys = {component.key for at in selected if (component := cells[at].record.components()[role]) is not None}
+    if len(keys) > 1:
+        known = dict.fromkeys(str(names[at][role]) for at in sorted(selected))
+        raise StoreError(listed(f"{name!r} fits more than one {role}; say which:", [*known]))
+    if any(names[at][role] == to for at in range(len(cells)) if at not in selected):
+        raise StoreError(f"another {role} is called {to!r}; choose another name")
+    with Writer(path, header) as writer:
+        writer.retitle({(role, key): to for key in keys})
+    return len(selected)
 
 
 def _select(

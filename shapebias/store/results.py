@@ -52,8 +52,10 @@ class Results:
 
     def __repr__(self) -> str:
         records = [cell.record for cell in self.store.cells()]
-        counts = (len({getattr(record, role).key for record in records}) for role in ("dataset", "model", "condition"))
-        return "<Results of {}: {} data sets, {} models, {} conditions>".format(self.store.path, *counts)
+        words = {"dataset": "data set", "model": "model", "condition": "condition"}
+        counts = {word: len({getattr(record, role).key for record in records}) for role, word in words.items()}
+        said = ", ".join(f"{count} {word}{'s' * (count != 1)}" for word, count in counts.items())
+        return f"<Results of {self.store.path}: {said}>"
 
     @property
     def seed(self) -> int:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, Self
 
+import attrs
 import h5py
 import numpy as np
 from numpy.typing import NDArray
@@ -125,6 +126,32 @@ class Writer:
             for path in part_files(self.path):
                 if path.name.partition("-")[0] in gone:
                     path.unlink()
+
+    def retitle(self, titles: Mapping[tuple[str, str], str]) -> None:
+        """Give components other names in tables.
+
+        Args:
+            titles: the names, by the role of a component and the key of its record.
+
+        Raises:
+            StoreError: the disk has no room for the new file.
+        """
+        self.pack(force=True)
+        store = self.store
+        cells, datasets = store.cells(), store.datasets()
+        for cell in cells:
+            renamed: dict[str, Any] = {
+                role: attrs.evolve(component, title=titles[role, component.key])
+                for role, component in cell.record.components().items()
+                if component is not None and (role, component.key) in titles
+            }
+            cell.record = attrs.evolve(cell.record, **renamed)
+        for dataset in datasets:
+            title = titles.get(("dataset", dataset.record.key), dataset.record.title)
+            dataset.record = attrs.evolve(dataset.record, title=title)
+        with translate_os_errors(self.path), new_file(self.path) as temporary:
+            write_store(temporary, store.header, datasets, cells)
+            store.close()
 
     def _rewrite(self, store: Store, cells: Iterable[StoredCell]) -> None:
         cells = list(cells)

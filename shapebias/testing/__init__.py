@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
-from shapebias.testing.kit import Check, Outcome, checks, conformance, outcomes
+from shapebias.testing.kit import Check, Outcome, checks, conformance, outcomes, untried
 from shapebias.testing.rules import BrokenRuleError, NotApplicable, Rule
 
-__all__ = ["BrokenRuleError", "Check", "NotApplicable", "Outcome", "Rule", "checks", "conformance", "outcomes"]
+__all__ = [
+    "BrokenRuleError",
+    "Check",
+    "NotApplicable",
+    "Outcome",
+    "Rule",
+    "checks",
+    "conformance",
+    "outcomes",
+    "untried",
+]

@@ -26,7 +26,7 @@ from shapebias.testing.rules import BrokenRuleError, NotApplicable, Rule, Rules
 from shapebias.testing.static import PLUGIN_RULES, SETTINGS_RULES, SPEC_RULES
 from shapebias.testing.subjects import Subject
 
-__all__ = ["Check", "Outcome", "Status", "checks", "conformance", "outcomes"]
+__all__ = ["Check", "Outcome", "Status", "checks", "conformance", "outcomes", "untried"]
 
 SubjectT = TypeVar("SubjectT")
 Status: TypeAlias = Literal["passed", "failed", "not applicable", "expected"]
@@ -176,6 +176,39 @@ def _texts(own: Catalog, examples: list[str], without: set[str]) -> Iterator[tup
         spoken_of = given or any(kind in kinds and _name(text) == name for kinds, text in left_out)
         if not spoken_of and not _required(entry.spec) and not entry.spec.sources:  # no download unasked
             yield kind, name
+
+
+def untried(plugin: str | Path, examples: Iterable[str] = (), *, without: Iterable[str] = ()) -> list[str]:
+    """Say what :func:`checks` does not call, and how it can be: names that need a parameter and have no example.
+
+    Args:
+        plugin, examples, without: as of :func:`checks`.
+    """
+    own = Catalog(_find(plugin, None))
+    tried = {(kind, _name(text)) for kind, text in _texts(own, list(examples), {*without})}
+    left_out = {_name(_meant(own, name)[1]) for name in without}
+    said = []
+    for spec in (entry.spec for entry in own):
+        if spec.kind not in _RULES or (spec.kind, spec.name) in tried or spec.name in left_out:
+            continue
+        required = [row.name for row in describe(spec.load()) if row.default == "(required)"] if _loads(spec) else []
+        if required:
+            settings = ",".join(f"{name}={name.upper()}" for name in required)
+            said.append(
+                f"{spec.kind} {spec.name} was not tried, because {' and '.join(required)} must be given; give an "
+                f"example: --example {spec.name}:{settings}"
+            )
+        elif spec.sources:
+            said.append(f"{spec.kind} {spec.name} was not tried, because it is fetched; try it: --example {spec.name}")
+    return said
+
+
+def _loads(spec: Spec) -> bool:
+    try:
+        spec.load()
+    except PluginError:
+        return False  # a check says so
+    return True
 
 
 def _meant(own: Catalog, example: str) -> tuple[Collection[str], str]:

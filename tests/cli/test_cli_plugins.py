@@ -170,3 +170,30 @@ def test_a_new_plugin_is_written_and_said_how_to_go_on(cli, tmp_path):
         2,
         "Error: packages/shapebias-sepia-tone exists already; choose another name or another folder\n",
     )
+
+
+NEEDY = """
+import attrs
+from shapebias import plugin
+
+
+@attrs.frozen
+class Needy:
+    k: int = plugin.param("a number", ge=1)
+
+    def __call__(self, images, rng):
+        return images
+
+
+@plugin.hookimpl
+def shapebias_transforms():
+    yield plugin.TransformSpec("needy", Needy, summary="needs a number", references="None")
+"""
+
+
+def test_what_needs_a_parameter_is_said_not_to_be_tried(cli, plugins_dir):
+    (plugins_dir / "needy.py").write_text(NEEDY)
+    said = cli("plugins", "check", plugins_dir / "needy.py").stdout
+    assert "transform needy was not tried, because k must be given" in said
+    assert "--example needy:k=K" in said
+    assert "not tried" not in cli("plugins", "check", plugins_dir / "needy.py", "--example", "needy:k=2").stdout

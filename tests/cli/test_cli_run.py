@@ -290,3 +290,19 @@ def test_verbose_and_the_log_file_say_what_is_loaded_and_where_the_time_goes(cli
         assert "8 images done" in text
         assert "s writing" in text
     assert cli("run", *options).stderr == ""  # the handlers are gone
+
+
+def test_a_new_label_for_a_known_model_is_taken_over_and_drop_renames(cli):
+    options = ["-q", "-d", "stimuli:images=8,size=32", "-o", "run.h5"]
+    assert cli("run", *options, "-m", "first=cnn:num_classes=8").exit_code == 0
+    assert cli("run", *options, "-m", "second=cnn:num_classes=8").exit_code == 0
+    with open_store("run.h5") as results:
+        assert [answers.model for answers in results.answers()] == ["second"]
+    assert (
+        "second is called third in 1 cell of run.h5."
+        in cli("drop", "run.h5", "-m", "second", "--rename", "third").stdout
+    )
+    assert cli("run", *options, "-m", "cnn:num_classes=8").exit_code == 0  # no label, and none is taken away
+    with open_store("run.h5") as results:
+        assert [answers.model for answers in results.answers()] == ["third"]
+    assert "--rename needs one thing" in cli("drop", "run.h5", "-m", "a", "-c", "b", "--rename", "third").stderr

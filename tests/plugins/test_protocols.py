@@ -8,6 +8,7 @@ import attrs
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from shapebias.networks.features import Features
 from shapebias.plugins import protocols as contracts
@@ -70,3 +71,8 @@ def test_built_in_data_sets_and_models_have_what_their_contract_names(kind):
     for entry in BUILT_IN:
         if entry.spec.kind == kind:
             assert [name for name in members if not hasattr(entry.spec.load(), name)] == [], entry.spec.name
+
+
+def test_a_picture_of_pillow_is_the_image_of_a_sample():
+    picture = Image.new("L", (4, 3), 7)
+    assert np.array_equal(Sample(picture, "a", 0).image, np.full((3, 4, 3), 7, np.uint8))

@@ -8,7 +8,7 @@ import pytest
 import store_samples as samples
 
 from shapebias.errors import StoreError
-from shapebias.store import Part, Results, Writer, drop, verify
+from shapebias.store import Part, Results, Writer, drop, rename, verify
 
 
 @pytest.fixture(params=[True, False], ids=["packed", "in parts"])
@@ -85,3 +85,24 @@ def test_what_fits_nothing_removes_nothing(run, what, said):
     with pytest.raises(StoreError, match=said):
         drop(run, **what)
     assert len(left(run)) == 4
+
+
+def test_a_renamed_model_keeps_its_answers_and_its_identity(run):
+    with Results(run) as results:
+        before = {view.cell.record.key: view.prediction.tolist() for view in results.answers()}
+        keys = {view.cell.record.key for view in results.answers() if view.model == "net"}
+    assert rename(run, "model", "net", "new") == 2
+    with Results(run) as results:
+        assert {view.cell.record.key: view.prediction.tolist() for view in results.answers()} == before
+        assert {view.cell.record.key for view in results.answers() if view.model == "new"} == keys
+        assert len(results.failures) == 1
+    assert verify(run) == []
+
+
+def test_what_cannot_be_renamed_is_said(run):
+    with pytest.raises(StoreError, match="another model is called 'other:width=4,seed=1'"):
+        rename(run, "model", "net", "other:width=4,seed=1")
+    with pytest.raises(StoreError, match="no model is called 'nte'; did you mean 'net'"):
+        rename(run, "model", "nte", "new")
+    with pytest.raises(StoreError, match="no role is called 'modle'"):
+        rename(run, "modle", "net", "new")

@@ -101,7 +101,8 @@ def test_without_scores_the_kept_classes_are_ranked(tmp_path):
 
 def test_printed_they_say_what_they_are(results):
     counts = [len(set(results.cells()[role])) for role in ("dataset", "model", "condition")]
-    written = "{} data sets, {} models, {} conditions".format(*counts)
+    words = ("data set", "model", "condition")
+    written = ", ".join(f"{count} {word}{'s' * (count > 1)}" for count, word in zip(counts, words, strict=True))
     assert repr(results) == f"<Results of {results.store.path}: {written}>"
 
 
