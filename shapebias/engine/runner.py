@@ -6,7 +6,7 @@ import contextlib
 import logging
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -15,7 +15,7 @@ import torch
 
 from shapebias.engine.cell_events import CellEvents
 from shapebias.engine.executor import BatchComputed, WorkersChanged, started
-from shapebias.engine.identity import CurrentCell, Recorder, explain_changes, find_changed
+from shapebias.engine.identity import CurrentCell, IdentifiedCell, Recorder, explain_changes, find_changed
 from shapebias.engine.local_executor import LocalExecutor
 from shapebias.engine.pieces import Shard
 from shapebias.engine.plan import ComputeOptions, Plan, all_works, check_needs, without_stored
