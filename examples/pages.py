@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import argparse
 import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import shapebias as sb
-from shapebias.interop import import_decisions
 
 RELIANCES = (0, 0.125, 0.25, 0.375, 0.5, 0.625, 0.75, 0.875, 1)
 IMAGES, MAPPED = 112, 2
@@ -51,7 +52,9 @@ def published(folder: Path, data: Path) -> Path:
     }
     run, people = folder / "networks.h5", folder / "people.h5"
     sb.run(sb.Study({"cue-conflict": f"cue-conflict:{data / 'cue-conflict'}"}, models), run).close()
-    import_decisions([data / "decisions" / "humans"], people, beside=run)
+    command = [sys.executable, "-m", "shapebias", "import", "decisions"]
+    answers = data / "decisions" / "humans"
+    subprocess.run([*command, str(answers), "--beside", str(run), "-o", str(people)], check=True)
     with sb.open(run) as networks, sb.open(people) as observers:
         return sb.report([networks, observers], folder / "people.html")
 
