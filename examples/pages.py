@@ -54,21 +54,21 @@ def published(folder: Path, data: Path) -> Path:
     sb.run(sb.Study({"cue-conflict": f"cue-conflict:{data / 'cue-conflict'}"}, models), run).close()
     command = [sys.executable, "-m", "shapebias", "import", "decisions"]
     answers = data / "decisions" / "humans"
-    subprocess.run([*command, str(answers), "--beside", str(run), "-o", str(people)], check=True)
+    subprocess.run([*command, str(answers), "--beside", str(run), "-o", str(people)], check=True)  # noqa: S603 - our own program
     with sb.open(run) as networks, sb.open(people) as observers:
         return sb.report([networks, observers], folder / "people.html")
 
 
 def picture(pages: list[Path], folder: Path) -> Iterator[Path]:
     """Take pictures of the first screen of pages, wide and narrow, light and dark."""
-    from playwright.sync_api import sync_playwright
+    from playwright.sync_api import ViewportSize, sync_playwright
 
     with sync_playwright() as driver:
         browser = driver.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
         for page in pages:
             for name in SHOWN[page.stem]:
-                dark = "dark" if name == "wide" else "light"
-                opened = browser.new_page(viewport={"width": WIDTHS[name], "height": 900}, color_scheme=dark)
+                size: ViewportSize = {"width": WIDTHS[name], "height": 900}
+                opened = browser.new_page(viewport=size, color_scheme="dark" if name == "wide" else "light")
                 opened.goto(page.resolve().as_uri())
                 opened.wait_for_selector(".plot svg")
                 path = folder / f"page-{page.stem}-{name}.png"
