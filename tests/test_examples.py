@@ -19,7 +19,17 @@ from shapebias.plugins.catalog import Catalog
 from shapebias.plugins.discovery import discover
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
-TESTED = {"conditions.py", "demo.py", "gallery.py", "panel.py", "seeds.py", "stylize.py", "tables.py", "usage.py"}
+TESTED = {
+    "conditions.py",
+    "demo.py",
+    "gallery.py",
+    "pages.py",
+    "panel.py",
+    "seeds.py",
+    "stylize.py",
+    "tables.py",
+    "usage.py",
+}
 
 
 def run(name, *arguments):
@@ -50,6 +60,18 @@ def test_usage(capsys):
     printed = capsys.readouterr().out
     assert "logits (56, 8), maps (8, 32, 32), failures 0" in printed
     assert "shuffled (2, 3, 32, 32)" in printed
+
+
+def test_pages(tmp_path, capsys):
+    example = runpy.run_path(str(EXAMPLES / "pages.py"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "argv", ["pages.py", str(tmp_path)])
+        for name, value in {"IMAGES": 16, "RELIANCES": (0, 1), "MAPPED": 0}.items():
+            patch.setitem(example["main"].__globals__, name, value)
+        example["main"]()
+    pages = [Path(line) for line in capsys.readouterr().out.splitlines()]
+    assert [page.name for page in pages] == ["two.html", "many.html", "profile.html"]
+    assert all("follows the" in page.read_text(encoding="utf-8") for page in pages)
 
 
 def test_stylize(tmp_path, data_dir):

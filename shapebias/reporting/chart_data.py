@@ -104,7 +104,8 @@ class ChartData:
             table = accuracy if is_clean else changed
             for row in table.get((series.dataset, point.condition, point.eps), ()):
                 value = None if is_clean else point.value
-                yield self._row(row) | {"at": value, "label": "clean" if is_clean else spell_scalar(point.value)}
+                label = "clean" if is_clean else spell_scalar(point.value)
+                yield self._row(row) | {"at": value, "x": series.place(value), "label": label}
 
     def _accuracies(self) -> Iterator[_Json]:
         """Yield the accuracy under every condition of each data set; clean first, numbers in their order."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 from collections.abc import Iterable, Iterator
 from typing import TypeAlias
 
@@ -31,6 +32,7 @@ _UNCHANGED = {
     ("saturate", "p"): 2,
     ("stylize", "alpha"): 0,
 }
+_ASIDE = 0.14  # how far clean images are from the other values, as a share of the axis, where they have no value
 _WIDE = 8  # values whose largest is so many times the smallest are drawn on a logarithmic axis
 
 
@@ -94,6 +96,21 @@ class Series:
         if self.unchanged is not None:
             values.append(self.unchanged)
         return min(values) > 0 and max(values) >= _WIDE * min(values)
+
+    def place(self, value: float | None) -> float:
+        """Return where a value is drawn on the axis: the number or its logarithm; None is the clean images.
+
+        Clean images are drawn at the value that changes nothing, or left of all others where none is known.
+
+        >>> series = Series("photos", "saturate", "p", "", (Point(4, "saturate:p=4"), Point(1024, "saturate:p=1024")))
+        >>> [round(series.place(value), 2) for value in (None, 4, 1024)]
+        [0.69, 1.39, 6.93]
+        """
+        at = self.unchanged if value is None else value
+        if at is not None:
+            return math.log(at) if self.is_logarithmic else at
+        places = [self.place(point.value) for point in self.points]
+        return min(places) - _ASIDE * (max(places) - min(places))
 
 
 def find_sweeps(answers: Iterable[StoredAnswers]) -> list[Series]:

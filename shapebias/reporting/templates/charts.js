@@ -71,9 +71,9 @@ function rowsPlot({ titles, headings = new Set(), items, people = [], published 
       ...(bars === null ? [] : [
         Plot.text([bars.title], { x: 1.08, frameAnchor: "top", dy: -12, textAnchor: "start", fontSize: 12, fill: "var(--muted)" }),
         Plot.ruleY(bars.rows, { x1: 1.08, x2: (row) => 1.08 + 0.28 * row.share, y: "y", stroke: (row) => colourOf(row.model), strokeWidth: 4, strokeOpacity: (row) => 0.75 * seen(row) }),
-        Plot.tip(bars.rows, Plot.pointer({ x: (row) => 1.08 + 0.28 * row.share, y: "y", title: "text", maxRadius: 12 })),
+        Plot.tip(bars.rows, Plot.pointer({ x: (row) => 1.08 + 0.28 * row.share, y: "y", title: "text", fontSize: 12, lineHeight: 1.3, maxRadius: 12 })),
       ]),
-      Plot.tip(all.filter((row) => row.value !== null), Plot.pointer({ x: "value", y: "y", title: "text", maxRadius: 30 })),
+      Plot.tip(all.filter((row) => row.value !== null), Plot.pointer({ x: "value", y: "y", title: "text", fontSize: 12, lineHeight: 1.3, maxRadius: 30 })),
     ],
   });
 }
@@ -96,7 +96,7 @@ function heatPlot({ rows, columns, cells, width, colour, show, aspect = 34 }) {
       Plot.text(wide < 30 ? [] : cells, { x: "column", y: "row", text: (cell) => show(cell.value), fontSize: 12, fill: (cell) => (cell.value === null ? "currentColor" : ink(cell)), fillOpacity: faint }),
       Plot.text(rows, { frameAnchor: "left", y: (_, row) => row, text: (name) => cut(name, (margin - 10) / 7), dx: -8, textAnchor: "end", fontSize: 12 }),
       Plot.text(columns, { frameAnchor: "bottom", x: (_, column) => column, text: (name) => cut(name, 22), dy: 10, textAnchor: "end", rotate: -35, fontSize: 12 }),
-      Plot.tip(cells, Plot.pointer({ x: "column", y: "row", title: "text", maxRadius: 40 })),
+      Plot.tip(cells, Plot.pointer({ x: "column", y: "row", title: "text", fontSize: 12, lineHeight: 1.3, maxRadius: 40 })),
     ],
   });
 }
@@ -212,20 +212,14 @@ const DRAW = {
 
   /* Accuracy as a number grows. The axis is the number, or its logarithm; clean images are where it changes nothing. */
   sweeps(data, width) {
-    const scale = data.logarithmic ? Math.log : (value) => value;
-    const labels = new Map(data.rows.filter((row) => row.at !== null).map((row) => [row.at, row.label]));
-    const values = [...labels.keys()];
-    const isPlaced = data.unchanged !== null;
-    const [low, high] = d3.extent([...values, ...(isPlaced ? [data.unchanged] : [])].map(scale));
-    const span = high - low;
-    const clean = isPlaced ? scale(data.unchanged) : low - 0.14 * span;
-    const points = data.rows.filter((row) => row.value !== null).map((row) => ({ ...row, x: row.at === null ? clean : scale(row.at), text: says(nameOf(row.model), row.at === null ? "clean" : `${data.parameter} = ${row.label}`, row, counts(row, "right")) }));
+    const [low, high] = d3.extent(data.rows, (row) => row.x);
+    const points = data.rows.filter((row) => row.value !== null).map((row) => ({ ...row, text: says(nameOf(row.model), row.at === null ? "clean" : `${data.parameter} = ${row.label}`, row, counts(row, "right")) }));
     const own = networks.filter((place) => points.some((point) => point.model === place));
     const people = [...d3.group(points, (point) => point.x)].flatMap(([x, rows]) => together(rows, 0, rows[0].at === null ? "clean" : `${data.parameter} = ${rows[0].label}`).map((row) => ({ ...row, x }))).sort((a, b) => a.x - b.x);
-    const inner = width - 60, domain = [Math.min(low, clean) - 0.03 * span, Math.max(high, clean) + 0.03 * span];
+    const domain = [low - 0.03 * (high - low), high + 0.03 * (high - low)];
     const ticks = [];
-    for (const tick of [{ x: clean, label: "clean" }, ...values.filter((value) => value !== data.unchanged).map((value) => ({ x: scale(value), label: labels.get(value) }))]) {
-      const room = (other) => (Math.abs(other.x - tick.x) * inner) / (domain[1] - domain[0]) > 8 + 3.4 * (other.label.length + tick.label.length);
+    for (const tick of d3.sort(data.rows, (row) => row.at !== null)) {
+      const room = (other) => (Math.abs(other.x - tick.x) * (width - 60)) / (domain[1] - domain[0]) > 8 + 3.4 * (other.label.length + tick.label.length);
       if (ticks.every(room)) ticks.push(tick);
     }
     return Plot.plot({
@@ -247,7 +241,7 @@ const DRAW = {
             Plot.dot(mine, { x: "x", y: "value", symbol: symbolOf(place), r: 4, fill: (row) => (row.at === null ? "var(--paper)" : colourOf(place)), fillOpacity: strength(place), ...look }),
           ];
         }),
-        Plot.tip([...points.filter((point) => !page.models[point.model].person), ...people], Plot.pointer({ x: "x", y: "value", title: "text", maxRadius: 40 })),
+        Plot.tip([...points.filter((point) => !page.models[point.model].person), ...people], Plot.pointer({ x: "x", y: "value", title: "text", fontSize: 12, lineHeight: 1.3, maxRadius: 40 })),
       ],
     });
   },
@@ -270,9 +264,9 @@ function dataOf(figure) {
   return page[chart === "classes" ? "bias" : chart][Number(index)];
 }
 
-function draw(figure) {
+function draw(figure, printed = null) {
   const place = figure.querySelector(".plot");
-  const width = Math.floor(place.clientWidth);
+  const width = printed ?? Math.floor(place.clientWidth);
   if (width < 40) return;
   const drawn = DRAW[figure.dataset.chart](dataOf(figure), width);
   // Plot names its groups for screen readers, which hear of a picture's parts only where these have roles.
@@ -336,4 +330,9 @@ for (const figure of figures) {
   figure.querySelector(".save").hidden = false;
   for (const button of figure.querySelectorAll("[data-save]")) button.addEventListener("click", () => save(figure, button.dataset.save));
 }
-document.addEventListener("isolate", () => figures.forEach(draw));
+document.addEventListener("isolate", () => figures.forEach((figure) => draw(figure)));
+
+/* On paper a chart is drawn as wide as the paper, so that its words are not smaller than the text. */
+const PAPER = 690;
+window.addEventListener("beforeprint", () => figures.forEach((figure) => draw(figure, PAPER)));
+window.addEventListener("afterprint", () => figures.forEach((figure) => draw(figure)));

@@ -71,6 +71,8 @@ function show() {
   at("strip").scrollLeft = option.offsetLeft - at("strip").offsetLeft - at("strip").clientWidth / 2;
   const link = make("a", { href: `#image=${encodeURIComponent(image.id)}` }, "link to this image");
   const blocks = state.data.conditions.map((_, place) => conditionBlock(image, place)).filter((block) => block !== null);
+  const widest = Math.max(...blocks.map((block) => block.querySelector(".cards").childElementCount));
+  at("picked").style.setProperty("--cards", String(widest));
   at("picked").replaceChildren(make("h3", { class: "title" }, `${image.id} (${truth(image)}) `, link), ...blocks);
 }
 

@@ -68,6 +68,12 @@ def test_the_curves_begin_clean_and_end_at_the_strongest(joined):
         np.testing.assert_allclose(line.get_ydata(), expected)
 
 
+def test_the_axis_of_a_curve_is_the_number(joined):
+    (saturation,), (attack,) = (find(f"curves:of={step}")(joined).axes for step in ("saturate", "pgd"))
+    np.testing.assert_allclose(saturation.lines[0].get_xdata(), np.log([2, 8, 64]))
+    np.testing.assert_allclose(attack.lines[0].get_xdata(), [0, 1 / 255, 2 / 255])
+
+
 def test_the_curve_of_an_attack_never_rises(joined):
     (axes,) = find("curves:of=pgd")(joined).axes
     assert axes.get_ylabel() == "robust accuracy"
