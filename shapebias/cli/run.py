@@ -78,7 +78,7 @@ def _several(short: str, name: str, dest: str, help: str) -> Callable[[Any], Any
 @click.option(
     "--aggregate",
     type=click.Choice(["mean", "sum", "max"]),
-    help="Score of a class of several outputs: of their probabilities.  [default: mean]",
+    help="What the score of a class takes of its outputs' probabilities.  [default: mean]",
 )
 @click.option("--logits", metavar="full|top-K", help="Scores to keep of each image.  [default: full]")
 @click.option("--keep-images", is_flag=True, default=None, help="Keep the images that the model was given.")
