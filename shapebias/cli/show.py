@@ -15,7 +15,15 @@ from shapebias.spelling.params import Parameter, describe
 
 __all__ = ["command", "example"]
 
-_OPTIONS = {"model": "-m", "dataset": "-d", "transform": "-t", "attack": "-a", "saliency": "-s", "probe": "-p"}
+_OPTIONS = {
+    "model": "-m",
+    "dataset": "-d",
+    "transform": "-t",
+    "attack": "-a",
+    "saliency": "-s",
+    "probe": "-p",
+    "executor": "--executor",
+}
 
 
 @click.command(
@@ -96,6 +104,4 @@ def example(spec: Spec, parameters: list[Parameter]) -> str:
     text = f"{spec.name}:{','.join(pieces)}" if pieces else spec.name
     if spec.kind == "suite":
         return f"shapebias profile timm:resnet50 --suite {text}"
-    if spec.kind == "executor":
-        return f"shapebias run study.toml --executor {text} -o run.h5"
     return f"{_OPTIONS[spec.kind]} {text}" if spec.kind in _OPTIONS else f"shapebias results run.h5 {text}"
