@@ -20,6 +20,7 @@ from shapebias.engine.plan import ComputeOptions, Plan, check_needs, plan_works
 from shapebias.engine.preflight import answered_pairs, check_datasets, check_targets
 from shapebias.errors import EvaluationError, listed, reason
 from shapebias.images.first import FirstImages
+from shapebias.networks.labels import Aggregate
 from shapebias.paths import as_path
 from shapebias.plugins.events import notify
 from shapebias.runtime.device import Precision
@@ -208,6 +209,7 @@ def evaluate(
     limit: int | None = None,
     saliency_limit: int | None = None,
     mapping: str | Path | None = None,
+    aggregate: Aggregate = "mean",
     logits: str = "full",
     keep_images: bool = False,
     device: str = "auto",
@@ -222,8 +224,8 @@ def evaluate(
     Args:
         model: a network that takes images normalised with ImageNet's mean and std, or a
             :class:`shapebias.Classifier` that says what its network takes.  Its flags are restored.
-        datasets, conditions, saliency, probes, seed, limit, saliency_limit, mapping, logits, keep_images: as in
-            :class:`shapebias.Study`.
+        datasets, conditions, saliency, probes, seed, limit, saliency_limit, mapping, aggregate, logits, keep_images: as
+            in :class:`shapebias.Study`.
         name: the network's name in tables.
         device, batch_size, chunk, precision, workers, progress: as in :func:`run`.
 
@@ -247,6 +249,7 @@ def evaluate(
         limit=limit,
         saliency_limit=saliency_limit,
         mapping=mapping,
+        aggregate=aggregate,
         logits=logits,
         keep_images=keep_images,
     )
