@@ -15,6 +15,7 @@ import store_samples as samples
 from amounts import amount
 
 import shapebias
+from shapebias.errors import StoreError
 from shapebias.store import Store, Writer, verify
 from shapebias.study import Study
 
@@ -56,7 +57,7 @@ def test_readers_during_a_write_see_right_numbers_or_packed_parts(tmp_path):
             try:
                 read(path)
                 assert verify(path) == []
-            except shapebias.StoreError as error:
+            except StoreError as error:
                 assert "has been packed since" in str(error)
         read(path)
 
