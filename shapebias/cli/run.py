@@ -32,6 +32,7 @@ _IN_WORDS: dict[Kind, str] = {
     "attack": "an attack",
     "saliency": "a saliency method",
     "probe": "a probe",
+    "executor": "an executor",
 }
 
 

@@ -29,6 +29,7 @@ LIBVER = ("v110", "v110")
 """HDF5 1.10 (2016) and later can read it; it is the first file format with checksums on all of HDF5's own tables."""
 
 _COMPONENT_SUFFIXES = ("_title", "_provider", "_files")
+KINDS = ("store", "header", "dataset", "cell")
 ROLES = ("dataset", "model", "condition", "saliency", "probe")
 _RESERVED = {
     *(role + suffix for role in ROLES for suffix in ("", "_title", "_provider", "_files", "_group")),
@@ -86,7 +87,10 @@ def check_format(root: h5py.Group) -> str:
             f"{name} has format version {version}; this shapebias reads up to version {FORMAT_VERSION}: "
             "upgrade shapebias, or choose another file"
         )
-    return str(root.attrs["kind"])
+    kind = str(root.attrs["kind"])
+    if kind not in KINDS:
+        raise StoreError(f"{name} is damaged (it cannot be of the kind {kind!r}); see 'shapebias verify'")
+    return kind
 
 
 def write_attributes(group: h5py.Group, attributes: Mapping[str, Scalar]) -> None:
