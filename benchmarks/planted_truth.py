@@ -1,6 +1,6 @@
 """Print what measures report against the reliance on shape that was planted: the tables of docs/metrics.md.
 
-    python benchmarks/planted_truth.py [answers] [shares] [maps] [--images 112]
+    python benchmarks/planted_truth.py [answers] [protocols] [robustness] [shares] [maps] [--images 112]
 
 The models are ``planted`` at five reliances, the columns; the pictures are the drawn stimuli; a row is a number.
 """
@@ -13,8 +13,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pandas as pd
+from PIL import Image
 
 import shapebias as sb
+from shapebias.datasets.stimuli import Stimuli
+from shapebias.plugins.protocols import Sample
 
 LEVELS = ("0", "0.25", "0.5", "0.75", "1")
 CONTRASTS = ("0.04", "0.12", "0.24")
@@ -38,10 +41,16 @@ PROBES = ("insertion", "deletion", "randomization:stages=1")
 def main() -> None:
     """Run the parts that are asked for, and print a row for each number."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("parts", nargs="*", default=["answers", "shares", "maps"])
+    parser.add_argument("parts", nargs="*", default=["answers", "protocols", "robustness", "shares", "maps"])
     parser.add_argument("--images", type=int, default=112, help="of each kind")
     options = parser.parse_args()
-    parts = {"answers": of_answers, "shares": of_shares, "maps": of_maps}
+    parts = {
+        "answers": of_answers,
+        "protocols": of_protocols,
+        "robustness": of_robustness,
+        "shares": of_shares,
+        "maps": of_maps,
+    }
     print(f"| planted reliance on shape | {' | '.join(LEVELS)} |\n|{'---|' * (1 + len(LEVELS))}", flush=True)
     for part in options.parts:
         with tempfile.TemporaryDirectory() as folder:
@@ -64,6 +73,61 @@ def of_answers(folder: Path, images: int) -> Iterator[tuple[str, list[str]]]:
         headline, conditional = map(results.metric, ("headline", "conditional-accuracy"))
     yield from rows(headline, "metric", "condition")
     yield from rows(conditional, "metric", "condition")
+
+
+def of_protocols(folder: Path, images: int) -> Iterator[tuple[str, list[str]]]:
+    """Measure what other protocols ask: relative accuracy, ranks, and pictures of the same texture."""
+    study = sb.Study(f"conflict=stimuli:cue=conflict,images={images}", models(), probes="output-ranks")
+    with sb.run(study, folder / "ranks.h5") as results:
+        ranks = results.metric("cue-sensitivity")
+    yield from rows(ranks, "metric")
+    suppressed = ["clean", "patch-shuffle:k=4", "patch-rotate:k=4", "low-pass:8", "bilateral", "grayscale"]
+    with sb.run(sb.Study(f"match=stimuli:images={images}", models(), suppressed), folder / "relative.h5") as results:
+        relative = results.metric("relative-accuracy")
+    yield from rows(relative[relative["metric"] == "relative-accuracy"], "metric", "condition")
+    write_pairs(folder / "pairs", 2 * images)
+    with sb.run(sb.Study(f"pairs=folder:{folder / 'pairs'},size=64", models()), folder / "pairs.h5") as results:
+        score = results.metric("configural-shape")
+    yield from rows(score, "metric")
+
+
+def of_robustness(folder: Path, images: int) -> Iterator[tuple[str, list[str]]]:
+    """Measure what says nothing of shape against texture by itself."""
+    conditions = ["clean", "pgd:eps=1/255,4/255,steps=10", *(f"low-pass:{radius}" for radius in (4, 8, 16))]
+    study = sb.Study(
+        f"match=stimuli:images={images}",
+        models(),
+        conditions,
+        "integrated-gradients:steps=6",
+        "fourier-heatmap:radius=4",
+        saliency_limit=56,
+    )
+    with sb.run(study, folder / "robustness.h5") as results:
+        names = ("robust-accuracy", "corruption-error:against=0,severity=radius", "band-accuracy")
+        robust, corruption, band = map(results.metric, names)
+        fourier, complete = map(results.metric, ("fourier-sensitivity", "completeness"))
+    for eps, table in robust.groupby("eps"):
+        yield f"robust-accuracy, eps {round(255 * eps)}/255", by_level(table)
+    yield from rows(corruption[corruption["metric"] == "corruption-error"], "metric", "condition")
+    yield from rows(band, "metric", "condition")
+    clean = fourier[fourier["condition"] == "clean"]
+    mean = clean.groupby("model", as_index=False)["value"].mean()
+    yield "fourier-sensitivity, mean over waves", by_level(mean)
+    yield from rows(complete[complete["condition"] == "clean"], "metric", "saliency")
+
+
+def write_pairs(folder: Path, images: int) -> None:
+    """Write pairs of pictures with the same texture inside two shapes, named as visual anagrams are."""
+    by_texture: dict[int | None, list[Sample]] = {}
+    for sample in Stimuli(cue="conflict", images=images):
+        by_texture.setdefault(sample.texture, []).append(sample)
+    couples = [couple for samples in by_texture.values() for couple in zip(samples[::2], samples[1::2], strict=False)]
+    for pair, couple in enumerate(couple for couple in couples if couple[0].shape != couple[1].shape):
+        for place, sample in enumerate(couple):
+            name = f"{pair:03d}_transform_{couple[0].shape}_{couple[1].shape}_object{place}_{sample.shape}.png"
+            path = folder / str(sample.shape) / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(sample.image).save(path)
 
 
 def of_shares(folder: Path, images: int) -> Iterator[tuple[str, list[str]]]:

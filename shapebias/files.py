@@ -19,6 +19,7 @@ __all__ = [
     "download",
     "fingerprint",
     "new_file",
+    "read_text",
     "sha256",
     "temporary_of",
     "temporary_path",
@@ -26,6 +27,7 @@ __all__ = [
 ]
 
 _BLOCK = 1 << 20
+_LARGEST_TEXT = 16 << 20
 
 
 def sha256(path: str | Path) -> str:
@@ -50,6 +52,26 @@ def sha256(path: str | Path) -> str:
 
 
 _digest = sha256  # `download` has a parameter of that name
+
+
+def read_text(path: str | Path) -> str:
+    """Read a text file that a person wrote, such as a study; bytes that are not UTF-8 become replacement characters.
+
+    Args:
+        path: a file of at most 16 MB.
+
+    Raises:
+        DataError: there is no such file, it is too large, or it cannot be read.
+    """
+    path = Path(path)
+    try:
+        if problem := why_unusable(path):
+            raise DataError(f"{printable(path)} is {problem}; give a file")
+        if path.stat().st_size > _LARGEST_TEXT:
+            raise DataError(f"{printable(path)} has more than 16 MB, so it is not a text that a person wrote")
+        return path.read_text(encoding="utf-8", errors="replace")
+    except OSError as error:
+        raise DataError(f"{printable(path)} cannot be read: {error.strerror}; check the path") from error
 
 
 def fingerprint(path: str | Path) -> str:

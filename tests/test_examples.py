@@ -14,11 +14,22 @@ import torch
 from PIL import Image
 
 import shapebias
+from shapebias.plugin import ImageRandom
 from shapebias.plugins.catalog import Catalog
 from shapebias.plugins.discovery import discover
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
-TESTED = {"conditions.py", "demo.py", "gallery.py", "panel.py", "seeds.py", "stylize.py", "tables.py", "usage.py"}
+TESTED = {
+    "conditions.py",
+    "demo.py",
+    "gallery.py",
+    "pages.py",
+    "panel.py",
+    "seeds.py",
+    "stylize.py",
+    "tables.py",
+    "usage.py",
+}
 
 
 def run(name, *arguments):
@@ -49,6 +60,18 @@ def test_usage(capsys):
     printed = capsys.readouterr().out
     assert "logits (56, 8), maps (8, 32, 32), failures 0" in printed
     assert "shuffled (2, 3, 32, 32)" in printed
+
+
+def test_pages(tmp_path, capsys):
+    example = runpy.run_path(str(EXAMPLES / "pages.py"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "argv", ["pages.py", str(tmp_path)])
+        for name, value in {"IMAGES": 16, "RELIANCES": (0, 1), "MAPPED": 0}.items():
+            patch.setitem(example["main"].__globals__, name, value)
+        example["main"]()
+    pages = [Path(line) for line in capsys.readouterr().out.splitlines()]
+    assert [page.name for page in pages] == ["two.html", "many.html", "profile.html"]
+    assert all("follows the" in page.read_text(encoding="utf-8") for page in pages)
 
 
 def test_stylize(tmp_path, data_dir):
@@ -224,12 +247,12 @@ def test_channel_swap_exchanges_the_channels_of_each_image(plugins):
     swap = Catalog(plugins).component("transform", "channel-swap").settings
     images = torch.rand(64, 3, 4, 4)
     ids = [f"{number}.png" for number in range(64)]
-    swapped = swap(images, shapebias.ImageRandom.for_images(0, "channel-swap", 0, ids))
+    swapped = swap(images, ImageRandom.for_images(0, "channel-swap", 0, ids))
     orders = [
         tuple(next(position for position in range(3) if torch.equal(channel, image[position])) for channel in after)
         for image, after in zip(images, swapped, strict=True)
     ]
     assert all(sorted(order) == [0, 1, 2] for order in orders)
     assert len(set(orders)) == 6  # 64 images have all orders, but for one time in 20,000
-    alone = swap(images[5:6], shapebias.ImageRandom.for_images(0, "channel-swap", 0, ids[5:6]))
+    alone = swap(images[5:6], ImageRandom.for_images(0, "channel-swap", 0, ids[5:6]))
     assert torch.equal(alone[0], swapped[5])

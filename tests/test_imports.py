@@ -12,6 +12,7 @@ import pytest
 from importlinter.cli import lint_imports
 
 import shapebias
+from shapebias import plugin
 from shapebias.cli import COMMANDS
 
 PROJECT = Path(__file__).parents[1]
@@ -85,3 +86,12 @@ def test_public_names_are_those_of_the_stub(face):
 def test_imports_go_down_only(monkeypatch):
     monkeypatch.syspath_prepend(PROJECT)
     assert lint_imports(str(PROJECT / "pyproject.toml"), cache_dir=None) == 0
+
+
+def test_names_for_authors_of_plugins_do_not_become_names_for_users():
+    for name in plugin.__all__:
+        assert getattr(plugin, name) is not None
+    assert (set(vars(shapebias)) & set(plugin.__all__)) - set(shapebias.__all__) == set()
+    assert sorted({*vars(plugin)} & {*plugin.__all__}) == dir(plugin)
+    with pytest.raises(AttributeError, match=r"module 'shapebias\.plugin' has no attribute 'hokimpl'"):
+        plugin.hokimpl  # noqa: B018 - an attribute that is loaded when it is first used

@@ -18,6 +18,7 @@ __all__ = [
     "PathType",
     "device_option",
     "execution_options",
+    "executor_option",
     "log_options",
     "replace_option",
     "seed_option",
@@ -72,6 +73,12 @@ def execution_options(command: Any) -> Any:
         command = decorate(command)
     return command
 
+
+executor_option = click.option(
+    "--executor",
+    metavar="NAME",
+    help="What computes, see 'shapebias list executor': ray:workers=8.  [default: local, this process]",
+)
 
 seed_option = click.option(
     "--seed",

@@ -17,7 +17,12 @@ _SECONDS = 30  # between two lines
 
 
 def _cell(state: Any) -> str:
-    return f"{state.cell}{'' if state.status == 'running' else f' {state.status}'}"
+    words = [f"{state.cell}{'' if state.status == 'running' else f' {state.status}'}"]
+    if state.cells > 1:
+        words.append(f"{state.cells_done}/{state.cells} cells")
+    if state.workers != 1 or state.workers_lost:
+        words.append(f"{state.workers} workers" + f", {state.workers_lost} lost" * bool(state.workers_lost))
+    return ", ".join(words)
 
 
 def _finished_cell(state: Any) -> object:

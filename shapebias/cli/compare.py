@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -21,25 +22,39 @@ __all__ = ["command"]
     epilog=examples(
         "shapebias compare a.h5 b.h5",
         "shapebias compare a.h5 b.h5 --format latex > changes.tex",
+        "shapebias compare a.h5 b.h5 --report changes.html",
     ),
 )
 @click.argument("before", metavar="BEFORE.h5")
 @click.argument("after", metavar="AFTER.h5")
+@click.option("--report", "page", metavar="PAGE.html", help="Write the page of both files too, with this table on top.")
 @format_option
-def command(before: str, after: str, form: str | None) -> None:
+def command(before: str, after: str, page: str | None, form: str | None) -> None:
     """Show what changed between two results files, on the same images.
 
     Models of the same label are compared, or the only model of each, on the images that both files have.  A difference
     is AFTER minus BEFORE, with its paired interval; 'lost' and 'gained' count the images that only one of the two
     answers right; p is corrected for the number of tests of that model (Holm).
     """
+    from shapebias.reporting.combined import CombinedResults
     from shapebias.reporting.comparison import compare
+    from shapebias.reporting.page import LeadTable, write_page
     from shapebias.store.results import open_store
 
     working_catalog()
     with open_store(before) as first, open_store(after) as second:
         table = compare(first, second)
-    echo_frame(table if form else _for_people(table), form)
+        shown = _for_people(table)
+        if page is not None:
+            lead = LeadTable.of(shown, "What changed", ["Differences are after minus before, on the same images."])
+            write_page(
+                CombinedResults([first, second]),
+                page,
+                title=f"{Path(after).name} against {Path(before).name}",
+                lead=lead,
+            )
+            click.echo(f"The page is in {page}.", err=form is not None)
+    echo_frame(table if form else shown, form)
 
 
 def _for_people(table: pd.DataFrame) -> pd.DataFrame:

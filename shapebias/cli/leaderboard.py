@@ -37,12 +37,16 @@ __all__ = ["command"]
 )
 @click.option("-d", "--dataset", metavar="NAME", help="Which data set.  [default: the first that has the measure]")
 @click.option("-c", "--condition", metavar="NAME", default="clean", show_default=True, help="Which condition.")
+@click.option(
+    "--report", "page", metavar="PAGE.html", help="Write the page of the results too, with this table on top."
+)
 @format_option
 def command(
     files: tuple[str, ...],
     measure: Literal["shape-bias", "accuracy"] | None,
     dataset: str | None,
     condition: str,
+    page: str | None,
     form: str | None,
 ) -> None:
     """Sort the models of results files by shape bias or accuracy.
@@ -58,6 +62,9 @@ def command(
         results = CombinedResults([opened.enter_context(open_store(file)) for file in files])
         table = _only(_ranked(results, measure, dataset), "condition", condition)
         table = _only(table, "dataset", dataset or (table["dataset"].iloc[0] if len(table) else None))
+        if page is not None:
+            _write_page(results, table, page)
+            click.echo(f"The page is in {page}.", err=form is not None)
     if form is not None or table.empty:
         echo_frame(table, form)
         return
@@ -87,10 +94,31 @@ def _only(table: pd.DataFrame, column: str, wanted: str | None) -> pd.DataFrame:
     return kept
 
 
+def _write_page(results: CombinedResults, table: pd.DataFrame, page: str) -> None:
+    from shapebias.reporting.page import LeadTable, write_page
+
+    lead = LeadTable("Leaderboard", *_in_words(table), [_basis(table)]) if len(table) else None
+    write_page(results, page, title="Leaderboard", lead=lead)
+
+
 def _echo(table: pd.DataFrame) -> None:
+    echo_table(*_in_words(table))
+    click.echo(f"\n{_basis(table)}")
+    if "note" in table.attrs:
+        click.echo(table.attrs["note"], err=True)
+
+
+def _basis(table: pd.DataFrame) -> str:
+    """Say what was ranked, and by which test."""
+    first = records(table)[0]
+    pairs = f"{first['pairs']} pair{'s' if first['pairs'] != 1 else ''}"
+    return f"{first['dataset']}, {first['condition']}; {first['test']} test of {pairs}, Holm's correction, 5 %"
+
+
+def _in_words(table: pd.DataFrame) -> tuple[list[str], list[list[str]]]:
+    """Return the headings and the rows as text."""
     rows = records(table)
-    first = rows[0]
-    name = str(first["metric"]).replace("-", " ")
+    name = str(rows[0]["metric"]).replace("-", " ")
     columns = ["rank", "model", name, "n", "beyond chance", "not told apart"]
     columns += ["no common images"] * any(row["not_compared"] for row in rows)
     shown = [
@@ -105,8 +133,4 @@ def _echo(table: pd.DataFrame) -> None:
         ][: len(columns)]
         for row in rows
     ]
-    echo_table(columns, shown)
-    pairs = f"{first['pairs']} pair{'s' if first['pairs'] != 1 else ''}"
-    click.echo(f"\n{first['dataset']}, {first['condition']}; {first['test']} test of {pairs}, Holm's correction, 5 %")
-    if "note" in table.attrs:
-        click.echo(table.attrs["note"], err=True)
+    return columns, [["" if value is None else str(value) for value in line] for line in shown]

@@ -23,7 +23,8 @@ _REFERENCE = "reference"
 def command(kind: Kind | Literal["reference"] | None) -> None:
     """List what there is, of every kind or of one KIND.
 
-    The kinds are model, dataset, transform, attack, saliency, probe, metric and suite; references are published values.
+    The kinds are model, dataset, transform, attack, saliency, probe, metric, suite and executor;
+    references are published values.
     """
     if kind == "reference":
         echo_references()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
 from shapebias.cli._completion import ComponentType
@@ -16,6 +18,7 @@ __all__ = ["command"]
     epilog=examples(
         "shapebias preview stimuli -t saturate:p=8 -t patch-shuffle:k=4 -c grayscale+low-pass:radius=8",
         "shapebias preview stimuli:cue=conflict -m cnn:num_classes=8 -a pgd:eps=8/255 --images 3 -o pgd.png",
+        "shapebias preview stimuli -m standard=cnn:8 -m other=cnn:8,seed=1 --towards 0 --towards 3 -o classes.png",
     ),
 )
 @click.argument("dataset", metavar="DATASET", type=ComponentType("dataset"))
@@ -40,7 +43,22 @@ __all__ = ["command"]
 @click.option(
     "-c", "--condition", "chains", metavar="CONDITION", multiple=True, help="Steps joined by '+'; may be repeated."
 )
-@click.option("-m", "--model", metavar="MODEL", type=ComponentType("model"), help="Whom the attacks attack.")
+@click.option(
+    "-m",
+    "--model",
+    "models",
+    metavar="MODEL",
+    type=ComponentType("model"),
+    multiple=True,
+    help="A model that the attacks attack; may be repeated.",
+)
+@click.option(
+    "--towards",
+    "classes",
+    metavar="CLASS",
+    multiple=True,
+    help="Change the images towards CLASS, a name or an index; may be repeated.",
+)
 @click.option(
     "--images", type=click.IntRange(min=1), metavar="N", default=6, show_default=True, help="The most images."
 )
@@ -52,7 +70,8 @@ def command(
     transforms: tuple[str, ...],
     attacks: tuple[str, ...],
     chains: tuple[str, ...],
-    model: str | None,
+    models: tuple[str, ...],
+    classes: tuple[str, ...],
     images: int,
     seed: int,
     device: str,
@@ -61,14 +80,18 @@ def command(
     """Show what conditions do to some images of DATASET.
 
     The picture has a row for each image, spread evenly over the data set, and a column for each condition, 'clean'
-    first.  These are the very images that a run with the same seed shows to its models.
+    first.  These are the images that a run with the same seed shows to its models.
+
+    With --towards each attack, by default 120 steps of linf PGD within 40/255, is directed to CLASS and goes as far as
+    it can.  The result shows what a network means by the class: for adversarially trained ones it looks like it.
     """
     working_catalog()
 
+    from shapebias.rendering import class_images
     from shapebias.rendering import preview as previewing
 
-    shown = previewing.preview(
-        dataset, [*transforms, *attacks, *chains], model, images=images, seed=seed, device=device
-    )
+    conditions: list[Any] = [*transforms, *chains]
+    conditions += class_images.towards(dataset, classes, attacks) if classes else attacks
+    shown = previewing.preview(dataset, conditions, [*models] or None, images=images, seed=seed, device=device)
     shown.save(output)
     click.echo(f"{len(shown.ids)} images under {len(shown.titles)} conditions are in {output}.")

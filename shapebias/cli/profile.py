@@ -9,7 +9,7 @@ import click
 from shapebias.cli._completion import ComponentType
 from shapebias.cli._failures import echo_failures
 from shapebias.cli._frames import echo_frame, format_option
-from shapebias.cli._options import COUNT, execution_options, log_options, replace_option
+from shapebias.cli._options import COUNT, execution_options, executor_option, log_options, replace_option
 from shapebias.cli._output import echo_table, examples, working_catalog
 from shapebias.cli._progress import progress_bar
 
@@ -48,6 +48,7 @@ __all__ = ["command"]
     help="Where answers go; made, or continued.",
 )
 @click.option("--report", "page", metavar="PAGE.html", help="Write the page of the results too.")
+@executor_option
 @replace_option
 @execution_options
 @log_options

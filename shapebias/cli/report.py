@@ -28,8 +28,16 @@ __all__ = ["command"]
     metavar="N",
     help="The most images of each data set in the image browser.",
 )
+@click.option(
+    "--models",
+    type=click.IntRange(min=1),
+    default=50,
+    show_default=True,
+    metavar="N",
+    help="The most models; of more, N that are evenly spaced in the order of the study.",
+)
 @click.option("--title", metavar="TEXT", help="The page's title.  [default: Shape or texture?]")
-def command(files: tuple[str, ...], output: str, images: int, title: str | None) -> None:
+def command(files: tuple[str, ...], output: str, images: int, models: int, title: str | None) -> None:
     """Write one page that shows results.
 
     It has the finding, charts, maps, images, tables, failures, and where all of it comes from.  Several files are shown
@@ -41,5 +49,5 @@ def command(files: tuple[str, ...], output: str, images: int, title: str | None)
     working_catalog()
     with ExitStack() as opened:
         results = [opened.enter_context(open_store(file)) for file in files]
-        report(results, output, images=images, title=title)
+        report(results, output, images=images, models=models, title=title)
     click.echo(f"The page is in {output}.")

@@ -11,9 +11,10 @@ import click
 
 from shapebias.cli._completion import ComponentType
 from shapebias.cli._failures import echo_failures
-from shapebias.cli._options import OPTIONS, PathType, execution_options, log_options, replace_option
+from shapebias.cli._options import OPTIONS, PathType, execution_options, executor_option, log_options, replace_option
 from shapebias.cli._output import examples, working_catalog
 from shapebias.cli._progress import progress_bar
+from shapebias.files import read_text
 from shapebias.plugins.catalog import default_catalog
 from shapebias.plugins.specs import Kind
 from shapebias.spelling.grammar import split, split_label
@@ -54,6 +55,7 @@ def _several(short: str, name: str, dest: str, help: str) -> Callable[[Any], Any
         "shapebias run -d cue-conflict:PATH -m timm:resnet50 -t saturate:p=8 -o run.h5",
         "shapebias run -d stimuli -m cnn:num_classes=8 -a pgd:eps=1/255,2/255 -s smoothgrad --limit 64 -o run.h5",
         "shapebias run study.toml --device cuda --batch-size 128 -o run.h5",
+        "shapebias run study.toml --shard 2/8 -o run-2.h5",
     ),
 )
 @click.argument(
@@ -81,6 +83,10 @@ def _several(short: str, name: str, dest: str, help: str) -> Callable[[Any], Any
 @click.option("--logits", metavar="full|top-K", help="Scores to keep of each image.  [default: full]")
 @click.option("--keep-images", is_flag=True, default=None, help="Keep the images that the model was given.")
 @click.option("-o", "--output", metavar="RUN.h5", required=True, help="The results file; an existing one is continued.")
+@click.option(
+    "--shard", metavar="I/N", help="Compute share I of N, into a file of its own; join them with 'shapebias merge'."
+)
+@executor_option
 @replace_option
 @execution_options
 @log_options
@@ -126,9 +132,10 @@ def command(
     except Interrupted as interrupted:
         click.echo(str(interrupted), err=True)
         ctx.exit(130)  # 128 + SIGINT, as shells have it
-    if not quiet:
-        _echo_summary(results, output)
-    failures = _of_study(study, results.failures)
+    with results:  # closed at once: whoever calls this as a function may write the file next
+        if not quiet:
+            _echo_summary(results, output)
+        failures = _of_study(study, results.failures)
     echo_failures(failures)
     ctx.exit(1 if failures else 0)
 
@@ -150,7 +157,7 @@ def _check_kinds(ctx: click.Context, given: Mapping[Kind, Sequence[str]]) -> Non
 def _study(study_file: Path | None, options: Mapping[str, Any], conditions: Sequence[str], *, no_clean: bool) -> Study:
     """Combine the options with the study file: lists are extended, single values are replaced."""
     name = study_file.name if study_file else "the study"
-    content = read_toml(study_file.read_text(encoding="utf-8", errors="replace"), name) if study_file else {}
+    content = read_toml(read_text(study_file), name) if study_file else {}
     listed = content.get("conditions", ["clean"])
     together = [*listed, *(text for text in conditions if text not in listed)]
     content["conditions"] = [text for text in together if text != "clean" or not no_clean]

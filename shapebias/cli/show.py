@@ -27,8 +27,8 @@ __all__ = ["command", "example"]
 def command(ctx: click.Context, /, words: tuple[str, ...]) -> None:
     """Show what NAME does, its parameters and who provides it.
 
-    The kinds are model, dataset, transform, attack, saliency, probe, metric and suite; without one, everything of that
-    NAME is shown.
+    The kinds are model, dataset, transform, attack, saliency, probe, metric, suite and executor; without one,
+    everything of that NAME is shown.
     """
     *kinds, name = words
     if len(kinds) > 1:
@@ -72,11 +72,17 @@ def _facts(entry: CatalogEntry, parameters: list[Parameter]) -> Iterator[tuple[s
     for field in attrs.fields(type(entry.spec)):
         value = getattr(entry.spec, field.name)
         if field.name not in common and value:
-            yield field.name.replace("_", " "), "yes" if value is True else ", ".join(map(_name, value))
+            yield field.name.replace("_", " "), _words(value)
     for reference in entry.spec.references:
         yield "reference", reference
     yield "provider", f"{entry.plugin.provider} ({entry.plugin.source})"
     yield "example", example(entry.spec, parameters)
+
+
+def _words(value: Any) -> str:
+    if isinstance(value, str):
+        return value
+    return "yes" if value is True else ", ".join(map(_name, value))
 
 
 def _name(value: Any) -> str:
@@ -97,4 +103,6 @@ def example(spec: Spec, parameters: list[Parameter]) -> str:
     text = f"{spec.name}:{','.join(pieces)}" if pieces else spec.name
     if spec.kind == "suite":
         return f"shapebias profile timm:resnet50 --suite {text}"
+    if spec.kind == "executor":
+        return f"shapebias run study.toml --executor {text} -o run.h5"
     return f"{OPTIONS[spec.kind]} {text}" if spec.kind in OPTIONS else f"shapebias results run.h5 {text}"

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import sys
+from collections.abc import Callable, Mapping, Sequence
 from operator import attrgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
 import click
 
-from shapebias.cli._options import PathType, device_option, log_options
+from shapebias.cli._options import COUNT, PathType, device_option, log_options
 from shapebias.cli._output import examples, working_catalog
 from shapebias.cli._progress import progress_bar
+from shapebias.files import read_text
 from shapebias.spelling.params import describe, field_types
 from shapebias.study.config import parse_toml
 from shapebias.training.recipe import Recipe
@@ -73,6 +75,7 @@ def _of_recipe(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.option("-o", "--output", metavar="FILE", help="The checkpoint.  [default: the recipe's name, .safetensors]")
 @click.option("--replace", is_flag=True, help="Discard a checkpoint of another recipe and train again.")
 @device_option
+@click.option("--devices", type=COUNT, metavar="N", help="Train on N GPUs of this machine, in as many processes.")
 @click.option(
     "--workers", type=click.IntRange(min=1), metavar="N", help="Threads that decode images.  [default: one a core]"
 )
@@ -86,6 +89,7 @@ def command(
     output: str | None,
     replace: bool,  # noqa: FBT001 - click passes by keyword
     device: str,
+    devices: int | None,
     workers: int | None,
     quiet: bool,  # noqa: FBT001
     **options: Any,
@@ -105,7 +109,13 @@ def command(
     file = output or f"{recipe_file.stem}.safetensors" if recipe_file else output
 
     from shapebias.runtime.progress import Interrupted
-    from shapebias.training.distributed import Processes
+    from shapebias.training.distributed import Processes, train_on_devices
+
+    if devices is not None and devices > 1:
+        status = train_on_devices(devices, _without_devices(sys.argv[1:]), device)
+        if status not in (0, 130):
+            click.echo("A process failed, so all have ended; run the same command again to continue.", err=True)
+        ctx.exit(status)
     from shapebias.training.loop import train
 
     quiet = quiet or not Processes.speaks()
@@ -119,10 +129,20 @@ def command(
         _echo(trained)
 
 
+def _without_devices(arguments: Sequence[str]) -> list[str]:
+    """Leave out ``--devices``: each of the processes gets the other arguments.
+
+    >>> _without_devices(["train", "at.toml", "--devices", "2", "-q", "--devices=2"])
+    ['train', 'at.toml', '-q']
+    """
+    pairs = zip(["", *arguments], arguments, strict=False)
+    return [each for before, each in pairs if before != "--devices" and each.partition("=")[0] != "--devices"]
+
+
 def _recipe(recipe_file: Path | None, options: Mapping[str, Any]) -> Recipe:
     """Lay the options over the recipe file."""
     name = recipe_file.name if recipe_file else "the recipe"
-    content = parse_toml(recipe_file.read_text(encoding="utf-8", errors="replace"), name) if recipe_file else {}
+    content = parse_toml(read_text(recipe_file), name) if recipe_file else {}
     content |= {key: value for key, value in options.items() if value not in (None, ())}
     if isinstance(content.get("validation"), str):
         content["validation"] = _number(content["validation"])

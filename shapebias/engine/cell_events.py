@@ -17,6 +17,8 @@ __all__ = ["CellEvents"]
 class CellEvents:
     """Counts the images that each cell still lacks, and calls ``shapebias_cell_finished`` once none is left.
 
+    ``cells`` is the number of cells of the plan, ``finished`` of those that no image is left of.
+
     Args:
         plan: what the run computes.
     """
@@ -26,6 +28,7 @@ class CellEvents:
         self._cells: dict[str, Cell] = {task.key: task.cell for task in tasks}
         self._summaries = dict.fromkeys(self._cells, CellSummary())
         self._left: Counter[str] = Counter()
+        self.cells, self.finished = len(self._cells), 0
         for task in tasks:
             self._left[task.key] += len(task.rows)
 
@@ -52,4 +55,5 @@ class CellEvents:
                 self._notify(key)
 
     def _notify(self, key: str) -> None:
+        self.finished += 1
         notify("shapebias_cell_finished", cell=self._cells[key], summary=self._summaries[key])

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Generator
-from typing import Protocol, TypeAlias
+import contextlib
+from collections.abc import Iterator
+from typing import Any, TypeAlias
 
 import attrs
 
-from shapebias.engine.plan import ComputeOptions, Plan
+from shapebias.plugins.protocols import RunningExecutor
 from shapebias.store import DatasetPart, Part
-from shapebias.study import Study
+from shapebias.study.config import component
 
-__all__ = ["BatchComputed", "Executor", "Message"]
+__all__ = ["BatchComputed", "Message", "WorkersChanged", "started"]
 
 
 @attrs.frozen
@@ -27,36 +28,35 @@ class BatchComputed:
     cell: str
 
 
-Message: TypeAlias = DatasetPart | Part | BatchComputed
+@attrs.frozen
+class WorkersChanged:
+    """Workers were started or lost; for the progress only.
+
+    Args:
+        workers: how many compute now.
+        lost: how many were lost since the start.
+    """
+
+    workers: int
+    lost: int = 0
 
 
-class Executor(Protocol):
-    """Computes plans: in this process, or wherever the same plugins and data are."""
+Message: TypeAlias = DatasetPart | Part | BatchComputed | WorkersChanged
 
-    def describe_device(self, options: ComputeOptions) -> str:
-        """Name the device that computes, for the record of the run.
 
-        Raises:
-            DeviceError: there is no such device, or it cannot compute in that precision.
-        """
+@contextlib.contextmanager
+def started(executor: Any) -> Iterator[RunningExecutor]:
+    """Start an executor, and close it in the end.
 
-    def check(self, study: Study, options: ComputeOptions, answered: Collection[tuple[str, str]] = ()) -> None:
-        """Refuse models that cannot be loaded or do not fit the data sets; called before anything is stored.
+    Args:
+        executor: text such as ``"ray:workers=2"``, settings built in Python, or a running executor, which stays open.
 
-        An executor that cannot load models at this point does nothing: these cells then fail when they are computed.
-
-        Args:
-            study: what will be computed.
-            options: how.
-            answered: canonical texts of data set and model, for pairs that have answers in the results file already.
-
-        Raises:
-            ShapebiasError: says which model does not fit, and why.
-        """
-
-    def execute(self, plan: Plan) -> Generator[Message]:
-        """Yield what is finished, as soon as it is; closing the generator stops the computation.
-
-        The parts may come in any order, but the part of a data set comes before the first finished part of a cell with
-        the same rows.  A cell that fails comes as a part with its traceback, and does not stop the others.
-        """
+    Raises:
+        ShapebiasError: no plugin provides it, or it cannot compute here.
+    """
+    if hasattr(executor, "execute"):
+        yield executor
+        return
+    running: RunningExecutor = component(("executor",), executor).settings.start()
+    with contextlib.closing(running):
+        yield running

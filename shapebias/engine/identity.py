@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Any
 
 import attrs
@@ -52,17 +53,19 @@ class CurrentCell:
         stored: the cell of the store.
         record: its identity as this version writes it.
         key: the hash of the record.
+        rows: the rows of the images that are done.
     """
 
     stored: StoredCell
     record: CellRecord
     key: str
+    rows: tuple[int, ...]
 
     @classmethod
     def of(cls, stored: StoredCell) -> CurrentCell:
         """Bring the texts of a stored cell up to date."""
         record = current(stored.record)
-        return cls(stored, record, record.key)
+        return cls(stored, record, record.key, tuple(stored.rows.tolist()))
 
 
 @attrs.frozen
@@ -72,6 +75,14 @@ class ChangedCell:
     stored: StoredCell
     before: CellRecord
     now: CellRecord
+
+
+def _stamp(path: Path) -> tuple[int, ...]:
+    """Return what changes when a file is replaced or written; folders have no such thing."""
+    if not path.is_file():
+        return ()
+    facts = path.stat()
+    return facts.st_dev, facts.st_ino, facts.st_size, facts.st_mtime_ns
 
 
 class Recorder:
@@ -85,19 +96,41 @@ class Recorder:
     def __init__(self, study: Study, precision: str) -> None:
         self._study, self._precision = study, precision
         self._records: dict[str, ComponentRecord] = {}
+        self._stamps: dict[Path, tuple[int, ...]] = {}
 
-    def component(self, component: Component | Condition) -> ComponentRecord:
-        """Record a component; every file is hashed once."""
+    def component(self, component: Component | Condition, dataset: Component | None = None) -> ComponentRecord:
+        """Record a component; every file is hashed once.
+
+        Args:
+            component: the component.
+            dataset: the data set whose classes a model is told, for a model that needs them.
+        """
         key = f"{getattr(component, 'kind', 'condition')} {component.title} {component.canonical}"
+        classes = None
+        if dataset is not None and isinstance(component, Component) and component.spec.needs_classes:
+            key, classes = f"{key} for {dataset.canonical}", dataset.settings.classes
         if key not in self._records:
+            for path in component.files:
+                self._stamps.setdefault(path, _stamp(path))
             providers = [component] if isinstance(component, Component) else component.steps
+            files = component.fingerprints(classes) if isinstance(component, Component) else component.fingerprints()
             self._records[key] = ComponentRecord(
                 canonical=component.canonical,
                 title=component.title,
                 provider=", ".join(dict.fromkeys(step.provider for step in providers)),
-                files=component.fingerprints(),
+                files=files,
             )
         return self._records[key]
+
+    def check_unchanged(self) -> None:
+        """Compare the files with what they were when they were hashed.
+
+        Raises:
+            StudyError: one was replaced since, so what was loaded may be another than what was hashed.
+        """
+        for path, before in self._stamps.items():
+            if _stamp(path) != before:
+                raise StudyError(f"{path} changed while the study began; run the command again when it is complete")
 
     def cells(self) -> list[IdentifiedCell]:
         """Identify every cell of the study."""
@@ -119,7 +152,7 @@ class Recorder:
             settings |= {"logits": study.logits, "precision": self._precision, "images": study.keep_images}
         return CellRecord(
             self.component(cell.dataset),
-            self.component(cell.model),
+            self.component(cell.model, cell.dataset),
             self.component(cell.condition),
             None if cell.saliency is None else self.component(cell.saliency),
             None if cell.probe is None else self.component(cell.probe),

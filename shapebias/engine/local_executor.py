@@ -6,7 +6,7 @@ import contextlib
 import json
 import time
 import traceback
-from collections.abc import Callable, Collection, Generator, Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Hashable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import attrs
@@ -17,7 +17,7 @@ from shapebias.engine.dataset_part import dataset_part
 from shapebias.engine.evaluation import ModelBatch, attack_batch, eps_values
 from shapebias.engine.executor import BatchComputed, Message
 from shapebias.engine.model_loading import load_model
-from shapebias.engine.preflight import Pair, check_models
+from shapebias.engine.preflight import check_models
 from shapebias.engine.session import Session
 from shapebias.images.decoded import DecodedImages, UnreadableError
 from shapebias.images.first import FirstImages
@@ -40,13 +40,9 @@ _Key = TypeVar("_Key", bound=Hashable)
 
 @attrs.define(eq=False)
 class LocalExecutor:
-    """Computes plans in this process, on one device, one work after the other.
+    """Computes plans in this process, on one device, one work after the other."""
 
-    Args:
-        first_images: the first image of each data set, where some are decoded already.
-    """
-
-    first_images: FirstImages = attrs.field(factory=FirstImages)
+    _first_images: FirstImages = attrs.field(factory=FirstImages, init=False)
     _session: Session | None = attrs.field(default=None, init=False)
 
     def describe_device(self, options: ComputeOptions) -> str:
@@ -59,15 +55,16 @@ class LocalExecutor:
         autocast(device, options.precision)
         return describe_device(device)
 
-    def check(self, study: Study, options: ComputeOptions, answered: Collection[Pair] = ()) -> None:
+    def check(self, plan: Plan, first_images: FirstImages | None = None) -> None:
         """Load the models, which stay loaded for the plan, and refuse those that do not fit."""
-        check_models(self._session_of(study, options), self.first_images, answered)
+        self._first_images = first_images or self._first_images
+        check_models(self.session(plan.study, plan.options), self._first_images, plan.pairs)
 
-    def _session_of(self, study: Study, options: ComputeOptions) -> Session:
+    def session(self, study: Study, options: ComputeOptions) -> Session:
         """Return the session in which the models of a study were checked, or a new one."""
         device = choose_device(options.device)
         if self._session is None or self._session.study is not study or self._session.device != device:
-            largest = max(self.first_images.pixels(dataset) for dataset in study.datasets)
+            largest = max(self._first_images.pixels(dataset) for dataset in study.datasets)
             usual = usual_batch_size(largest, device)
             memory = Memory(options.batch_size or usual, options.chunk or usual)
             self._session = Session(study, device, memory, options.precision, options.workers)
@@ -77,10 +74,14 @@ class LocalExecutor:
         """Compute a plan; closing the generator stops decoding and restores the networks' flags."""
         if not plan.works:
             return
-        session = self._session_of(plan.study, plan.options)
-        computation = _Computation(session, self.first_images)
+        session = self.session(plan.study, plan.options)
+        computation = _Computation(session, self._first_images)
         for work in plan.works:
             yield from computation.compute(work)
+
+    def close(self) -> None:
+        """Forget the loaded models."""
+        self._session = None
 
 
 @attrs.define(eq=False)

@@ -36,7 +36,7 @@ def load_model(session: Session, model: Component, decoded: DecodedImages) -> Cl
         PluginError: the model loads no classifier, or returns no scores.
         ShapebiasError: its outputs cannot be mapped to the classes.
     """
-    loaded = session.load(model)
+    loaded = session.load(model, classes=decoded.dataset.classes)
     if not isinstance(loaded, Classifier):
         raise PluginError(f"model {model.text} loads a {type(loaded).__name__}; load(device) must return a Classifier")
     with loaded.evaluating(), torch.no_grad():

@@ -3,20 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from typing import Any
 
 import attrs
 
 from shapebias.engine.batch_size import check_counts
 from shapebias.engine.identity import IdentifiedCell
-from shapebias.errors import DataError, StudyError
+from shapebias.errors import DataError
 from shapebias.images.first import FirstImages
 from shapebias.plugins.catalog import Component
 from shapebias.runtime.device import Precision
 from shapebias.store import CellRecord, ComponentRecord
 from shapebias.study import Cell, Condition, Study
 
-__all__ = ["ComputeOptions", "Plan", "Task", "Work", "check_needs", "evenly_spaced", "plan_works"]
+__all__ = [
+    "ComputeOptions",
+    "Plan",
+    "Task",
+    "Work",
+    "all_works",
+    "check_needs",
+    "evenly_spaced",
+    "plan_works",
+    "without_stored",
+]
 
 _PART_IMAGES = 2048
 _STIMULI_BYTES = 2**30  # the float32 stimuli of one part, kept while several models use them
@@ -55,6 +64,46 @@ class Work:
     rows: tuple[int, ...]
     tasks: tuple[Task, ...]
 
+    @property
+    def model(self) -> Component:
+        """The model of the first task; of all tasks, in a piece."""
+        return self.tasks[0].cell.model
+
+    def with_tasks(self, tasks: Collection[Task]) -> Work:
+        """Return a work with some of its tasks, and the images that these need.
+
+        Args:
+            tasks: at least one.
+        """
+        if len(tasks) == len(self.tasks):
+            return self
+        rows = tuple(sorted({row for of_task in {task.rows for task in tasks} for row in of_task}))
+        return attrs.evolve(self, rows=rows, tasks=tuple(tasks))
+
+    def without(self, done: Mapping[str, Collection[int]]) -> Work | None:
+        """Return the work that is left; None if there is none.
+
+        Args:
+            done: rows that need no computation, by the cell's key.
+        """
+        tasks = []
+        for task in self.tasks:
+            known = done.get(task.key)
+            rows = tuple(row for row in task.rows if row not in known) if known else task.rows
+            if rows:
+                tasks.append(attrs.evolve(task, rows=rows) if known else task)
+        if not tasks:
+            return None
+        needed = {row for of_task in {task.rows for task in tasks} for row in of_task}
+        return attrs.evolve(self, rows=tuple(sorted(needed)), tasks=tuple(tasks))
+
+    def by_condition(self) -> list[Work]:
+        """Return one work for each condition, whose tasks share its images."""
+        groups: dict[int, list[Task]] = {}
+        for task in self.tasks:
+            groups.setdefault(id(task.cell.condition), []).append(task)
+        return [self.with_tasks(tasks) for tasks in groups.values()]
+
 
 @attrs.frozen
 class ComputeOptions:
@@ -83,9 +132,10 @@ class ComputeOptions:
 
 @attrs.frozen
 class Plan:
-    """All that an executor gets: settings, never tensors, so that a plan can be pickled and computed elsewhere.
+    """All that an executor gets: settings, so that a plan can be pickled and computed elsewhere.
 
-    Each work can be computed by itself, in any order.
+    Each work can be computed by itself, in any order.  Components are pickled as text; a live network is pickled as it
+    is, if it can be.
 
     Args:
         study: the study: seed, mapping, what to keep.
@@ -102,18 +152,11 @@ class Plan:
         """The images of all tasks."""
         return sum(len(task.rows) for work in self.works for task in work.tasks)
 
-    def __reduce__(self) -> tuple[Any, ...]:
-        """Pickle the settings.
-
-        Raises:
-            StudyError: the study has a live object, which exists in this process only.
-        """
-        if self.study.live:
-            raise StudyError(
-                f"the live object {self.study.live[0]!r} cannot be sent to another process; save a network and name "
-                "its file, such as checkpoint:FILE, write a plugin for a function, or run the study in this process"
-            )
-        return Plan, (self.study, self.options, self.works)
+    @property
+    def pairs(self) -> list[tuple[Component, Component]]:
+        """Every data set and model that are computed together, each once."""
+        cells = {(id(task.cell.dataset), id(task.cell.model)): task.cell for work in self.works for task in work.tasks}
+        return [(cell.dataset, cell.model) for cell in cells.values()]
 
 
 def evenly_spaced(count: int, limit: int | None) -> Sequence[int]:
@@ -160,34 +203,46 @@ def plan_works(
     Raises:
         DataError: a data set is empty.
     """
+    return without_stored(all_works(study, cells, first_images), stored)
+
+
+def all_works(study: Study, cells: Sequence[IdentifiedCell], first_images: FirstImages) -> Iterator[Work]:
+    """Yield all work of a study, whatever the store has."""
+    by_dataset: dict[int, list[IdentifiedCell]] = {}
+    for each in cells:
+        by_dataset.setdefault(id(each.cell.dataset), []).append(each)
     for dataset in study.datasets:
-        of_dataset = [each for each in cells if each.cell.dataset is dataset]
         size = max(1, min(_PART_IMAGES, _STIMULI_BYTES // (4 * 3 * first_images.pixels(dataset))))
-        yield from _plan_dataset(study, dataset, of_dataset, stored, size)
+        yield from _cut_dataset(study, dataset, by_dataset.get(id(dataset), []), size)
 
 
-def _plan_dataset(
-    study: Study,
-    dataset: Component,
-    cells: Sequence[IdentifiedCell],
-    stored: Mapping[str, Collection[int]],
-    part_size: int,
-) -> Iterator[Work]:
+def _cut_dataset(study: Study, dataset: Component, cells: Sequence[IdentifiedCell], part_size: int) -> Iterator[Work]:
     count = len(dataset.settings)
     if count == 0:
         raise DataError(f"data set {dataset.text} has no images")
     predicted = evenly_spaced(count, study.limit)
     explained = {predicted[position] for position in evenly_spaced(len(predicted), study.saliency_limit)}
-    with_rows = [(each, set(stored.get(each.key, ()))) for each in cells]
     for start in range(0, len(predicted), part_size):
         rows = tuple(predicted[start : start + part_size])
         rows_explained = tuple(row for row in rows if row in explained)
         tasks = []
-        for each, has in with_rows:
+        for each in cells:
             wanted = rows if each.cell.kind == "prediction" else rows_explained
-            missing = tuple(row for row in wanted if row not in has) if has else wanted
-            if missing:
-                tasks.append(Task(each.cell, each.record, each.key, missing))
+            if wanted:
+                tasks.append(Task(each.cell, each.record, each.key, wanted))
         if tasks:
-            needed = sorted({row for task in tasks for row in task.rows})
-            yield Work(dataset, tasks[0].record.dataset, tuple(needed), tuple(tasks))
+            yield Work(dataset, tasks[0].record.dataset, rows, tuple(tasks))
+
+
+def without_stored(works: Iterable[Work], stored: Mapping[str, Collection[int]]) -> Iterator[Work]:
+    """Leave out what the store has, and the images that no task needs then.
+
+    Args:
+        works: the works.
+        stored: the rows that the store has of each cell, by the cell's key.
+    """
+    done = {key: frozenset(rows) for key, rows in stored.items()}
+    for work in works:
+        left = work.without(done)
+        if left is not None:
+            yield left

@@ -8,18 +8,22 @@ import tempfile
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
+import attrs
 import torch
 
 from shapebias.engine.cell_events import CellEvents
-from shapebias.engine.executor import BatchComputed, Executor
+from shapebias.engine.executor import BatchComputed, WorkersChanged, started
 from shapebias.engine.identity import CurrentCell, IdentifiedCell, Recorder, explain_changes, find_changed
 from shapebias.engine.local_executor import LocalExecutor
-from shapebias.engine.plan import ComputeOptions, Plan, check_needs, plan_works
-from shapebias.engine.preflight import answered_pairs, check_datasets, check_targets
-from shapebias.errors import EvaluationError, listed, reason
+from shapebias.engine.pieces import Shard
+from shapebias.engine.plan import ComputeOptions, Plan, all_works, check_needs, without_stored
+from shapebias.engine.preflight import check_apart, check_datasets, check_targets
+from shapebias.errors import EvaluationError, StudyError, listed, reason
 from shapebias.images.first import FirstImages
+from shapebias.networks.adapting import adapt
+from shapebias.networks.classifier import Classifier
 from shapebias.networks.labels import Aggregate
 from shapebias.paths import as_path
 from shapebias.plugins.events import notify
@@ -27,14 +31,13 @@ from shapebias.runtime.device import Precision
 from shapebias.runtime.environment import versions
 from shapebias.runtime.notebook import reporter
 from shapebias.runtime.progress import Interrupted, Progress
-from shapebias.store import DatasetPart, Header, Part, Results, Writer
+from shapebias.store import DatasetPart, Header, Part, Results, Store, Writer
+from shapebias.store.listing import part_files
 from shapebias.study import Study
 from shapebias.study.study import Conditions, Datasets, Methods
 
 if TYPE_CHECKING:
-    from torch import nn
-
-    from shapebias.networks.classifier import Classifier
+    from shapebias.plugins.protocols import RunningExecutor
 
 __all__ = ["evaluate", "run"]
 
@@ -52,7 +55,8 @@ def run(
     workers: int | None = None,
     replace: bool = False,
     progress: bool | Callable[[Progress], None] | None = None,
-    executor: Executor | None = None,
+    executor: Any = None,
+    shard: str | Shard | None = None,
 ) -> Results:
     """Run a study and keep every answer in one HDF5 file; what the file already has is not computed again.
 
@@ -68,7 +72,9 @@ def run(
         replace: compute cells again that were computed with other files, another seed or other settings.
         progress: true shows a bar, also in a notebook; a function is called after every batch, and when a part of a
             cell has been written.
-        executor: what computes; None is this process.
+        executor: what computes: text such as ``"ray:workers=2"``, or settings built in Python; None is ``"local"``,
+            this process.
+        shard: ``"2/3"`` computes the second of three shares into a file of its own; :func:`merge` joins the files.
 
     Returns:
         The results; cells that failed are in ``results.failures``.
@@ -84,58 +90,70 @@ def run(
         Interrupted: Ctrl-C; everything finished is in the file.
     """
     options = ComputeOptions(device, batch_size, chunk, precision, workers)
+    path, share = as_path(output), Shard.parse(shard) if isinstance(shard, str) else shard
     first_images = FirstImages()
-    executor = executor or LocalExecutor(first_images)
-    device_name = executor.describe_device(options)  # refused here, not in the middle of the run
-    check_datasets(study)
-    check_targets(study)
-    for dataset in study.datasets:
-        check_needs(dataset, study.conditions, first_images)
-    cells = Recorder(study, precision).cells()
-    with torch.inference_mode(mode=False):
-        executor.check(study, options, () if replace else answered_pairs(as_path(output)))
-    with Writer(as_path(output), Header(study.to_toml(), study.seed, versions(), device_name)) as writer:
-        stored = _stored_rows(writer, cells, output, replace=replace)
-        _take_over_labels(writer, cells)
-        notify("shapebias_run_started", study=study, output=writer.path)
-        try:
-            plan = Plan(study, options, tuple(plan_works(study, cells, stored, first_images)))
-            _log.info(
-                "%d cells on %s; to compute: %d images in %d parts; the others are in %s",
-                len(cells),
-                device_name,
-                plan.images,
-                len(plan.works),
-                output,
-            )
-            # A caller's inference mode would make tensors that no attack can differentiate by.
-            with torch.inference_mode(mode=False):
-                _execute(executor, plan, writer, reporter(progress))
-        except KeyboardInterrupt:
-            writer.pack()
-            raise Interrupted.with_results_in(output) from None
-        writer.pack()
-    results = Results(as_path(output))
+    # A caller's inference mode would make tensors that no attack can differentiate by.
+    with torch.inference_mode(mode=False), started(executor or LocalExecutor()) as running:
+        device_name = running.describe_device(options)  # refused here, not in the middle of the run
+        check_datasets(study)
+        check_apart(study)
+        check_targets(study)
+        for dataset in study.datasets:
+            check_needs(dataset, study.conditions, first_images)
+        recorder = Recorder(study, precision)
+        cells = recorder.cells()
+        stored = _stored_cells(path, share)
+        changed = find_changed(stored, cells)
+        if changed and not replace:
+            raise explain_changes(changed, output)
+        works = all_works(study, cells, first_images)
+        # Cells that changed have keys that no cell of the study has.
+        left = without_stored(share.of(works) if share else works, {cell.key: cell.rows for cell in stored})
+        plan = Plan(study, options, tuple(left))
+        _log.info(
+            "%d cells on %s; to compute: %d images in %d parts; the others are in %s",
+            len(cells),
+            device_name,
+            plan.images,
+            len(plan.works),
+            output,
+        )
+        running.check(plan, first_images)
+        recorder.check_unchanged()
+        header = Header(study.to_toml(), study.seed, versions(), device_name, str(share or ""))
+        with Writer(path, header) as writer:
+            if changed:
+                writer.discard([cell.stored.record for cell in changed])
+            _take_over_labels(writer, cells)
+            notify("shapebias_run_started", study=study, output=writer.path)
+            try:
+                _execute(running, plan, writer, reporter(progress))
+            except KeyboardInterrupt:
+                with contextlib.suppress(KeyboardInterrupt):  # a second Ctrl-C leaves the parts as they are
+                    writer.pack()
+                raise Interrupted.with_results_in(output) from None
+            try:
+                writer.pack()
+            except KeyboardInterrupt:
+                raise Interrupted.with_results_in(output) from None
+    results = Results(path)
     notify("shapebias_run_finished", results=results)
     return results
 
 
-def _stored_rows(
-    writer: Writer, cells: Sequence[IdentifiedCell], output: str | Path, *, replace: bool
-) -> dict[str, list[int]]:
-    """Return the rows that the store has of each cell, by its key.
+def _stored_cells(path: Path, shard: Shard | None) -> list[CurrentCell]:
+    """Return the cells that a results file has already.
 
     Raises:
-        StudyError: some cells were computed with something else, and ``replace`` is not set.
+        StudyError: the file has another shard.
     """
-    stored = [CurrentCell.of(cell) for cell in writer.store.cells()]
-    changed = find_changed(stored, cells)
-    if changed and not replace:
-        raise explain_changes(changed, output)
-    if changed:
-        writer.discard([cell.stored.record for cell in changed])
-    # The discarded cells are among them, with keys that no cell of the study has.
-    return {cell.key: cell.stored.rows.tolist() for cell in stored}
+    if path.is_dir() or not (path.exists() or part_files(path)):  # a folder is refused by the writer
+        return []
+    with Store(path) as store:
+        if shard is not None and store.header.shard != str(shard):
+            has = f"shard {store.header.shard}" if store.header.shard else "a whole study"
+            raise StudyError(f"{path} has {has}, not shard {shard}; give each shard a file of its own")
+        return [CurrentCell.of(cell) for cell in store.cells()]
 
 
 def _take_over_labels(writer: Writer, cells: Sequence[IdentifiedCell]) -> None:
@@ -159,29 +177,36 @@ def _take_over_labels(writer: Writer, cells: Sequence[IdentifiedCell]) -> None:
         writer.retitle(changed)
 
 
-def _execute(executor: Executor, plan: Plan, writer: Writer, progress: Callable[[Progress], None] | None) -> None:
+def _execute(
+    executor: RunningExecutor, plan: Plan, writer: Writer, progress: Callable[[Progress], None] | None
+) -> None:
     """Write what the executor yields, and report the progress."""
-    done, total, events = 0, plan.images, CellEvents(plan)
+    done, total, events, cell, workers = 0, plan.images, CellEvents(plan), "", WorkersChanged(1)
 
-    def report(cell: str, status: Literal["running", "done", "failed"] = "running") -> None:
+    def report(status: Literal["running", "done", "failed"] = "running") -> None:
         if progress is not None:
-            progress(Progress(min(done, total), total, cell, status))
+            cells = events.finished, events.cells
+            progress(Progress(min(done, total), total, cell, status, *cells, workers.workers, workers.lost))
 
     # Closed at once when writing is interrupted, so that the executor stops and restores the networks' flags.
     with contextlib.closing(executor.execute(plan)) as messages:
         for message in messages:
             match message:
                 case BatchComputed():
-                    done += message.images
-                    report(message.cell)
+                    done, cell = done + message.images, message.cell
+                    report()
+                case WorkersChanged():
+                    workers = message
+                    report()
                 case DatasetPart():
                     writer.write_dataset(message)
                 case Part():
                     began = time.perf_counter()
                     writer.write(message)
                     _log_part(message, time.perf_counter() - began)
-                    report(message.cell.title, message.status)
                     events.written(message)
+                    cell = message.cell.title
+                    report(message.status)
     events.end()
 
 
@@ -198,7 +223,7 @@ def _log_part(part: Part, written: float) -> None:
 
 
 def evaluate(
-    model: nn.Module | Classifier,
+    model: Callable[..., Any],
     datasets: Datasets,
     conditions: Conditions = "clean",
     *,
@@ -212,6 +237,9 @@ def evaluate(
     aggregate: Aggregate = "mean",
     logits: str = "full",
     keep_images: bool = False,
+    output: str | Callable[[Any], torch.Tensor] | None = None,
+    layout: Literal["NCHW", "NHWC"] = "NCHW",
+    binary: bool = False,
     device: str = "auto",
     batch_size: int | None = None,
     chunk: int | None = None,
@@ -223,10 +251,13 @@ def evaluate(
 
     Args:
         model: a network that takes images normalised with ImageNet's mean and std, or a
-            :class:`shapebias.Classifier` that says what its network takes.  Its flags are restored.
+            :class:`shapebias.Classifier` that says what its network takes, or any function of images.  Flags of
+            networks are restored.
         datasets, conditions, saliency, probes, seed, limit, saliency_limit, mapping, aggregate, logits, keep_images: as
             in :class:`shapebias.Study`.
         name: the network's name in tables.
+        output, layout, binary: of a network that returns or takes something else than logits and (N, 3, H, W), see
+            :func:`shapebias.networks.adapting.adapt`.
         device, batch_size, chunk, precision, workers, progress: as in :func:`run`.
 
     Raises:
@@ -239,6 +270,10 @@ def evaluate(
     >>> int(results.metric("accuracy").n.iloc[0])
     56
     """
+    if output is not None or layout != "NCHW" or binary or not isinstance(model, (torch.nn.Module, Classifier)):
+        network = model.module if isinstance(model, Classifier) else model
+        adapted = adapt(network, output, layout, binary=binary)
+        model = attrs.evolve(model, module=adapted) if isinstance(model, Classifier) else adapted
     study = Study(
         datasets,
         {name: model},

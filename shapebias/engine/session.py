@@ -15,6 +15,8 @@ from shapebias.runtime.memory import Memory
 from shapebias.runtime.network_state import NetworkState
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from shapebias.plugins.catalog import Component
     from shapebias.study import Study
 
@@ -27,12 +29,15 @@ _log = logging.getLogger(__name__)
 class Session:
     """A study on one device; components stay loaded from part to part.
 
+    Models stay loaded while they have at most ``model_bytes`` together, and at least the one that is used.
+
     Args:
         study: the study: seed, mapping, what to keep.
         device: where to compute.
         memory: how many images fit into one pass.
         precision: of predictions.
         workers: decoding threads; None takes one a core, at most 8.
+        model_bytes: how much memory of the device loaded models may take; those used longest ago are forgotten first.
     """
 
     study: Study
@@ -40,25 +45,53 @@ class Session:
     memory: Memory
     precision: Precision = "float32"
     workers: int | None = None
+    model_bytes: int = 2**33
     _loaded: dict[tuple[object, ...], Any] = attrs.field(factory=dict, init=False)
     _states: dict[int, NetworkState] = attrs.field(factory=dict, init=False)
 
-    def load(self, component: Component, device: torch.device | None = None) -> Any:
+    def load(
+        self, component: Component, device: torch.device | None = None, classes: Sequence[str] | None = None
+    ) -> Any:
         """Load a component, once on each device.
 
         Args:
             component: the component.
             device: None takes that of the session; a live network may be on another.
+            classes: the classes of the data set; a model that needs them is loaded once for each list of classes.
         """
         on = device or self.device
-        key = (component.kind, component.title, component.canonical, on)
-        if key not in self._loaded:
-            began = time.perf_counter()
-            self._loaded[key] = component.load(on)
-            if component.kind == "model":
-                _log.info("loaded %s %s in %.3g s", component.kind, component.title, time.perf_counter() - began)
-        return self._loaded[key]
+        told = tuple(classes) if classes is not None and component.spec.needs_classes else None
+        key = (component.kind, component.title, component.canonical, on, told)
+        loaded = self._loaded.pop(key) if key in self._loaded else _load(component, on, told)
+        self._loaded[key] = loaded  # the last is the one that was used last
+        if component.kind == "model":
+            self._forget_models()
+        return loaded
+
+    def _forget_models(self) -> None:
+        models = [(key, loaded) for key, loaded in self._loaded.items() if key[0] == "model"]
+        sizes = [_bytes(getattr(loaded, "module", None)) for _, loaded in models]
+        total = sum(sizes)
+        for (key, loaded), size in zip(models[:-1], sizes, strict=False):
+            if total <= self.model_bytes:
+                break
+            total -= size
+            del self._loaded[key]
+            self._states.pop(id(getattr(loaded, "module", None)), None)
 
     def state_of(self, network: nn.Module) -> NetworkState:
         """Return the state of a loaded network, by which it is restored after a plugin had it."""
         return self._states.setdefault(id(network), NetworkState(network))
+
+
+def _bytes(module: object) -> int:
+    tensors = [*module.parameters(), *module.buffers()] if isinstance(module, nn.Module) else []
+    return sum(tensor.numel() * tensor.element_size() for tensor in tensors)
+
+
+def _load(component: Component, device: torch.device, classes: tuple[str, ...] | None) -> Any:
+    began = time.perf_counter()
+    loaded = component.load(device, classes)
+    if component.kind == "model":
+        _log.info("loaded %s %s in %.3g s", component.kind, component.title, time.perf_counter() - began)
+    return loaded

@@ -19,6 +19,7 @@ import attrs
 
 from shapebias.errors import DataError
 from shapebias.files import fingerprint
+from shapebias.paths import why_unusable
 from shapebias.published.image_names import CLEAN, ImageName, condition_name, cue_words, read_image_name
 
 __all__ = ["COLUMNS", "CUE_CONFLICT", "Table", "Trial", "read_tables"]
@@ -89,6 +90,8 @@ def read_tables(given: Iterable[str | Path]) -> list[Table]:
 
 
 def _read(file: Path) -> Table:
+    if problem := why_unusable(file):
+        raise DataError(f"{file} is {problem}; give a table, or a folder of them")
     try:
         with file.open(newline="", encoding="utf-8-sig") as stream:
             trials = tuple(_trials(file, csv.DictReader(stream)))

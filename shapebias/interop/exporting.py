@@ -12,6 +12,7 @@ from shapebias.errors import DataError, StoreError
 from shapebias.files import write_atomically
 from shapebias.interop.decision_tables import COLUMNS
 from shapebias.published.image_names import CLEAN, read_image_name
+from shapebias.store.os_errors import translate_os_errors
 from shapebias.store.results import Results
 from shapebias.store.views import StoredAnswers
 
@@ -45,7 +46,8 @@ def export_decisions(results: Results, folder: str | Path) -> list[Path]:
         path = folder / f"{_plain(dataset)}_{_plain(model)}_session_1.csv"
         if path.exists():
             raise StoreError(f"{path} exists already, or two models have the same name in it; choose another folder")
-        write_atomically(path, _table(_plain(model), cells).encode())
+        with translate_os_errors(path):
+            write_atomically(path, _table(_plain(model), cells).encode())
         written.append(path)
     return written
 

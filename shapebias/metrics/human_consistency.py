@@ -82,7 +82,9 @@ class HumanConsistency:
     """
 
     observers: str = param("which models are people, as a pattern of their names", default="subject-*")
-    conditions: bool = param("whether to have rows for each condition too, also those left out", default=False)
+    conditions: bool = param(
+        "whether to have rows for each condition too, also those left out, and there for each person", default=False
+    )
 
     def __call__(self, results: StudyResults) -> pd.DataFrame:
         """Return rows for each set and model, and for all sets where there are several."""
@@ -97,19 +99,17 @@ class HumanConsistency:
             kept = _kept(dataset)
             unknown += [] if kept is not None else [dataset]
             for model, comparison in _comparisons(dict.fromkeys(one.model for one in cells), people):
-                found = {
-                    condition: comparison.draw(frame, [results.seed, zlib.crc32(f"{dataset}/{condition}".encode())])
-                    for condition, frame in outcomes.items()
-                }
-                each = {condition: draws for condition, draws in found.items() if draws is not None}
+                each = _each(comparison, outcomes, dataset, results.seed)
                 if self.conditions:
-                    for condition, draws in each.items():
-                        rows += _rows(draws, dataset=dataset, model=model, condition=condition, averaging="condition")
+                    rows += _condition_rows(each, dataset, model)
                 counted = [draws for condition, draws in each.items() if (kept or {}).get(condition, True)]
                 if counted:
                     whole = _over_conditions(counted)
                     sets.setdefault(model, []).append(whole)
                     rows += _rows(whole, dataset=dataset, model=model, condition="", averaging="set")
+            if self.conditions:
+                for person, comparison in _among_people(people):
+                    rows += _condition_rows(_each(comparison, outcomes, dataset, results.seed), dataset, person)
         for model, wholes in sets.items():
             if len(wholes) > 1:
                 whole = _Draws.mean(wholes)
@@ -129,6 +129,20 @@ def _rows(draws: _Draws, *, averaging: str, sets: int = 1, **position: str) -> l
     return [{**facts, "measure": measure, **attrs.asdict(one)} for measure, one in draws.estimates()]
 
 
+def _condition_rows(each: Mapping[str, _Draws], dataset: str, model: str) -> Iterator[dict[str, Any]]:
+    for condition, draws in each.items():
+        yield from _rows(draws, dataset=dataset, model=model, condition=condition, averaging="condition")
+
+
+def _each(comparison: _Comparison, outcomes: Outcomes, dataset: str, seed: int) -> dict[str, _Draws]:
+    """Compute the measures under each condition that has common images."""
+    found = {
+        condition: comparison.draw(frame, [seed, zlib.crc32(f"{dataset}/{condition}".encode())])
+        for condition, frame in outcomes.items()
+    }
+    return {condition: draws for condition, draws in found.items() if draws is not None}
+
+
 def _by_dataset(listed: Iterable[Answers]) -> dict[str, list[Answers]]:
     groups: dict[str, list[Answers]] = {}
     for answers in listed:
@@ -138,7 +152,11 @@ def _by_dataset(listed: Iterable[Answers]) -> dict[str, list[Answers]]:
 
 
 def _outcomes(cells: Iterable[Answers]) -> Outcomes:
-    """Sort what every model got right by condition: that of the cell, or the one in the image's name."""
+    """Sort what every model got right by condition: that of the cell, or the one in the image's name.
+
+    Args:
+        cells: answers to one data set, without attacks.
+    """
     columns: dict[str, dict[str, list[pd.Series[bool]]]] = {}
     for answers in cells:
         right = correctness(answers)
@@ -198,6 +216,12 @@ def _comparisons(models: Iterable[str], people: Sequence[str]) -> Iterator[tuple
             yield model, _Comparison([model], [(model, person) for person in people])
     if len(people) > 1:
         yield PEOPLE, _Comparison(people, list(itertools.combinations(people, 2)))
+
+
+def _among_people(people: Sequence[str]) -> Iterator[tuple[str, _Comparison]]:
+    """Yield each person with the others, if there are any."""
+    for person in people if len(people) > 1 else ():
+        yield person, _Comparison([person], [(person, other) for other in people if other != person])
 
 
 def _measures(

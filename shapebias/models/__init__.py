@@ -26,6 +26,38 @@ def shapebias_models() -> Iterator[ModelSpec]:
         references="TorchVision maintainers 2016, TorchVision: PyTorch's Computer Vision library",
     )
     yield ModelSpec(
+        "probe",
+        "shapebias.models.probe:ProbedModel",
+        summary="a network without a classifier, such as DINO, with k-NN or a linear layer on its features",
+        references="Caron et al. 2021, Emerging properties in self-supervised vision transformers, section 4.1",
+    )
+    yield ModelSpec(
+        "import",
+        "shapebias.models.imported:ImportedModel",
+        summary="a network that a function of yours makes: PACKAGE.MODULE:FUNCTION",
+    )
+    yield ModelSpec(
+        "robust",
+        "shapebias.models.published:Robust",
+        summary="adversarially trained networks for ImageNet of Salman et al., by their published names",
+        references="Salman et al. 2020, Do adversarially robust ImageNet models transfer better?",
+        licence="MIT",
+    )
+    yield ModelSpec(
+        "sin",
+        "shapebias.models.published:Stylized",
+        summary="networks trained on Stylized-ImageNet by Geirhos et al.",
+        references="Geirhos et al. 2019, ImageNet-trained CNNs are biased towards texture, table 2",
+        licence="none stated for the weights",
+    )
+    yield ModelSpec(
+        "bagnet",
+        "shapebias.models.published:BagNetModel",
+        summary="networks that see patches of 9, 17 or 33 pixels and average their answers",
+        references="Brendel & Bethge 2019, Approximating CNNs with bag-of-local-features models",
+        licence="MIT",
+    )
+    yield ModelSpec(
         "checkpoint",
         "shapebias.models.checkpoint:Checkpoint",
         summary="a network trained with shapebias: one file that describes itself",

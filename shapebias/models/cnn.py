@@ -28,10 +28,10 @@ class Cnn:
     torch.Size([2, 4])
     """
 
-    num_classes: int = param("number of outputs", default=10, ge=1)
-    width: int = param("channels of the first layer", default=16, ge=1)
+    num_classes: int = param("number of outputs", default=10, ge=1, le=10**5)
+    width: int = param("channels of the first layer", default=16, ge=1, le=4096)
     depth: int = param("number of convolutions; each but the first halves the sides", default=4, ge=1, le=8)
-    seed: int = param("of the random weights", default=0, ge=0)
+    seed: int = param("of the random weights", default=0, ge=0, lt=2**63)
 
     def load(self, device: torch.device) -> Classifier:
         """Make the network."""

@@ -80,11 +80,11 @@ class ResNetCifar:
     torch.Size([2, 10])
     """
 
-    depth: int = param("number of layers with weights, 6n + 2", default=20, ge=8)
-    width: int = param("channels of the first stage", default=16, ge=1)
-    num_classes: int = param("number of outputs", default=10, ge=1)
+    depth: int = param("number of layers with weights, 6n + 2", default=20, ge=8, le=2000)
+    width: int = param("channels of the first stage", default=16, ge=1, le=4096)
+    num_classes: int = param("number of outputs", default=10, ge=1, le=10**5)
     stride: int = param("of the first convolution; 2 suits images of 64 pixels", default=1, ge=1)
-    seed: int = param("of the random weights", default=0, ge=0)
+    seed: int = param("of the random weights", default=0, ge=0, lt=2**63)
 
     def __attrs_post_init__(self) -> None:
         if self.depth % 6 != 2:

@@ -62,7 +62,8 @@ class Timm:
     architecture: str = param("name in timm, perhaps with the tag of its weights", converter=_with_home)
     checkpoint: Path | None = param("weight file; without one timm's weights are downloaded", default=None)
     pretrained: bool = param("download weights where there is no checkpoint; false is random weights", default=True)
-    seed: int = param("of random weights", default=0, ge=0)
+    seed: int = param("of random weights", default=0, ge=0, lt=2**63)
+    prefix: str | None = param("what stands before the network's keys in the weight file; none finds it", default=None)
     num_classes: int | None = param("number of outputs; none is what timm's weights have", default=None, ge=1)
     mean: tuple[float, ...] = param("of the pixels, one or three; empty is timm's", default=(), converter=per_channel)
     std: tuple[float, ...] = param(
@@ -73,10 +74,17 @@ class Timm:
 
     def untrained(self) -> Timm:
         """Return the same architecture with random weights: what a checkpoint of ours names."""
-        return attrs.evolve(self, checkpoint=None, pretrained=False)
+        return attrs.evolve(self, checkpoint=None, prefix=None, pretrained=False)
 
     def load(self, device: torch.device) -> Classifier:
         """Make the network and read its weights."""
+        return self._load(device, classifier=True)
+
+    def backbone(self, device: torch.device) -> Classifier:
+        """Make the network without its classifier: its outputs are the features that the classifier would read."""
+        return self._load(device, classifier=False)
+
+    def _load(self, device: torch.device, *, classifier: bool) -> Classifier:
         import torch
         from timm.data.config import resolve_data_config
 
@@ -89,19 +97,23 @@ class Timm:
                 f"timm:{self.architecture} with in_chans={channels}: images are RGB here, so a network takes 3 "
                 "channels; leave arg.in_chans out"
             )
+        stated: tuple[tuple[float, ...] | None, tuple[float, ...] | None] = (None, None)
         with seeded_weights(self.seed):
             network = self._create()
         if self.checkpoint is not None:
             network = self._with_weights(network, self.checkpoint)
-        given = {"mean": self.mean or None, "std": self.std or None, "img_size": self.arg.get("img_size")}
+            stated = _stated_normalisation(self.checkpoint)
+        given = {"mean": self.mean or stated[0], "std": self.std or stated[1], "img_size": self.arg.get("img_size")}
         if self.input_size is not None:
             given["input_size"] = (3, self.input_size, self.input_size)
-        if getattr(network, "num_classes", None) == 0:
+        if classifier and getattr(network, "num_classes", None) == 0:
             raise WeightsError(
-                f"timm:{self.architecture} has no classifier, only features; name weights that classify, "
-                "or give num_classes and a checkpoint"
+                f"timm:{self.architecture} has no classifier, only features; name weights that classify, give "
+                f"num_classes and a checkpoint, or fit a classifier: probe:timm:{self.architecture},train=DATASET"
             )
-        if self.checkpoint is None and not self.pretrained and _begins_at_zero(network):
+        if not classifier:
+            network.reset_classifier(0)  # type: ignore[operator]
+        elif self.checkpoint is None and not self.pretrained and _begins_at_zero(network):
             _log.warning(
                 "timm:%s: its classifier is all zeros until it is trained, so that without weights every answer is the "
                 "same and every saliency map is zero; give checkpoint=FILE or pretrained=true",
@@ -116,7 +128,7 @@ class Timm:
             std=tuple(config["std"]),
             input_size=tuple(size),
             interpolation=interpolation if interpolation in get_args(Interpolation) else "bicubic",
-            classes=self._classes(network),
+            classes=self._classes(network) if classifier else None,
             features=as_features(network, _last_layer(network), size, prefix_tokens),
             descriptions=_configured(network, "label_descriptions") or {},
         )
@@ -165,9 +177,11 @@ class Timm:
     def _with_weights(self, network: nn.Module, path: Path) -> nn.Module:
         """Load a file as it is or, where it is not in timm's own form, as timm converts it for this family."""
         from shapebias.networks.weight_files import read_state_dict
-        from shapebias.networks.weights import put_weights
+        from shapebias.networks.weights import put_weights, with_prefix
 
         weights = read_state_dict(path)
+        if self.prefix is not None:
+            weights = with_prefix(weights, self.prefix, path)
         if self.architecture.startswith("inception_v3"):  # published with a head that only training uses
             for key in [key for key in weights if "AuxLogits." in key and not hasattr(network, "AuxLogits")]:
                 del weights[key]
@@ -202,6 +216,13 @@ class Timm:
         )
         made.pretrained_cfg = made.default_cfg = network.pretrained_cfg  # without the weights that timm keeps there
         return made
+
+
+def _stated_normalisation(path: Path) -> tuple[tuple[float, ...] | None, tuple[float, ...] | None]:
+    from shapebias.networks.weight_files import read_state_dict
+    from shapebias.networks.weights import stated_normalisation
+
+    return stated_normalisation(read_state_dict(path)) or (None, None)
 
 
 def _begins_at_zero(network: Any) -> bool:

@@ -65,7 +65,8 @@ class Torchvision:
         default="DEFAULT",
         converter=_name_or_file,
     )
-    seed: int = param("of random weights", default=0, ge=0)
+    prefix: str | None = param("what stands before the network's keys in the weight file; none finds it", default=None)
+    seed: int = param("of random weights", default=0, ge=0, lt=2**63)
     mean: tuple[float, ...] = param(
         "of the pixels, one or three; empty is torchvision's", default=(), converter=per_channel
     )
@@ -83,7 +84,7 @@ class Torchvision:
         if self.architecture in _AUXILIARY_HEADS and self.weights is not None:
             by_name = isinstance(self.weights, str) and self.architecture == "inception_v3"
             options = Options({"transform_input": True, "aux_logits": by_name, **self.arg})
-        return attrs.evolve(self, weights=None, arg=options)
+        return attrs.evolve(self, weights=None, prefix=None, arg=options)
 
     def load(self, device: torch.device) -> Classifier:
         """Make the network and read its weights."""
@@ -96,15 +97,15 @@ class Torchvision:
         weights = self._weights()
         with seeded_weights(self.seed):
             network = self._create(weights)
-        if isinstance(self.weights, Path):
-            self._load_file(network, self.weights)
+        own = self._load_file(network, self.weights) if isinstance(self.weights, Path) else None
+        mean, std = own or ((), ())
         stated = weights.transforms()
         side: Any = self.input_size or self.arg.get("image_size") or stated.crop_size[0]
         size = (side, side)
         return Classifier(
             network.eval().to(device).to(memory_format=torch.channels_last),
-            mean=self.mean or tuple(stated.mean),
-            std=self.std or tuple(stated.std),
+            mean=self.mean or mean or tuple(stated.mean),
+            std=self.std or std or tuple(stated.std),
             input_size=size,
             interpolation=stated.interpolation.value,
             classes=self._classes(),
@@ -160,12 +161,15 @@ class Torchvision:
             ) from error
         return network
 
-    def _load_file(self, network: nn.Module, path: Path) -> None:
-        """Load a file that torchvision, or a training of its network, wrote."""
+    def _load_file(self, network: nn.Module, path: Path) -> tuple[tuple[float, ...], tuple[float, ...]] | None:
+        """Load a file that torchvision, or a training of its network, wrote; return the normalisation in it."""
         from shapebias.networks.weight_files import read_state_dict
-        from shapebias.networks.weights import put_weights, renamed
+        from shapebias.networks.weights import put_weights, renamed, stated_normalisation, with_prefix
 
         weights = read_state_dict(path)
+        normalisation = stated_normalisation(weights)
+        if self.prefix is not None:
+            weights = with_prefix(weights, self.prefix, path)
         heads = _AUXILIARY_HEADS.get(self.architecture)
         if heads is not None:
             if "transform_input" not in self.arg:
@@ -179,6 +183,7 @@ class Torchvision:
                 for key in [key for key in weights if re.search(heads, key)]:
                     del weights[key]
         put_weights(network, renamed(weights, lambda key: _DENSE_LAYER.sub(r"\1", key)), path)
+        return normalisation
 
 
 def _last_layer(network: Any) -> nn.Module | None:

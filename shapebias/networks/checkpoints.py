@@ -11,11 +11,13 @@ from __future__ import annotations
 import importlib
 import io
 import json
+import math
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextvars import ContextVar
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import attrs
 import safetensors
@@ -25,7 +27,7 @@ from torch import Tensor
 
 from shapebias.errors import ShapebiasError, WeightsError
 from shapebias.files import write_atomically
-from shapebias.networks.classifier import Classifier
+from shapebias.networks.classifier import Classifier, Interpolation
 from shapebias.networks.weight_files import read_state_dict
 from shapebias.networks.weights import put_weights
 from shapebias.spelling.former import former_spellings
@@ -75,22 +77,110 @@ def load_checkpoint(path: Path, device: torch.device) -> Classifier:
     """Make the network that a file describes and read its weights.
 
     Raises:
-        WeightsError: the file is missing, damaged, not one of ours, or its architecture cannot be made here.
+        WeightsError: the file is missing, damaged, not one of ours, describes itself, or its architecture cannot be
+            made here.
     """
+    before = _stamp(path)
     described = read_metadata(path)
-    settings = _settings(path, described)
-    classifier: Classifier = settings.load(torch.device("cpu"))
+    pixels = _pixels(path, described)
+    classifier = _untrained(path, described)
     weights = read_state_dict(path)
-    for key in json.loads(described.get("packed", "[]")):
+    if _stamp(path) != before:
+        raise WeightsError(f"checkpoint {str(path)!r} was replaced while it was read; run the command again")
+    for key in _packed(path, described):
+        if not isinstance(weights.get(key), Tensor):
+            raise WeightsError(f"checkpoint {str(path)!r} is damaged: it packs {key!r}, which it does not have")
         weights[key] = torch.load(io.BytesIO(weights[key].numpy().tobytes()), weights_only=True)
     put_weights(classifier.module, weights, path)
     classifier.module.to(device)
-    classes, *pixels = (json.loads(described[key]) for key in _PIXELS)
-    return attrs.evolve(
-        classifier,
-        classes=None if classes is None else tuple(classes),
-        **dict(zip(_PIXELS[1:], map(_tuples, pixels), strict=True)),
-    )
+    return attrs.evolve(classifier, **pixels)
+
+
+def _stamp(path: Path) -> tuple[int, ...]:
+    """Return what changes when a file is replaced or written; nothing where there is none."""
+    if not path.is_file():
+        return ()
+    facts = path.stat()
+    return facts.st_dev, facts.st_ino, facts.st_size, facts.st_mtime_ns
+
+
+_LOADING: ContextVar[tuple[Path, ...]] = ContextVar("checkpoints that are being loaded", default=())
+
+
+def _untrained(path: Path, described: Mapping[str, str]) -> Classifier:
+    """Make the network that a file describes, whose settings may name another checkpoint."""
+    loading = _LOADING.get()
+    if path.resolve() in loading:
+        raise WeightsError(f"checkpoint {str(path)!r} describes itself as its own network; it cannot be loaded")
+    settings = _settings(path, described)
+    if getattr(settings, "runs_code", False):
+        raise WeightsError(
+            f"checkpoint {str(path)!r} holds a {described['model']!r}, which would run code that the file names; where "
+            f"you trust it, give the file to the function yourself: import:PACKAGE.MODULE:FUNCTION,weights={path}"
+        )
+    token = _LOADING.set((*loading, path.resolve()))
+    try:
+        classifier = settings.load(torch.device("cpu"))
+    except ShapebiasError:
+        raise
+    except Exception as error:
+        raise WeightsError(
+            f"checkpoint {str(path)!r} holds a {described['model']!r}, which cannot be made here: {error}"
+        ) from error
+    finally:
+        _LOADING.reset(token)
+    if not isinstance(classifier, Classifier):
+        raise WeightsError(f"checkpoint {str(path)!r} holds a {described['model']!r}, which is no classifier")
+    return classifier
+
+
+def _pixels(path: Path, described: Mapping[str, str]) -> dict[str, Any]:
+    """Read classes, normalisation and input size.
+
+    Raises:
+        WeightsError: one is of another type or size than it can be.
+    """
+    try:
+        found = {key: _tuples(json.loads(described[key])) for key in _PIXELS}
+        wrong = [key for key, fits in _FITS.items() if not fits(found[key])]
+    except (ValueError, RecursionError):
+        wrong = [*_PIXELS]
+    if wrong:
+        given = ", ".join(f"{key} {described[key][:40]}" for key in wrong)
+        raise WeightsError(f"checkpoint {str(path)!r} is damaged: it cannot have {given}; train or copy it again")
+    return found
+
+
+def _are_numbers(values: Any) -> bool:
+    numbers = isinstance(values, tuple) and all(type(value) in (int, float) for value in values)
+    return numbers and len(values) in (1, 3) and all(math.isfinite(value) for value in values)
+
+
+_FITS: dict[str, Callable[[Any], bool]] = {
+    "classes": lambda names: (
+        names is None or (isinstance(names, tuple) and all(isinstance(name, str) for name in names))
+    ),
+    "mean": _are_numbers,
+    "std": lambda values: _are_numbers(values) and min(values) > 0,
+    "input_size": lambda size: (
+        size is None
+        or (
+            isinstance(size, tuple) and len(size) == 2 and all(type(side) is int and 0 < side <= 2**13 for side in size)
+        )
+    ),
+    "interpolation": lambda word: word in get_args(Interpolation),
+}
+
+
+def _packed(path: Path, described: Mapping[str, str]) -> list[str]:
+    """Return the keys of what the network's state has besides tensors."""
+    try:
+        keys = json.loads(described.get("packed", "[]"))
+    except (ValueError, RecursionError):
+        keys = None
+    if not isinstance(keys, list) or not all(isinstance(key, str) for key in keys):
+        raise WeightsError(f"checkpoint {str(path)!r} is damaged: its list of packed keys cannot be read")
+    return keys
 
 
 def _as_tensor(value: object) -> Tensor:
@@ -117,7 +207,7 @@ def read_metadata(path: Path) -> dict[str, str]:
     try:
         with safetensors.safe_open(path, "pt") as file:
             found = file.metadata() or {}
-    except safetensors.SafetensorError as error:
+    except (safetensors.SafetensorError, OSError) as error:
         raise WeightsError(
             f"checkpoint {str(path)!r} is not a readable safetensors file ({error}); "
             "if it holds bare weights, name their architecture: timm:ARCHITECTURE,checkpoint=FILE"
@@ -138,10 +228,10 @@ def read_metadata(path: Path) -> dict[str, str]:
 def stated_classes(path: Path) -> tuple[str, ...] | None:
     """Return the names of the classes that a weight file states; None where it is not a checkpoint of ours."""
     try:
-        classes = json.loads(read_metadata(path)["classes"])
+        classes: tuple[str, ...] | None = _pixels(path, read_metadata(path))["classes"]
     except WeightsError:
         return None
-    return None if classes is None else tuple(classes)
+    return classes
 
 
 def _settings(path: Path, described: Mapping[str, str]) -> Any:
@@ -149,7 +239,7 @@ def _settings(path: Path, described: Mapping[str, str]) -> Any:
     try:
         with former_spellings():
             return build(_plugin_class(described["class"]), parse(described["model"]))
-    except (ImportError, AttributeError, TypeError, ShapebiasError) as error:
+    except (ImportError, AttributeError, TypeError, ValueError, ShapebiasError) as error:
         raise WeightsError(
             f"checkpoint {str(path)!r} holds a {described['model']!r}, which cannot be made here: {error}"
         ) from error

@@ -30,6 +30,7 @@ __all__ = [
     "entry_level_classes",
     "imagenet_names",
     "imagenet_wnids",
+    "is_imagenet",
     "match_labels",
     "whole_numbers",
 ]
@@ -223,7 +224,7 @@ def _imagenet_spellings() -> tuple[frozenset[str], ...]:
     )
 
 
-def _is_imagenet(classes: Sequence[str]) -> bool:
+def is_imagenet(classes: Sequence[str]) -> bool:
     """Whether these are all ImageNet-1k classes in index order, each in any spelling."""
     spellings = _imagenet_spellings()
     return len(classes) == len(spellings) and all(map(frozenset.__contains__, spellings, classes))
@@ -289,7 +290,7 @@ def _match(model: _Outputs, classes: tuple[str, ...], mapping_file: Path | None)
     if mapping_file is not None:
         groups = _resolve(_read_entries(mapping_file), model, classes, f"mapping file {mapping_file}")
         return f"file:{mapping_file.name}", groups
-    if model.classes == classes or (model.imagenet and _is_imagenet(classes)):
+    if model.classes == classes or (model.imagenet and is_imagenet(classes)):
         return "identical", None
     if repeated := [name for name, times in Counter(classes).items() if times > 1]:
         raise LabelError(f"the data set has several classes named {_some(repeated)}; give each class its own name")
@@ -323,7 +324,7 @@ class _Outputs:
 
     @imagenet.default
     def _names_imagenet(self) -> bool:
-        return self.count == len(_imagenet()) and (self.classes is None or _is_imagenet(self.classes))
+        return self.count == len(_imagenet()) and (self.classes is None or is_imagenet(self.classes))
 
     @indices.default
     def _by_spelling(self) -> Mapping[str, tuple[int, ...]]:

@@ -17,7 +17,7 @@ from shapebias.errors import WeightsError
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["read_state_dict"]
+__all__ = ["read_state_dict", "state_dict_in"]
 
 _log = logging.getLogger(__name__)
 _NUMPY_SCALAR = np.float64(0).__reduce__()[0]
@@ -51,7 +51,15 @@ def read_state_dict(path: Path) -> OrderedDict[str, Any]:
         raise WeightsError(f"weight file {str(path)!r} does not exist")
     if path.suffix == ".safetensors":
         return _read_safetensors(path)
-    content = _read_torch_file(path)
+    return state_dict_in(_read_torch_file(path), path)
+
+
+def state_dict_in(content: Any, path: Path) -> OrderedDict[str, Any]:
+    """Return the state dict in what a torch file holds, see :func:`read_state_dict`.
+
+    Raises:
+        WeightsError: there is none.
+    """
     entries: list[str] = []
     while isinstance(content, Mapping) and not _is_state_dict(content):
         entry = _entry(content, path)
@@ -110,8 +118,8 @@ def _why(path: Path, error: Exception) -> str:
         )
     return (
         f"it is a pickle that runs {', '.join(needed[:3])}{', ...' if len(needed) > 3 else ''}; where you trust it, "
-        "read it with torch.load(FILE, weights_only=False), save the state_dict alone with "
-        "safetensors.torch.save_file, and use that"
+        f"convert it once: python -m shapebias.networks.convert {path} {path.with_suffix('.safetensors')} "
+        "--i-trust-this-file"
     )
 
 

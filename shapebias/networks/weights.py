@@ -8,7 +8,8 @@ import logging
 import re
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -16,13 +17,20 @@ from torch import Tensor, nn
 from shapebias.errors import WeightsError
 from shapebias.networks.weight_files import read_state_dict
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
-__all__ = ["load_weights", "put_weights", "read_weights", "renamed", "seeded_weights", "unwrapped"]
+__all__ = [
+    "load_weights",
+    "put_weights",
+    "read_weights",
+    "renamed",
+    "seeded_weights",
+    "stated_normalisation",
+    "unwrapped",
+    "with_prefix",
+]
 
 _log = logging.getLogger(__name__)
 _WRAPPERS = re.compile(r"(?:^|(?<=\.))(?:_orig_mod|_fsdp_wrapped_module|_checkpoint_wrapped_module)\.")
+_NORMALISATION = re.compile(r"(?:(?:^|\.)normali[sz]er?\.(?:new_)?|^(?:module\.)?)(mean|std|mu|sigma)$")
 _AVERAGED = re.compile(r"(?:^|[._])ema[._]")
 
 
@@ -60,16 +68,21 @@ def unwrapped(weights: Mapping[str, Any]) -> OrderedDict[str, Any]:
     return renamed(weights, lambda key: _without_wrappers(key).removeprefix("module."))
 
 
-def load_weights(module: nn.Module, path: Path) -> None:
+def load_weights(module: nn.Module, path: Path, prefix: str | None = None) -> None:
     """Load a weight file into a network, in the network's own precision.
+
+    Args:
+        module: the network; it stays as it was where the weights do not fit.
+        path: the file.
+        prefix: what stands before the network's keys, other entries are left out; None finds it.
 
     Raises:
         WeightsError: names every key that is missing, left over or of another shape.
     """
-    put_weights(module, read_state_dict(path), path)
+    put_weights(module, read_state_dict(path), path, prefix)
 
 
-def put_weights(module: nn.Module, weights: Mapping[str, Any], path: Path) -> None:
+def put_weights(module: nn.Module, weights: Mapping[str, Any], path: Path, prefix: str | None = None) -> None:
     """Load a state dict that was read from a file into a network, in the network's own precision.
 
     The module's own conversions of older state dicts run before anything is compared.  Keys are taken as they are;
@@ -81,10 +94,13 @@ def put_weights(module: nn.Module, weights: Mapping[str, Any], path: Path) -> No
         module: the network; it stays as it was where the weights do not fit.
         weights: the state dict, with torch's ``_metadata`` where the file has it.
         path: the file, for messages.
+        prefix: what stands before the network's keys, other entries are left out; None finds it.
 
     Raises:
         WeightsError: names every key that is missing, left over or of another shape.
     """
+    if prefix is not None:
+        weights = with_prefix(weights, prefix, path)
     before = copy.deepcopy(module.state_dict())
     try:
         _put(module, weights, path)
@@ -111,7 +127,7 @@ def _put(module: nn.Module, weights: Mapping[str, Any], path: Path) -> None:
         rest = _under(clean, "", but=tuple(parts))
         if not _load(module, rest):
             parts[""] = rest
-        prefix = _chosen(list(parts), path)
+        prefix = _chosen(_same_weights(parts, list(parts)), path)
         _load(module, parts[prefix])
         _report(path, prefix, clean, parts[prefix])
         return
@@ -123,7 +139,65 @@ def _put(module: nn.Module, weights: Mapping[str, Any], path: Path) -> None:
         f"weight file {str(path)!r} is for another network than {type(module).__name__}{hint}\n  "
         + "\n  ".join(problems)
         + "\nname the architecture that the file was saved from, with the same options (number of classes, ...)"
+        + (f"; other entries than those under {prefixes[0]!r} are left out with prefix={prefixes[0]}" if hint else "")
     )
+
+
+def with_prefix(weights: Mapping[str, Any], prefix: str, path: Path) -> OrderedDict[str, Any]:
+    """Return the entries under a prefix, without it.
+
+    Raises:
+        WeightsError: there are none; the message names the prefixes that there are.
+
+    >>> dict(with_prefix({"net.fc.bias": 1, "normalizer.mean": 2}, "net.", Path("x.pt")))
+    {'fc.bias': 1}
+    """
+    part = _under(weights, prefix)
+    if not part:
+        there = Counter(key[: match.end()] for key in weights for match in re.finditer(r"\.", key))
+        known = ", ".join(each for each, _ in there.most_common(5)) or "none"
+        raise WeightsError(f"no key of weight file {str(path)!r} begins with {prefix!r}; most keys begin with: {known}")
+    return part
+
+
+def stated_normalisation(weights: Mapping[str, Any]) -> tuple[tuple[float, ...], tuple[float, ...]] | None:
+    """Return the mean and the standard deviation of pixels that a file keeps beside the weights, if it does.
+
+    Robust training puts them into layers called ``normalizer`` or ``normalize``, once for the network and once for its
+    attacker.
+
+    Raises:
+        WeightsError: the file has several, which differ.
+
+    >>> stated_normalisation({"module.normalizer.new_mean": torch.ones(3), "module.normalizer.new_std": torch.ones(3)})
+    ((1.0, 1.0, 1.0), (1.0, 1.0, 1.0))
+    """
+    found: dict[str, set[tuple[float, ...]]] = {"mean": set(), "std": set()}
+    for key, value in weights.items():
+        match = _NORMALISATION.search(key)
+        if match and isinstance(value, Tensor) and value.numel() == 3:
+            name = {"mu": "mean", "sigma": "std"}.get(match[1], match[1])
+            found[name].add(tuple(round(each, 7) for each in value.flatten().tolist()))
+    if any(len(values) > 1 for values in found.values()):
+        raise WeightsError(f"the file has several normalisations, which differ: {found}; give mean= and std=")
+    if not all(found.values()):
+        return None
+    return found["mean"].pop(), found["std"].pop()
+
+
+def _same_weights(parts: Mapping[str, Mapping[str, Any]], prefixes: list[str]) -> list[str]:
+    """Keep one of the prefixes whose weights are equal, the shortest: an attacker has a copy of its network."""
+    kept: list[str] = []
+    for prefix in sorted(prefixes, key=len):
+        weights = parts[prefix]
+        copies = (
+            other for other in kept
+            if parts[other].keys() == weights.keys()
+            and all(torch.equal(parts[other][key], each) for key, each in weights.items() if isinstance(each, Tensor))
+        )  # fmt: skip
+        if next(copies, None) is None:
+            kept.append(prefix)
+    return kept
 
 
 def _chosen(prefixes: list[str], path: Path) -> str:

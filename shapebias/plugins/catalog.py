@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import functools
+import hashlib
+import json
 import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
@@ -11,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from shapebias.errors import ShapebiasError, SpellingError, UnknownNameError, suggestion
+from shapebias.errors import PluginError, ShapebiasError, SpellingError, UnknownNameError, suggestion
 from shapebias.files import fingerprint
 from shapebias.plugins.containment import contained
 from shapebias.plugins.discovery import PluginInfo, discover
@@ -89,31 +91,54 @@ class Component:
         """The files and folders that the settings name."""
         return files_named(self.settings)
 
-    def load(self, device: torch.device) -> Any:
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle as text, which another process reads with its own plugins; what no plugin provides, by value."""
+        found = default_catalog()._entries.get((self.kind, self.name), [])  # noqa: SLF001 - the same module
+        if any(_is_target(entry.spec, type(self.settings)) for entry in found):
+            return _read, (self.kind, self.canonical, self.label)
+        return _made, (self.spec, self.settings, self.provider, self.label, self.distribution)
+
+    def load(self, device: torch.device, classes: Sequence[str] | None = None) -> Any:
         """Return the callable: what the settings load on the device, or the settings themselves.
 
+        Args:
+            device: where it computes.
+            classes: the classes of the data set, for a model that needs them.
+
         Raises:
-            PluginError: loading tried to end the process.
+            PluginError: loading tried to end the process, or the model needs classes and there is no data set.
         """
         load = getattr(self.settings, "load", None)
         if load is None:
             return self.settings
+        told = {}
+        if self.spec.needs_classes:
+            if classes is None:
+                raise PluginError(
+                    f"{self.text} has no classes of its own, but takes those of a data set; run it on one"
+                )
+            told["classes"] = tuple(classes)
         with contained(self.text):
-            return load(device)
+            return load(device, **told)
 
-    def fingerprints(self) -> dict[str, str]:
-        """Hash the files and folders that the settings name, by path.
+    def fingerprints(self, classes: Sequence[str] | None = None) -> dict[str, str]:
+        """Hash the files and folders that the settings name, by path, and the texts of the classes of a data set.
 
         Settings with an attribute ``fingerprint``, such as a live network or a data set of a library, identify their
         content themselves.
+
+        Args:
+            classes: the classes of the data set, for a model that needs them.
 
         Raises:
             DataError: a file is missing.
         """
         own = getattr(self.settings, "fingerprint", None)
-        if isinstance(own, str):
-            return {"its content": own}
-        return {str(path): fingerprint(path) for path in self.files}
+        found = {"its content": own} if isinstance(own, str) else {str(path): fingerprint(path) for path in self.files}
+        if self.spec.needs_classes and classes is not None:
+            texts = json.dumps([*self.settings.class_texts(tuple(classes))])
+            found["texts of the classes"] = hashlib.sha256(texts.encode()).hexdigest()
+        return found
 
 
 class Catalog:
@@ -266,6 +291,14 @@ class Catalog:
         shared = len(self._entries[entry.spec.kind, entry.spec.name]) > 1
         distribution = entry.plugin.distribution if shared else ""
         return Component(entry.spec, settings, entry.plugin.provider, label, distribution=distribution)
+
+
+def _read(kind: Kind, text: str, label: str | None) -> Component:
+    return attrs.evolve(default_catalog().component(kind, text), label=label)
+
+
+def _made(spec: Spec, settings: Any, provider: str, label: str | None, distribution: str) -> Component:
+    return Component(spec, settings, provider, label, distribution=distribution)
 
 
 def _kinds(kind: Kind | Iterable[Kind]) -> tuple[Kind, ...]:

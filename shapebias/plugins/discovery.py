@@ -11,6 +11,7 @@ import functools
 import hashlib
 import importlib.util
 import os
+import stat
 import sys
 import traceback
 from collections.abc import Callable, Iterable, Iterator
@@ -24,7 +25,7 @@ import attrs
 import pluggy
 
 from shapebias.errors import PluginError, listed, suggestion
-from shapebias.paths import as_path
+from shapebias.paths import as_path, why_unusable
 from shapebias.plugins import hookspecs
 from shapebias.plugins.specs import KINDS, Spec
 
@@ -127,7 +128,13 @@ def _distribution(point: metadata.EntryPoint) -> tuple[str, str]:
 def _files(folder: Path) -> Iterator[tuple[PluginInfo, Callable[[], ModuleType]]]:
     if not folder.is_dir():
         raise PluginError(f"plugins folder {str(folder)!r} does not exist; name a folder with *.py files")
-    for path in sorted(folder.glob("[!_]*.py")):
+    for path in (folder, *(files := sorted(folder.glob("[!_]*.py")))):
+        if os.name == "posix" and path.exists() and path.stat().st_mode & stat.S_IWOTH:
+            raise PluginError(
+                f"{path} can be written by every user of this machine, so its code is not run; change that: chmod o-w "
+                f"{path}"
+            )
+    for path in files:
         yield PluginInfo(path.stem, path.stem, "", str(path)), functools.partial(_import_file, path)
 
 
@@ -142,6 +149,8 @@ class _Fresh(SourceFileLoader):
 
 def _import_file(path: Path) -> ModuleType:
     """Import a file once, under a unique name by which pickle and attrs find it; an edited file is another module."""
+    if problem := why_unusable(path):
+        raise ImportError(f"{path} is {problem}")
     name = f"shapebias_file_plugin_{path.stem}_{hashlib.sha256(bytes(path) + path.read_bytes()).hexdigest()[:8]}"
     if name in sys.modules:
         return sys.modules[name]

@@ -1,9 +1,9 @@
-"""The hooks of shapebias: eight that provide, four that react.
+"""The hooks of shapebias: nine that provide, four that react.
 
 A plugin is a module (or an object) with some of these functions, marked with ``@plugin.hookimpl`` and announced by an
 entry point in the group ``shapebias``.
 
-The hooks that provide (``shapebias_models`` to ``shapebias_metrics``) take no argument, are called once, when the
+The hooks that provide (``shapebias_models`` to ``shapebias_executors``) take no argument, are called once, when the
 catalog is made, and yield specs.  They are pure and cheap: two calls give equal specs, and nothing heavy is imported,
 because ``shapebias list`` must answer at once.  A hook that raises is a problem of its plugin and of no other.
 
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from shapebias.plugins.specs import (
         AttackSpec,
         DatasetSpec,
+        ExecutorSpec,
         MetricSpec,
         ModelSpec,
         ProbeSpec,
@@ -45,6 +46,7 @@ __all__ = [
     "shapebias_attacks",
     "shapebias_cell_finished",
     "shapebias_datasets",
+    "shapebias_executors",
     "shapebias_metrics",
     "shapebias_models",
     "shapebias_probes",
@@ -98,6 +100,11 @@ def shapebias_metrics() -> Iterable[MetricSpec]:  # type: ignore[empty-body]
 @hookspec
 def shapebias_suites() -> Iterable[SuiteSpec]:  # type: ignore[empty-body]
     """Yield the standard protocols that a model is profiled by; see :class:`shapebias.plugins.protocols.Suite`."""
+
+
+@hookspec
+def shapebias_executors() -> Iterable[ExecutorSpec]:  # type: ignore[empty-body]
+    """Yield what can compute a run; see :class:`shapebias.plugins.protocols.Executor`."""
 
 
 @hookspec

@@ -21,6 +21,7 @@ __all__ = [
     "KINDS",
     "AttackSpec",
     "DatasetSpec",
+    "ExecutorSpec",
     "Kind",
     "MetricSpec",
     "ModelSpec",
@@ -31,7 +32,7 @@ __all__ = [
     "TransformSpec",
 ]
 
-Kind: TypeAlias = Literal["model", "dataset", "transform", "attack", "saliency", "probe", "metric", "suite"]
+Kind: TypeAlias = Literal["model", "dataset", "transform", "attack", "saliency", "probe", "metric", "suite", "executor"]
 Destroyed: TypeAlias = Literal["texture", "shape", "colour"]
 Need: TypeAlias = Literal["mask", "partner"]
 
@@ -117,6 +118,11 @@ class Spec:
         return False
 
     @property
+    def needs_classes(self) -> bool:
+        """Whether a model is told the classes of the data set."""
+        return False
+
+    @property
     def sources(self) -> tuple[Source, ...]:
         """Where the data of a data set is published."""
         return ()
@@ -146,9 +152,18 @@ class Spec:
 
 @attrs.frozen
 class ModelSpec(Spec):
-    """An image classifier, or a family of them: ``timm`` is one spec whose first parameter is the architecture."""
+    """An image classifier, or a family of them: ``timm`` is one spec whose first parameter is the architecture.
+
+    Args:
+        needs_classes: its outputs are the classes of the data set, which it is told when it is loaded; see
+            :class:`shapebias.plugins.protocols.ZeroShotModel`.
+        licence: of published weights, as their authors state it.
+    """
 
     kind: ClassVar[Kind] = "model"
+
+    needs_classes: bool = attrs.field(default=False, kw_only=True)
+    licence: str = attrs.field(default="", kw_only=True)
 
 
 @attrs.frozen
@@ -246,6 +261,13 @@ class SuiteSpec(Spec):
     kind: ClassVar[Kind] = "suite"
 
 
+@attrs.frozen
+class ExecutorSpec(Spec):
+    """Computes the pieces of a run: in this process, on a cluster, or wherever plugins and data are the same."""
+
+    kind: ClassVar[Kind] = "executor"
+
+
 _SPECS: tuple[type[Spec], ...] = (
     ModelSpec,
     DatasetSpec,
@@ -255,5 +277,6 @@ _SPECS: tuple[type[Spec], ...] = (
     ProbeSpec,
     MetricSpec,
     SuiteSpec,
+    ExecutorSpec,
 )
 KINDS: dict[Kind, type[Spec]] = {spec.kind: spec for spec in _SPECS}

@@ -38,7 +38,7 @@ class Randomization:
     """
 
     stages: int = param("steps from the outputs to the inputs", default=4, ge=1)
-    seed: int = param("of the shuffles", default=0, ge=0)
+    seed: int = param("of the shuffles", default=0, ge=0, lt=2**63)
 
     def __call__(
         self,

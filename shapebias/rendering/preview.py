@@ -111,7 +111,7 @@ def preview(
     Args:
         dataset: text or settings, as in :class:`shapebias.Study`.
         conditions: one or several, as in :class:`shapebias.Study`.
-        model: the model that the attacks among them attack.
+        model: the model that the attacks among them attack, or several; each has its own columns.
         images: the most images.
         seed: of the random numbers.
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:1``.
@@ -141,9 +141,14 @@ def preview(
     rows = evenly_spaced(len(source.settings), images)
     decoded = DecodedImages(source.settings, rows, first=first_images.of(source))
     with contextlib.closing(decoded), torch.inference_mode(mode=False):
-        study = Study(source, as_models(model), attacks, seed=seed) if attacks else None
-        renderer = _Renderer.of(decoded, seed, torch_device, study)
-        columns = [column for condition in wanted for column in renderer.columns(condition)]
+        models = as_models(model) if attacks else ()
+        columns = []
+        for condition in wanted:
+            for one in models if condition.attack else (None,):
+                study = None if one is None else Study(source, one, attacks, seed=seed)
+                renderer = _Renderer.of(decoded, seed, torch_device, study)
+                prefix = f"{one.title}: " if one is not None and len(models) > 1 else ""
+                columns += [(f"{prefix}{title}", shown) for title, shown in renderer.columns(condition)]
         samples = decoded.samples(range(len(rows)))
     titles, images_of_columns = zip(*columns, strict=True)
     names = imagenet_names() if tuple(source.settings.classes) == imagenet_wnids() else source.settings.classes

@@ -34,11 +34,15 @@ class CombinedResults:
     Args:
         files: the results, in the order in which models are shown.
         studies: only the cells of these studies count, and people's answers to their data sets; none takes all cells.
+        most_models: where there are more models, as many are taken, evenly spaced, and people; None takes all.
     """
 
-    def __init__(self, files: Sequence[Results], studies: Sequence[Study] = ()) -> None:
+    def __init__(
+        self, files: Sequence[Results], studies: Sequence[Study] = (), *, most_models: int | None = None
+    ) -> None:
         self.files = tuple(files)
-        self._counts = is_of(studies) if studies else lambda _: True
+        self._is_of = is_of(studies) if studies else lambda _: True
+        self._taken, self.left_out = _taken_models(self.files, most_models)
         self._ambiguous = _ambiguous_models(self.files)
         self._titles = _file_titles([results.store.path for results in self.files])
         # Kept, because every metric reads the same arrays again.
@@ -104,6 +108,9 @@ class CombinedResults:
         """Return the joined name of a model of the file at a position."""
         return f"{model} ({self._titles[position]})" if model in self._ambiguous else model
 
+    def _counts(self, record: CellRecord) -> bool:
+        return (self._taken is None or record.model.key in self._taken or is_person(record)) and self._is_of(record)
+
     def _renamed(self, files: Iterable[Iterable[_View]]) -> list[_View]:
         return [
             attrs.evolve(view, names={**view.names, "model": self.name(position, view.model)})
@@ -111,6 +118,15 @@ class CombinedResults:
             for view in views
             if self._counts(view.cell.record)
         ]
+
+
+def _taken_models(files: Iterable[Results], most: int | None) -> tuple[set[str] | None, int]:
+    """Choose models by their keys, and count those that are left out."""
+    records = [cell.record for results in files for cell in results.store.cells()]
+    keys = [*dict.fromkeys(record.model.key for record in records if not is_person(record))]
+    if most is None or len(keys) <= most:
+        return None, 0
+    return {keys[position * len(keys) // most] for position in range(most)}, len(keys) - most
 
 
 def is_person(record: CellRecord) -> bool:

@@ -1,76 +1,151 @@
-"""The finding in a few sentences, computed; and what these results cannot say."""
+"""The finding, one sentence a model, computed; and what these results cannot say."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
+import attrs
+
+from shapebias.published.references import references_on
 from shapebias.reporting.export import records
 from shapebias.reporting.pictures import block_title
 from shapebias.spelling.grammar import quote
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from shapebias.reporting.combined import CombinedResults
 
-__all__ = ["finding"]
+__all__ = ["Sentence", "evidence", "finding"]
 
 _EXAMPLES = {"texture": "saturate:p=8", "shape": "patch-shuffle:k=4"}
 _NOTHING = (
     "These results cannot say whether a model looks at shape or at texture: they have no images on which the two "
     "disagree, and no condition that destroys one of them, such as saturate:p=8 or patch-shuffle:k=4, beside 'clean'."
 )
-_NAMED = 4  # with more models, only the two ends are named
+_NAMED = 6  # with more models, only the two ends are named
 
 
-def finding(results: CombinedResults) -> list[str]:
-    """Say in sentences whether the models look at shape or at texture.
+@attrs.frozen
+class Sentence:
+    """What is said of one model, or of people.
 
-    Two kinds of evidence, each a sentence where it is there: what models answer where shape and texture disagree, and
-    how many of the answers that were right survive when texture or shape is destroyed.
+    Args:
+        model: whose name begins the sentence; empty for a sentence about none.
+        text: the rest of it.
+        people: whether it is about people.
     """
-    sentences = [*_conflict(results), *_destroyed(results)]
-    if sentences:
-        return sentences
-    return [_NOTHING]
+
+    model: str
+    text: str
+    people: bool = False
+
+    def __str__(self) -> str:
+        return f"{self.model} {self.text}".strip()
 
 
-def _conflict(results: CombinedResults) -> Iterator[str]:
-    """Compare shape hits with texture hits, on the first data set with cue conflict."""
-    table = results.metric("shape-bias")
-    table = table[(table["averaging"] == "micro") & (table["condition"] == "clean") & table["eps"].isna()]
-    if table.empty:
-        return
-    dataset = table["dataset"].iloc[0]
-    rows = [row for row in records(table[table["dataset"] == dataset]) if row["n"]]
-    if not rows:
-        yield f"No model has answered any image of {dataset} by its shape or its texture."
-        return
+def finding(results: CombinedResults) -> list[Sentence]:
+    """Say of each model in one sentence whether it looks at shape or at texture.
+
+    Where shape and texture disagree, the sentence says which one the model's decisions follow; without such images,
+    how many of its right answers survive when texture or shape is destroyed.  Of more than six models the two ends
+    are named.
+    """
+    return _followed(results) or _survived(results) or [Sentence("", _NOTHING)]
+
+
+def evidence(results: CombinedResults) -> list[str]:
+    """Say what else speaks for shape or for texture: the difference of two models, and what survives."""
+    rows = [row for row in _decided(results) if row["n"]]
     networks = [row for row in rows if row["model"] not in results.people] or rows
     named = networks if len(networks) <= _NAMED else _ends(networks)
-    said = _together(f"{row['model']} in {_share(row)} ({row['shape_hits']} of {row['n']})" for row in named)
-    lean = "; ".join([_lean(named), *_apart(results, dataset, named), *_people(results, rows)])
-    images = rows[0]["n_conflict"]
-    yield f"Where shape and texture disagree ({dataset}, {images} images), shape decides for {said}: {lean}."
+    apart = _apart(results, named) if len(named) > 1 else ()
+    return [*apart, *_destroyed(results)]
 
 
-def _people(results: CombinedResults, rows: list[dict[str, Any]]) -> Iterator[str]:
-    """Give the range of people's shape bias; they are named one by one only where there are no networks."""
-    shares = [100 * row["value"] for row in rows if row["model"] in results.people]
-    if 1 < len(shares) < len(rows):
-        yield f"for {len(shares)} people it is {min(shares):.0f} to {max(shares):.0f} %"
+def _decided(results: CombinedResults) -> list[dict[str, Any]]:
+    """List the shape bias of each model, of all images together, on the first data set with cue conflict."""
+    table = results.metric("shape-bias")
+    table = table[(table["averaging"] == "micro") & (table["condition"] == "clean") & table["eps"].isna()]
+    return records(table[table["dataset"] == table["dataset"].iloc[0]]) if len(table) else []
 
 
-def _apart(results: CombinedResults, dataset: str, rows: list[dict[str, Any]]) -> Iterator[str]:
+def _followed(results: CombinedResults) -> list[Sentence]:
+    rows = _decided(results)
+    people = [row for row in rows if row["model"] in results.people]
+    networks = [row for row in rows if row not in people]
+    named = networks if len(networks) <= _NAMED else _ends([row for row in networks if row["n"]] or networks)
+    sentences = [Sentence(row["model"], _side(row)) for row in named]
+    if len(named) < len(networks):
+        sentences.append(Sentence("", f"The {len(networks) - len(named)} other models lie between these two."))
+    return [*sentences, *_people([row for row in people if row["n"]]), *_published_people(results, rows, people)]
+
+
+def _side(row: dict[str, Any]) -> str:
+    """Say which cue most decisions follow, where the interval is on one side of one half."""
+    shape, n = row["shape_hits"], row["n"]
+    if not n:
+        return f"follows neither: none of its answers to {row['n_conflict']} images is the shape or the texture."
+    side, hits = ("shape", shape) if 2 * shape >= n else ("texture", n - shape)
+    share = f"the {side} in {_percent(hits / n)} of its decisions ({hits} of {n})"
+    if row["low"] <= 0.5 <= row["high"]:
+        return f"follows {share}, which may be chance: the interval of its shape bias includes 50 %."
+    return f"follows {share}."
+
+
+def _people(rows: list[dict[str, Any]]) -> Iterator[Sentence]:
+    """Say what people follow; several are described by their range."""
+    if not rows:
+        return
+    shape, n = sum(row["shape_hits"] for row in rows), sum(row["n"] for row in rows)
+    values = [row["value"] for row in rows]
+    if len(rows) == 1:
+        yield Sentence("One person", _side(rows[0]), people=True)
+        return
+    ends = f"{_number(min(values))} to {_percent(max(values))}"
+    together = f"follow the shape in {ends} of their decisions ({shape} of {n} together)."
+    yield Sentence(f"{len(rows)} people", together, people=True)
+
+
+def _published_people(
+    results: CombinedResults, rows: list[dict[str, Any]], people: list[dict[str, Any]]
+) -> Iterator[Sentence]:
+    """Give the published value of people where these results have no answers of people."""
+    if people or not rows:
+        return
+    dataset = rows[0]["dataset"]
+    text = next(view.texts["dataset"] for view in results.answers() if view.dataset == dataset)
+    for one in references_on("shape-bias", text):
+        if one.model == "people":
+            share = f"follow the shape in {_percent(one.value)} of their decisions"
+            yield Sentence("People", f"{share} (published: {one.paper}).", people=True)
+
+
+def _survived(results: CombinedResults) -> list[Sentence]:
+    """Say of each model how many of its right answers survive without texture, and without shape."""
+    kept = _kept(results)
+    models = list(dict.fromkeys(row["model"] for rows in kept.values() for row in rows))
+    return [Sentence(model, _keeps(model, kept)) for model in models[:_NAMED]]
+
+
+def _keeps(model: str, kept: dict[str, list[dict[str, Any]]]) -> str:
+    said = [
+        f"{_percent(row['value'])} without {kind} ({round(row['value'] * row['n'])} of {row['n']}, {row['condition']})"
+        for kind, rows in kept.items()
+        for row in rows
+        if row["model"] == model
+    ]
+    return f"keeps, of the images it knows, {_together(said)}."
+
+
+def _apart(results: CombinedResults, rows: list[dict[str, Any]]) -> Iterator[str]:
     """Compare the last model that is named with the first, on the same images."""
-    first, last = rows[0]["model"], rows[-1]["model"]
+    first, last, dataset = rows[0]["model"], rows[-1]["model"], rows[0]["dataset"]
     table = results.metric(f"paired-difference:against={quote(first)},of=shape-bias")
     here = (table["dataset"] == dataset) & (table["condition"] == "clean") & (table["model"] == last)
     for row in records(table[here & table["low"].notna()]):
         interval = f"{100 * row['value']:+.0f} points [{100 * row['low']:+.0f}, {100 * row['high']:+.0f}]"
         doubt = "" if row["low"] > 0 or row["high"] < 0 else ", which may be chance"
-        yield f"{last} against {first} on the same images: {interval}{doubt}"
+        yield f"Shape bias of {last} against {first}, on the same images of {dataset}: {interval}{doubt}."
 
 
 def _ends(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -78,38 +153,40 @@ def _ends(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return [ordered[0], ordered[-1]]
 
 
-def _lean(rows: list[dict[str, Any]]) -> str:
-    """Say which cue each model follows, where its whole interval is on one side of one half."""
-    sides: dict[str, list[str]] = {}
-    for row in rows:
-        side = "shape" if row["low"] > 0.5 else "texture" if row["high"] < 0.5 else ""
-        sides.setdefault(side, []).append(row["model"])
-    clauses = [
-        f"{_together(models)} lean{'s' * (len(models) == 1)} on {side}" for side, models in sides.items() if side
-    ]
-    if "" in sides:
-        clauses.append(f"for {_together(sides[''])} neither can be said, as the interval includes 50 %")
-    return "; ".join(clauses)
-
-
 def _destroyed(results: CombinedResults) -> Iterator[str]:
     """Compare what is left without texture with what is left without shape, on one data set."""
+    kept = _kept(results)
+    if not kept:
+        return
+    said = "; ".join(_left(rows, kind) for kind, rows in kept.items())
+    dataset = next(iter(kept.values()))[0]["dataset"]
+    yield f"Of the images that each model answers right when clean ({dataset}), {said}."
+    for kind in _EXAMPLES.keys() - kept.keys():
+        yield f"No condition destroys {kind} alone, so nothing is said about it; add one, such as {_EXAMPLES[kind]}."
+
+
+def _kept(results: CombinedResults) -> dict[str, list[dict[str, Any]]]:
+    """List how many right answers survive without texture and without shape, on one data set.
+
+    Of several conditions the one nearest to one half counts, where models are told apart best.
+    """
     table = results.metric("conditional-accuracy")
     table = table[table["eps"].isna() & (table["n"] > 0)]
     kinds = {condition: _kind(results, condition) for condition in dict.fromkeys(table["condition"])}
     table = table.assign(kind=table["condition"].map(kinds))
     table = table[table["kind"].isin(_EXAMPLES)]
     if table.empty:
-        return
+        return {}
     conflicting = set(results.metric("shape-bias")["dataset"])
     known = {str(name): (rows["kind"].nunique(), name not in conflicting) for name, rows in table.groupby("dataset")}
-    dataset = max(known, key=lambda name: known[name])
-    table = table[table["dataset"] == dataset]
-    there = [kind for kind in _EXAMPLES if kind in set(table["kind"])]
-    said = "; ".join(_left(table[table["kind"] == kind], kind) for kind in there)
-    yield f"Of the images that each model answers right when clean ({dataset}), {said}."
-    for kind in _EXAMPLES.keys() - there:
-        yield f"No condition destroys {kind} alone, so nothing is said about it; add one, such as {_EXAMPLES[kind]}."
+    table = table[table["dataset"] == max(known, key=lambda name: known[name])]
+    found = {}
+    for kind in _EXAMPLES:
+        rows = table[table["kind"] == kind]
+        if len(rows):
+            means = rows.groupby("condition", sort=False)["value"].mean()
+            found[kind] = records(rows[rows["condition"] == str((means - 0.5).abs().idxmin())])
+    return found
 
 
 def _kind(results: CombinedResults, title: str) -> str:
@@ -119,18 +196,23 @@ def _kind(results: CombinedResults, title: str) -> str:
     return next(iter(view.destroys)) if len(view.destroys) == 1 and not attacked else ""
 
 
-def _left(table: pd.DataFrame, kind: str) -> str:
-    """Report the condition nearest to one half, where models are told apart best."""
-    means = table.groupby("condition", sort=False)["value"].mean()
-    condition = str((means - 0.5).abs().idxmin())
-    rows = records(table[table["condition"] == condition])
+def _left(rows: list[dict[str, Any]], kind: str) -> str:
+    condition = rows[0]["condition"]
     rows = rows if len(rows) <= _NAMED else _ends(rows)
     said = _together(f"{row['model']} {_share(row)}" for row in rows)
     return f"{block_title(condition, None)}, which destroys {kind}, leaves {said}"
 
 
 def _share(row: dict[str, Any]) -> str:
-    return f"{100 * row['value']:.0f} % [{100 * row['low']:.0f}, {100 * row['high']:.0f}]"
+    return f"{_percent(row['value'])} [{_number(row['low'])}, {_number(row['high'])}]"
+
+
+def _percent(share: float) -> str:
+    return f"{_number(share)} %"
+
+
+def _number(share: float) -> str:
+    return f"{100 * share:.0f}"
 
 
 def _together(words: Iterable[str]) -> str:

@@ -63,7 +63,7 @@ def browse(results: CombinedResults, images: int) -> list[BrowserImages]:
 
     Args:
         results: the results.
-        images: the most images of each data set: of those that have maps, if any do; spread over the classes.
+        images: the most images of each data set, spread over the classes; those that have maps come first.
     """
     mapped = {view.dataset for view in results.maps()}
     pictured = {view.dataset for view in results.answers() if has_pictures(view)}
@@ -109,11 +109,15 @@ def _dataset(name: str, answers: list[StoredAnswers], maps: list[StoredMaps], mo
 
 
 def _chosen(answers: list[StoredAnswers], maps: list[StoredMaps], most: int) -> list[str]:
-    """Choose images of the first view, of those that have maps if any do."""
+    """Choose images of the first view: those with the maps of every model, then those with any, then the others."""
     first = answers[0]
     label = dict(zip(first.ids, first.labels.tolist(), strict=True))
-    ids = [identity for identity in (common_ids(maps) if maps else first.ids) if identity in label]
-    return spread_over_classes(ids, [label[identity] for identity in ids], most)
+    mapped = [{*common_ids(maps)}, {identity for view in maps for identity in view.ids}] if maps else []
+    chosen: set[str] = set()
+    for group in (*mapped, {*first.ids}):
+        ids = [identity for identity in first.ids if identity in group and identity not in chosen]
+        chosen |= {*spread_over_classes(ids, [label[identity] for identity in ids], most - len(chosen))}
+    return [identity for identity in first.ids if identity in chosen]
 
 
 def _image(view: StoredAnswers, identity: str, blocks: int) -> _Json:

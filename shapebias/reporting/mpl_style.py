@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import io
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,7 +18,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from matplotlib.lines import Line2D
 
-__all__ = ["COLUMN", "FORMATS", "PAGE", "check_path", "legend", "new_figure", "save", "short", "style", "to_svg"]
+__all__ = ["COLUMN", "FORMATS", "PAGE", "check_path", "legend", "new_figure", "save", "short", "style"]
 
 COLUMN, PAGE = 3.25, 6.75  # inches: one column of a two-column paper, and both
 FORMATS = ("pdf", "png", "svg")
@@ -138,11 +137,3 @@ def save(figure: Figure, path: str | Path) -> None:
             figure.savefig(temporary, format=ending, metadata=no_date)
     except OSError as error:
         raise FigureError(f"{path} cannot be written: {error.strerror or error}") from error
-
-
-def to_svg(figure: Figure) -> str:
-    """Write a figure as SVG whose text is text: it can be searched, read aloud and scaled."""
-    file = io.StringIO()
-    with style(**{"svg.fonttype": "none"}):
-        figure.savefig(file, format="svg", metadata={"Date": None}, transparent=True)
-    return file.getvalue()

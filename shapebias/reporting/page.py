@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import base64
+import hashlib
+from collections.abc import Collection, Sequence
 from functools import cache
 from importlib import metadata, resources
 from pathlib import Path
@@ -13,24 +15,37 @@ import attrs
 from shapebias.errors import FigureError, reason
 from shapebias.files import new_file
 from shapebias.paths import as_path
+from shapebias.reporting.chart_data import ChartData
 from shapebias.reporting.combined import CombinedResults
-from shapebias.reporting.export import UNDEFINED
-from shapebias.reporting.finding import finding
+from shapebias.reporting.export import UNDEFINED, records
+from shapebias.reporting.finding import evidence, finding
 from shapebias.reporting.image_browser import browse
 from shapebias.reporting.metric_tables import MetricTable, metric_tables
-from shapebias.reporting.palette import themed
 from shapebias.reporting.panels import panels
 from shapebias.reporting.provenance import source
-from shapebias.reporting.sections import chart_sections
+from shapebias.reporting.summary import summary
 from shapebias.spelling.grammar import spell_scalar
 from shapebias.store import Failure, Results
 
 if TYPE_CHECKING:
+    import pandas as pd
     from jinja2 import Template
+    from markupsafe import Markup
 
-__all__ = ["IMAGES", "LeadTable", "render", "report", "write_page"]
+    from shapebias.reporting.palette import ModelStyle
+
+__all__ = ["IMAGES", "MODELS", "LeadTable", "render", "report", "write_page"]
 
 IMAGES = 24
+MODELS = 50  # comparisons of every two models would take days for a thousand
+_LIBRARIES = ("vendor/d3.min.js", "vendor/plot.min.js")
+_SCRIPTS = (
+    "page.js",
+    "pictograms.js",
+    "charts.js",
+    "images.js",
+    "tables.js",
+)  # in this order: the first has what the others use
 _SAID_ONCE = {"method", "dataset", "condition", "against", "saliency", "probe", "test"}
 
 
@@ -50,9 +65,22 @@ class LeadTable:
     rows: list[list[str]]
     notes: list[str]
 
+    @classmethod
+    def of(cls, table: pd.DataFrame, title: str, notes: list[str]) -> LeadTable:
+        """Make it of a table, numbers rounded, without columns that are empty."""
+        table = table.dropna(axis="columns", how="all")
+        names = [str(name) for name in table.columns]
+        rows = [[_rounded(name, row[name]) for name in names] for row in records(table)]
+        return cls(title, names, rows, notes)
+
 
 def report(
-    results: Results | Sequence[Results], path: str | Path, *, images: int = IMAGES, title: str | None = None
+    results: Results | Sequence[Results],
+    path: str | Path,
+    *,
+    images: int = IMAGES,
+    models: int = MODELS,
+    title: str | None = None,
 ) -> Path:
     """Write a page that shows results: the finding, charts, maps, images, tables, failures and provenance.
 
@@ -60,6 +88,7 @@ def report(
         results: of one study, or of several, whose models are shown side by side.
         path: the HTML file; it is replaced.
         images: the most images of each data set in the image browser.
+        models: the most models; where there are more, a sample, evenly spaced in the order of the study.
         title: the page's title; default the question.
 
     Returns:
@@ -68,8 +97,20 @@ def report(
     Raises:
         FigureError: there are no answers to show, or the file cannot be written.
     """
-    joined = CombinedResults([results] if isinstance(results, Results) else results)
-    return write_page(joined, path, images=images, title=title or "Shape or texture?")
+    joined = CombinedResults([results] if isinstance(results, Results) else results, most_models=models)
+    lead = _sample(joined) if joined.left_out else None
+    return write_page(joined, path, images=images, title=title or "Shape or texture?", lead=lead)
+
+
+def _sample(results: CombinedResults) -> LeadTable:
+    """Say that only some of the models are on the page."""
+    shown = len(results.models) - len(results.people)
+    return LeadTable(
+        f"{shown} of {shown + results.left_out:,} models",
+        ["model"],
+        [[model] for model in results.models],
+        ["They are evenly spaced in the order of the study. The tables of 'shapebias results' have all models."],
+    )
 
 
 def write_page(
@@ -95,23 +136,35 @@ def render(results: CombinedResults, *, images: int, title: str, lead: LeadTable
         raise FigureError(f"{names}: no cell has finished, so there is nothing to show; see 'shapebias results'")
     browsed = browse(results, images)
     tables, failed_metrics = metric_tables(results)
+    charts = ChartData(results).as_json()
     return _template().render(
         title=title,
         extent=_extent(results),
         lead=lead and attrs.asdict(lead),
         finding=finding(results),
+        evidence=evidence(results),
+        summary=summary(results),
         files=[source(each) for each in results.files],
-        datasets=list(dict.fromkeys(view.dataset for view in results.answers())),
         models=results.models,
-        colours={model: themed(look.colour) for model, look in results.looks.items()},
-        sections=chart_sections(results),
+        colours={model: look.css_colour for model, look in results.looks.items()},
+        charts=charts,
         maps=[panel for each in browsed for panel in panels(each)],
-        browsed=[{**attrs.asdict(each), "limit": images} for each in browsed],
+        browsed=browsed,
+        data={
+            "models": [_model(model, look, results.people) for model, look in results.looks.items()],
+            "browsed": [{**attrs.asdict(each), "limit": images} for each in browsed],
+            **charts,
+        },
         tables=[_table(each) for each in tables],
         failures=[_failure(each) for each in results.failures],
         failed_metrics=failed_metrics,
         version=metadata.version("shapebias"),
     )
+
+
+def _model(name: str, look: ModelStyle, people: Collection[str]) -> dict[str, Any]:
+    """Describe how a model is drawn; the colour is that of the page's theme."""
+    return {"name": name, "person": name in people, "colour": look.css_colour, "marker": look.marker, "line": look.line}
 
 
 def _extent(results: CombinedResults) -> str:
@@ -131,15 +184,30 @@ def _count(count: int, word: str) -> str:
 
 @cache
 def _template() -> Template:
-    """Load the template; whatever it is given is escaped, but for the style, the script and the charts of our own."""
+    """Load the template; whatever it is given is escaped, but for the style and the scripts of our own.
+
+    The page's policy allows these scripts by their SHA-256 and no others, whatever a name may contain.
+    """
     from jinja2 import Environment, StrictUndefined
     from markupsafe import Markup
 
     folder = resources.files("shapebias.reporting") / "templates"
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    for name in ("css", "js"):
-        environment.globals[name] = Markup((folder / f"report.{name}").read_text(encoding="utf-8"))  # noqa: S704
-    return environment.from_string((folder / "report.html.j2").read_text(encoding="utf-8"))
+    environment.globals["css"] = Markup((folder / "page.css").read_text(encoding="utf-8"))  # noqa: S704
+    libraries = [(folder / name).read_text(encoding="utf-8") for name in _LIBRARIES]
+    own = "".join((folder / name).read_text(encoding="utf-8") for name in _SCRIPTS)
+    scripts = [*libraries, own]
+    environment.globals["scripts"] = [Markup(script) for script in scripts]  # noqa: S704
+    environment.globals["hashes"] = Markup(" ").join(map(_source_hash, scripts))
+    return environment.from_string((folder / "page.html.j2").read_text(encoding="utf-8"))
+
+
+def _source_hash(script: str) -> Markup:
+    """Name a script as a Content-Security-Policy does."""
+    from markupsafe import Markup
+
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    return Markup(f"'sha256-{digest}'")  # noqa: S704
 
 
 def _table(shown: MetricTable) -> dict[str, Any]:

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Iterable
 from typing import Literal, TypeAlias
 
 import attrs
 
-__all__ = ["INK", "MUTED", "PAPER", "PEOPLE", "ModelStyle", "looks", "themed"]
+__all__ = ["INK", "MUTED", "PAPER", "PEOPLE", "ModelStyle", "looks"]
 
 Line: TypeAlias = Literal["-", "--", "-.", ":"]
 
-# The page replaces each of these by a colour of its theme, so no two may be the same.
 INK = "#1b1e23"
 MUTED = "#6b7178"
 PAPER = "#fdfdfe"
@@ -38,24 +36,14 @@ class ModelStyle:
     marker: str
     line: Line
 
+    @property
+    def css_colour(self) -> str:
+        """The colour as the page's style defines it for its light and its dark theme.
 
-_THEME = {
-    INK: "currentColor",
-    MUTED: "var(--muted)",
-    PAPER: "var(--paper)",
-    PEOPLE: "var(--people)",
-    **{colour: f"var(--model-{position})" for position, colour in enumerate(_COLOURS)},
-}
-_ANY = re.compile("|".join(_THEME))
-
-
-def themed(text: str) -> str:
-    """Replace colours of figures by those that the page's style gives them in its light and in its dark theme.
-
-    >>> themed("fill: #0072b2; stroke: #1b1e23")
-    'fill: var(--model-0); stroke: currentColor'
-    """
-    return _ANY.sub(lambda colour: _THEME[colour[0]], text)
+        >>> looks(["standard"])["standard"].css_colour
+        'var(--model-0)'
+        """
+        return "var(--people)" if self.colour == PEOPLE else f"var(--model-{_COLOURS.index(self.colour)})"
 
 
 def looks(models: Iterable[str], people: Collection[str] = ()) -> dict[str, ModelStyle]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 from collections.abc import Iterable, Iterator
 from typing import TypeAlias
 
@@ -13,7 +14,26 @@ from shapebias.store.views import StoredAnswers
 
 __all__ = ["Point", "Series", "find_sweeps"]
 
-_Place: TypeAlias = tuple[str, str, str, bool, str]
+_Place: TypeAlias = tuple[str, str, str, bool, bool, str]
+
+# The value at which a step changes nothing, so that the clean images have their place on the axis.
+_UNCHANGED = {
+    ("amplitude-swap", "strength"): 0,
+    ("band-noise", "sigma"): 0,
+    ("blur", "sigma"): 0,
+    ("brightness", "shift"): 0,
+    ("contrast", "c"): 1,
+    ("grayscale", "alpha"): 0,
+    ("high-pass", "radius"): 0,
+    ("hue", "degrees"): 0,
+    ("noise", "strength"): 0,
+    ("patch-shuffle", "k"): 1,
+    ("phase-noise", "width"): 0,
+    ("saturate", "p"): 2,
+    ("stylize", "alpha"): 0,
+}
+_ASIDE = 0.14  # how far clean images are from the other values, as a share of the axis, where they have no value
+_WIDE = 8  # values whose largest is so many times the smallest are drawn on a logarithmic axis
 
 
 @attrs.frozen
@@ -42,6 +62,7 @@ class Series:
         within: the rest of the conditions, where they have other steps.
         points: at least two, ascending.
         axis: whether the number is an axis of one cell: a list of eps.
+        attack: whether the step is an attack.
     """
 
     dataset: str
@@ -50,11 +71,46 @@ class Series:
     within: str
     points: tuple[Point, ...]
     axis: bool = False
+    attack: bool = False
 
     @property
     def title(self) -> str:
         """The series in words."""
         return f"{self.step}: {self.parameter}" + f", with {self.within}" * bool(self.within)
+
+    @property
+    def unchanged(self) -> float | None:
+        """The value at which the step changes nothing, None where it is not known or other steps change the image.
+
+        >>> Series("photos", "saturate", "p", "", ()).unchanged
+        2
+        """
+        if self.within:
+            return None
+        return 0 if self.attack and self.parameter == "eps" else _UNCHANGED.get((self.step, self.parameter))
+
+    @property
+    def is_logarithmic(self) -> bool:
+        """Whether the values, with the one that changes nothing, spread so far that only a logarithm shows them."""
+        values = [point.value for point in self.points]
+        if self.unchanged is not None:
+            values.append(self.unchanged)
+        return min(values) > 0 and max(values) >= _WIDE * min(values)
+
+    def place(self, value: float | None) -> float:
+        """Return where a value is drawn on the axis: the number or its logarithm; None is the clean images.
+
+        Clean images are drawn at the value that changes nothing, or left of all others where none is known.
+
+        >>> series = Series("photos", "saturate", "p", "", (Point(4, "saturate:p=4"), Point(1024, "saturate:p=1024")))
+        >>> [round(series.place(value), 2) for value in (None, 4, 1024)]
+        [0.69, 1.39, 6.93]
+        """
+        at = self.unchanged if value is None else value
+        if at is not None:
+            return math.log(at) if self.is_logarithmic else at
+        places = [self.place(point.value) for point in self.points]
+        return min(places) - _ASIDE * (max(places) - min(places))
 
 
 def find_sweeps(answers: Iterable[StoredAnswers]) -> list[Series]:
@@ -62,15 +118,15 @@ def find_sweeps(answers: Iterable[StoredAnswers]) -> list[Series]:
 
     Conditions belong together where their canonical texts are the same but for that number.
     """
-    found: dict[tuple[str, str, str, str, bool, str], set[Point]] = {}
+    found: dict[tuple[str, str, str, str, bool, bool, str], set[Point]] = {}
     for view in answers:
         if view.texts["condition"] == "clean":
             continue
         for position, value in _numbers(view):
             found.setdefault((view.dataset, *position), set()).add(Point(value, view.condition, view.eps))
     return [
-        Series(dataset, step, parameter, within, tuple(sorted(points, key=lambda point: point.value)), axis)
-        for (dataset, step, parameter, within, axis, _), points in found.items()
+        Series(dataset, step, parameter, within, tuple(sorted(points, key=lambda point: point.value)), axis, attack)
+        for (dataset, step, parameter, within, axis, attack, _), points in found.items()
         if len({point.value for point in points}) == len(points) > 1
     ]
 
@@ -82,13 +138,14 @@ def _numbers(view: StoredAnswers) -> Iterator[tuple[_Place, float]]:
     for at, step in enumerate(steps):
         spelling = parse(step)
         within = " + ".join(parse(other).name for other in [*steps[:at], *steps[at + 1 :]])
+        attack = view.steps is not None and view.steps[at].kind == "attack"
         for argument in spelling.arguments:
             if argument.key is None or argument.quoted:
                 continue
             if argument.key == "eps" and view.eps_index is not None and view.eps is not None:
-                yield (spelling.name, "eps", within, True, canonical), view.eps
+                yield (spelling.name, "eps", within, True, True, canonical), view.eps
                 continue
             rest = [each for each in spelling.arguments if each is not argument]
             around = repr((steps[:at], rest, steps[at + 1 :]))
             with contextlib.suppress(ValueError):  # a word is not a number
-                yield (spelling.name, argument.key, within, False, around), parse_number(argument.text)
+                yield (spelling.name, argument.key, within, False, attack, around), parse_number(argument.text)

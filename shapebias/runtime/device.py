@@ -18,7 +18,7 @@ Precision: TypeAlias = Literal["float32", "bfloat16", "float16"]
 
 
 def choose_device(text: str = "auto") -> torch.device:
-    """Read ``auto``, ``cpu``, ``cuda`` or ``cuda:1``; ``auto`` is the first CUDA device where there is one.
+    """Read ``auto``, ``cpu``, ``cuda``, ``cuda:1``, ``mps`` or ``xpu``; ``auto`` is the first CUDA device, or the CPU.
 
     Raises:
         DeviceError: there is no such device here.
@@ -28,19 +28,33 @@ def choose_device(text: str = "auto") -> torch.device:
     """
     if text == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    if not re.fullmatch(r"cpu|cuda(:\d{1,3})?", text):
-        raise DeviceError(f"device {text!r} is unknown; write auto, cpu, cuda or cuda:0")
+    if not re.fullmatch(r"cpu|mps|(cuda|xpu)(:\d{1,3})?", text):
+        raise DeviceError(f"device {text!r} is unknown; write auto, cpu, cuda, cuda:1, mps or xpu")
     device = torch.device(text)
+    if device.type in ("mps", "xpu"):
+        _check_accelerator(device)
     count = torch.cuda.device_count() if torch.cuda.is_available() else 0
     if device.type == "cuda" and (device.index or 0) >= count:
         raise DeviceError(f"device {text!r} does not exist: torch sees {count} CUDA devices; use --device cpu or auto")
     return device
 
 
+def _check_accelerator(device: torch.device) -> None:
+    """Refuse an accelerator that torch does not have here."""
+    here = torch.accelerator.current_accelerator() if torch.accelerator.is_available() else None
+    if here is None or here.type != device.type:
+        found = "no accelerator" if here is None else f"an accelerator of the type {here.type}"
+        raise DeviceError(f"device '{device}' does not exist: torch sees {found}; use --device cpu or auto")
+    if (device.index or 0) >= (count := torch.accelerator.device_count()):
+        raise DeviceError(f"device '{device}' does not exist: torch sees {count} of the type {device.type}")
+
+
 def describe_device(device: torch.device) -> str:
     """Name the device in words, for the record."""
     if device.type == "cuda":
         return f"{torch.cuda.get_device_name(device)} (CUDA {torch.version.cuda})"
+    if device.type != "cpu":
+        return str(device)
     return f"{device.type}, {torch.get_num_threads()} threads"
 
 

@@ -29,9 +29,15 @@ class Progress:
         done, total: images times cells.
         cell: the title of the cell that is being computed.
         status: ``done`` or ``failed`` when a part of the cell, at most 2,048 images, has just been written.
+        cells_done, cells: cells of which every image is written, and all cells of this run.
+        workers, workers_lost: processes that compute, and how many were lost since the start.
     """
 
     done: int
     total: int
     cell: str
     status: Literal["running", "done", "failed"] = "running"
+    cells_done: int = 0
+    cells: int = 0
+    workers: int = 1
+    workers_lost: int = 0

@@ -31,6 +31,13 @@ _BOUNDS: dict[str, Callable[[Any, Any], bool]] = {
 }
 
 
+# Where a parameter states no upper bound: what no plugin needs, and what memory, float32 or patience would not bear.
+_LARGEST_COUNT = 10**7
+_LARGEST_SIDE = 2**13
+_LARGEST_NUMBER = 1e15
+_SMALLEST_NUMBER = 1e-30
+
+
 def numbers(value: float | Iterable[float]) -> tuple[float, ...]:
     """Converter for list-valued parameters: one number becomes a list of one.
 
@@ -58,7 +65,8 @@ def param(
     Args:
         help: what the parameter is, in a few words.
         default: its default; without one the parameter must be given.
-        ge, gt, le, lt: bounds of the number, or of every number of a list.
+        ge, gt, le, lt: bounds of the number, or of every number of a list.  Without ``le`` and ``lt``, whole numbers
+            are at most 10 million (8,192 in pixels) and others 1e15 in magnitude; none but 0 is smaller than 1e-30.
         unit: unit of the number, for example ``"pixel value"``.
         converter: applied first, for example :func:`numbers`; without one, text becomes a path and a list a tuple where
             only these fit.
@@ -112,8 +120,34 @@ def _problem(cls: type, field: attrs.Attribute[Any], value: object) -> str | Non
     for number in value if isinstance(value, tuple) else (value,):
         for sign, limit in field.metadata.get("bounds", {}).items():
             if isinstance(number, int | float) and not _BOUNDS[sign](number, limit):
-                return f"must be {sign} {spell_scalar(limit)}, got {spell_scalar(number)}"
+                return f"must be {sign} {spell_scalar(limit)}, got {_shown(number)}"
+        if isinstance(number, int | float) and not isinstance(number, bool):
+            problem = _size_problem(field, kind, number)
+            if problem:
+                return problem
     return None
+
+
+def _size_problem(field: attrs.Attribute[Any], kind: Any, number: float) -> str | None:
+    """Refuse a number that is too large or too small to compute with, where the parameter does not bound it itself."""
+    bounded = {"<=", "<"} & set(field.metadata.get("bounds", {}))
+    if fits(0.5, kind) or fits((0.5,), kind):
+        largest: float = _LARGEST_NUMBER
+        if 0 < abs(number) < _SMALLEST_NUMBER:
+            return f"must be 0 or at least {_SMALLEST_NUMBER:g} in magnitude, got {_shown(number)}"
+    else:
+        largest = _LARGEST_SIDE if field.metadata.get("unit") == "pixels" else _LARGEST_COUNT
+    if bounded or abs(number) <= largest:
+        return None
+    limit = str(largest) if isinstance(largest, int) else f"{largest:g}".replace("e+", "e")
+    return f"must be {'<= ' if number > 0 else '>= -'}{limit}, got {_shown(number)}"
+
+
+def _shown(number: float) -> str:
+    """Spell a number for a message; one of hundreds of digits is cut."""
+    if isinstance(number, int) and abs(number) >= _LARGEST_NUMBER:
+        return f"a number of {len(f'{abs(number):x}') * 4} bits" if abs(number) >= 2**1000 else str(number)
+    return spell_scalar(number)
 
 
 def _renamed_word(cls: type, name: str, value: object) -> str:

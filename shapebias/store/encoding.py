@@ -1,4 +1,4 @@
-"""How one per-image array is stored in HDF5: its encoding, chunks and filters; and the digest of its description.
+"""How one per-image array is stored in HDF5: its encoding, chunks and filters.
 
 Every HDF5 data set says how to read it in the attributes ``encoding`` and ``encoding_version``:
 
@@ -10,10 +10,7 @@ Every HDF5 data set says how to read it in the attributes ``encoding`` and ``enc
 
 from __future__ import annotations
 
-import hashlib
-import json
 import math
-from collections.abc import Iterator
 from typing import Any
 
 import attrs
@@ -23,8 +20,9 @@ from numpy.typing import NDArray
 
 from shapebias.errors import StoreError
 from shapebias.store.columns import column
+from shapebias.store.members import dataset_in
 
-__all__ = ["Stored", "create", "datasets_of", "decode", "digest", "encode", "plain", "read", "seal"]
+__all__ = ["Stored", "create", "decode", "encode", "read"]
 
 VERSIONS = {"array": 1, "string-array": 1, "scaled-float16": 1, "scale": 1}
 
@@ -121,7 +119,7 @@ def decode(dataset: h5py.Dataset, selection: Any) -> NDArray[Any]:
         texts = [text.decode("utf-8", "surrogateescape") for text in values.ravel()]
         return np.array(texts, dtype=object).reshape(values.shape)
     if encoding == "scaled-float16":
-        scale = decode(dataset.parent[dataset.attrs["scale"]], selection)
+        scale = decode(dataset_in(dataset.parent, dataset.attrs["scale"]), selection)
         maps = values.astype(np.float32)
         maps *= scale[..., None, None]
         return maps
@@ -175,42 +173,3 @@ def _chunks(shape: tuple[int, ...], itemsize: int, name: str) -> tuple[int, ...]
         return (1,) * leading + shape[leading:]
     row = itemsize * math.prod(shape[1:])
     return (max(1, min(shape[0], _CHUNK_BYTES // row)), *shape[1:])
-
-
-def plain(value: Any) -> str | int | float | bool:
-    """Give an attribute's value its Python type."""
-    native: str | int | float | bool = value.item() if isinstance(value, np.generic) else value
-    return native
-
-
-def datasets_of(group: h5py.Group) -> Iterator[h5py.Dataset]:
-    """Yield the HDF5 data sets of a group, also of groups below it that are not sealed themselves, sorted by name."""
-    for name in sorted(group):
-        item = group[name]
-        if isinstance(item, h5py.Dataset):
-            yield item
-        elif "digest" not in item.attrs:
-            yield from datasets_of(item)
-
-
-def digest(group: h5py.Group) -> str:
-    """Compute the SHA-256 of what describes a group: its attributes, and type, shape and attributes of its arrays.
-
-    It is the hash of the JSON text (sorted keys, ASCII) of ``{"attributes": {NAME: VALUE}, "arrays":
-    {NAME: [TYPE, SHAPE, {NAME: VALUE}]}}``, without the attribute ``digest`` itself.
-    """
-    arrays = {
-        dataset.name.removeprefix(group.name).lstrip("/"): [dataset.dtype.str, dataset.shape, _attributes(dataset)]
-        for dataset in datasets_of(group)
-    }
-    text = json.dumps({"attributes": _attributes(group), "arrays": arrays}, sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()
-
-
-def _attributes(item: h5py.HLObject) -> dict[str, Any]:
-    return {name: plain(value) for name, value in item.attrs.items() if name != "digest"}
-
-
-def seal(group: h5py.Group) -> None:
-    """Write the digest of a complete group."""
-    group.attrs["digest"] = digest(group)

@@ -13,30 +13,13 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from shapebias.errors import StoreError
+from shapebias.store.checked_file import open_file
 from shapebias.store.columns import column
-from shapebias.store.encoding import datasets_of, decode
+from shapebias.store.encoding import decode
+from shapebias.store.members import dataset_in, numbers_of
+from shapebias.store.sealing import Described
 
-__all__ = ["JoinedArrays", "Source", "open_file", "runs"]
-
-
-def open_file(path: Path) -> h5py.File:
-    """Open a file of a store for reading; other processes may replace the file, but never change it.
-
-    Raises:
-        StoreError: the file is damaged, or is not an HDF5 file.
-        FileNotFoundError: the file was removed.
-    """
-    try:
-        return h5py.File(path, "r", locking=False)
-    except FileNotFoundError:
-        raise
-    except OSError as error:
-        hint = (
-            "delete this part and run the same command again, which computes it"
-            if path.parent.parent.suffix == ".parts"
-            else "choose another file, or restore this one from a copy"
-        )
-        raise StoreError(f"{path} is not an HDF5 file, or it is damaged ({error}); {hint}") from error
+__all__ = ["JoinedArrays", "Source", "runs"]
 
 
 @attrs.frozen(eq=False)
@@ -58,26 +41,47 @@ class Source:
     file: h5py.File | None = None
 
     @classmethod
-    def of(cls, group: h5py.Group, *, keep_open: bool) -> Source:
-        """Describe a group of an open file."""
-        elements = {dataset.name.removeprefix(group.name).lstrip("/"): dataset for dataset in datasets_of(group)}
-        names = {name for name, dataset in elements.items() if dataset.attrs["encoding"] != "scale"}
+    def of(cls, described: Described, *, keep_open: bool) -> Source:
+        """Make the source of a group of an open file.
+
+        Raises:
+            StoreError: its rows are not ascending indices, or an array has another number of images.
+        """
+        group = described.group
         path, file = Path(group.file.filename), group.file if keep_open else None
-        return cls(path, group.name, elements["rows"][:], frozenset(names - {"rows"}), file)
+        rows = numbers_of(group, "rows")[:].astype(np.int64)
+        if (rows[:1] < 0).any() or (np.diff(rows) <= 0).any():
+            raise StoreError(f"{path}: the rows of {group.name} are not ascending indices of images")
+        for name, array in described.arrays.items():
+            if len(array) != len(rows):
+                raise StoreError(
+                    f"{path}: {group.name.rstrip('/')}/{name} has {len(array)} entries for {len(rows)} rows"
+                )
+        facts = described.array_attributes
+        names = frozenset(name for name in facts if name != "rows" and facts[name]["encoding"] != "scale")
+        return cls(path, group.name, rows, names, file)
 
     @contextlib.contextmanager
     def open(self) -> Iterator[h5py.Group]:
-        """Open the group for reading."""
-        if self.file is not None:
-            if not self.file:
-                raise StoreError(f"{self.path} was closed; open the store again")
-            yield self.file[self.group]
-            return
+        """Open the group for reading.
+
+        Raises:
+            StoreError: it was closed or packed since; or what reads it finds damage.
+        """
         try:
-            with open_file(self.path) as file:
-                yield file[self.group]
+            if self.file is None:
+                with open_file(self.path) as file:
+                    yield file[self.group]
+            elif self.file:
+                yield self.file[self.group]
+            else:
+                raise StoreError(f"{self.path} was closed; open the store again")
         except FileNotFoundError:
             raise StoreError(f"{self.path} has been packed since; call refresh(), or open the store again") from None
+        except (AttributeError, KeyError, OSError, RuntimeError, TypeError, ValueError) as error:
+            raise StoreError(
+                f"{self.path} is damaged ({' '.join(str(error).split())}); see 'shapebias verify'"
+            ) from error
 
 
 class JoinedArrays:
@@ -170,7 +174,9 @@ class JoinedArrays:
         for index in wanted or holders[:1]:  # without any image, one source says type and shape
             chosen = np.flatnonzero(sources == index)
             with self.sources[index].open() as group:
-                values = read_images(group[stored_name], self.source_positions[positions[chosen]], eps_index)
+                values = read_images(
+                    dataset_in(group, stored_name), self.source_positions[positions[chosen]], eps_index
+                )
             pieces.append((chosen, values))
         if len(pieces) == 1 and len(pieces[0][0]) == len(positions):
             return pieces[0][1]

@@ -16,8 +16,10 @@ from numpy.typing import NDArray
 
 from shapebias.errors import StoreError
 from shapebias.store.columns import DATASET_COLUMNS
-from shapebias.store.encoding import create, encode, plain, seal
+from shapebias.store.encoding import create, encode
+from shapebias.store.members import group_in, members, numbers_of
 from shapebias.store.records import CellRecord, ComponentRecord, DatasetPart, Header, Part, Scalar
+from shapebias.store.sealing import Described, plain, seal, sealed
 
 __all__ = ["FORMAT", "FORMAT_VERSION", "LIBVER", "Facts"]
 
@@ -26,6 +28,7 @@ FORMAT_VERSION = 1
 LIBVER = ("v110", "v110")
 """HDF5 1.10 (2016) and later can read it; it is the first file format with checksums on all of HDF5's own tables."""
 
+_COMPONENT_SUFFIXES = ("_title", "_provider", "_files")
 ROLES = ("dataset", "model", "condition", "saliency", "probe")
 _RESERVED = {
     *(role + suffix for role in ROLES for suffix in ("", "_title", "_provider", "_files", "_group")),
@@ -93,9 +96,9 @@ def write_attributes(group: h5py.Group, attributes: Mapping[str, Scalar]) -> Non
             group.attrs[name] = value.replace("\0", "\\0") if isinstance(value, str) else value
 
 
-def read_attributes(group: h5py.Group) -> dict[str, Scalar]:
+def read_attributes(found: Described) -> dict[str, Scalar]:
     """Read the facts of a group: every attribute except those that the store needs itself."""
-    return {name: plain(value) for name, value in group.attrs.items() if name not in _RESERVED}
+    return {name: value for name, value in found.attributes.items() if name not in _RESERVED}
 
 
 def write_component(group: h5py.Group, role: str, record: ComponentRecord) -> None:
@@ -105,12 +108,12 @@ def write_component(group: h5py.Group, role: str, record: ComponentRecord) -> No
     write_attributes(group, {role + suffix: value for suffix, value in facts.items()})
 
 
-def read_component(group: h5py.Group, role: str) -> ComponentRecord | None:
+def read_component(found: Described, role: str) -> ComponentRecord | None:
     """Read one component, None where the group has none of this role."""
-    if role not in group.attrs:
+    if role not in found.attributes:
         return None
-    text, title, provider, files = (group.attrs[role + suffix] for suffix in ("", "_title", "_provider", "_files"))
-    return ComponentRecord(text, title, provider, json.loads(files))
+    text, title, provider, files = (str(found.attributes[role + suffix]) for suffix in ("", *_COMPONENT_SUFFIXES))
+    return ComponentRecord(text, title, provider, _object(files, str))
 
 
 def write_cell(group: h5py.Group, record: CellRecord, parts: Iterable[Facts], summary: Facts) -> None:
@@ -137,17 +140,47 @@ def write_cell(group: h5py.Group, record: CellRecord, parts: Iterable[Facts], su
     seal(group)
 
 
-def read_cell(group: h5py.Group) -> tuple[CellRecord, list[Facts]]:
+def read_cell(found: Described) -> tuple[CellRecord, list[Facts]]:
     """Read everything of a cell except its arrays."""
-    dataset, model, condition, saliency, probe = (read_component(group, role) for role in ROLES)
+    group = found.group
+    dataset, model, condition, saliency, probe = (read_component(found, role) for role in ROLES)
     if dataset is None or model is None or condition is None:
         raise StoreError(f"{group.file.filename}: {group.name} lacks its dataset, model or condition: it is damaged")
-    record = CellRecord(dataset, model, condition, saliency, probe, json.loads(group.attrs["settings"]))
-    parts = [
-        Facts(part["rows"][:], part.attrs["status"], part.attrs["error"], read_attributes(part))
-        for _, part in sorted(group["parts"].items())
-    ]
-    return record, parts
+    settings = _object(str(found.attributes["settings"]), Scalar)
+    record = CellRecord(dataset, model, condition, saliency, probe, settings)
+    return record, [_read_part(part) for _, part in members(group_in(group, "parts"))]
+
+
+def _read_part(group: h5py.Group) -> Facts:
+    found = sealed(group)
+    status, error = str(found.attributes["status"]), str(found.attributes["error"])
+    if status not in ("done", "failed"):
+        raise StoreError(f"{group.file.filename}: {group.name} has the status {status!r}: it is damaged")
+    facts = read_attributes(found)
+    seconds, eps = facts.get("seconds", 0), facts.get("eps")
+    if not _is_number(seconds) or not (eps is None or _is_number(eps) or _are_numbers(json.loads(str(eps)))):
+        raise StoreError(f"{group.file.filename}: {group.name} has seconds or eps that are not numbers: it is damaged")
+    return Facts(numbers_of(group, "rows")[:], status, error, facts)
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _are_numbers(values: object) -> bool:
+    return isinstance(values, list) and all(map(_is_number, values))
+
+
+def _object(text: str, kind: Any) -> dict[str, Any]:
+    """Read a JSON object whose values are of one type.
+
+    Raises:
+        ValueError: it is something else.
+    """
+    found = json.loads(text)
+    if not isinstance(found, dict) or not all(isinstance(value, kind) for value in found.values()):
+        raise ValueError(f"{text[:80]!r} is not an object of plain values")
+    return found
 
 
 def write_array(group: h5py.Group, name: str, array: NDArray[Any]) -> None:
@@ -193,11 +226,15 @@ def write_header(root: h5py.Group, header: Header, kind: str) -> None:
     """Write the header, and seal the root."""
     mark(root, kind)
     versions = json.dumps(dict(header.versions), sort_keys=True)
-    write_attributes(root, {"study": header.study, "seed": header.seed, "versions": versions, "device": header.device})
+    shard = {"shard": header.shard} if header.shard else {}
+    write_attributes(
+        root, {"study": header.study, "seed": header.seed, "versions": versions, "device": header.device, **shard}
+    )
     seal(root)
 
 
 def read_header(root: h5py.Group) -> Header:
     """Read the header."""
-    study, seed, versions, device = (plain(root.attrs[name]) for name in ("study", "seed", "versions", "device"))
-    return Header(str(study), int(seed), json.loads(str(versions)), str(device))
+    found = sealed(root).attributes
+    study, seed, versions, device = (found[name] for name in ("study", "seed", "versions", "device"))
+    return Header(str(study), int(seed), _object(str(versions), str), str(device), str(found.get("shard", "")))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,11 +13,36 @@ import h5py
 from numpy.typing import NDArray
 
 from shapebias.errors import StoreError
+from shapebias.paths import as_path
 from shapebias.store.joined_arrays import Source
 from shapebias.store.layout import Facts, check_format, read_attributes, read_cell, read_component, read_header
+from shapebias.store.members import group_in, members
 from shapebias.store.records import CellRecord, ComponentRecord, Header, Scalar
+from shapebias.store.sealing import Described, sealed
 
-__all__ = ["ListedCell", "ListedDataset", "Listing", "list_file", "part_files", "part_path", "parts_folder"]
+__all__ = [
+    "ListedCell",
+    "ListedDataset",
+    "Listing",
+    "list_file",
+    "part_files",
+    "part_path",
+    "parts_folder",
+    "store_path",
+]
+
+
+def store_path(path: str | Path) -> Path:
+    """Return where a store is: a home folder is expanded, and a link is followed, so that a store has one lock.
+
+    Raises:
+        StoreError: it is a link to itself.
+    """
+    found = as_path(path)
+    try:
+        return found.resolve() if found.is_symlink() else found
+    except (OSError, RuntimeError) as error:
+        raise StoreError(f"{found} is a link to itself; choose another file") from error
 
 
 def parts_folder(path: Path) -> Path:
@@ -84,17 +110,14 @@ def list_file(file: h5py.File, *, keep_open: bool) -> Listing:
     try:
         kind = check_format(file)
         header = read_header(file) if kind in ("store", "header") else None
-        datasets = [
-            ListedDataset(_dataset(group), read_attributes(group), Source.of(group, keep_open=keep_open))
-            for group in groups(file, kind, "dataset")
-        ]
-        cells = [
-            ListedCell(*read_cell(group), Source.of(group, keep_open=keep_open)) for group in groups(file, kind, "cell")
-        ]
-    except (KeyError, OSError, RuntimeError, ValueError) as error:
+        datasets = [_dataset(sealed(group), keep_open=keep_open) for group in groups(file, kind, "dataset")]
+        cells = [_cell(sealed(group), keep_open=keep_open) for group in groups(file, kind, "cell")]
+    except StoreError:
+        raise
+    except Exception as error:  # damage can make HDF5 raise anything
         raise StoreError(
-            f"{file.filename} is damaged ({error}); see 'shapebias verify'; a damaged part can be deleted and is then "
-            "computed again"
+            f"{file.filename} is damaged ({' '.join(str(error).split())}); see 'shapebias verify'; a damaged part can "
+            "be deleted and is then computed again"
         ) from error
     return Listing(header, tuple(datasets), tuple(cells))
 
@@ -104,11 +127,18 @@ def groups(file: h5py.File, kind: str, wanted: str) -> Iterator[h5py.Group]:
     if kind == wanted:
         yield file
     elif kind == "store":
-        yield from (file[f"{wanted}s"][name] for name in sorted(file[f"{wanted}s"]))
+        yield from (group for _, group in members(group_in(file, f"{wanted}s")))
 
 
-def _dataset(group: h5py.Group) -> ComponentRecord:
-    record = read_component(group, "dataset")
+def _dataset(found: Described, *, keep_open: bool) -> ListedDataset:
+    record, attributes = read_component(found, "dataset"), read_attributes(found)
     if record is None:
-        raise ValueError(f"{group.name} lacks the text of its data set")
-    return record
+        raise ValueError(f"{found.group.name} lacks the text of its data set")
+    classes = json.loads(str(attributes.get("classes", "[]")))
+    if not isinstance(classes, list) or not all(isinstance(name, str) for name in classes):
+        raise ValueError(f"the classes of {found.group.name} are not a list of names")
+    return ListedDataset(record, attributes, Source.of(found, keep_open=keep_open))
+
+
+def _cell(found: Described, *, keep_open: bool) -> ListedCell:
+    return ListedCell(*read_cell(found), Source.of(found, keep_open=keep_open))

@@ -17,6 +17,10 @@ from shapebias.errors import StoreError
 __all__ = ["WriterLock"]
 
 
+# Somebody who only looks whether the lock is free holds it for a moment.
+_PATIENCE = 0.2
+
+
 class WriterLock:
     """The lock on a store; the operating system releases it when the process ends, however it ends.
 
@@ -30,14 +34,19 @@ class WriterLock:
         self._lock = FileLock(self._path)
 
     def acquire(self) -> None:
-        """Take the lock without waiting.
+        """Take the lock; it is refused within a fraction of a second.
 
         Raises:
             StoreError: another process has it; the message says which.
         """
         holder = self._holder()
         try:
-            self._lock.acquire(timeout=0)
+            self._lock.acquire(timeout=_PATIENCE, poll_interval=_PATIENCE / 4)
+        except NotImplementedError as error:
+            raise StoreError(
+                f"{self._store} is on a file system without locks, so two writers could spoil it; choose an output on "
+                "another disk, and copy the file afterwards"
+            ) from error
         except Timeout:
             raise StoreError(
                 f"{self._store} is being written by another process ({holder}); wait for it or stop it, "
@@ -50,6 +59,19 @@ class WriterLock:
     def release(self) -> None:
         """Release the lock.  Its file stays: removing it would let two writers in."""
         self._lock.release()
+
+    def is_held(self) -> bool:
+        """Say whether a process is writing the store; false where that cannot be found out."""
+        if not self._path.exists():
+            return False
+        try:
+            self._lock.acquire(timeout=0)
+        except Timeout:
+            return True
+        except (NotImplementedError, OSError):
+            return False
+        self._lock.release()
+        return False
 
     def __enter__(self) -> Self:
         self.acquire()

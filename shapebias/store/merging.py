@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
+import attrs
 import numpy as np
 
-from shapebias.errors import StoreError
+from shapebias.errors import StoreError, listed
 from shapebias.files import new_file
-from shapebias.paths import as_path
-from shapebias.store.listing import part_files
+from shapebias.store.listing import part_files, store_path
 from shapebias.store.locking import WriterLock
 from shapebias.store.os_errors import translate_os_errors
 from shapebias.store.packing import write_store
 from shapebias.store.reader import Store, join_cells, join_datasets
 from shapebias.store.records import CellRecord
 from shapebias.store.stored import StoredCell, StoredDataset
+from shapebias.store.writer import stray_files
 
 __all__ = ["merge"]
 
@@ -29,50 +29,83 @@ def merge(paths: Sequence[str | Path], output: str | Path) -> None:
     """Join several stores into a new, packed one.
 
     Stores may have different cells, or different images of the same cell; where they overlap, they must agree.  The
-    header, and with it the study, is that of the last store that has a study.
+    header, and with it the study, is that of the last store that has a study.  Shards of a study must all be there,
+    each once; together they are the whole study.
 
     Args:
         paths: the stores.
         output: a file that does not exist yet.
 
     Raises:
-        StoreError: the output exists or cannot be written; or two stores disagree in the seed, the images of a data
-            set, the settings or files of a cell, or an answer.
+        StoreError: the output exists or cannot be written; a shard is missing or there twice; or two stores disagree
+            in the seed, the images of a data set, the settings or files of a cell, or an answer.
     """
-    output = as_path(output)
+    output = store_path(output)
     if not paths:
         raise StoreError(f"{output}: there is nothing to join; name at least one results file")
     with ExitStack() as opened:
         stores = [opened.enter_context(Store(path)) for path in paths]
-        for first, second in itertools.combinations(stores, 2):
-            _check_seeds(first, second)
-            _check_datasets(first, second)
-            _check_cells(first, second)
+        _check_shards(stores)
+        _check_seeds(stores)
+        _check_datasets(stores)
+        _check_cells(stores)
         header = next((store.header for store in reversed(stores) if store.header.study), stores[-1].header)
+        header = attrs.evolve(header, shard="")
         listings = [listing for store in stores for listing in store.listings]
         with translate_os_errors(output), WriterLock(output):
             if output.exists() or part_files(output):
                 raise StoreError(f"{output} exists already; choose another output")
+            for stray in stray_files(output):
+                stray.unlink()
             with new_file(output) as temporary:
                 write_store(temporary, header, join_datasets(listings), join_cells(listings))
 
 
-def _check_seeds(first: Store, second: Store) -> None:
-    if first.header.seed != second.header.seed:
-        raise StoreError(
-            f"{first.path} has seed {first.header.seed} and {second.path} has seed {second.header.seed}: their random "
-            f"numbers differ; {_WAY_OUT}"
-        )
+def _check_shards(stores: Iterable[Store]) -> None:
+    """Refuse shards of which one is missing, or there twice.
+
+    Raises:
+        StoreError: names them.
+    """
+    studies: dict[tuple[str, int], dict[int, list[Store]]] = {}
+    for store in stores:
+        own, _, of = store.header.shard.partition("/")
+        if of:
+            of_study = studies.setdefault((store.header.study, int(of)), {})
+            of_study.setdefault(int(own), []).append(store)
+    problems = []
+    for (_, count), found in studies.items():
+        for number in range(1, count + 1):
+            files = " and ".join(str(store.path) for store in found.get(number, ()))
+            if number not in found:
+                problems.append(f"shard {number}/{count} is missing; compute it with --shard {number}/{count}")
+            elif len(found[number]) > 1:
+                problems.append(f"shard {number}/{count} is there more than once: {files}; name one of them")
+    if problems:
+        raise StoreError(listed("the shards cannot be joined:", problems))
 
 
-def _check_datasets(first: Store, second: Store) -> None:
-    known = {dataset.record.key: dataset for dataset in first.datasets()}
-    for dataset in second.datasets():
-        if dataset.record.key in known and not _same_images(known[dataset.record.key], dataset):
+def _check_seeds(stores: Sequence[Store]) -> None:
+    for store in stores[1:]:
+        if stores[0].header.seed != store.header.seed:
             raise StoreError(
-                f"{first.path} and {second.path} have different images or labels under the name {dataset.name}; "
-                f"{_WAY_OUT}"
+                f"{stores[0].path} has seed {stores[0].header.seed} and {store.path} has seed {store.header.seed}: "
+                f"their random numbers differ; {_WAY_OUT}"
             )
+
+
+def _check_datasets(stores: Iterable[Store]) -> None:
+    known: dict[str, list[tuple[Store, StoredDataset]]] = {}
+    for store in stores:
+        for dataset in store.datasets():
+            before = known.setdefault(dataset.record.key, [])
+            for other, same in before:
+                if not _same_images(same, dataset):
+                    raise StoreError(
+                        f"{other.path} and {store.path} have different images or labels under the name {dataset.name}; "
+                        f"{_WAY_OUT}"
+                    )
+            before.append((store, dataset))
 
 
 def _same_images(first: StoredDataset, second: StoredDataset) -> bool:
@@ -81,19 +114,25 @@ def _same_images(first: StoredDataset, second: StoredDataset) -> bool:
     return all(np.array_equal(first.array(name, both), second.array(name, both)) for name in names)
 
 
-def _check_cells(first: Store, second: Store) -> None:
-    by_texts = {_texts(cell.record): cell for cell in first.cells()}
-    for cell in second.cells():
-        other = by_texts.get(_texts(cell.record))
-        if other is None:
-            continue
-        if other.record != cell.record:
-            how = f"computed with {_differing(other.record, cell.record)}"
-        elif not _same_answers(other, cell):
-            how = "with different answers"
-        else:
-            continue
-        raise StoreError(f"{first.path} and {second.path} have {cell.name}, {how}; {_WAY_OUT}")
+def _check_cells(stores: Iterable[Store]) -> None:
+    known: dict[tuple[str, ...], list[tuple[Store, StoredCell]]] = {}
+    for store in stores:
+        for cell in store.cells():
+            before = known.setdefault(_texts(cell.record), [])
+            for other, same in before:
+                if other is not store:
+                    _check_cell(other, same, store, cell)
+            before.append((store, cell))
+
+
+def _check_cell(first: Store, one: StoredCell, second: Store, other: StoredCell) -> None:
+    if one.record != other.record:
+        how = f"computed with {_differing(one.record, other.record)}"
+    elif not _same_answers(one, other):
+        how = "with different answers"
+    else:
+        return
+    raise StoreError(f"{first.path} and {second.path} have {other.name}, {how}; {_WAY_OUT}")
 
 
 def _same_answers(first: StoredCell, second: StoredCell) -> bool:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
 
+from shapebias.errors import ShapebiasError, StoreError
 from shapebias.spelling.grammar import natural, split_label
 from shapebias.store.reader import Store
 from shapebias.store.records import ComponentRecord
 from shapebias.store.stored import StoredCell
+from shapebias.study.config import parse_toml
 from shapebias.study.stored_text import current_text
 
 __all__ = ["cells_in_study_order"]
@@ -24,11 +25,16 @@ _LISTS = {
 
 def cells_in_study_order(store: Store) -> list[StoredCell]:
     """List the cells in the order of the latest study; other cells come last, sorted by the numbers in their texts."""
-    study = tomllib.loads(store.header.study) if store.header.study else {}
-    ranks = {
-        role: {split_label(text)[1]: rank for rank, text in enumerate(study.get(name, []))}
-        for role, name in _LISTS.items()
-    }
+    try:
+        study = parse_toml(store.header.study, "study")
+        ranks = {
+            role: {split_label(text)[1]: rank for rank, text in enumerate(study.get(name, []))}
+            for role, name in _LISTS.items()
+        }
+    except (ShapebiasError, AttributeError, TypeError) as error:
+        raise StoreError(
+            f"{store.path} is damaged (its study cannot be read: {error}); see 'shapebias verify'"
+        ) from error
 
     def rank(cell: StoredCell) -> list[tuple[int, list[tuple[float, str]]]]:
         return [

@@ -17,6 +17,7 @@ from shapebias.store.columns import column
 from shapebias.store.encoding import Stored, create, read
 from shapebias.store.joined_arrays import JoinedArrays, runs
 from shapebias.store.layout import LIBVER, Facts, write_array, write_cell, write_dataset, write_header
+from shapebias.store.members import dataset_in
 from shapebias.store.os_errors import DeferredErrorFile
 from shapebias.store.records import Header
 from shapebias.store.stored import StoredCell, StoredDataset
@@ -77,7 +78,7 @@ def _join(
     examples = []
     for source, _ in holders:
         with source.open() as origin:
-            examples.append(_example(stored_name, origin[stored_name]))
+            examples.append(_example(stored_name, dataset_in(origin, stored_name)))
     example = _common(arrays, examples)
     lacking = np.setdiff1d(np.arange(len(arrays.rows)), np.concatenate([targets for _, targets in holders]))
     if len(lacking):
@@ -87,7 +88,7 @@ def _join(
         joined[run] = column(name).filled((run.stop - run.start, *joined.shape[1:]), joined.dtype)
     for source, targets in holders:
         with source.open() as origin:
-            _copy(origin[stored_name], arrays.source_positions[targets], joined, targets)
+            _copy(dataset_in(origin, stored_name), arrays.source_positions[targets], joined, targets)
         check()
     return joined
 

@@ -9,9 +9,9 @@ from typing import Self
 import h5py
 
 from shapebias.errors import StoreError
-from shapebias.paths import as_path
-from shapebias.store.joined_arrays import Source, open_file
-from shapebias.store.listing import ListedCell, ListedDataset, Listing, list_file, part_files, parts_folder
+from shapebias.store.checked_file import open_file
+from shapebias.store.joined_arrays import Source
+from shapebias.store.listing import ListedCell, ListedDataset, Listing, list_file, part_files, parts_folder, store_path
 from shapebias.store.records import CellRecord, Header
 from shapebias.store.stored import Failure, StoredCell, StoredDataset
 
@@ -31,7 +31,7 @@ class Store:
     """
 
     def __init__(self, path: str | Path) -> None:
-        self.path = as_path(path)
+        self.path = store_path(path)
         self._packed: h5py.File | None = None
         self._known: dict[Path, tuple[tuple[int, ...], Listing]] = {}
         self.refresh()

@@ -155,9 +155,11 @@ class Header:
         seed: the study's seed.
         versions: versions of shapebias, plugins, torch, timm, CUDA, Python, by name.
         device: description of the device.
+        shard: ``"2/3"`` where the file has the second of three shares of the study; empty for the whole.
     """
 
     study: str
     seed: int
     versions: Mapping[str, str] = attrs.field(factory=dict)
     device: str = ""
+    shard: str = ""

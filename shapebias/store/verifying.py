@@ -9,11 +9,14 @@ import h5py
 import numpy as np
 
 from shapebias.errors import StoreError
-from shapebias.paths import as_path
-from shapebias.store.encoding import VERSIONS, datasets_of, digest
-from shapebias.store.joined_arrays import open_file
-from shapebias.store.listing import ListedCell, ListedDataset, list_file, part_files, part_path
+from shapebias.store.checked_file import open_file
+from shapebias.store.encoding import VERSIONS
+from shapebias.store.layout import check_format
+from shapebias.store.listing import ListedCell, ListedDataset, list_file, part_files, part_path, store_path
+from shapebias.store.locking import WriterLock
+from shapebias.store.members import dataset_in, members
 from shapebias.store.reader import Store
+from shapebias.store.sealing import described
 from shapebias.store.writer import stray_files
 
 __all__ = ["verify"]
@@ -34,34 +37,75 @@ def verify(path: str | Path) -> list[str]:
     Raises:
         StoreError: there is no store.
     """
-    path = as_path(path)
-    files = [*([path] if path.exists() else []), *part_files(path)]
-    if not files:
+    path = store_path(path)
+    parts = part_files(path)
+    if not parts and not path.exists():
         raise StoreError(f"{path}: there is no store, neither this file nor its parts; check the path")
-    problems = [f"{file}: {problem}" for file in files for problem in _check_file(path, file)]
-    strays = [
-        f"{stray}: left by a writer that was killed; delete it, or run the study again" for stray in stray_files(path)
+    # A run may pack meanwhile: it removes parts only after the file that has them is in place, so the file comes last.
+    problems = [f"{file}: {problem}" for file in parts for problem in _check_file(path, file)]
+    problems += [f"{path}: {problem}" for problem in _check_packed(path)]
+    return [*(problems or (f"{path}: {problem}" for problem in _check_references(path))), *_strays(path)]
+
+
+def _check_packed(path: Path) -> list[str]:
+    """Check the packed file, again if it was replaced meanwhile."""
+    while True:
+        before = _stamp(path)
+        problems = list(_check_file(path, path))
+        if _stamp(path) == before:
+            return problems
+
+
+def _stamp(path: Path) -> tuple[int, int] | None:
+    return (path.stat().st_ino, path.stat().st_mtime_ns) if path.exists() else None
+
+
+def _strays(path: Path) -> list[str]:
+    """Name the temporary files that no process is writing."""
+    strays = stray_files(path)
+    if strays and WriterLock(path).is_held():
+        return []
+    return [
+        f"{stray}: left by a writer that was killed; delete it, or run the study again"
+        for stray in strays
+        if stray.exists()
     ]
-    return [*(problems or (f"{path}: {problem}" for problem in _check_references(path))), *strays]
 
 
-def _check_file(store: Path, path: Path) -> Iterator[str]:
+def _check_file(store: Path, path: Path) -> list[str]:
+    """Check one file; one that is not there has been packed since."""
     try:
         with open_file(path) as file:
-            listing = list_file(file, keep_open=False)
-            groups: list[h5py.Group] = [file]
-            file.visititems(lambda _, item: groups.append(item) if isinstance(item, h5py.Group) else None)
-            for group in groups:
-                yield from _check_group(group)
-            parts: list[ListedCell | ListedDataset] = [*listing.cells, *listing.datasets]
-            for found in parts:
-                if file[found.source.group].attrs["key"] != found.record.key:
-                    yield f"{found.source.group}: its key does not match its texts"
-                rows = found.parts[0].rows if isinstance(found, ListedCell) else found.source.rows
-                if path != store and path != part_path(store, found.record.key, rows):
-                    yield "its name belongs to another part"
+            return list(_check_content(store, path, file))
+    except FileNotFoundError:
+        return []
     except Exception as error:  # noqa: BLE001 - damage can make HDF5 raise anything
-        yield f"cannot be read: {' '.join(str(error).split())}"
+        return [f"cannot be read: {' '.join(str(error).split())}"]
+
+
+def _check_content(store: Path, path: Path, file: h5py.File) -> Iterator[str]:
+    check_format(file)
+    problems = [problem for group in _groups(file) for problem in _check_group(group)]
+    yield from problems
+    if problems:
+        return
+    listing = list_file(file, keep_open=False)
+    listed: list[ListedCell | ListedDataset] = [*listing.cells, *listing.datasets]
+    for found in listed:
+        group = file[found.source.group]
+        if group.attrs["key"] != found.record.key:
+            yield f"{found.source.group}: its key does not match its texts"
+        rows = found.parts[0].rows if isinstance(found, ListedCell) else found.source.rows
+        if path != store and path != part_path(store, found.record.key, rows):
+            yield "its name belongs to another part"
+
+
+def _groups(group: h5py.Group) -> Iterator[h5py.Group]:
+    """Yield a group and all groups in it."""
+    yield group
+    for _, item in members(group):
+        if isinstance(item, h5py.Group):
+            yield from _groups(item)
 
 
 def _check_group(group: h5py.Group) -> Iterator[str]:
@@ -70,19 +114,28 @@ def _check_group(group: h5py.Group) -> Iterator[str]:
         if name.rpartition("/")[2] not in _UNSEALED:
             yield f"{name}: has no digest"
         return
-    if group.attrs["digest"] != digest(group):
+    found = described(group)
+    if found.attributes["digest"] != found.digest:
         yield f"{name}: its description was changed (the digest does not match)"
-    count = len(group["rows"]) if "rows" in group else 0
-    for dataset in datasets_of(group):
+    count = len(found.arrays["rows"]) if "rows" in found.arrays else 0
+    for own_name, facts in found.array_attributes.items():
+        dataset = found.arrays[own_name]
         if len(dataset) != count:
             yield f"{dataset.name}: has {len(dataset)} entries for {count} rows"
-        if dataset.attrs["encoding_version"] > VERSIONS.get(dataset.attrs["encoding"], -1):
+        if facts["encoding_version"] > VERSIONS.get(facts["encoding"], -1):
             yield f"{dataset.name}: has an encoding of a later version; upgrade shapebias"
-        try:
-            for start in range(0, len(dataset), _BLOCK):
-                dataset[start : start + _BLOCK]
-        except (OSError, RuntimeError):
-            yield f"{dataset.name}: is damaged (a checksum does not match)"
+        yield from _check_numbers(group, own_name, dataset)
+
+
+def _check_numbers(group: h5py.Group, name: str, dataset: h5py.Dataset) -> Iterator[str]:
+    try:
+        dataset_in(group, name)
+        for start in range(0, len(dataset), _BLOCK):
+            dataset[start : start + _BLOCK]
+    except StoreError as error:
+        yield str(error)
+    except (OSError, RuntimeError):
+        yield f"{dataset.name}: is damaged (a checksum does not match)"
 
 
 def _check_references(path: Path) -> Iterator[str]:

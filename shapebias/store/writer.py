@@ -15,10 +15,9 @@ from numpy.typing import NDArray
 
 from shapebias.errors import StoreError
 from shapebias.files import new_file, temporary_of, temporary_path, write_atomically
-from shapebias.paths import as_path
-from shapebias.store.joined_arrays import open_file
+from shapebias.store.checked_file import open_file
 from shapebias.store.layout import LIBVER, check_facts, dataset_arrays, write_dataset_part, write_header, write_part
-from shapebias.store.listing import part_files, part_path, parts_folder
+from shapebias.store.listing import part_files, part_path, parts_folder, store_path
 from shapebias.store.locking import WriterLock
 from shapebias.store.os_errors import translate_os_errors
 from shapebias.store.packing import write_store
@@ -47,7 +46,7 @@ class Writer:
     """
 
     def __init__(self, path: str | Path, header: Header) -> None:
-        self.path = as_path(path)
+        self.path = store_path(path)
         if self.path.is_dir():
             raise StoreError(f"{self.path} is a folder; give the name of a file, for example {self.path}/run.h5")
         with translate_os_errors(self.path):

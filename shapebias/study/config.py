@@ -82,8 +82,8 @@ def check(wanted: str, good: Callable[[Any], bool]) -> Callable[[object, attrs.A
 
 
 def is_whole(value: object, least: int) -> bool:
-    """Return whether a value is a whole number of at least ``least``; true and false are not numbers."""
-    return isinstance(value, int) and not isinstance(value, bool) and value >= least
+    """Return whether a value is a whole number from ``least`` to 2**63 - 1; true and false are not numbers."""
+    return isinstance(value, int) and not isinstance(value, bool) and least <= value < 2**63
 
 
 def parse_toml(text: str, name: str) -> dict[str, Any]:
@@ -98,8 +98,10 @@ def parse_toml(text: str, name: str) -> dict[str, Any]:
     """
     try:
         return tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except ValueError as error:  # TOMLDecodeError is one; so is a number of too many digits
         raise StudyError(f"{name} is not valid TOML: {error}") from error
+    except RecursionError:
+        raise StudyError(f"{name} is not valid TOML: its lists or tables are nested too deeply") from None
 
 
 def structure(cls: type[_Settings], content: Mapping[str, Any], name: str) -> _Settings:

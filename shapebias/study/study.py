@@ -99,7 +99,7 @@ def _probes(given: Methods) -> tuple[Component, ...]:
 
 
 # HDF5 and TOML hold whole numbers of 64 bits.
-_check_seed = check("a whole number from 0 to 2**63 - 1", lambda value: is_whole(value, 0) and value < 2**63)
+_check_seed = check("a whole number from 0 to 2**63 - 1", lambda value: is_whole(value, 0))
 _check_limit = check("a whole number of at least 1", lambda value: is_whole(value, 1))
 _check_path = check("a path", lambda value: isinstance(value, Path))
 _check_flag = check("true or false", lambda value: isinstance(value, bool))
@@ -220,13 +220,17 @@ class Study:
 
 def _repeated(things: Sequence[Component | Condition]) -> Iterator[str]:
     """Return problems: things that would be computed twice, or have the same name in tables."""
-    for position, thing in enumerate(things):
-        for other in things[:position]:
-            if thing == other:
-                names = " and ".join(dict.fromkeys(repr(title) for title in (other.title, thing.title)))
-                yield f"{thing.canonical} is given twice, as {names}; remove one"
-            elif thing.title == other.title:
-                yield f"two have the name {thing.title!r}; give them labels: a={other.text} b={thing.text}"
+    by_canonical: dict[str, Component | Condition] = {}
+    by_title: dict[str, Component | Condition] = {}
+    for thing in things:
+        same, namesake = by_canonical.get(thing.canonical), by_title.get(thing.title)
+        if same is not None:
+            names = " and ".join(dict.fromkeys(repr(title) for title in (same.title, thing.title)))
+            yield f"{thing.canonical} is given twice, as {names}; remove one"
+        elif namesake is not None:
+            yield f"two have the name {thing.title!r}; give them labels: a={namesake.text} b={thing.text}"
+        by_canonical.setdefault(thing.canonical, thing)
+        by_title.setdefault(thing.title, thing)
 
 
 def read_toml(text: str, name: str = "study") -> dict[str, Any]:

@@ -21,7 +21,7 @@ from shapebias.plugins.catalog import Catalog
 from shapebias.plugins.discovery import PluginInfo, discover
 from shapebias.plugins.specs import Kind, Spec
 from shapebias.spelling.params import describe
-from shapebias.testing import attacks, datasets, metrics, models, probes, saliency, suites, transforms
+from shapebias.testing import attacks, datasets, executors, metrics, models, probes, saliency, suites, transforms
 from shapebias.testing.rules import BrokenRuleError, NotApplicable, Rule, Rules
 from shapebias.testing.static import PLUGIN_RULES, SETTINGS_RULES, SPEC_RULES
 from shapebias.testing.subjects import Subject
@@ -40,6 +40,7 @@ _RULES: dict[Kind, Rules[Subject]] = {
     "probe": probes.RULES,
     "metric": metrics.RULES,
     "suite": suites.RULES,
+    "executor": executors.RULES,
 }
 
 

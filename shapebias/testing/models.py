@@ -69,15 +69,14 @@ def _has_gradients(subject: Subject) -> None:
 
 @RULES("loads the same weights every time", "a study that is continued must meet the same model")
 def _loads_the_same(subject: Subject) -> None:
-    settings = subject.component.settings
-    again = settings.load(torch.device(subject.device))
+    again = subject.load()
     require(hash_state(again.module) == hash_state(classifier(subject).module), "other weights the second time")
 
 
 @RULES("leaves global random state alone", "the numbers of others must not depend on which models are loaded")
 def _leaves_alone(subject: Subject) -> None:
     with nothing_left_behind(subject):
-        subject.component.settings.load(torch.device(subject.device))
+        subject.load()
 
 
 @RULES("treats an image alone as in a batch", "results must not depend on batch size, order or workers")

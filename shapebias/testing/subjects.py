@@ -22,6 +22,7 @@ from shapebias.testing.rules import BrokenRuleError, require
 
 __all__ = [
     "CLASSES",
+    "CLASS_NAMES",
     "IDS",
     "Subject",
     "arrays",
@@ -34,6 +35,7 @@ __all__ = [
 ]
 
 CLASSES = 4
+CLASS_NAMES = ("ant", "bee", "cat", "dog")
 IDS = ("ant.png", "bee.png", "cat.png", "dog.png", "eel.png")
 HEIGHT, WIDTH = 32, 40
 _TOLERANCE = 1e-4  # float32, and sums whose order depends on the batch
@@ -98,7 +100,11 @@ class Subject:
     @cached_property
     def loaded(self) -> Any:
         """The callable: the settings, or what they load."""
-        return self.component.load(torch.device(self.device))
+        return self.load()
+
+    def load(self) -> Any:
+        """Load it again; a model that needs classes is told the names of four animals."""
+        return self.component.load(torch.device(self.device), CLASS_NAMES)
 
     def random(self, ids: tuple[str, ...] = IDS, seed: int = 0) -> ImageRandom:
         """Return random numbers as the engine makes them."""

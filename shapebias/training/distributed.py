@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import atexit
+import importlib.util
 import os
+import subprocess
+import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, TypeVar
 
@@ -17,9 +20,10 @@ from shapebias.runtime.device import choose_device
 if TYPE_CHECKING:
     from accelerate import Accelerator
 
-__all__ = ["Processes"]
+__all__ = ["Processes", "train_on_devices"]
 
 _Item = TypeVar("_Item")
+_NO_ACCELERATE = "training in several processes needs Accelerate; pip install 'shapebias[distributed]'"
 
 
 @attrs.frozen(eq=False)
@@ -60,9 +64,7 @@ class Processes:
         try:
             from accelerate import Accelerator
         except ImportError as error:
-            raise DeviceError(
-                "training in several processes needs Accelerate; pip install 'shapebias[distributed]'"
-            ) from error
+            raise DeviceError(_NO_ACCELERATE) from error
         accelerator = Accelerator(cpu=choose_device(device).type == "cpu", mixed_precision="no")
         atexit.register(_leave)
         return cls(accelerator.device, accelerator.process_index, accelerator.num_processes, accelerator)
@@ -105,6 +107,37 @@ class Processes:
         """Wait for all processes."""
         if self._accelerator is not None:
             self._accelerator.wait_for_everyone()
+
+
+def train_on_devices(count: int, arguments: Sequence[str], device: str = "auto") -> int:
+    """Start a command of shapebias in several processes of this machine by ``torchrun``, and wait for them.
+
+    When one process dies, ``torchrun`` ends the others; the same command continues after the last finished epoch.
+
+    Args:
+        count: how many processes, each with its own GPU, where there are GPUs.
+        arguments: of the command.
+        device: what the processes were told to use.
+
+    Returns:
+        The exit status: 0 where all have finished, 130 after Ctrl-C.
+
+    Raises:
+        DeviceError: there are fewer GPUs, Accelerate is not installed, or this is one of several processes already.
+    """
+    if torch.distributed.is_torchelastic_launched():
+        raise DeviceError("torchrun has started the processes already; leave out --devices")
+    if choose_device(device).type == "cuda" and count > torch.cuda.device_count():
+        raise DeviceError(f"--devices {count}: torch sees {torch.cuda.device_count()} CUDA devices; give no more")
+    if importlib.util.find_spec("accelerate") is None:
+        raise DeviceError(_NO_ACCELERATE)
+    torchrun = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(count)]
+    process = subprocess.Popen([sys.executable, *torchrun, "-m", "shapebias", *arguments])  # noqa: S603 - our own command
+    try:
+        return process.wait()
+    except KeyboardInterrupt:  # the processes have it too, and save their work
+        process.wait()
+        return 130
 
 
 def _leave() -> None:

@@ -35,7 +35,9 @@ from shapebias.training.state import (
     load_state,
     read_recipe,
     read_trained,
+    restore,
     save_state,
+    sole_writer,
     state_file,
 )
 from shapebias.training.steps import make_optimiser, make_schedule, seeded
@@ -97,18 +99,35 @@ def train(
     (1, 'disc/dots')
     """
     output, identity = as_path(output), Identity.of(recipe)
+    if not replace and (finished := read_trained(output, identity)) is not None:
+        state_file(output).unlink(missing_ok=True)  # left by a process that was killed just before this line
+        return finished
+    with sole_writer(output):
+        return _train(recipe, output, identity, device=device, workers=workers, replace=replace, progress=progress)
+
+
+def _train(
+    recipe: Recipe,
+    output: Path,
+    identity: Identity,
+    *,
+    device: str,
+    workers: int | None,
+    replace: bool,
+    progress: Callable[[TrainingProgress], None] | None,
+) -> Trained:
+    """Train or continue what :func:`train` was asked for."""
     unfinished = state_file(output)
     if replace:
         unfinished.unlink(missing_ok=True)
     elif (trained := read_trained(output, identity)) is not None:
-        unfinished.unlink(missing_ok=True)  # left by a process that was killed just before this line
-        return trained
+        return trained  # another process has finished it while this one waited
     before = load_state(unfinished, identity)
     ranks = Processes.join(device)
     with contextlib.closing(TrainingData.open(recipe, ranks, workers)) as data:
         trainer = Trainer.begin(recipe, data, progress if ranks.first else None)
         if before is not None:
-            trainer.load_state(before)
+            restore(trainer.load_state, before, unfinished)
         resumed = len(trainer.history)
         try:
             while not trainer.finished:

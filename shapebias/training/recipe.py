@@ -130,6 +130,8 @@ class Recipe:
             raise StudyError("\n".join(problems))
 
     def _problems(self) -> Iterator[str]:
+        if self.model.spec.needs_classes:
+            yield f"model: {self.model.text} takes its classes from texts, and cannot be trained here"
         for name in ("attack", "validation_attack"):
             attack = getattr(self, name)
             eps = getattr(attack.settings, "eps", ()) if attack else ()

@@ -2,22 +2,36 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import attrs
 import torch
 
-from shapebias.errors import ShapebiasError, StudyError, TrainingError, WeightsError
-from shapebias.files import sha256, write_atomically
+from shapebias.errors import ShapebiasError, StoreError, StudyError, TrainingError, WeightsError
+from shapebias.files import sha256, temporary_of, write_atomically
 from shapebias.networks.checkpoints import read_metadata
 from shapebias.spelling.former import former_spellings
+from shapebias.store.locking import WriterLock
+from shapebias.training.distributed import Processes
 from shapebias.training.recipe import Recipe
 
-__all__ = ["Epoch", "Identity", "Trained", "load_state", "read_recipe", "read_trained", "save_state", "state_file"]
+__all__ = [
+    "Epoch",
+    "Identity",
+    "Trained",
+    "load_state",
+    "read_recipe",
+    "read_trained",
+    "restore",
+    "save_state",
+    "sole_writer",
+    "state_file",
+]
 
 
 @attrs.frozen
@@ -97,7 +111,7 @@ class Identity:
         """
         try:
             before = Identity(_stored_recipe(found["recipe"]), json.loads(found["files"]))
-        except (KeyError, ValueError, ShapebiasError) as error:
+        except (KeyError, TypeError, ValueError, RecursionError, ShapebiasError) as error:
             raise TrainingError(f"{path} exists, and was not trained with a recipe; {_WAY_OUT}") from error
         if before.recipe != self.recipe:
             fields = [field.name for field in attrs.fields(Recipe)]
@@ -124,8 +138,12 @@ def read_trained(path: Path, identity: Identity) -> Trained | None:
     except WeightsError as error:
         raise TrainingError(f"{error}\n{path} would be overwritten: {_WAY_OUT}") from error
     identity.check(found, path)
-    history = tuple(Epoch(**epoch) for epoch in json.loads(found["history"]))
-    return Trained(path, history, int(found["kept"]), resumed=len(history))
+    try:
+        history = tuple(Epoch(**epoch) for epoch in json.loads(found["history"]))
+        kept = int(found["kept"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise TrainingError(f"{path} is damaged: its history cannot be read ({error}); {_WAY_OUT}") from error
+    return Trained(path, history, kept, resumed=len(history))
 
 
 def read_recipe(path: Path) -> Recipe:
@@ -143,6 +161,36 @@ def read_recipe(path: Path) -> Recipe:
 def _stored_recipe(text: str) -> Recipe:
     with former_spellings():
         return Recipe.from_toml(text)
+
+
+@contextlib.contextmanager
+def sole_writer(output: Path) -> Iterator[None]:
+    """Keep other trainings from writing the same checkpoint, and remove what killed ones have left.
+
+    Raises:
+        TrainingError: another process is writing it, the disk is full, or the folder cannot be written.
+    """
+    try:
+        output.parent.mkdir(parents=True, exist_ok=True)
+        with contextlib.ExitStack() as held:
+            if Processes.speaks():
+                held.enter_context(WriterLock(output))
+                _remove_strays(output)
+            yield
+    except StoreError as error:
+        raise TrainingError(str(error)) from error
+    except OSError as error:
+        raise TrainingError(
+            f"{output} cannot be written: {error.strerror or error}; finished epochs are kept in "
+            f"{state_file(output).name}: make room or get permission, and run the same command again"
+        ) from error
+
+
+def _remove_strays(output: Path) -> None:
+    names = (output.name, state_file(output).name)
+    for found in output.parent.glob("*.tmp"):
+        if temporary_of(found) in names:
+            found.unlink(missing_ok=True)
 
 
 def state_file(output: Path) -> Path:
@@ -171,5 +219,19 @@ def load_state(path: Path, identity: Identity) -> dict[str, Any] | None:
         raise TrainingError(
             f"{path} cannot be read safely: it is damaged, or holds more than tensors and plain values; {_WAY_OUT}"
         ) from error
+    if not isinstance(state, dict):
+        raise TrainingError(f"{path} holds a {type(state).__name__} and no state of a training; {_WAY_OUT}")
     identity.check(state, path)
     return state
+
+
+def restore(load: Callable[[dict[str, Any]], None], state: dict[str, Any], path: Path) -> None:
+    """Give a state to a training.
+
+    Raises:
+        TrainingError: the state lacks something, or is of another network.
+    """
+    try:
+        load(state)
+    except (KeyError, TypeError, ValueError, RuntimeError) as error:
+        raise TrainingError(f"{path} is damaged ({error}); {_WAY_OUT}") from error

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-__all__ = ["filtered", "squared_frequency"]
+__all__ = ["filtered", "spectrum", "squared_frequency"]
 
 
 def squared_frequency(images: Tensor) -> Tensor:
@@ -34,6 +34,15 @@ def squared_frequency(images: Tensor) -> Tensor:
     return squared
 
 
+def spectrum(images: Tensor) -> Tensor:
+    """Return the spectrum of real images, (..., H, W // 2 + 1).
+
+    Torch before 2.7 cannot transform expanded tensors on a CPU, such as three channels that share one memory.
+    """
+    result: Tensor = torch.fft.rfft2(images.contiguous())
+    return result
+
+
 def filtered(images: Tensor, gain: Tensor) -> Tensor:
     """Multiply the spectrum of real images by a gain, which depends only on the frequency and so keeps them real.
 
@@ -44,5 +53,5 @@ def filtered(images: Tensor, gain: Tensor) -> Tensor:
     Returns:
         (..., H, W), not clipped.
     """
-    result: Tensor = torch.fft.irfft2(torch.fft.rfft2(images) * gain, s=images.shape[-2:])
+    result: Tensor = torch.fft.irfft2(spectrum(images) * gain, s=images.shape[-2:])
     return result

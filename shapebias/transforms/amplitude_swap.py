@@ -8,6 +8,7 @@ from torch import Tensor
 
 from shapebias.rng import ImageRandom
 from shapebias.spelling.params import param
+from shapebias.transforms._fourier import spectrum
 
 __all__ = ["AmplitudeSwap"]
 
@@ -37,9 +38,9 @@ class AmplitudeSwap:
 
     def __call__(self, images: Tensor, rng: ImageRandom, *, partner: Tensor) -> Tensor:
         """Change the amplitudes of (N, 3, H, W) images in [0, 1]; ``partner`` has their shape."""
-        spectrum = torch.fft.rfft2(images)
-        own, other = spectrum.abs(), torch.fft.rfft2(partner).abs()
+        of_images = spectrum(images)
+        own, other = of_images.abs(), spectrum(partner).abs()
         # What rounding leaves of a frequency that the picture lacks has a phase too, of no meaning.
-        phase = torch.where(own > _ROUNDING * own[..., :1, :1], spectrum.sgn(), 0)
+        phase = torch.where(own > _ROUNDING * own[..., :1, :1], of_images.sgn(), 0)
         swapped: Tensor = torch.fft.irfft2(own.lerp(other, self.strength) * phase, s=images.shape[-2:])
         return swapped.clamp(0, 1)

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from shapebias.rng import ImageRandom
 from shapebias.spelling.params import param
+from shapebias.transforms._fourier import spectrum
 
 __all__ = ["PhaseNoise"]
 
@@ -39,7 +40,7 @@ class PhaseNoise:
         height, width = images.shape[-2:]
         shift = math.radians(self.width) * _odd(2 * rng.uniform("phase", 0, (height, width)) - 1)
         shift = shift[:, None, :, : width // 2 + 1]
-        turned = torch.fft.rfft2(images) * torch.polar(torch.ones_like(shift), shift)
+        turned = spectrum(images) * torch.polar(torch.ones_like(shift), shift)
         noisy: Tensor = torch.fft.irfft2(turned, s=(height, width))
         return noisy.clamp(0, 1)
 

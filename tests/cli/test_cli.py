@@ -102,7 +102,7 @@ def test_the_examples_in_the_help_work(
         "subj,session,trial,rt,object_response,category,condition,imagename\n"
         "ann,1,1,NaN,disc/dots,disc/dots,0,0001_sb_ann_0_disc_00_000000\n"
     )
-    for name in ("run.h5", "a.h5", "b.h5", "profile.h5"):
+    for name in ("run.h5", "a.h5", "b.h5", "profile.h5", "run-1.h5", "run-2.h5", "run-3.h5"):
         shutil.copy(droppable if "drop" in example else run_file, tmp_path / name)
     fetched = SimpleNamespace(note=None, found=3, unit="images", folder=tmp_path)
     monkeypatch.setattr(fetching, "fetch_source", lambda source, to: fetched)

@@ -22,6 +22,16 @@ def test_what_changed_is_shown_for_people_and_for_programs(cli, run_file):
     assert [float(row["before"]) for row in rows] == table["before"].tolist()
 
 
+def test_the_page_of_both_files_has_the_table_on_its_first_screen(cli, run_file, tmp_path):
+    (tmp_path / "after.h5").write_bytes(run_file.read_bytes())
+    result = cli("compare", run_file, "after.h5", "--report", "page.html")
+    assert "The page is in page.html." in result.stdout
+    text = (tmp_path / "page.html").read_text(encoding="utf-8")
+    assert "<title>after.h5 against run.h5</title>" in text
+    lead = text[text.index('id="profile"') : text.index("<h2>")]
+    assert lead.count("+0.000 [") == result.stdout.count("+0.000 [")
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

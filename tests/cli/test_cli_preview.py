@@ -33,6 +33,12 @@ def test_attacks_need_a_model(cli, tmp_path):
     assert result.exit_code == 0, result.output
 
 
+def test_images_of_a_class_have_a_column_for_each_model(cli):
+    models = ["-m", "a=cnn:num_classes=8,width=2", "-m", "b=cnn:num_classes=8,width=2,seed=1"]
+    result = cli("preview", STIMULI, *models, "-a", "pgd:steps=1", "--towards", "0", "--towards", "1", "--images", 1)
+    assert result.stdout == "1 images under 5 conditions are in preview.png.\n"
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

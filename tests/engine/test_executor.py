@@ -9,9 +9,11 @@ import numpy as np
 import pytest
 
 import shapebias as sb
-from shapebias.engine.executor import BatchComputed
+from shapebias.engine.executor import BatchComputed, WorkersChanged, started
 from shapebias.engine.local_executor import LocalExecutor
-from shapebias.errors import StudyError
+from shapebias.errors import DeviceError, UnknownNameError
+from shapebias.plugin import ExecutorSpec
+from shapebias.plugins.catalog import Component
 
 STIMULI = "stimuli:cue=conflict,images=24,size=32"
 MODEL = "cnn:num_classes=8,width=2,depth=2"
@@ -26,7 +28,7 @@ class Elsewhere:
     def describe_device(self, options):
         return f"elsewhere, {options.device}"
 
-    def check(self, study, options, answered=()):
+    def check(self, plan, first_images):
         pass
 
     def execute(self, plan):
@@ -62,9 +64,11 @@ def test_a_plan_has_settings_and_no_arrays(tmp_path):
     assert len(sent) < 10_000
 
 
-def test_a_live_network_is_not_sent_to_another_process(network, tmp_path):
-    with pytest.raises(StudyError, match=r"live object 'net' cannot be sent .* checkpoint:FILE"):
-        sb.run(sb.Study(STIMULI, {"net": network}), tmp_path / "run.h5", executor=Elsewhere())
+def test_a_live_network_is_sent_as_it_is(network, tmp_path):
+    study = sb.Study(STIMULI, {"net": network})
+    usual = sb.run(study, tmp_path / "usual.h5", device="cpu")
+    found = sb.run(study, tmp_path / "run.h5", device="cpu", executor=Elsewhere())
+    np.testing.assert_array_equal(found.logits(), usual.logits())
 
 
 def test_an_executor_is_stopped_where_the_run_is_interrupted(tmp_path):
@@ -74,7 +78,7 @@ def test_an_executor_is_stopped_where_the_run_is_interrupted(tmp_path):
         def describe_device(self, options):
             return "somewhere"
 
-        def check(self, study, options, answered=()):
+        def check(self, plan, first_images):
             pass
 
         def execute(self, plan):
@@ -90,3 +94,45 @@ def test_an_executor_is_stopped_where_the_run_is_interrupted(tmp_path):
     with pytest.raises(sb.Interrupted):
         sb.run(sb.Study(STIMULI, MODEL), tmp_path / "run.h5", executor=Endless(), progress=interrupt)
     assert len(ended) == 1
+
+
+def test_an_executor_is_named_as_text(tmp_path):
+    assert sb.run(sb.Study(STIMULI, MODEL, limit=4), tmp_path / "run.h5", executor="local").failures == []
+    with pytest.raises(UnknownNameError, match="no executor is called 'lokal'; did you mean 'local'"):
+        sb.run(sb.Study(STIMULI, MODEL), tmp_path / "other.h5", executor="lokal")
+
+
+@attrs.define(eq=False)
+class Closing:
+    """Settings that start themselves."""
+
+    closed: int = 0
+
+    def start(self):
+        return self
+
+    def describe_device(self, options):
+        raise DeviceError("on purpose")
+
+    def close(self):
+        self.closed += 1
+
+
+def test_what_was_started_is_closed_after_an_error(tmp_path):
+    settings = Closing()
+    component = Component(ExecutorSpec("closing", Closing), settings)
+    with pytest.raises(DeviceError), started(component) as running:
+        running.describe_device(None)
+    assert settings.closed == 1
+
+
+def test_workers_that_come_and_go_are_in_the_progress(tmp_path):
+    class Changing(Elsewhere):
+        def execute(self, plan):
+            yield WorkersChanged(3, lost=2)
+            yield from super().execute(plan)
+
+    seen = []
+    sb.run(sb.Study(STIMULI, MODEL, limit=4), tmp_path / "run.h5", executor=Changing(), progress=seen.append)
+    assert {(each.workers, each.workers_lost) for each in seen} == {(3, 2)}
+    assert (seen[0].cells_done, seen[-1].cells_done, seen[-1].cells) == (0, 1, 1)

@@ -5,12 +5,14 @@ from __future__ import annotations
 import attrs
 import pytest
 import torch
+from PIL import Image
 from safetensors.torch import save_file
 
 import shapebias as sb
 from shapebias.engine import identity
 from shapebias.engine.identity import Recorder, current
-from shapebias.plugins.catalog import default_catalog
+from shapebias.plugins.catalog import Component, default_catalog
+from shapebias.plugins.specs import ModelSpec
 
 STIMULI = "stimuli:images=8,size=32"
 
@@ -107,3 +109,33 @@ def test_every_cell_is_identified_once_in_a_run(tmp_path, monkeypatch):
     expected = [one.title for one in asked.cells()]
     assert titles == 2 * expected
     assert sorted(stored) == sorted(expected)
+
+
+@attrs.frozen
+class Told:
+    """A model that is told the classes; its texts are the names in a sentence."""
+
+    sentence: str = sb.plugin.param("with {} for the name", default="a {}")
+
+    def class_texts(self, classes):
+        return [self.sentence.replace("{}", name) for name in classes]
+
+    def load(self, device, *, classes):
+        raise NotImplementedError
+
+
+def test_a_model_that_is_told_the_classes_is_known_by_their_texts(tmp_path):
+    told = Component(ModelSpec("told", Told, needs_classes=True), Told())
+    plain = Component(ModelSpec("told", Told), Told())
+    with_letters, with_digits = told.fingerprints(["a", "b"]), told.fingerprints(["1", "2"])
+    assert with_letters != with_digits
+    assert with_letters == told.fingerprints(["a", "b"])
+    assert plain.fingerprints(["a", "b"]) == {}
+    # Two data sets of one study have their own classes, and the key of a cell says which.
+    for name in ("cat", "dog"):
+        (tmp_path / name).mkdir()
+        Image.new("RGB", (32, 32)).save(tmp_path / name / "a.png")
+    both = sb.Study([STIMULI, f"folder:{tmp_path}"], [told])
+    first, second = (cell.record.model.files for cell in Recorder(both, "float32").cells())
+    assert first == told.fingerprints(both.datasets[0].settings.classes)
+    assert second == told.fingerprints(both.datasets[1].settings.classes)

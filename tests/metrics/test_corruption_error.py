@@ -79,5 +79,5 @@ def test_order_nothing_and_an_unknown_baseline():
     empty = CorruptionError()(InMemoryResults([FakeAnswers([0], [0])]))
     assert empty.empty
     assert "severity" in empty.attrs["note"]
-    with pytest.raises(DataError, match="against='vgg' is no model"):
+    with pytest.raises(DataError, match="against='vgg' is not a model"):
         CorruptionError(against="vgg")(results)

@@ -93,7 +93,7 @@ def test_one_model_or_none_gives_an_empty_table_that_says_why():
 
 
 def test_a_standard_that_does_not_exist_is_refused_with_those_that_do():
-    with pytest.raises(DataError, match=r"against='nobody' is no model.*standard, robust, third"):
+    with pytest.raises(DataError, match=r"against='nobody' is not a model.*standard, robust, third"):
         PairedDifference(against="nobody")(study())
     with pytest.raises(SpellingError, match="of: must be"):
         PairedDifference(of="kappa")

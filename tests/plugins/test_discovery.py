@@ -18,7 +18,7 @@ from shapebias.plugins.discovery import GROUP, PluginInfo, discover
 
 HEAD = """
 import attrs
-import shapebias
+from shapebias import plugin
 from shapebias.plugin import TransformSpec
 
 @attrs.frozen
@@ -26,7 +26,7 @@ class Sepia: ...
 
 """
 GOOD = """
-@shapebias.hookimpl
+@plugin.hookimpl
 def shapebias_transforms():
     yield TransformSpec("sepia", Sepia)
 """
@@ -71,7 +71,8 @@ def test_a_good_plugin(load):
 def test_the_built_ins_come_by_entry_points():
     plugins = [plugin for plugin in discover() if plugin.distribution == "shapebias"]
     assert {plugin.name for plugin in plugins} == {
-        *("attacks", "datasets", "metrics", "models", "probes", "saliency", "suites", "transforms")
+        *("attacks", "datasets", "executors", "metrics", "models"),
+        *("probes", "saliency", "suites", "transforms"),
     }
     assert all(plugin.source == f"shapebias.{plugin.name}" and not plugin.problems for plugin in plugins)
 
@@ -103,7 +104,7 @@ def test_an_interrupt_is_the_users_and_goes_through(load):
 
 
 def test_a_hook_that_wants_arguments_is_not_registered(load):
-    plugin = load("@shapebias.hookimpl\ndef shapebias_transforms(images): ...")
+    plugin = load("@plugin.hookimpl\ndef shapebias_transforms(images): ...")
     ((stage, message),) = told(plugin)
     assert stage == "register"
     assert message.startswith("PluginValidationError: ")
@@ -120,13 +121,13 @@ def test_a_hook_that_wants_arguments_is_not_registered(load):
             ["shapebias_transforms is not marked with @plugin.hookimpl (from shapebias import plugin)"],
         ),
         (
-            "@shapebias.hookimpl\ndef shapebias_transfroms(): ...",
+            "@plugin.hookimpl\ndef shapebias_transfroms(): ...",
             ["there is no hook shapebias_transfroms; did you mean 'shapebias_transforms'?"],
         ),
         ("def shapebias_atacks(): ...", ["there is no hook shapebias_atacks; did you mean 'shapebias_attacks'?"]),
-        ("@shapebias.hookimpl\ndef zebra(): ...", ["there is no hook zebra"]),
+        ("@plugin.hookimpl\ndef zebra(): ...", ["there is no hook zebra"]),
         (
-            "@shapebias.hookimpl(specname='shapebias_probs')\ndef mine(): ...",
+            "@plugin.hookimpl(specname='shapebias_probs')\ndef mine(): ...",
             ["there is no hook shapebias_probs; did you mean 'shapebias_probes'?"],
         ),
         ("def __dir__():\n    raise OSError('no')", ["OSError: no"]),
@@ -139,7 +140,7 @@ def test_hooks_that_would_be_passed_over_in_silence(load, source, messages):
 
 
 def test_a_misspelled_hook_does_not_stop_the_others(load):
-    plugin = load(GOOD + "\n@shapebias.hookimpl\ndef shapebias_metric(): ...")
+    plugin = load(GOOD + "\n@plugin.hookimpl\ndef shapebias_metric(): ...")
     assert told(plugin) == [("register", "there is no hook shapebias_metric; did you mean 'shapebias_metrics'?")]
     assert [spec.name for spec in plugin.specs] == ["sepia"]
 
@@ -147,8 +148,8 @@ def test_a_misspelled_hook_does_not_stop_the_others(load):
 @pytest.mark.parametrize(
     "source",
     [
-        "@shapebias.hookimpl(specname='shapebias_transforms')\ndef mine():\n    return [TransformSpec('sepia', Sepia)]",
-        GOOD + "\n@shapebias.hookimpl(optionalhook=True)\ndef shapebias_of_a_later_version(): ...",
+        "@plugin.hookimpl(specname='shapebias_transforms')\ndef mine():\n    return [TransformSpec('sepia', Sepia)]",
+        GOOD + "\n@plugin.hookimpl(optionalhook=True)\ndef shapebias_of_a_later_version(): ...",
         GOOD + "\nimport shapebias.errors as shapebias_errors",
     ],
 )
@@ -172,8 +173,8 @@ def test_what_pluggy_allows_is_no_problem(load, source):
     ],
 )
 def test_a_hook_that_fails_is_a_problem_and_the_other_hooks_go_on(load, body, message):
-    metrics = "\n@shapebias.hookimpl\ndef shapebias_metrics():\n    yield shapebias.MetricSpec('mean', Sepia)"
-    plugin = load(f"@shapebias.hookimpl\ndef shapebias_transforms():\n    {body}\n{metrics}")
+    metrics = "\n@plugin.hookimpl\ndef shapebias_metrics():\n    yield plugin.MetricSpec('mean', Sepia)"
+    plugin = load(f"@plugin.hookimpl\ndef shapebias_transforms():\n    {body}\n{metrics}")
     ((stage, told_message),) = told(plugin)
     assert stage == "hook"
     assert told_message.startswith(f"shapebias_transforms: {message}")
@@ -188,9 +189,7 @@ def test_what_was_handed_over_before_an_error_is_good(load):
 
 
 def test_specs_are_checked_one_by_one(load):
-    more = (
-        "    yield shapebias.MetricSpec('mean', Sepia)\n    yield 'invert'\n    yield TransformSpec('sepia', Sepia)\n"
-    )
+    more = "    yield plugin.MetricSpec('mean', Sepia)\n    yield 'invert'\n    yield TransformSpec('sepia', Sepia)\n"
     plugin = load(GOOD + more + "    yield TransformSpec('invert', Sepia)")
     stages, messages = zip(*told(plugin), strict=True)
     assert stages == ("spec",) * 3

@@ -41,7 +41,7 @@ class Plain:
 def test_there_is_one_spec_for_every_kind():
     assert tuple(KINDS) == get_args(Kind)
     assert all(spec.kind == kind for kind, spec in KINDS.items())
-    assert len({*KINDS.values()}) == 8
+    assert len({*KINDS.values()}) == 9
 
 
 @pytest.mark.parametrize("spec", KINDS.values())

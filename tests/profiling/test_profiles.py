@@ -92,9 +92,9 @@ def test_the_notes_say_why_people_are_missing_and_what_is_published(known):
     assert "1 is the largest of 3 published values and this one" in text
 
 
-def test_the_page_begins_with_the_table(known, tmp_path):
+def test_the_page_has_the_table_on_its_first_screen(known, tmp_path):
     text = known.report(tmp_path / "page.html").read_text()
-    assert text.index('id="profile"') < text.index('id="finding"')
+    assert text.index('id="finding"') < text.index('id="profile"') < text.index("<h2>")
     assert "<td>3 of 4</td>" in text
     assert "2 models on 1 data set" in text
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import csv
 import re
+from xml.etree import ElementTree as ET
 
 import pytest
+from PIL import Image
 
 import shapebias
 from shapebias.reporting.page import report
@@ -49,6 +51,7 @@ def test_nothing_is_wider_than_the_window(page):
 
 
 def test_a_click_on_a_heading_sorts_up_and_down(page):
+    page.locator("details.table summary").first.click()
     table = page.query_selector("details.table[open] table")
     before = column(page, table, "value")
     heading = page.locator("details.table[open] th[data-name=value]")
@@ -61,6 +64,7 @@ def test_a_click_on_a_heading_sorts_up_and_down(page):
 
 
 def test_rows_without_a_value_come_last_either_way(page):
+    page.locator("details.table summary").first.click()
     table = page.query_selector("details.table[open] table")
     for _ in range(2):
         page.locator("details.table[open] th[data-name=difference] button").click()
@@ -70,6 +74,7 @@ def test_rows_without_a_value_come_last_either_way(page):
 
 
 def test_the_csv_has_every_column_unrounded(page, run_file, tmp_path):
+    page.locator("details.table summary").first.click()
     with page.expect_download() as waiting:
         page.locator("details.table[open] .download").click()
     waiting.value.save_as(tmp_path / "table.csv")
@@ -84,33 +89,97 @@ def test_the_csv_has_every_column_unrounded(page, run_file, tmp_path):
 
 def test_another_image_is_picked_by_mouse_and_by_keyboard(page):
     options = page.locator("#strip [role=option]")
-    first = page.locator("#picked h3").inner_text()
+    first = page.locator("#picked .title").inner_text()
     assert options.count() == 4
     options.nth(2).click()
-    third = page.locator("#picked h3").inner_text()
+    third = page.locator("#picked .title").inner_text()
     assert options.nth(2).get_attribute("aria-selected") == "true"
     page.locator("#strip").press("ArrowLeft")
-    second = page.locator("#picked h3").inner_text()
+    second = page.locator("#picked .title").inner_text()
     page.locator("#strip").press("Home")
-    assert page.locator("#picked h3").inner_text() == first
+    assert page.locator("#picked .title").inner_text() == first
     page.locator("#previous").click()
-    assert len({first, second, third, page.locator("#picked h3").inner_text()}) == 4
+    assert len({first, second, third, page.locator("#picked .title").inner_text()}) == 4
 
 
-def test_a_picked_image_shows_each_condition_and_each_model_with_its_map(page):
-    rows = page.locator("table.picked tbody tr")
-    assert rows.count() == 6
-    assert [text.strip() for text in page.locator("table.picked thead th").all_inner_texts()] == [
-        "condition",
-        "one",
-        "</script><b>net",
-    ]
-    for row in rows.all():
-        assert row.locator("img").count() == 3
-        assert all(text.startswith("gradient") for text in row.locator("figcaption").all_inner_texts())
-        assert row.locator("figcaption").count() == 2
-        assert re.search(r"shape|texture|neither", row.inner_text())
+def test_a_picked_image_shows_each_condition_and_each_model_with_its_map_above_the_image(page):
+    blocks = page.locator("#picked .block")
+    assert blocks.count() == 6
+    for block in blocks.all():
+        assert [text.strip() for text in block.locator("h4").all_inner_texts()] == ["one", "</script><b>net"]
+        assert block.locator(".layers img.map").count() == 2
+        assert block.locator("img").count() == 4
+        assert re.search(r"shape|texture|neither", block.inner_text())
     assert page.evaluate("[...document.images].every(image => image.complete && image.naturalWidth > 0)")
+
+
+def test_the_opacity_of_maps_is_the_reader_s(page):
+    page.locator("#opacity").fill("20")
+    assert page.evaluate("getComputedStyle(document.querySelector('#picked .map')).opacity") == "0.2"
+
+
+def test_a_filter_keeps_the_images_that_it_names(page, run_file):
+    page.locator("#filter").select_option("disagree")
+    shown = page.locator("#strip [role=option]").evaluate_all("options => options.map(option => option.title)")
+    everything = page.evaluate("page.browsed[0].images.map(image => image.id)")
+    with shapebias.open(run_file) as results:
+        one, other = (
+            dict(zip(view.ids, view.prediction.tolist(), strict=True))
+            for view in results.answers()
+            if view.condition == "clean"
+        )
+    assert shown == [identity for identity in everything if one[identity] != other[identity]]
+    assert page.locator("#found").inner_text() == f"{len(shown)} of {len(everything)} images"
+
+
+def test_a_link_leads_to_one_image(chromium, address):
+    page = chromium.new_page()
+    page.goto(address)
+    identity = page.evaluate("page.browsed[0].images[2].id")
+    page.goto(f"{address}#image={identity}")
+    page.reload()
+    assert page.locator("#picked .title").inner_text().startswith(identity)
+    page.close()
+
+
+def test_a_click_in_the_legend_shows_one_model_alone(page):
+    dots = "[...document.querySelectorAll('figure[data-chart=bias] [data-mark=dot] *')]"
+    faint = f"{dots}.map(dot => dot.getAttribute('fill-opacity'))"
+    assert page.evaluate(faint) == ["1", "1"]
+    page.locator("#legend button").nth(1).click()
+    assert page.evaluate(faint) == ["0.12", "1"]
+    page.keyboard.press("Escape")
+    assert page.evaluate(faint) == ["1", "1"]
+
+
+def test_each_chart_is_as_wide_as_its_place(page):
+    page.locator("#classes summary").click()
+    page.wait_for_function("[...document.querySelectorAll('.plot')].every(place => place.querySelector('svg'))")
+    places = "[...document.querySelectorAll('figure.chart:not([data-chart=consistency]) .plot')]"
+    widths = page.evaluate(f"{places}.map(p => [p.clientWidth, p.querySelector('svg').getBoundingClientRect().width])")
+    assert widths
+    assert all(abs(place - chart) <= 1 for place, chart in widths)
+
+
+@pytest.mark.parametrize("form", ["svg", "png", "csv"])
+def test_a_chart_is_saved_as_a_file(page, run_file, tmp_path, form):
+    with page.expect_download() as waiting:
+        page.locator(f"figure[data-chart=bias] [data-save={form}]").click()
+    waiting.value.save_as(tmp_path / "chart")
+    if form == "svg":
+        root = ET.parse(tmp_path / "chart").getroot()  # noqa: S314 - our own file
+        assert "var(--" not in ET.tostring(root, encoding="unicode").partition("</style>")[2]
+    elif form == "png":
+        with Image.open(tmp_path / "chart") as image:
+            assert image.format == "PNG"
+    else:
+        rows = list(csv.DictReader((tmp_path / "chart").open(encoding="utf-8", newline="")))
+        with shapebias.open(run_file) as results:
+            table = results.metric("shape-bias")
+        table = table[(table["averaging"] == "micro") & (table["condition"] == "clean")]
+        assert {row["model"]: float(row["value"]) for row in rows} == dict(
+            zip(table["model"], table["value"], strict=True)
+        )
 
 
 def test_both_themes_have_readable_text(chromium, address):
@@ -120,7 +189,7 @@ def test_both_themes_have_readable_text(chromium, address):
         style = "getComputedStyle(document.querySelector({!r})).{}"
         paper, ink, label = (
             [int(number) for number in re.findall(r"\d+", page.evaluate(style.format(selector, name)))[:3]]
-            for selector, name in (("body", "backgroundColor"), ("body", "color"), ("svg.figure text", "fill"))
+            for selector, name in (("body", "backgroundColor"), ("body", "color"), (".plot svg text", "fill"))
         )
         page.close()
         assert (sum(paper) < 3 * 128) is dark

@@ -3,9 +3,12 @@ from __future__ import annotations
 from types import SimpleNamespace
 
 import pytest
+import torch
 
-from shapebias.reporting.sweeps import find_sweeps
+from shapebias.reporting.sweeps import _UNCHANGED, find_sweeps
+from shapebias.rng import ImageRandom
 from shapebias.study import Condition
+from shapebias.transforms import shapebias_transforms
 
 
 def answers(*texts, dataset="photos"):
@@ -22,6 +25,7 @@ def answers(*texts, dataset="photos"):
                 eps=float(eps) if eps else None,
                 eps_index=eps_index,
                 texts={"condition": condition.canonical},
+                steps=condition.steps,
             )
         )
     return views
@@ -59,3 +63,32 @@ def test_each_data_set_has_its_own():
     texts = ["saturate:p=8", "saturate:p=64"]
     series = find_sweeps([*answers(*texts), *answers(*texts, dataset="drawings")])
     assert [each.dataset for each in series] == ["photos", "drawings"]
+
+
+@pytest.mark.parametrize(("step", "parameter"), sorted(_UNCHANGED.keys() - {("stylize", "alpha")}))
+def test_the_value_where_clean_images_are_drawn_changes_nothing(step, parameter):
+    spec = next(spec for spec in shapebias_transforms() if spec.name == step)
+    images = 0.2 + 0.6 * torch.rand(2, 3, 16, 16, generator=torch.Generator().manual_seed(0))
+    value = _UNCHANGED[step, parameter] or (1e-3 if step == "blur" else 0)  # a blur has some width
+    transform = spec.load()(**{parameter: value})
+    needs = {need: images.flip(0) for need in spec.needs}
+    result = transform(images, ImageRandom.for_images(0, step, 0, ["a", "b"]), **needs)
+    assert (result - images).abs().max() < 1e-3
+
+
+@pytest.mark.parametrize(
+    ("texts", "unchanged", "logarithmic"),
+    [
+        (["saturate:p=1", "saturate:p=4", "saturate:p=1024"], 2, True),
+        (["saturate:p=4", "saturate:p=8"], 2, False),
+        (["patch-shuffle:k=2", "patch-shuffle:k=8"], 1, True),
+        (["pgd:eps=1/255", "pgd:eps=8/255"], 0, False),
+        (["low-pass:radius=1", "low-pass:radius=40"], None, True),
+        (["grayscale+saturate:p=4", "grayscale+saturate:p=64"], None, True),
+    ],
+)
+def test_the_axis_has_the_value_that_changes_nothing_and_is_logarithmic_where_values_spread(
+    texts, unchanged, logarithmic
+):
+    (series,) = find_sweeps(answers(*texts))
+    assert (series.unchanged, series.is_logarithmic) == (unchanged, logarithmic)

@@ -15,7 +15,7 @@ def test_auto_takes_what_torch_has():
 
 @pytest.mark.parametrize("text", ["gpu", "cuda:", "cuda:x", "CPU", "", "cuda:1234"])
 def test_words_that_name_no_device_are_refused(text):
-    with pytest.raises(DeviceError, match="is unknown; write auto, cpu, cuda or cuda:0"):
+    with pytest.raises(DeviceError, match="is unknown; write auto, cpu, cuda, cuda:1, mps or xpu"):
         choose_device(text)
 
 
@@ -25,6 +25,20 @@ def test_a_device_that_is_not_there_is_refused_with_what_is(monkeypatch):
     assert choose_device("cuda:1") == torch.device("cuda:1")
     with pytest.raises(DeviceError, match="'cuda:2' does not exist: torch sees 2 CUDA devices; use --device cpu"):
         choose_device("cuda:2")
+
+
+@pytest.mark.parametrize("text", ["mps", "xpu", "xpu:1"])
+def test_other_accelerators_are_asked_of_torch(monkeypatch, text):
+    monkeypatch.setattr(torch.accelerator, "is_available", lambda: False)
+    with pytest.raises(DeviceError, match="torch sees no accelerator"):
+        choose_device(text)
+    monkeypatch.setattr(torch.accelerator, "is_available", lambda: True)
+    monkeypatch.setattr(torch.accelerator, "current_accelerator", lambda: torch.device(text.partition(":")[0]))
+    monkeypatch.setattr(torch.accelerator, "device_count", lambda: 2)
+    assert choose_device(text) == torch.device(text)
+    monkeypatch.setattr(torch.accelerator, "current_accelerator", lambda: torch.device("cuda"))
+    with pytest.raises(DeviceError, match="of the type cuda"):
+        choose_device(text)
 
 
 def test_a_cpu_is_described_with_its_threads():

@@ -51,34 +51,37 @@ class Everything:
 
 texts = st.text(max_size=8) | st.text(",+=:\"'\\ \n/ab1.", max_size=6)
 texts |= st.sampled_from(["none", "true", "1", "1e5", "8/255", "nan", "inf", "a.b=c", "label=x:y"])
-floats = st.floats(allow_nan=False) | st.builds(lambda n, d: n / d, st.integers(-300, 300), st.integers(1, 255))
+wholes = st.integers(-(10**7), 10**7)
+sizes = st.floats(1e-30, 1e15)
+floats = st.just(0.0) | sizes | sizes.map(lambda size: -size)
+floats |= st.builds(lambda n, d: n / d, st.integers(-300, 300), st.integers(1, 255))
 files = texts.filter(lambda text: "\0" not in text).map(Path)
 keys = st.from_regex(r"[A-Za-z0-9_.]+", fullmatch=True)
 everything = st.builds(
     Everything,
     first=texts,
     second=st.lists(floats, max_size=3).map(tuple) | floats,
-    whole=st.integers(),
+    whole=wholes,
     number=floats,
     flag=st.booleans(),
     file=files,
     choice=st.sampled_from(["linf", "none", "1", 1, True]),
-    maybe_whole=st.none() | st.integers(),
+    maybe_whole=st.none() | wholes,
     maybe_number=st.none() | floats,
     maybe_flag=st.none() | st.booleans(),
     maybe_text=st.none() | texts,
     maybe_file=st.none() | files,
     maybe_choice=st.sampled_from(["auto", "none", None]),
     maybe_list=st.none() | st.lists(texts, max_size=3).map(tuple),
-    either=st.integers() | texts,
-    size=st.just("auto") | st.integers() | files,
+    either=wholes | texts,
+    size=st.just("auto") | wholes | files,
     floats=st.lists(floats, max_size=3).map(tuple),
-    wholes=st.lists(st.integers(), max_size=3).map(tuple),
+    wholes=st.lists(wholes, max_size=3).map(tuple),
     texts=st.lists(texts, max_size=3).map(tuple),
     flags=st.lists(st.booleans(), max_size=3).map(tuple),
     files=st.lists(files, max_size=3).map(tuple),
     choices=st.lists(st.sampled_from("ab"), max_size=3).map(tuple),
-    arg=st.dictionaries(keys, st.none() | st.booleans() | st.integers() | floats | texts, max_size=3).map(Options),
+    arg=st.dictionaries(keys, st.none() | st.booleans() | wholes | floats | texts, max_size=3).map(Options),
 )
 
 

@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from shapebias.errors import StoreError
-from shapebias.store.encoding import decode, digest, encode, seal
+from shapebias.store.encoding import decode, encode
 from shapebias.store.layout import LIBVER, write_array
+from shapebias.store.sealing import digest, seal
 
 modest = settings(max_examples=60, deadline=None)
 floats32 = st.floats(-(2.0**126), 2.0**126, width=32)

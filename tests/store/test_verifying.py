@@ -10,7 +10,8 @@ import pytest
 import store_samples as samples
 
 from shapebias.errors import StoreError
-from shapebias.store import Part, Writer, verify
+from shapebias.store import Part, Writer, pack, verify, verifying
+from shapebias.store.listing import part_files
 
 
 @pytest.fixture
@@ -108,7 +109,7 @@ def edit(change):
 
 
 def _reseal(group):
-    from shapebias.store.encoding import seal
+    from shapebias.store.sealing import seal
 
     seal(group)
 
@@ -150,8 +151,8 @@ def _no_digest(file):
         (_shorter, "/cells/0000/logits: has 39 entries for 40 rows"),
         (_other_text, "/cells/0000: its key does not match its texts"),
         (_later_encoding, "/cells/0000/logits: has an encoding of a later version; upgrade shapebias"),
-        (lambda file: file["cells/0000"].attrs.pop("model"), "/cells/0000 lacks its dataset, model or condition"),
-        (lambda file: file["cells/0000"].pop("rows"), "is damaged ('rows')"),
+        (lambda file: file["cells/0000"].attrs.pop("model"), "/cells/0000: its description was changed"),
+        (lambda file: file["cells/0000"].pop("rows"), "/cells/0000: its description was changed"),
         (lambda file: file.attrs.modify("format_version", 2), "has format version 2; this shapebias reads up to"),
         (
             lambda file: file["datasets"].pop("0000"),
@@ -232,3 +233,20 @@ def test_what_a_later_version_adds_is_no_problem_for_reading(packed):
 
     edit(add)(packed)
     assert verify(packed) == []
+
+
+def test_a_run_that_packs_meanwhile_raises_no_alarm(parts, monkeypatch):
+    def packed_since(path):
+        listed = part_files(path)
+        pack(path)
+        return listed
+
+    monkeypatch.setattr(verifying, "part_files", packed_since)
+    assert verify(parts) == []
+
+
+def test_temporary_files_of_a_run_that_is_going_on_are_no_problem(parts):
+    with Writer(parts, samples.HEADER):
+        one_part(parts).with_name("x.h5.0123456789ab.tmp").write_bytes(b"half")
+        assert verify(parts) == []
+    assert len(verify(parts)) == 1

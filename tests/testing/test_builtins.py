@@ -20,6 +20,7 @@ EXAMPLES = [
 ]
 
 EXPECTED = {
+    "model probe has defaults where they make sense": "neither its network nor its training set can be guessed",
     "attack n-fgsm stays in its ball": "by its definition not clipped: noise of twice eps, and a step of eps",
     "attack uniform-noise does not make the model surer": "a control that does not look at the model, so it is chance",
     **{

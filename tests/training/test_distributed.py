@@ -18,7 +18,7 @@ from training_problem import small, two_cues
 from shapebias.errors import DeviceError, StudyError
 from shapebias.networks.checkpoints import read_metadata
 from shapebias.training.data import TrainingData
-from shapebias.training.distributed import Processes
+from shapebias.training.distributed import Processes, train_on_devices
 
 CPU = torch.device("cpu")
 PAGE = (Path(__file__).parents[2] / "docs" / "training.md").read_text(encoding="utf-8")
@@ -84,6 +84,72 @@ def test_two_processes_give_the_weights_of_one(tmp_path):
     histories = [json.loads(read_metadata(tmp_path / f"{name}.safetensors")["history"]) for name in ("one", "two")]
     for before, after in zip(*histories, strict=True):
         assert after == pytest.approx(before)
+
+
+FATAL = """
+import os, pathlib, signal
+import attrs
+from shapebias import plugin
+
+
+@attrs.frozen
+class Fatal:
+    '''Kills the second process in its second epoch, once.'''
+
+    marker: str = plugin.param("a file that is made before")
+
+    def __call__(self, images, rng):
+        second_epoch = any(pathlib.Path().glob("*.unfinished"))
+        if os.environ.get("RANK") == "1" and second_epoch and not os.path.exists(self.marker):
+            pathlib.Path(self.marker).touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+        return images
+
+
+@plugin.hookimpl
+def shapebias_transforms():
+    yield plugin.TransformSpec("fatal", Fatal, summary="kills", references="nobody")
+"""
+
+
+@pytest.mark.slow
+def test_a_process_that_is_killed_ends_the_others_and_the_training_continues(tmp_path):
+    (tmp_path / "plugins").mkdir()
+    (tmp_path / "plugins" / "plain.py").write_text(NETWORK, encoding="utf-8")
+    (tmp_path / "plugins" / "fatal.py").write_text(FATAL, encoding="utf-8")
+    recipe = RECIPE.replace("attack = ", 'transforms = ["fatal:marker=killed"]\nattack = ')
+    (tmp_path / "recipe.toml").write_text(recipe, encoding="utf-8")
+
+    def trained(name, *options):
+        environment = {**os.environ, "OMP_NUM_THREADS": "1", "SHAPEBIAS_PLUGINS_DIR": "plugins"}
+        command = [sys.executable, "-m", "shapebias", "train", "recipe.toml", "--device", "cpu", "-o", name, *options]
+        return subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, check=False, timeout=300)
+
+    first = trained("two.safetensors", "--devices", "2")
+    assert first.returncode == 1
+    assert b"run the same command again" in first.stderr
+    assert (tmp_path / "killed").exists()
+    assert not (tmp_path / "two.safetensors").exists()
+    assert trained("two.safetensors", "--devices", "2").returncode == 0
+    assert trained("one.safetensors").returncode == 0
+    one, two = (safetensors.torch.load_file(tmp_path / f"{name}.safetensors") for name in ("one", "two"))
+    assert all(torch.allclose(two[name], tensor, rtol=1e-4, atol=1e-6) for name, tensor in one.items())
+
+
+def test_devices_are_refused_inside_of_torchrun_and_without_accelerate(monkeypatch):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(DeviceError, match=r"shapebias\[distributed\]"):
+        train_on_devices(2, ["train"], "cpu")
+    monkeypatch.setattr("torch.distributed.is_torchelastic_launched", lambda: True)
+    with pytest.raises(DeviceError, match="started the processes already; leave out --devices"):
+        train_on_devices(2, ["train"], "cpu")
+
+
+def test_more_devices_than_gpus_are_refused(monkeypatch):
+    monkeypatch.setattr("torch.cuda.is_available", lambda: True)
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 1)
+    with pytest.raises(DeviceError, match="--devices 2: torch sees 1 CUDA devices"):
+        train_on_devices(2, ["train"])
 
 
 def test_the_shares_of_the_processes_are_the_batches_of_one():

@@ -11,12 +11,22 @@ __all__ = ["shapebias_datasets", "shapebias_models"]
 
 @hookimpl
 def shapebias_models() -> Iterator[ModelSpec]:
-    """Yield the image classifiers of transformers."""
+    """Yield the image classifiers and the image-text models of transformers."""
     yield ModelSpec(
         "hf",
         "shapebias_hf.model:HuggingFaceModel",
         summary="any image classifier of transformers, from a folder or the Hugging Face hub",
         references="Wolf et al. 2020, Transformers: state-of-the-art natural language processing",
+    )
+    yield ModelSpec(
+        "hf-clip",
+        "shapebias_hf.zero_shot:HuggingFaceZeroShot",
+        summary="CLIP, SigLIP and SigLIP2 of transformers, zero-shot: the classes of the data set become texts",
+        references=(
+            "Radford et al. 2021, Learning transferable visual models from natural language supervision",
+            "Zhai et al. 2023, Sigmoid loss for language image pre-training",
+        ),
+        needs_classes=True,
     )
 
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 import attrs
 import torch
 
-from shapebias.plugin import Classifier, param
-from shapebias_hf.features import last_grid
+from shapebias.plugin import Classifier, last_grid, param
 from shapebias_hf.network import Logits, class_names, read_network
 from shapebias_hf.preprocessing import read_preprocessing
 from shapebias_hf.repository import expanded, folder_of, identity

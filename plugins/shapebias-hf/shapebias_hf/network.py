@@ -9,14 +9,15 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from transformers import AutoModelForImageClassification
+from transformers import AutoModel, AutoModelForImageClassification
 from transformers.utils import logging
 
 from shapebias.plugin import ShapebiasError
 
-__all__ = ["Logits", "class_names", "read_network"]
+__all__ = ["IMAGE_TEXT", "Logits", "class_names", "read_image_text_network", "read_network"]
 
 _SHOWN = 3
+IMAGE_TEXT = ("clip", "siglip", "siglip2")
 
 
 class Logits(nn.Module):
@@ -43,14 +44,40 @@ def read_network(folder: Path) -> Any:
     Raises:
         ShapebiasError: there are no safetensors, no image classifier, weights are missing, or images are not RGB.
     """
+    network = _read(folder, AutoModelForImageClassification, "an image classifier")
+    channels = getattr(getattr(network.config, "vision_config", network.config), "num_channels", 3)
+    if channels != 3:
+        raise ShapebiasError(
+            f"hf: {folder} takes images of {channels} channels (num_channels in config.json), and images are RGB here; "
+            "name a model of 3 channels"
+        )
+    return network
+
+
+def read_image_text_network(folder: Path) -> Any:
+    """Read a network of images and texts whose every weight is in the file.
+
+    Raises:
+        ShapebiasError: there are no safetensors, weights are missing, or it is not one of CLIP, SigLIP and SigLIP2.
+    """
+    network = _read(folder, AutoModel, "a network")
+    if network.config.model_type not in IMAGE_TEXT:
+        raise ShapebiasError(
+            f"hf-clip: {folder} is a {network.config.model_type}, not one of {', '.join(IMAGE_TEXT)}; "
+            "an image classifier is hf:NAME"
+        )
+    return network
+
+
+def _read(folder: Path, kind: Any, what: str) -> Any:
     if not any(folder.glob("model*.safetensors")):
         raise ShapebiasError(
             f"hf: {folder} has no model.safetensors, and pickles are not read, since they can run code; convert it "
-            "where you trust it: AutoModelForImageClassification.from_pretrained(NAME).save_pretrained(FOLDER)"
+            f"where you trust it: {kind.__name__}.from_pretrained(NAME).save_pretrained(FOLDER)"
         )
     try:
         with _without_progress_bar():
-            network, loaded = AutoModelForImageClassification.from_pretrained(
+            network, loaded = kind.from_pretrained(
                 folder,
                 dtype=torch.float32,
                 use_safetensors=True,
@@ -59,18 +86,12 @@ def read_network(folder: Path) -> Any:
                 output_loading_info=True,
             )
     except Exception as error:
-        raise ShapebiasError(f"hf: {folder} is not an image classifier that transformers can make: {error}") from error
+        raise ShapebiasError(f"hf: {folder} is not {what} that transformers can make: {error}") from error
     if missing := sorted(loaded["missing_keys"]):
         shown = ", ".join(missing[:_SHOWN]) + (", ..." if len(missing) > _SHOWN else "")
         raise ShapebiasError(
             f"hf: {folder} has no weights for {shown}, so its answers would be random: it is a backbone without a "
             "trained classifier; name a model that was trained to classify images"
-        )
-    channels = getattr(getattr(network.config, "vision_config", network.config), "num_channels", 3)
-    if channels != 3:
-        raise ShapebiasError(
-            f"hf: {folder} takes images of {channels} channels (num_channels in config.json), and images are RGB here; "
-            "name a model of 3 channels"
         )
     return network
 

@@ -11,7 +11,6 @@ import torch
 import transformers
 from huggingface_hub import constants
 from shapebias_hf.dataset import HuggingFaceDataset
-from shapebias_hf.features import last_grid
 from shapebias_hf.model import HuggingFaceModel
 from shapebias_hf.network import Logits, class_names
 from shapebias_hf.preprocessing import read_preprocessing
@@ -19,6 +18,7 @@ from torch import nn
 from transformers.models.auto.modeling_auto import MODEL_FOR_IMAGE_CLASSIFICATION_MAPPING_NAMES
 
 import shapebias as sb
+from shapebias.plugin import last_grid
 
 CPU = torch.device("cpu")
 SIDE = 64

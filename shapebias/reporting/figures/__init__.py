@@ -66,9 +66,21 @@ FIGURES = {
         "shapebias.reporting.figures.saliency:SaliencyFigure",
         "images and the maps of each model, clean and transformed, as in Zhang & Zhu 2019, figure 2",
     ),
+    "class-images": FigureEntry(
+        "shapebias.reporting.figures.class_images:ClassImagesFigure",
+        "images changed towards a class: what each model means by it",
+    ),
     "error-consistency": FigureEntry(
         "shapebias.reporting.figures.error_consistency:ErrorConsistencyFigure",
         "Cohen's kappa of right and wrong between all pairs of models",
+    ),
+    "human-accuracy": FigureEntry(
+        "shapebias.reporting.figures.human_accuracy:HumanAccuracyFigure",
+        "accuracy as a distortion of model-vs-human grows, beside the range of people",
+    ),
+    "human-kappa": FigureEntry(
+        "shapebias.reporting.figures.human_kappa:HumanKappaFigure",
+        "Cohen's kappa of each model with people, by set of model-vs-human",
     ),
 }
 

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = ["CurvesFigure"]
 
+_ROOM = 0.07  # of the axis, between labels
 _CLEAN = Point(math.nan, "clean")
 
 
@@ -31,7 +32,8 @@ _CLEAN = Point(math.nan, "clean")
 class CurvesFigure:
     """One panel for each number that the study varied, one curve a model, with the band of its 95 % intervals.
 
-    The first position on the horizontal axis is the clean image; the others are evenly spaced and labelled with values.
+    The horizontal axis is the number, or its logarithm where values spread; the clean images are at the value that
+    changes nothing, or left of the others where there is none.
     Accuracy under a list of eps is the metric ``robust-accuracy``, which never rises with eps; elsewhere it is
     ``accuracy``.
     """
@@ -60,15 +62,30 @@ def _draw(series: list[Series], accuracy: pd.DataFrame, robust: pd.DataFrame, lo
     figure = new_figure(0.3 + 0.13 * ((len(look) + 1) // 2) + 1.65 * len(series))
     panels: list[Axes] = list(figure.subplots(len(series), squeeze=False).flat)
     for axes, each in zip(panels, series, strict=True):
+        places = [each.place(None), *(each.place(point.value) for point in each.points)]
         for model, drawn in look.items():
             mine, attacked = (table[table["model"] == model] for table in (accuracy, robust))
             rows = [_row(mine, _CLEAN), *(_row(attacked if each.axis else mine, point) for point in each.points)]
-            _curve(axes, {position: row for position, row in enumerate(rows) if row is not None}, drawn)
-        labels = ["clean", *(spell_scalar(point.value) for point in each.points)]
-        axes.set_xticks(range(len(labels)), labels)
-        axes.set(ylim=(-0.02, 1.02), ylabel="robust accuracy" if each.axis else "accuracy", xlabel=each.title)
+            known = {place: row for place, row in zip(places, rows, strict=True) if row is not None}
+            _curve(axes, {place: known[place] for place in sorted(known)}, drawn)
+        labels = {place: spell_scalar(point.value) for place, point in zip(places[1:], each.points, strict=True)}
+        axes.set_xticks(*_apart(labels | {places[0]: "clean"}))
+        logarithm = ", logarithmic" * each.is_logarithmic
+        axes.set(
+            ylim=(-0.02, 1.02), ylabel="robust accuracy" if each.axis else "accuracy", xlabel=each.title + logarithm
+        )
     legend(panels[0], look, look)
     return figure
+
+
+def _apart(labels: dict[float, str]) -> tuple[list[float], list[str]]:
+    """Leave out the labels for which there is no room; that of the clean images, which comes last, stays."""
+    room = _ROOM * (max(labels) - min(labels))
+    kept: dict[float, str] = {}
+    for place, label in reversed(labels.items()):
+        if all(abs(place - other) >= room for other in kept):
+            kept[place] = label
+    return sorted(kept), [kept[place] for place in sorted(kept)]
 
 
 def _row(rows: pd.DataFrame, point: Point) -> Any:
@@ -78,7 +95,7 @@ def _row(rows: pd.DataFrame, point: Point) -> Any:
     return None if found.empty else found.iloc[0]
 
 
-def _curve(axes: Axes, rows: dict[int, Any], look: ModelStyle) -> None:
+def _curve(axes: Axes, rows: dict[float, Any], look: ModelStyle) -> None:
     if not rows:  # an empty, unclipped line would be drawn in the figure's corner and spoil the layout
         return
     positions = [*rows]

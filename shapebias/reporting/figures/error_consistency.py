@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from shapebias.reporting.combined import CombinedResults
 
-__all__ = ["ErrorConsistencyFigure"]
+__all__ = ["ErrorConsistencyFigure", "readable_ink"]
 
 
 @attrs.frozen
@@ -59,7 +59,7 @@ def _draw(table: pd.DataFrame, order: list[str]) -> Figure:
     axes.invert_yaxis()
     for row_at, column_at in np.argwhere(asked[1:, :-1]):
         value = kappa[row_at + 1, column_at]
-        text, ink = (f"{value:.2f}", _ink(image.to_rgba(value))) if np.isfinite(value) else (UNDEFINED, INK)
+        text, ink = (f"{value:.2f}", readable_ink(image.to_rgba(value))) if np.isfinite(value) else (UNDEFINED, INK)
         axes.text(column_at + 0.5, row_at + 0.5, text, ha="center", va="center", color=ink)
     middles = np.arange(len(models) - 1) + 0.5
     axes.set_xticks(middles, [short(model, 18) for model in models[:-1]], rotation=30, ha="right")
@@ -69,7 +69,7 @@ def _draw(table: pd.DataFrame, order: list[str]) -> Figure:
     return figure
 
 
-def _ink(background: Any) -> str:
+def readable_ink(background: Any) -> str:
     """Choose dark or light text for a cell, whose colour is the same in the light and in the dark theme of the page.
 
     The dark one is not black, which SVG leaves out as its default and the page would then replace by its own colour.

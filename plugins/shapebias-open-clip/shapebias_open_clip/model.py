@@ -1,0 +1,113 @@
+"""``open-clip:ARCHITECTURE,pretrained=NAME``: an image-text model of open_clip that classifies by texts."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal
+
+import attrs
+import open_clip
+import torch
+
+from shapebias.plugin import (
+    Classifier,
+    Options,
+    ZeroShot,
+    as_templates,
+    class_words,
+    imagenet_wnids,
+    last_grid,
+    param,
+    prompts,
+)
+from shapebias_open_clip.network import Network, read_network
+from shapebias_open_clip.texts import embed_texts
+
+__all__ = ["OpenClip"]
+
+
+def _name_or_file(value: object) -> object:
+    """Tell the name of open_clip's weights from a file, which has a suffix or a folder."""
+    if isinstance(value, str) and ("/" in value or "." in value):
+        return Path(value).expanduser()
+    return value
+
+
+@attrs.frozen
+class OpenClip:
+    """An image-text model of open_clip, zero-shot: an image gets the class whose text is nearest to it.
+
+    The scores are the logit scale times the cosine of the embeddings of image and text; of SigLIP, with its bias, the
+    logit of its sigmoid.  With several templates the embeddings of a class's texts are normalised, averaged and
+    normalised again (Radford et al. 2021, section 3.1.4).
+
+    The classes are those of the data set: names as they are, with spaces for ``_``, and for ImageNet's classes the
+    names with which CLIP was evaluated.  ``classes=imagenet`` scores the 1,000 classes of ImageNet in place of them,
+    and maps these to the data set's, as for a model that was trained on ImageNet.
+
+    Normalisation, size and interpolation are those of the weights; the whole image is resized.  Weights of OpenAI, and
+    whatever else was trained with the activation QuickGELU, get it; for a weight file, ``arg.force_quick_gelu=true``.
+
+    Raises:
+        ShapebiasError: at loading: open_clip has no such architecture or weights, they cannot be downloaded, do not fit
+            or need code to be read; a class has no words.
+
+    Source: Ilharco et al. 2021, OpenCLIP; Radford et al. 2021, Learning transferable visual models from natural
+    language supervision.
+    """
+
+    architecture: str = param("name in open_clip, such as ViT-L-14; or hf-hub:OWNER/NAME, or local-dir:FOLDER")
+    pretrained: str | Path | None = param(
+        "name of open_clip's weights (downloaded), or weight file; none is random weights",
+        default="",
+        converter=_name_or_file,
+    )
+    templates: tuple[str, ...] = param(
+        "texts with {} for the class, or imagenet for CLIP's 80; empty is the class alone",
+        default=("a photo of a {}.",),
+        converter=as_templates,
+    )
+    classes: Literal["dataset", "imagenet"] = param("what is scored", default="dataset")
+    names: Path | None = param("JSON file with the words of classes, where a class needs others", default=None)
+    seed: int = param("of random weights", default=0, ge=0)
+    arg: Options = param("option of open_clip.create_model, such as arg.force_quick_gelu=true", default=Options())
+
+    def files(self) -> list[Path]:
+        """Return the files that determine the answers."""
+        folder = self.architecture.removeprefix("local-dir:")
+        found = [] if folder == self.architecture else [Path(folder).expanduser()]
+        return [*found, *(each for each in (self.pretrained, self.names) if isinstance(each, Path))]
+
+    def class_texts(self, classes: Sequence[str]) -> list[str]:
+        """Return every text of every class."""
+        return [text for of_class in self._texts(classes) for text in of_class]
+
+    def _texts(self, classes: Sequence[str]) -> list[list[str]]:
+        return prompts(class_words(self._scored(classes), self.names), self.templates)
+
+    def _scored(self, classes: Sequence[str]) -> tuple[str, ...]:
+        return imagenet_wnids() if self.classes == "imagenet" else tuple(classes)
+
+    def load(self, device: torch.device, *, classes: Sequence[str]) -> Classifier:
+        """Make the network, and the embeddings of the texts of the classes."""
+        texts = self._texts(classes)
+        network: Network = read_network(self.architecture, self.pretrained, self.seed, self.arg).eval().to(device)
+        tokenizer = open_clip.get_tokenizer(self.architecture)
+        embeddings = embed_texts(network, tokenizer, texts).to(device)
+        scale = math.exp(float(network.logit_scale.detach()))
+        bias = 0.0 if network.logit_bias is None else float(network.logit_bias.detach())
+        module = ZeroShot(network.visual, embeddings, scale, bias).eval().to(memory_format=torch.channels_last)
+        pixels = network.visual.preprocess_cfg
+        side = pixels["size"]
+        size = (side, side) if isinstance(side, int) else (side[0], side[1])
+        return Classifier(
+            module,
+            mean=tuple(pixels["mean"]),
+            std=tuple(pixels["std"]),
+            input_size=size,
+            interpolation="bilinear" if pixels["interpolation"] == "bilinear" else "bicubic",
+            classes=self._scored(classes),
+            features=last_grid(module, size),
+        )

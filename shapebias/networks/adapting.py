@@ -1,0 +1,105 @@
+"""Make a network of any function: its output found, its axes in order, two scores where it has one."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from typing import Any, Literal, TypeAlias
+
+from torch import Tensor, nn
+from torch.nn import functional
+
+from shapebias.errors import ShapebiasError
+from shapebias.networks.classifier import logits_of
+
+__all__ = ["Adapted", "AxisOrder", "adapt"]
+
+AxisOrder: TypeAlias = Literal["NCHW", "NHWC"]
+Output: TypeAlias = str | Callable[[Any], Tensor] | None
+
+
+class Adapted(nn.Module):
+    """A network as :class:`shapebias.Classifier` takes it; made by :func:`adapt`."""
+
+    def __init__(self, network: Callable[..., Any], output: Output, layout: AxisOrder, *, binary: bool) -> None:
+        super().__init__()
+        self.network, self.output, self.layout, self.binary = network, output, layout, binary
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        """Return (N, C) logits of normalised (N, 3, H, W) pixels."""
+        found = self.network(pixels.permute(0, 2, 3, 1) if self.layout == "NHWC" else pixels)
+        logits = self.output(found) if callable(self.output) else _entry(found, self.output)
+        if self.binary:
+            if logits.ndim not in (1, 2) or logits.numel() != len(pixels):
+                raise ShapebiasError(
+                    f"a binary network gives one logit an image, and this one returns {tuple(logits.shape)} for "
+                    f"{len(pixels)} images; leave binary out"
+                )
+            return functional.pad(logits.reshape(-1, 1), (1, 0))
+        return logits
+
+
+def adapt(
+    network: Callable[..., Any], output: Output = None, layout: AxisOrder = "NCHW", *, binary: bool = False
+) -> nn.Module:
+    """Make a network that takes (N, 3, H, W) and returns (N, C) logits of one that does otherwise.
+
+    Args:
+        network: a module, or any function of images; torch must be able to differentiate it where attacks or saliency
+            methods are used.
+        output: where the logits are in what it returns: a path of names and indices, such as ``"head.0.logits"``, or a
+            function; None finds them, see :func:`shapebias.networks.classifier.logits_of`.
+        layout: the axes of the images that it takes.
+        binary: it returns one logit z, of the second of two classes; the scores are 0 and z, whose softmax is the
+            sigmoid.
+
+    Raises:
+        ShapebiasError: when it is called: the path leads to no tensor, or a binary network has several outputs.
+
+    >>> import torch
+    >>> network = adapt(lambda images: {"z": images.mean(dim=(1, 2, 3))}, output="z", binary=True)
+    >>> network(torch.ones(2, 3, 4, 4))
+    tensor([[0., 1.],
+            [0., 1.]])
+    """
+    return Adapted(network, output, layout, binary=binary)
+
+
+def _entry(found: Any, path: str | None) -> Tensor:
+    """Follow a path of names and indices through mappings, sequences and attributes."""
+    if path is None:
+        logits = logits_of(found)
+        if logits is None:
+            raise ShapebiasError(f"the network returns a {type(found).__name__} without a tensor; say where: output=")
+        return logits
+    at = found
+    for position, name in enumerate(path.split(".")):
+        try:
+            at = _step(at, name)
+        except (KeyError, IndexError, AttributeError, TypeError, ValueError) as error:
+            so_far = ".".join(path.split(".")[:position]) or "what the network returns"
+            raise ShapebiasError(
+                f"output={path}: {so_far} is a {type(at).__name__} without {name!r}; it has {_names(at)}"
+            ) from error
+    if not isinstance(at, Tensor):
+        raise ShapebiasError(f"output={path} is a {type(at).__name__}, not a tensor; go on to one of {_names(at)}")
+    return at
+
+
+def _step(at: Any, name: str) -> Any:
+    if isinstance(at, Mapping):
+        return at[name] if name in at else at[int(name)]
+    if isinstance(at, (tuple, list)) and name.lstrip("-").isdecimal():
+        return at[int(name)]
+    return getattr(at, name)
+
+
+def _names(at: Any) -> str:
+    if isinstance(at, Mapping):
+        return ", ".join(map(str, at)) or "nothing"
+    if isinstance(at, (tuple, list)) and not hasattr(at, "_fields"):
+        return f"0 to {len(at) - 1}"
+    names = getattr(at, "_fields", None)
+    if names is None and dataclasses.is_dataclass(at):
+        names = [field.name for field in dataclasses.fields(at)]
+    return ", ".join(names or vars(at) if hasattr(at, "__dict__") or names else []) or "nothing"

@@ -1,0 +1,66 @@
+"""Convert a weight file that needs code to be read, where you trust it: ``python -m shapebias.networks.convert``.
+
+A pickle can run any code when it is read, so that shapebias reads none but the harmless kind.  This script reads one
+that its owner vouches for, once, and writes its weights alone as safetensors, which holds numbers and nothing else.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+import safetensors.torch
+import torch
+from torch import Tensor
+
+from shapebias.errors import WeightsError
+from shapebias.files import write_atomically
+from shapebias.networks.weight_files import state_dict_in
+
+__all__ = ["convert", "main"]
+
+
+def convert(source: Path, target: Path) -> int:
+    """Read a pickle, which runs what it says, and write the tensors of its state dict.
+
+    Args:
+        source: the file; a whole network in it counts by its ``state_dict()``.
+        target: the file to write, ``*.safetensors``.
+
+    Returns:
+        The number of tensors.
+
+    Raises:
+        WeightsError: there is no state dict in it.
+        OSError: a file cannot be read or written.
+    """
+    content = torch.load(source, map_location="cpu", weights_only=False)
+    if isinstance(content, dict):
+        content = {
+            key: each.state_dict() if isinstance(each, torch.nn.Module) else each for key, each in content.items()
+        }
+    state = state_dict_in(content.state_dict() if isinstance(content, torch.nn.Module) else content, source)
+    tensors = {key: each.detach().clone().contiguous() for key, each in state.items() if isinstance(each, Tensor)}
+    if not tensors:
+        raise WeightsError(f"{str(source)!r} has no tensors")
+    write_atomically(target, safetensors.torch.save(tensors))
+    return len(tensors)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line."""
+    parser = argparse.ArgumentParser(prog="python -m shapebias.networks.convert", description=__doc__)
+    parser.add_argument("source", type=Path, help="the pickle")
+    parser.add_argument("target", type=Path, help="the file to write, *.safetensors")
+    parser.add_argument("--i-trust-this-file", action="store_true", help="reading it may run any code; say that it may")
+    given = parser.parse_args(arguments)
+    if not given.i_trust_this_file:
+        parser.error("reading this file may run any code that its author put into it; where you trust them, "
+                     "say --i-trust-this-file")  # fmt: skip
+    count = convert(given.source, given.target)
+    print(f"{given.target}: {count} tensors")  # noqa: T201 - a command
+
+
+if __name__ == "__main__":
+    main()

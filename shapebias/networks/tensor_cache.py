@@ -1,0 +1,53 @@
+"""Tensors that take long to compute, kept on the disk by what they were computed from."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import platformdirs
+import safetensors
+import safetensors.torch
+from torch import Tensor
+
+from shapebias.files import write_atomically
+from shapebias.paths import as_path
+
+__all__ = ["VARIABLE", "cached_tensors"]
+
+VARIABLE = "SHAPEBIAS_CACHE"
+
+
+def cached_tensors(made_from: object, compute: Callable[[], Mapping[str, Tensor]]) -> dict[str, Tensor]:
+    """Return tensors from the disk, or compute and keep them.
+
+    They are in ``$SHAPEBIAS_CACHE``, or in the folder ``tensors`` of the user's cache; a file that is damaged or cannot
+    be written costs a computation, and nothing else.
+
+    Args:
+        made_from: all that determines the tensors, as JSON values: names and hashes of weights, texts, images, and the
+            versions of what computes.
+        compute: computes them, by name.
+
+    Returns:
+        The tensors, on the CPU.
+    """
+    name = hashlib.sha256(json.dumps(made_from, sort_keys=True).encode()).hexdigest()
+    path = _folder() / f"{name}.safetensors"
+    with contextlib.suppress(OSError, safetensors.SafetensorError):
+        if path.is_file():
+            return safetensors.torch.load_file(path)
+    tensors = {key: tensor.detach().cpu().contiguous() for key, tensor in compute().items()}
+    with contextlib.suppress(OSError):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(path, safetensors.torch.save(tensors))
+    return tensors
+
+
+def _folder() -> Path:
+    chosen = os.environ.get(VARIABLE)
+    return as_path(chosen) if chosen else platformdirs.user_cache_path("shapebias") / "tensors"

@@ -1,0 +1,103 @@
+"""Accuracy as a distortion grows, beside the range of people."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import attrs
+import numpy as np
+
+from shapebias.errors import FigureError
+from shapebias.published.human_sets import human_sets
+from shapebias.reporting.figures._choose import choose
+from shapebias.reporting.mpl_style import COLUMN, PAGE, legend, new_figure, style
+from shapebias.reporting.palette import PEOPLE, ModelStyle
+from shapebias.spelling.params import param
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from shapebias.reporting.combined import CombinedResults
+
+__all__ = ["HumanAccuracyFigure"]
+
+_HEIGHT = 1.5  # inches, of one panel
+_TICKS, _LETTERS = 9, 28  # more labels, or longer ones side by side, would touch each other
+
+
+@attrs.frozen
+class HumanAccuracyFigure:
+    """One panel for each set of model-vs-human with a strength: accuracy over it, one curve a model.
+
+    Bands of models are 95 % intervals by the bootstrap, as in the metric ``human-consistency``.  The red line is the
+    mean of the people who saw the same images; the red band goes from the lowest of them to the highest.  Conditions
+    that the averages leave out are drawn too.
+
+    Geirhos et al. 2021, "Partial success in closing the gap between human and machine vision", figure 3.
+    """
+
+    dataset: str | None = param("the set; every one with several conditions", default=None)
+
+    def __call__(self, results: CombinedResults) -> Figure:
+        """Draw it."""
+        table = results.metric("human-consistency:conditions=true")
+        table = table[(table["measure"] == "ood-accuracy") & (table["averaging"] == "condition")]
+        found = {str(name): _in_order(rows, str(name)) for name, rows in table.groupby("dataset", sort=False)}
+        found = {name: rows for name, rows in found.items() if len(set(rows["condition"])) > 1}
+        if not found:
+            raise FigureError(
+                "human-accuracy: the results have no set under several conditions whose images people have seen"
+            )
+        if self.dataset is not None:
+            name = choose("dataset", self.dataset, found)
+            found = {name: found[name]}
+        with style():
+            return _draw(found, results.looks, results.people)
+
+
+def _in_order(table: pd.DataFrame, dataset: str) -> pd.DataFrame:
+    """Sort the rows of one set by the strength of their condition."""
+    known = [*human_sets().get(dataset.rpartition(":")[2], {})]
+    order = {name: at for at, name in enumerate([*known, *(name for name in table["condition"] if name not in known)])}
+    return table.sort_values("condition", key=lambda column: column.map(order), kind="stable")
+
+
+def _draw(found: dict[str, pd.DataFrame], looks: dict[str, ModelStyle], people: set[str]) -> Figure:
+    from matplotlib.lines import Line2D
+
+    columns = 1 if len(found) == 1 else 3
+    lines = math.ceil(len(found) / columns)
+    networks = {model: look for model, look in looks.items() if model not in people}
+    figure = new_figure(0.4 + 0.13 * (len(networks) // 2) + _HEIGHT * lines, width=COLUMN if columns == 1 else PAGE)
+    panels = list(figure.subplots(lines, columns, squeeze=False).flat)
+    for axes in panels[len(found) :]:
+        axes.set_axis_off()
+    for axes, (name, table) in zip(panels, found.items(), strict=False):
+        _panel(axes, table, networks, people)
+        axes.set(title=name, ylim=(-0.02, 1.02), ylabel="accuracy")
+    red = Line2D([], [], color=PEOPLE, label="people: mean and range")
+    legend(panels[0], networks, networks, columns=2 if columns == 1 else 4, others=[red] if people else [])
+    return figure
+
+
+def _panel(axes: Axes, table: pd.DataFrame, networks: dict[str, ModelStyle], people: set[str]) -> None:
+    conditions = list(dict.fromkeys(table["condition"]))
+    position = {condition: at for at, condition in enumerate(conditions)}
+    persons = table[table["model"].isin(people)].groupby("condition", sort=False)["value"].agg(["mean", "min", "max"])
+    if len(persons):
+        at = [position[str(condition)] for condition in persons.index]
+        axes.fill_between(at, persons["min"], persons["max"], color=PEOPLE, alpha=0.2, linewidth=0)
+        axes.plot(at, persons["mean"], color=PEOPLE)
+    for model, look in networks.items():
+        mine = table[table["model"] == model]
+        if len(mine):
+            at = [position[condition] for condition in mine["condition"]]
+            axes.fill_between(at, mine["low"], mine["high"], color=look.colour, alpha=0.18, linewidth=0)
+            axes.plot(at, mine["value"], color=look.colour, marker=look.marker, linestyle=look.line, clip_on=False)
+    shown = np.unique(np.linspace(0, len(conditions) - 1, min(_TICKS, len(conditions))).round().astype(int))
+    names = [conditions[one] for one in shown]
+    turned = sum(map(len, names)) > _LETTERS
+    axes.set_xticks(shown, names, fontsize=6, rotation=30 if turned else 0, ha="right" if turned else "center")
