@@ -130,7 +130,7 @@ def said(material, tmp_path):
         ("folder:good,size=0", 2, ["size: must be >= 1, got 0"]),
         ("folder:good,size=0,crop=2,x=1", 2, ["3 bad parameters", "size: must be", "crop: must be", "x: unknown"]),
         ("foldr:good", 2, ["no dataset is called 'foldr'; did you mean 'folder'?", "known: cifar10-c"]),
-        ("cnn", 2, ["no dataset is called 'cnn'; 'cnn' is of the kind model"]),
+        ("cnn", 2, ["-d cnn: cnn is a model; write -m cnn"]),
     ],
 )
 def test_data_sets(said, dataset, status, words):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import functools
 import hashlib
 import json
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["Catalog", "CatalogEntry", "Component", "default_catalog"]
 
 _NAMES_SHOWN = 24
+_TYPO = 0.75  # closer names are typos of each other; farther ones may be architectures
 
 
 @attrs.frozen
@@ -197,7 +199,8 @@ class Catalog:
     def _meant(self, kinds: Sequence[Kind], bare: str) -> str:
         """Suggest a name: a typo, or an architecture without its library."""
         close = suggestion(bare, self.names(*kinds))
-        if "model" not in kinds or (close and not any(map(str.isdigit, bare))):
+        typo = difflib.get_close_matches(bare, self.names(*kinds), cutoff=_TYPO)
+        if "model" not in kinds or (typo and not any(map(str.isdigit, bare))):
             return close
         return f"; did you mean {' or '.join(repr(f'{each}:{bare}') for each in self._taking(kinds, str))}?"
 
