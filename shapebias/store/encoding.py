@@ -13,7 +13,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import attrs
@@ -24,7 +24,19 @@ from numpy.typing import NDArray
 from shapebias.errors import StoreError
 from shapebias.store.columns import column
 
-__all__ = ["Stored", "create", "datasets_of", "decode", "digest", "encode", "plain", "read", "seal"]
+__all__ = [
+    "VERSIONS",
+    "Stored",
+    "datasets_of",
+    "decode",
+    "description_digest",
+    "digest",
+    "encode",
+    "plain",
+    "read",
+    "seal",
+    "storage_options",
+]
 
 VERSIONS = {"array": 1, "string-array": 1, "scaled-float16": 1, "scale": 1}
 
@@ -104,7 +116,7 @@ def decode(dataset: h5py.Dataset, selection: Any) -> NDArray[Any]:
     """Read some of an array and undo its encoding.
 
     Args:
-        dataset: what :func:`create` made.
+        dataset: the array in the file.
         selection: a slice of the images, alone or with an index on the eps axis.
 
     Raises:
@@ -143,30 +155,22 @@ def read(dataset: h5py.Dataset, selection: Any) -> NDArray[Any]:
         ) from error
 
 
-def create(group: h5py.Group, like: Stored, count: int) -> h5py.Dataset:
-    """Make an HDF5 data set for ``count`` images, not yet filled.
+def storage_options(like: Stored, shape: tuple[int, ...]) -> dict[str, Any]:
+    """Choose chunks and filters of an array, in the words of h5py.
 
     Pictures have one chunk for each image, so that packing can copy compressed chunks; other arrays have chunks of
     about a megabyte.  Empty arrays cannot be chunked, and have no checksum.
 
     Args:
-        group: the group to make it in.
-        like: an example that gives name, type, encoding and the other axes.
-        count: number of images.
+        like: an example that gives name, type and encoding.
+        shape: of the whole array.
     """
-    shape, dtype = (count, *like.values.shape[1:]), like.values.dtype
-    options: dict[str, Any] = {}
-    if 0 not in shape:
-        options = {"chunks": _chunks(shape, dtype.itemsize, like.name), "fletcher32": True}
-        if column(like.name).image_axes:
-            options |= {"compression": "gzip", "compression_opts": 1, "shuffle": True}
-    if like.encoding == "string-array":
-        dtype = h5py.string_dtype("utf-8", dtype.itemsize)
-    dataset = group.create_dataset(like.name, shape, dtype, **options)
-    facts = {"encoding": like.encoding, "encoding_version": VERSIONS[like.encoding], **like.attributes}
-    for key, value in facts.items():
-        dataset.attrs[key] = value
-    return dataset
+    if 0 in shape:
+        return {}
+    options: dict[str, Any] = {"chunks": _chunks(shape, like.values.dtype.itemsize, like.name), "fletcher32": True}
+    if column(like.name).image_axes:
+        options |= {"compression": "gzip", "compression_opts": 1, "shuffle": True}
+    return options
 
 
 def _chunks(shape: tuple[int, ...], itemsize: int, name: str) -> tuple[int, ...]:
@@ -203,7 +207,12 @@ def digest(group: h5py.Group) -> str:
         dataset.name.removeprefix(group.name).lstrip("/"): [dataset.dtype.str, dataset.shape, _attributes(dataset)]
         for dataset in datasets_of(group)
     }
-    text = json.dumps({"attributes": _attributes(group), "arrays": arrays}, sort_keys=True)
+    return description_digest(_attributes(group), arrays)
+
+
+def description_digest(attributes: Mapping[str, Any], arrays: Mapping[str, Any]) -> str:
+    """Compute the digest of a group from its attributes, and type, shape and attributes of its arrays."""
+    text = json.dumps({"attributes": attributes, "arrays": arrays}, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
 
 

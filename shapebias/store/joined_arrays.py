@@ -79,6 +79,12 @@ class Source:
         except FileNotFoundError:
             raise StoreError(f"{self.path} has been packed since; call refresh(), or open the store again") from None
 
+    @contextlib.contextmanager
+    def kept_open(self) -> Iterator[Source]:
+        """Return this source with its file open, so that it is not opened again for each reading."""
+        with self.open() as group:
+            yield attrs.evolve(self, file=group.file)
+
 
 class JoinedArrays:
     """Arrays of several sources, joined in the order of the images.

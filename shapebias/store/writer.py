@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import io
 import shutil
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, Self
 
-import h5py
 import numpy as np
 from numpy.typing import NDArray
 
 from shapebias.errors import StoreError
 from shapebias.files import new_file, temporary_of, temporary_path, write_atomically
 from shapebias.paths import as_path
+from shapebias.store.group_writer import GroupWriter, file_image
 from shapebias.store.joined_arrays import open_file
-from shapebias.store.layout import LIBVER, check_facts, dataset_arrays, write_dataset_part, write_header, write_part
+from shapebias.store.layout import check_facts, dataset_arrays, write_dataset_part, write_header, write_part
 from shapebias.store.listing import part_files, part_path, parts_folder
 from shapebias.store.locking import WriterLock
 from shapebias.store.os_errors import translate_os_errors
@@ -99,13 +98,11 @@ class Writer:
         rows = _checked(part.dataset.title or part.dataset.canonical, part.rows, dataset_arrays(part))
         self._put(part_path(self.path, part.dataset.key, rows), lambda root: write_dataset_part(root, part))
 
-    def _put(self, path: Path, fill: Callable[[h5py.File], None]) -> None:
-        buffer = io.BytesIO()
-        with h5py.File(buffer, "w", libver=LIBVER) as file:
-            fill(file)
+    def _put(self, path: Path, fill: Callable[[GroupWriter], None]) -> None:
+        image = file_image(lambda file: fill(GroupWriter(file)))
         with translate_os_errors(path):
             path.parent.mkdir(parents=True, exist_ok=True)
-            write_atomically(path, buffer.getbuffer())
+            write_atomically(path, image)
 
     def discard(self, cells: Iterable[CellRecord]) -> None:
         """Remove some cells, and data sets that no other cell refers to.

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shapebias.errors import StoreError
+from shapebias.store.group_writer import GroupWriter
 from shapebias.store.joined_arrays import JoinedArrays, Source, open_file
-from shapebias.store.layout import write_array
 
 rows_of_a_part = st.lists(st.integers(0, 12), min_size=1, max_size=8, unique=True).map(sorted)
 
@@ -26,8 +26,8 @@ def table_of(file, parts):
     sources = []
     for number, rows in enumerate(parts):
         group = file.create_group(f"{len(file)}")
-        write_array(group, "rows", np.array(rows, dtype=np.int64))
-        write_array(group, "values/x", np.array([[100 * number + row, -row] for row in rows]))
+        GroupWriter(group).write_array("rows", np.array(rows, dtype=np.int64))
+        GroupWriter(group).write_array("values/x", np.array([[100 * number + row, -row] for row in rows]))
         sources.append(Source.of(group, keep_open=True))
     return JoinedArrays("table", sources)
 
@@ -57,7 +57,7 @@ def test_what_is_not_there_is_an_error_and_no_fill_value(file):
 
 def test_parts_with_other_arrays_do_not_join(file):
     table = table_of(file, [[0], [1]])
-    write_array(file[table.sources[1].group], "logits", np.zeros((1, 3)))
+    GroupWriter(file[table.sources[1].group]).write_array("logits", np.zeros((1, 3)))
     table = JoinedArrays("table", [Source.of(file[source.group], keep_open=True) for source in table.sources])
     with pytest.raises(StoreError, match="some of its parts have logits and others do not"):
         table.array("values/x")
