@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-import attrs
 import h5py
 from numpy.typing import NDArray
 
 from shapebias.errors import StoreError
+from shapebias.store.index import read_index
 from shapebias.store.joined_arrays import Source
-from shapebias.store.layout import Facts, check_format, read_attributes, read_cell, read_component, read_header
-from shapebias.store.records import CellRecord, ComponentRecord, Header, Scalar
+from shapebias.store.layout import check_format, read_attributes, read_cell, read_component, read_header
+from shapebias.store.listed import ListedCell, ListedDataset, Listing
+from shapebias.store.records import ComponentRecord
 
 __all__ = ["ListedCell", "ListedDataset", "Listing", "list_file", "part_files", "part_path", "parts_folder"]
 
@@ -44,39 +45,13 @@ def part_files(path: Path) -> list[Path]:
     return [path for path in (folder / "header.h5", *sorted(folder.glob("??/*.h5"))) if path.is_file()]
 
 
-@attrs.frozen(eq=False)
-class ListedDataset:
-    """Some images of a data set, in one file."""
-
-    record: ComponentRecord
-    attributes: Mapping[str, Scalar]
-    source: Source
-
-
-@attrs.frozen(eq=False)
-class ListedCell:
-    """Some answers of a cell, in one file."""
-
-    record: CellRecord
-    parts: Sequence[Facts]
-    source: Source
-
-
-@attrs.frozen
-class Listing:
-    """The contents of one file."""
-
-    header: Header | None = None
-    datasets: tuple[ListedDataset, ...] = ()
-    cells: tuple[ListedCell, ...] = ()
-
-
-def list_file(file: h5py.File, *, keep_open: bool) -> Listing:
+def list_file(file: h5py.File, *, keep_open: bool, by_index: bool = True) -> Listing:
     """List the contents of a file.
 
     Args:
         file: a packed store, or the file of a part.
         keep_open: whether its arrays will be read through this open file.
+        by_index: whether an index may take the place of reading every group.
 
     Raises:
         StoreError: the file is not part of a store, has a later format version, or is damaged.
@@ -84,6 +59,9 @@ def list_file(file: h5py.File, *, keep_open: bool) -> Listing:
     try:
         kind = check_format(file)
         header = read_header(file) if kind in ("store", "header") else None
+        indexed = read_index(file, keep_open=keep_open) if by_index and kind == "store" else None
+        if indexed:
+            return Listing(header, *indexed)
         datasets = [
             ListedDataset(_dataset(group), read_attributes(group), Source.of(group, keep_open=keep_open))
             for group in groups(file, kind, "dataset")

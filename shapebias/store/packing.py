@@ -16,8 +16,10 @@ from shapebias.errors import StoreError
 from shapebias.store.columns import column
 from shapebias.store.encoding import Stored, read
 from shapebias.store.group_writer import LIBVER, GroupWriter
+from shapebias.store.index import INDEX, group_digests, index_text
 from shapebias.store.joined_arrays import JoinedArrays, Source, runs
 from shapebias.store.layout import Facts, write_cell, write_dataset, write_header
+from shapebias.store.listed import ListedCell, ListedDataset
 from shapebias.store.os_errors import DeferredErrorFile
 from shapebias.store.records import Header
 from shapebias.store.stored import StoredCell, StoredDataset
@@ -42,6 +44,7 @@ def write_store(path: Path, header: Header, datasets: Iterable[StoredDataset], c
     """
     with contextlib.closing(DeferredErrorFile(path)) as stream:
         with h5py.File(stream, "w", libver=LIBVER) as file:
+            listed_datasets, listed_cells = [], []
             positions: dict[str, str] = {}
             root = GroupWriter(file)
             for number, dataset in enumerate(datasets):
@@ -50,17 +53,26 @@ def write_store(path: Path, header: Header, datasets: Iterable[StoredDataset], c
                 _join_all(dataset, group, stream.check)
                 group.write_array("rows", dataset.rows)
                 write_dataset(group, dataset.record, dataset.attributes)
+                listed_datasets.append(ListedDataset(dataset.record, dataset.attributes, _source(dataset, path, group)))
             for number, cell in enumerate(cells):
                 group = root.below(f"cells/{number:04}")
                 group.write_attributes({"dataset_group": positions.get(cell.record.dataset.key)})
                 _join_all(cell, group, stream.check)
                 summary = Facts(cell.rows, cell.status, cell.error, cell.attributes)
-                write_cell(group, cell.record, [*cell.done, *cell.failed], summary)
+                parts = [*cell.done, *cell.failed]
+                write_cell(group, cell.record, parts, summary)
+                listed_cells.append(ListedCell(cell.record, parts, _source(cell, path, group)))
             for name in ("datasets", "cells"):
                 file.require_group(name)
+            root.write_attributes({INDEX: index_text(listed_datasets, listed_cells, group_digests(file))})
             write_header(root, header, "store")
             stream.check()
         stream.check()
+
+
+def _source(arrays: JoinedArrays, path: Path, group: GroupWriter) -> Source:
+    """Describe what was packed."""
+    return Source(path, group.group.name, arrays.rows, frozenset(arrays.names))
 
 
 def _join_all(arrays: JoinedArrays, group: GroupWriter, check: Callable[[], None]) -> None:

@@ -11,6 +11,7 @@ import numpy as np
 from shapebias.errors import StoreError
 from shapebias.paths import as_path
 from shapebias.store.encoding import VERSIONS, datasets_of, digest
+from shapebias.store.index import group_digests, index_text, read_index
 from shapebias.store.joined_arrays import open_file
 from shapebias.store.listing import ListedCell, ListedDataset, list_file, part_files, part_path
 from shapebias.store.reader import Store
@@ -48,7 +49,11 @@ def verify(path: str | Path) -> list[str]:
 def _check_file(store: Path, path: Path) -> Iterator[str]:
     try:
         with open_file(path) as file:
-            listing = list_file(file, keep_open=False)
+            listing = list_file(file, keep_open=False, by_index=False)
+            if indexed := read_index(file, keep_open=False):
+                digests = group_digests(file)
+                if index_text(*indexed, digests) != index_text(listing.datasets, listing.cells, digests):
+                    yield "its index does not match its groups: restore the file from a copy"
             groups: list[h5py.Group] = [file]
             file.visititems(lambda _, item: groups.append(item) if isinstance(item, h5py.Group) else None)
             for group in groups:

@@ -16,6 +16,7 @@ from shapebias.paths import as_path
 from shapebias.store.group_writer import GroupWriter, file_image
 from shapebias.store.joined_arrays import open_file
 from shapebias.store.layout import check_facts, dataset_arrays, write_dataset_part, write_header, write_part
+from shapebias.store.listed import Listing
 from shapebias.store.listing import part_files, part_path, parts_folder
 from shapebias.store.locking import WriterLock
 from shapebias.store.os_errors import translate_os_errors
@@ -87,6 +88,7 @@ class Writer:
         if part.status == "failed" and path.exists() and _is_done(path):
             return
         self._put(path, lambda root: write_part(root, part))
+        self._store.remember(path, Listing.of_part(part, path))
 
     def write_dataset(self, part: DatasetPart) -> None:
         """Write some images of a data set; they are on the disk when this returns.
@@ -96,7 +98,9 @@ class Writer:
         """
         check_facts(part.attributes)
         rows = _checked(part.dataset.title or part.dataset.canonical, part.rows, dataset_arrays(part))
-        self._put(part_path(self.path, part.dataset.key, rows), lambda root: write_dataset_part(root, part))
+        path = part_path(self.path, part.dataset.key, rows)
+        self._put(path, lambda root: write_dataset_part(root, part))
+        self._store.remember(path, Listing.of_dataset_part(part, path))
 
     def _put(self, path: Path, fill: Callable[[GroupWriter], None]) -> None:
         image = file_image(lambda file: fill(GroupWriter(file)))
