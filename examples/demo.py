@@ -86,7 +86,7 @@ def studies(folder: Path, seed: int, images: int) -> list[sb.Study]:
 
 
 def run(folder: Path, seed: int = 0, training: int = 4096, epochs: int = 6, testing: int = 448) -> sb.Results:
-    """Train and ask, with so many pictures, those for validation as many as for testing.
+    """Train and evaluate with these numbers of pictures; validation uses as many as testing.
 
     What an earlier call has finished is not done again.
     """

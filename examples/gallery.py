@@ -79,7 +79,7 @@ def transforms(dataset: str, data: Path, output: Path) -> None:
 
 
 def saliency(_dataset: str, data: Path, output: Path) -> None:
-    """Draw what each method says of MobileNetV2 and the label: rows are methods, columns photographs."""
+    """Draw each method's map for MobileNetV2 and the label: rows are methods, columns photographs."""
     weights = data / "weights/imagenet/mobilenetv2_100.safetensors"
     model = f'timm:mobilenetv2_100,checkpoint="{weights}",mean=0.5,std=0.5,arg.pad_type=same'
     with tempfile.TemporaryDirectory() as folder:

@@ -48,7 +48,7 @@ class StudyError(ShapebiasError):
 
 
 class TrainingError(ShapebiasError):
-    """A training cannot go on, or its output belongs to another one."""
+    """A training cannot continue, or its output belongs to another training."""
 
 
 class LabelError(ShapebiasError):

@@ -84,7 +84,7 @@ def _listing(folder: Path) -> Iterator[tuple[bytes, int]]:
 
 
 def temporary_path(path: Path) -> Path:
-    """Make up a temporary name beside ``path``, which nobody has used."""
+    """Make up a temporary name beside ``path``, which no file has."""
     return path.with_name(f"{path.name}.{uuid.uuid4().hex[:12]}.tmp")
 
 

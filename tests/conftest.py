@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from readme_commands import RealRuns
 from torch import nn
 
 from shapebias.networks.classifier import Classifier
@@ -26,6 +27,12 @@ def data_dir() -> Path:
     if not folder.is_dir():
         pytest.skip(f"no real test data at {folder}: set SHAPEBIAS_TEST_DATA to the folder that has them")
     return folder
+
+
+@pytest.fixture(scope="session")
+def real_runs(data_dir, tmp_path_factory) -> RealRuns:
+    """Return the README's runs on real images and weights, which tests of their answers share."""
+    return RealRuns(data_dir, tmp_path_factory.mktemp("real"))
 
 
 @pytest.fixture

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import pkgutil
 import re
 import shlex
 import subprocess
@@ -14,6 +16,7 @@ import pytest
 from click.testing import CliRunner
 
 import shapebias
+from shapebias import plugin
 from shapebias.cli import COMMANDS, main
 from shapebias.plugins import events, hookspecs
 from shapebias.plugins.catalog import Catalog, default_catalog
@@ -38,6 +41,27 @@ def test_every_page_is_in_the_table_of_contents():
 def test_every_public_name_is_in_the_reference(name):
     written = "open_store" if name == "open" else name
     assert re.search(rf"[.`]{written}\b", REFERENCE) or name.endswith("Spec")  # the specs are one module
+
+
+def test_every_name_of_the_reference_exists():
+    named = re.findall(r"^\.\. auto(?:class|function|exception|module|data):: (\S+)$", REFERENCE, re.MULTILINE)
+    assert len(named) > 50
+    assert [name for name in named if not resolves(name)] == []
+
+
+def resolves(name):
+    with contextlib.suppress(ImportError, AttributeError):
+        pkgutil.resolve_name(name)
+        return True
+    return False
+
+
+@pytest.mark.parametrize("page", [page.name for page in sorted(DOCS.glob("*.md"))])
+def test_every_name_that_a_page_uses_exists(page):
+    """Pages say ``sb.run`` for users and for authors of plugins: ``sb`` is either of the two modules."""
+    used = set(re.findall(r"\b(?:sb|shapebias)\.([a-zA-Z]\w*)", (DOCS / page).read_text(encoding="utf-8")))
+    known = {*dir(shapebias), *dir(plugin), "NAME"}
+    assert used - known - {module.name for module in pkgutil.iter_modules(shapebias.__path__)} == set()
 
 
 def test_specs_and_hooks_are_taken_whole():

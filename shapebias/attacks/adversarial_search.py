@@ -153,10 +153,10 @@ class AdversarialSearch:
 class ActiveBatch:
     """The images that an attempt works on.
 
-    With ``keep=first`` an image leaves the batch as soon as its adversarial image is found to fool the model, which
-    :meth:`gradient` and :meth:`evaluate` look at; :meth:`remaining` drops the same images from an attack's own tensors.
+    With ``keep=first`` an image leaves the batch as soon as :meth:`gradient` or :meth:`evaluate` finds that its
+    adversarial image succeeds; :meth:`remaining` drops the same images from an attack's own tensors.
 
-    Attributes:
+    Args:
         rows: (M,) their indices among the N images of the search.
         images: (M, 3, H, W), not attacked.
         restart: the number of the restart, from 0.

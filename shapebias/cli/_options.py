@@ -25,7 +25,7 @@ class PathType(click.Path):
 device_option = click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:1.")
 
 replace_option = click.option(
-    "--replace", is_flag=True, help="Compute anew what the file has with another seed, other files or settings."
+    "--replace", is_flag=True, help="Compute again what the file has with another seed, other files or settings."
 )
 
 

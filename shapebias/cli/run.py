@@ -53,6 +53,11 @@ def _several(short: str, name: str, dest: str, help: str) -> Callable[[Any], Any
     "--saliency-limit", type=int, metavar="N", help="Use at most N images for saliency and probes.  [default: all]"
 )
 @click.option("--mapping", metavar="FILE", help="JSON: which model outputs belong to which class of the data set.")
+@click.option(
+    "--aggregate",
+    type=click.Choice(["mean", "sum", "max"]),
+    help="Score of a class of several outputs: of their probabilities.  [default: mean]",
+)
 @click.option("--logits", metavar="full|top-K", help="Scores to keep of each image.  [default: full]")
 @click.option("--keep-images", is_flag=True, default=None, help="Keep the images that the model was given.")
 @click.option("-o", "--output", metavar="RUN.h5", required=True, help="The results file; an existing one is continued.")

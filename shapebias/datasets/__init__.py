@@ -49,6 +49,13 @@ def shapebias_datasets() -> Iterator[DatasetSpec]:
         "shapebias.datasets.critical_band:CriticalBand",
         summary="grey photographs with noise of one octave of spatial frequencies: the published stimuli",
         references=("Subramanian et al. 2023, Spatial-frequency channels, shape bias, and adversarial robustness",),
+        sources=_sources("critical-band"),
+    )
+    yield DatasetSpec(
+        "refined-bias",
+        "shapebias.datasets.refined_bias:RefinedBias",
+        summary="images of one cue alone, shape or texture, in the folders of REFINED-BIAS",
+        references=("Kim et al. 2026, On the reliability of cue conflict and beyond",),
     )
     yield DatasetSpec(
         "torchvision",

@@ -1,4 +1,4 @@
-"""``critical-band:PATH``: grey photographs with noise of one octave, as they are published."""
+"""``critical-band``: grey photographs with noise of one octave, as they are published."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from shapebias.datasets._images import ListedImage, listing_fingerprint, same_size
 from shapebias.errors import DataError, listed
+from shapebias.fetching import LocalData, local_data, published
 from shapebias.images.reading import fit, images_below, read_image
 from shapebias.networks.labels import entry_level_classes
 from shapebias.plugins.protocols import Sample
@@ -33,10 +34,11 @@ class CriticalBand:
     the files' paths.
 
     Args:
-        path: the folder.
+        path: the folder; none takes the published ones.
 
     Raises:
-        DataError: at the first use: the folder is missing, or has no images or others than these.
+        DataError: at the first use: the folder is missing and cannot be downloaded, or has no images or others than
+            these.
 
     Source: Subramanian et al. 2023, "Spatial-frequency channels, shape bias, and adversarial robustness", section 3.
 
@@ -45,7 +47,7 @@ class CriticalBand:
     'critical-band:stimuli'
     """
 
-    path: Path = param("the folder of the stimuli")
+    path: Path | None = param("the folder of the stimuli; none takes the published ones", default=None)
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -55,34 +57,49 @@ class CriticalBand:
     @property
     def fingerprint(self) -> str:
         """Hash of names, sizes and labels of the listed files: what decides whether stored results still hold."""
-        return listing_fingerprint(self.path, self._listing, self.classes)
+        return listing_fingerprint(self._folder, self._listing, self.classes)
+
+    @property
+    def note(self) -> str | None:
+        """Which part of the published set is here, None where it is whole or a folder of one's own."""
+        return None if self._local_data is None else self._local_data.note
 
     def __len__(self) -> int:
         return len(self._listing)
 
     def __getitem__(self, index: int) -> Sample:
         entry = self._listing[index]
-        image = same_size(self._pixels(entry), self._first, self.path / entry.file, "take it out")
+        image = same_size(self._pixels(entry), self._first, self._folder / entry.file, "take it out")
         return Sample(image, entry.file, entry.label)
 
     def _pixels(self, entry: ListedImage) -> NDArray[np.uint8]:
-        return fit(read_image(self.path / entry.file))
+        return fit(read_image(self._folder / entry.file))
 
     @cached_property
     def _first(self) -> NDArray[np.uint8]:
         return self._pixels(self._listing[0])
 
     @cached_property
+    def _local_data(self) -> LocalData | None:
+        return None if self.path is not None else local_data(published("critical-band"))
+
+    @property
+    def _folder(self) -> Path:
+        local = self._local_data
+        return local.folder if local is not None else self.path or Path()
+
+    @cached_property
     def _listing(self) -> tuple[ListedImage, ...]:
-        files = images_below(self.path) if self.path.is_dir() else []
+        folder = self._folder
+        files = images_below(folder) if folder.is_dir() else []
         if not files:
-            raise DataError(f"{self.path} has no images; give the folder of the critical-band stimuli")
+            raise DataError(f"{folder} has no images; give the folder of the critical-band stimuli")
         names = {file: _NAME.fullmatch(PurePosixPath(file).stem) for file in files}
         labels = {file: self.classes.index(name[1]) for file, name in names.items() if name and name[1] in self.classes}
         if strangers := [file for file in files if file not in labels]:
             raise DataError(
                 listed(
-                    f"{self.path} has images whose names are not N_cbm_noiseSD_freqBAND_gray_g_CATEGORY with one of "
+                    f"{folder} has images whose names are not N_cbm_noiseSD_freqBAND_gray_g_CATEGORY with one of "
                     f"the 16 entry-level classes; take them out:",
                     strangers[:_SHOWN],
                 )

@@ -25,6 +25,9 @@ __all__ = [
     "find_changed",
 ]
 
+# Cells of files that were written before a setting existed have its default, so the default is not written.
+_UNSTATED = {"aggregate": "mean"}
+
 
 @attrs.frozen
 class IdentifiedCell:
@@ -110,6 +113,8 @@ class Recorder:
         settings: dict[str, Any] = {"seed": study.seed}
         if study.mapping is not None:
             settings["mapping"] = files.fingerprint(study.mapping)
+        if study.aggregate != _UNSTATED["aggregate"]:
+            settings["aggregate"] = study.aggregate
         if cell.kind == "prediction":
             settings |= {"logits": study.logits, "precision": self._precision, "images": study.keep_images}
         return CellRecord(
@@ -153,7 +158,8 @@ def explain_changes(changed: Sequence[ChangedCell], output: object) -> StudyErro
     for cell in changed:
         old, new = cell.before, cell.now
         for name in sorted(old.settings.keys() | new.settings.keys()):
-            before, now = old.settings.get(name, "none"), new.settings.get(name, "none")
+            unstated = _UNSTATED.get(name, "none")
+            before, now = old.settings.get(name, unstated), new.settings.get(name, unstated)
             if before != now:
                 reasons[f"{name} was {before}, now {now}"] = None
         for role, component in new.components().items():

@@ -41,6 +41,11 @@ def load_model(session: Session, model: Component, decoded: DecodedImages) -> Cl
         scores = guard.call(f"model {model.text}", loaded.logits, images)
     check_scores(scores, 1)
     mapping = match_labels(
-        loaded.classes, scores.shape[1], decoded.dataset.classes, session.study.mapping, loaded.descriptions
+        loaded.classes,
+        scores.shape[1],
+        decoded.dataset.classes,
+        session.study.mapping,
+        loaded.descriptions,
+        session.study.aggregate,
     )
     return attrs.evolve(loaded, mapping=mapping)

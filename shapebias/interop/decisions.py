@@ -39,7 +39,7 @@ def import_decisions(
 ) -> Counter[str]:
     """Make a store of the answers in published tables; each observer is a model.
 
-    A picture that is shown again to an observer under the same condition is a stimulus of its own, in the order of
+    A picture that is shown again to an observer under the same condition counts as a separate stimulus, in the order of
     session and trial.
 
     Args:
@@ -146,7 +146,7 @@ def _found(
 
 
 def _cells(sessions: Mapping[Session, Sequence[Trial]], pictures: PublishedStimuli) -> dict[Session, dict[int, Trial]]:
-    """Find the row of each answer; conditions that are in the names of the images are no cells of their own."""
+    """Find the row of each answer; conditions that the names of the images contain do not become separate cells."""
     cells: dict[Session, dict[int, Trial]] = {}
     lost: Counter[str] = Counter()
     for (observer, condition), trials in sessions.items():

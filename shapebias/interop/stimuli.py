@@ -66,7 +66,7 @@ class PublishedStimuli:
         hint = suggestion(trial.response, self.classes)
         raise DataError(
             f"{trial.where}: the answer {trial.response!r} is not a class of {self.record.title}{hint}; its classes "
-            f"are {', '.join(self.classes)}, and 'na' is no answer"
+            f"are {', '.join(self.classes)}, and 'na' means no answer"
         )
 
 

@@ -175,6 +175,15 @@ def _saliency_and_frequency() -> Iterator[MetricSpec]:
     yield MetricSpec(
         "cue-sensitivity",
         "shapebias.metrics.cue_sensitivity:CueSensitivity",
-        summary="mean 1 / rank of the shape's class and of the texture's class among all classes",
-        references="Voorhees 1999, The TREC-8 question answering track report",
+        summary="mean 1 / rank of the shape's class and of the texture's class among all outputs",
+        references=(
+            "Kim et al. 2026, On the reliability of cue conflict and beyond",
+            "Voorhees 1999, The TREC-8 question answering track report",
+        ),
+    )
+    yield MetricSpec(
+        "configural-shape",
+        "shapebias.metrics.configural_shape:ConfiguralShape",
+        summary="share of pairs of images, made of the same pieces, of which both are answered right",
+        references="Doshi et al. 2025, Visual anagrams reveal hidden differences in holistic shape processing",
     )

@@ -169,7 +169,7 @@ def value_difference(first: pd.Series[float], second: pd.Series[float], seed: in
 
 
 def adjusted(p: NDArray[np.float64], correction: Correction) -> NDArray[np.float64]:
-    """Correct p-values for their number; NaN is no test and stays.
+    """Correct p-values for their number; NaN means no test and stays NaN.
 
     Args:
         p: (k,) p-values.

@@ -12,7 +12,7 @@ __all__ = ["number_in", "steps"]
 
 
 def steps(text: str) -> list[Spelling]:
-    """Parse the canonical text of a condition, or of a data set, into its steps; none where it is no spelling.
+    """Parse the canonical text of a condition, or of a data set, into its steps; none where the text is not one.
 
     >>> [step.name for step in steps("patch-shuffle:k=4+low-pass:radius=8")]
     ['patch-shuffle', 'low-pass']
@@ -32,7 +32,7 @@ def number_in(text: str, parameter: str) -> tuple[str, float] | None:
 
     Returns:
         The text without the value, which is the same for cells that differ in nothing else, and the value; None where
-        no step or several have such a parameter, or its value is no single number.
+        no step or several have such a parameter, or its value is not a single number.
 
     >>> number_in("stimuli:cue=conflict,contrast=0.12", "contrast")
     ('stimuli:cue=conflict,contrast=*', 0.12)

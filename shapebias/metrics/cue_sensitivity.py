@@ -3,68 +3,96 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, TypeAlias
 
 import attrs
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from shapebias.metrics.frames import record, table
+from shapebias.metrics.frames import cell_name, record, table
 from shapebias.metrics.intervals import BOOTSTRAP, Estimate, mean
-from shapebias.plugins.protocols import Answers, StudyResults
+from shapebias.plugins.protocols import Answers, CellNames, StudyResults
 
 __all__ = ["CueSensitivity"]
 
 _RESAMPLES = 9_999
+_PROBE = "output-ranks"
+
+Ranks: TypeAlias = tuple[NDArray[np.int64], int]
+"""The rank of each class for each image, (n, C), 1 the best, and among how many classes."""
 
 
 @attrs.frozen
 class CueSensitivity:
-    """Mean 1 / rank of the shape's class and of the texture's class among all classes, and the share of the former.
+    """Mean 1 / rank of the shape's class and of the texture's class, and the share of the former.
 
-    The rank of a class is its place in the order of the scores, 1 the best; equal scores go to the lower index.  No
-    image is undecided: a class that is not answered still has a rank.  Outputs that mean the same class are merged
-    before ranking, by the label mapping.  Images need not have both cues; where they have, the row
-    ``shape-reliance`` is shape sensitivity / (shape sensitivity + texture sensitivity) of the images with cue conflict.
-    The column ``classes`` says among how many the ranks are.  A cell whose scores were not all kept has no rows, and
-    the table's note names it.
+    Where the probe ``output-ranks`` was run, ranks are among all outputs of the model, those of one class merged to one
+    with the largest of their logits.  Otherwise they are among the data set's classes, whose scores are stored.  The
+    column ``ranked`` says which, and ``classes`` among how many.  The best rank is 1; equal scores go to the lower
+    index.  Images need not have both cues; where they have, the row ``shape-reliance`` is shape sensitivity / (shape
+    sensitivity + texture sensitivity) of the images with cue conflict.  A cell without the probe whose scores were not
+    all kept has no rows, and the table's note names it.
 
-    Mean reciprocal rank: Voorhees 1999, "The TREC-8 question answering track report".  As a measure of both cues it is
-    that of REFINED-BIAS, 2026.
+    Kim et al. 2026, "On the reliability of cue conflict and beyond" (REFINED-BIAS).  The mean of 1 / rank is the mean
+    reciprocal rank of Voorhees 1999, "The TREC-8 question answering track report".
     """
 
     def __call__(self, results: StudyResults) -> pd.DataFrame:
         """Return up to three rows for each cell, with a bootstrap interval over images."""
+        probed = {_key(values): values for values in results.values() if "rank" in values.values}  # noqa: PD011
         rows: list[dict[str, Any]] = []
         lacking = []
         for answers in results.answers():
             if not ((answers.shape_labels >= 0) | (answers.texture_labels >= 0)).any():
                 continue
-            if answers.logits is None or answers.top(len(answers.classes)).shape[1] < len(answers.classes):
-                lacking.append(f"{answers.model} on {answers.dataset} under {answers.condition}")
+            if values := probed.get(_key(answers)):
+                arrays = values.values  # noqa: PD011 - a mapping, no data frame
+                position = {image: row for row, image in enumerate(answers.ids)}
+                taken = np.array([position[image] for image in values.ids], dtype=np.int64)
+                ranks = np.asarray(arrays["rank"], np.int64), int(np.max(arrays["outputs"], initial=0))
+                rows += _rows(answers, ranks, taken, "all outputs", results.seed)
+            elif (among := _among_classes(answers)) is not None:
+                rows += _rows(answers, among, np.arange(len(answers.ids)), "classes of the data set", results.seed)
             else:
-                rows += _rows(answers, results.seed)
+                lacking.append(cell_name(answers))
         note = "" if rows else "no finished predictions of images with a shape or a texture label"
-        note = f"ranks need all scores, so logits=full; they were not kept by {', '.join(lacking)}" if lacking else note
-        return table(rows, "classes", note=note)
+        if lacking:
+            note = (
+                "ranks need the probe output-ranks, or all scores, so logits=full; neither is there for "
+                f"{', '.join(lacking)}"
+            )
+        return table(rows, "ranked", "classes", note=note)
 
 
-def _rows(answers: Answers, seed: int) -> Iterator[dict[str, Any]]:
-    order = answers.top(len(answers.classes))
-    shape, texture = (_reciprocal_ranks(order, labels) for labels in (answers.shape_labels, answers.texture_labels))
+def _key(cell: CellNames) -> tuple[object, ...]:
+    return cell.dataset, cell.model, cell.condition, cell.eps
+
+
+def _among_classes(answers: Answers) -> Ranks | None:
+    """Return the ranks among the data set's classes; None where not all scores were kept."""
+    count = len(answers.classes)
+    if answers.logits is None or (order := answers.top(count)).shape[1] < count:
+        return None
+    return np.argsort(order, axis=1) + 1, count
+
+
+def _rows(answers: Answers, ranks: Ranks, taken: NDArray[np.int64], among: str, seed: int) -> Iterator[dict[str, Any]]:
+    labels = (answers.shape_labels[taken], answers.texture_labels[taken])
+    shape, texture = (_reciprocal(ranks[0], some) for some in labels)
+    facts = {"ranked": among, "classes": ranks[1]}
     for name, values in (("shape-sensitivity", shape), ("texture-sensitivity", texture)):
         if not np.isnan(values).all():
-            yield record(answers, name, mean(values, seed), classes=len(answers.classes))
-    both = ~np.isnan(shape) & ~np.isnan(texture) & (answers.shape_labels != answers.texture_labels)
+            yield record(answers, name, mean(values, seed), **facts)
+    both = ~np.isnan(shape) & ~np.isnan(texture) & (labels[0] != labels[1])
     if both.any():
         reliance = _share(np.stack([shape[both], texture[both]], axis=1), seed)
-        yield record(answers, "shape-reliance", reliance, classes=len(answers.classes))
+        yield record(answers, "shape-reliance", reliance, **facts)
 
 
-def _reciprocal_ranks(order: NDArray[np.int64], labels: NDArray[np.int64]) -> NDArray[np.float64]:
+def _reciprocal(ranks: NDArray[np.int64], labels: NDArray[np.int64]) -> NDArray[np.float64]:
     """Return 1 / rank of each image's label, NaN where it is unknown."""
-    rank = 1 + (order == labels[:, None]).argmax(axis=1)
+    rank = ranks[np.arange(len(labels)), np.maximum(labels, 0)]
     return np.where(labels >= 0, 1 / rank, np.nan)
 
 

@@ -77,7 +77,7 @@ def reference_model(answers: Iterable[Answers], against: str) -> str:
     """
     models = list(dict.fromkeys(one.model for one in answers))
     if against and models and against not in models:
-        raise DataError(f"against={against!r} is no model of these results; they have {', '.join(models)}")
+        raise DataError(f"against={against!r} is not a model of these results; they have {', '.join(models)}")
     return against or next(iter(models), "")
 
 

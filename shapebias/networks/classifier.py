@@ -22,7 +22,7 @@ from torch.nn import functional
 
 from shapebias.errors import ShapebiasError
 from shapebias.networks.features import Features
-from shapebias.networks.labels import LabelMapping
+from shapebias.networks.labels import Aggregate, LabelMapping
 
 __all__ = [
     "IMAGENET_MEAN",
@@ -134,7 +134,7 @@ class Classifier:
         logits = self.logits(images).float()
         if self.mapping is None or self.mapping.groups is None:
             return logits
-        return grouped(logits, self.mapping.groups)
+        return grouped(logits, self.mapping.groups, self.mapping.aggregate)
 
     @contextlib.contextmanager
     def evaluating(self) -> Iterator[None]:
@@ -187,26 +187,36 @@ def logits_of(outputs: object) -> Tensor | None:
     return next((entry for entry in entries if isinstance(entry, Tensor)), None)
 
 
-def grouped(logits: Tensor, groups: tuple[tuple[int, ...], ...]) -> Tensor:
-    """Score each group of outputs by the log of the mean of its softmax probabilities.
+def grouped(logits: Tensor, groups: tuple[tuple[int, ...], ...], aggregate: Aggregate = "mean") -> Tensor:
+    """Score each group of outputs by the log of the mean, the sum or the largest of its softmax probabilities.
 
-    Geirhos et al. 2019, "ImageNet-trained CNNs are biased towards texture", section 2: probabilities of the ImageNet
-    classes that belong to one entry-level class are averaged, so that a class with many members has no advantage.
+    The mean gives a class with many members no advantage; see :class:`shapebias.networks.labels.LabelMapping` for who
+    takes which.
 
     Args:
         logits: (N, outputs).
         groups: the outputs of each class.
+        aggregate: what is taken of the probabilities of a group.
 
     >>> grouped(torch.zeros(1, 4), ((0,), (1, 2))).exp()
     tensor([[0.2500, 0.2500]])
+    >>> grouped(torch.zeros(1, 4), ((0,), (1, 2)), "sum").exp()
+    tensor([[0.2500, 0.5000]])
     """
     log_probabilities = logits.log_softmax(dim=1)
-    scores = [
-        log_probabilities[:, list(members)].logsumexp(dim=1) - math.log(len(members)) if len(members) > 1
-        else log_probabilities[:, members[0]]
-        for members in groups
-    ]  # fmt: skip
+    scores = [_aggregated(log_probabilities[:, list(members)], aggregate) for members in groups]
     return torch.stack(scores, dim=1)
+
+
+def _aggregated(log_probabilities: Tensor, aggregate: Aggregate) -> Tensor:
+    """Aggregate the log-probabilities (N, members) of one class, (N,)."""
+    members = log_probabilities.shape[1]
+    if members == 1:
+        return log_probabilities[:, 0]
+    if aggregate == "max":
+        return log_probabilities.amax(dim=1)
+    total = log_probabilities.logsumexp(dim=1)
+    return total - math.log(members) if aggregate == "mean" else total
 
 
 @attrs.frozen

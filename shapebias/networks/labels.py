@@ -15,13 +15,17 @@ from functools import cache
 from importlib.resources import files
 from pathlib import Path
 from types import MappingProxyType
+from typing import Literal, TypeAlias, get_args
 
 import attrs
 
 from shapebias.errors import LabelError, listed, suggestion
 
 __all__ = [
+    "AGGREGATES",
+    "Aggregate",
     "LabelMapping",
+    "class_groups",
     "class_order",
     "entry_level_classes",
     "imagenet_names",
@@ -30,12 +34,18 @@ __all__ = [
     "whole_numbers",
 ]
 
+Aggregate: TypeAlias = Literal["mean", "sum", "max"]
+"""What is taken of the softmax probabilities of the outputs of one class."""
+
+AGGREGATES: tuple[str, ...] = get_args(Aggregate)
+
 Groups = tuple[tuple[int, ...], ...]
 Entries = Sequence[tuple[str, object]]
 """Each class of a data set with its outputs as written by hand: a list of names and indices, if it is right."""
 
 _MAPPING_FILE = 'a JSON object from each class of the data set to outputs of the model, as in {"dog": ["beagle", 207]}'
 _STRANGERS_NAMED = 20
+_ENTRY_LEVEL = "entry-level-16"
 _NUMBER = re.compile(r"[+-]?\d+(\.\d*)?([eE][+-]?\d{1,3})?")
 
 
@@ -51,19 +61,21 @@ def _as_groups(groups: Iterable[Iterable[int]] | None) -> Groups | None:
 class LabelMapping:
     """How a model's outputs become scores for a data set's classes, as data.
 
-    With ``groups`` the score of a class is the log of the mean probability of its outputs (Geirhos et al. 2019,
-    "ImageNet-trained CNNs are biased towards texture"): ``logsumexp(log_softmax(logits)[group]) - log(len(group))``,
-    the softmax being over all outputs of the model.  Without groups the logits are the scores.
+    With ``groups`` the score of a class is the log of the mean, the sum or the largest of the softmax probabilities of
+    its outputs; the softmax is over all outputs of the model.  Without groups the logits are the scores.
 
     Args:
-        name: ``identical``, ``reordered``, ``by position``, ``imagenet-1k -> subset``,
-            ``imagenet-1k -> entry-level-16`` or ``file:NAME``.
+        name: ``identical``, ``reordered``, ``by position``, ``imagenet-1k -> subset``, ``file:NAME``, or
+            ``imagenet-1k -> NAME`` with the name of one of :func:`class_groups`.
         source: the model's label space in words, such as ``ImageNet-1k (1,000 classes)``.
         classes: the data set's classes in the order of its labels.
         groups: for each class the indices of the model's outputs, or None where the logits pass untouched.
+        aggregate: ``mean`` of the probabilities (Geirhos et al. 2019, "ImageNet-trained CNNs are biased towards
+            texture"), their ``sum`` (Burgert et al. 2025, "ImageNet-trained CNNs are not biased towards texture"), or
+            the largest, ``max``, which is that of the largest logit (Doshi et al. 2025, "Visual anagrams").
 
     Raises:
-        LabelError: a class has no outputs, or an output is used twice.
+        LabelError: a class has no outputs, an output is used twice, or the aggregate is unknown.
 
     >>> mapping = LabelMapping("file:pets.json", "4 unnamed outputs", ("cat", "dog"), ((0,), (1, 3)))
     >>> LabelMapping.from_json(mapping.to_json()) == mapping
@@ -74,8 +86,13 @@ class LabelMapping:
     source: str
     classes: tuple[str, ...] = attrs.field(converter=_as_names)
     groups: Groups | None = attrs.field(converter=_as_groups)
+    aggregate: Aggregate = "mean"
 
     def __attrs_post_init__(self) -> None:
+        if self.aggregate not in AGGREGATES:
+            raise LabelError(
+                f"label mapping '{self.name}': aggregate is {self.aggregate!r}; give {', '.join(AGGREGATES)}"
+            )
         if self.groups is None:
             return
         if len(self.groups) != len(self.classes) or not all(self.groups):
@@ -170,8 +187,28 @@ def entry_level_classes() -> Mapping[str, tuple[int, ...]]:
     >>> entry_level_classes()["bear"]
     (294, 295, 296, 297)
     """
-    text = files("shapebias").joinpath("resources/entry_level_16.json").read_text(encoding="utf-8")
-    return MappingProxyType({name: tuple(indices) for name, indices in json.loads(text).items()})
+    return class_groups()[_ENTRY_LEVEL]
+
+
+@cache
+def class_groups() -> Mapping[str, Mapping[str, tuple[int, ...]]]:
+    """Return the published sets of classes that ImageNet-1k outputs are put together to, by name, each as indices.
+
+    ``entry-level-16`` of Geirhos et al. 2019; ``animals-9`` of Doshi et al. 2025; ``refined-bias-shape`` and
+    ``refined-bias-texture`` of Kim et al. 2026, in which classes with the same name to people are merged.
+
+    >>> class_groups()["animals-9"]["wolf"]
+    (269, 270, 271, 272, 273, 274, 275)
+    """
+    folder = files("shapebias").joinpath("resources")
+    entry_level = json.loads(folder.joinpath("entry_level_16.json").read_text(encoding="utf-8"))
+    others = json.loads(folder.joinpath("protocols/class_groups.json").read_text(encoding="utf-8"))
+    return MappingProxyType(
+        {
+            name: MappingProxyType({label: tuple(indices) for label, indices in groups.items()})
+            for name, groups in {_ENTRY_LEVEL: entry_level, **others}.items()
+        }
+    )
 
 
 @cache
@@ -198,6 +235,7 @@ def match_labels(
     dataset_classes: Sequence[str],
     mapping_file: Path | str | None = None,
     descriptions: Mapping[str, str] | None = None,
+    aggregate: Aggregate = "mean",
 ) -> LabelMapping:
     """Decide how a model's outputs become scores for a data set's classes: the first of these rules that fits.
 
@@ -205,7 +243,7 @@ def match_labels(
     2. ``identical``: both have the same classes in the same order, or both are all of ImageNet-1k in index order.
     3. ``reordered``: both have the same classes in another order; the data set may name them by their descriptions.
     4. ``imagenet-1k -> entry-level-16``: the model is an ImageNet-1k model and the data set's classes are among the
-       16 of Geirhos et al. 2019.
+       16 of Geirhos et al. 2019; or they are all classes of another of :func:`class_groups`, whose name is then given.
     5. ``imagenet-1k -> subset``: the model is an ImageNet-1k model and each of the data set's classes is one of
        ImageNet-1k, written as WordNet id, index in digits, name, or first or all words of the synset.
     6. ``by position``: the model does not name its outputs, which are as many as the data set's classes.
@@ -224,6 +262,7 @@ def match_labels(
         dataset_classes: the names of the data set's classes, in the order of its labels.
         mapping_file: path of a mapping file.
         descriptions: other names of the outputs; in ``disc, circle`` each word is a name too.
+        aggregate: how the probabilities of several outputs become the score of a class.
 
     Returns:
         The mapping; its ``classes`` are ``dataset_classes``.
@@ -240,24 +279,29 @@ def match_labels(
     classes = tuple(dataset_classes)
     if not classes:
         raise LabelError("the data set has no class names, so a model's answers to it cannot be scored")
+    name, groups = _match(model, classes, None if mapping_file is None else Path(mapping_file))
+    source = f"{outputs:,} unnamed outputs" if name == "by position" else model.source
+    return LabelMapping(name, source, classes, groups, aggregate)
+
+
+def _match(model: _Outputs, classes: tuple[str, ...], mapping_file: Path | None) -> tuple[str, Groups | None]:
+    """Return the name of the rule that fits, and the outputs of each class."""
     if mapping_file is not None:
-        path = Path(mapping_file)
-        groups = _resolve(_read_entries(path), model, classes, f"mapping file {path}")
-        return LabelMapping(f"file:{path.name}", model.source, classes, groups)
+        groups = _resolve(_read_entries(mapping_file), model, classes, f"mapping file {mapping_file}")
+        return f"file:{mapping_file.name}", groups
     if model.classes == classes or (model.imagenet and _is_imagenet(classes)):
-        return LabelMapping("identical", model.source, classes, None)
+        return "identical", None
     if repeated := [name for name, times in Counter(classes).items() if times > 1]:
         raise LabelError(f"the data set has several classes named {_some(repeated)}; give each class its own name")
     if positions := model.permutation(classes):
-        return LabelMapping("reordered", model.source, classes, [[position] for position in positions])
-    if model.imagenet and entry_level_classes().keys() >= set(classes):
-        groups = tuple(entry_level_classes()[name] for name in classes)
-        return LabelMapping("imagenet-1k -> entry-level-16", model.source, classes, groups)
+        return "reordered", tuple((position,) for position in positions)
+    for name, known in class_groups().items() if model.imagenet else ():
+        if known.keys() == set(classes) or (name == _ENTRY_LEVEL and known.keys() >= set(classes)):
+            return f"imagenet-1k -> {name}", tuple(known[label] for label in classes)
     if model.imagenet and model.indices.keys() >= set(classes):
-        groups = _resolve([(name, [name]) for name in classes], model, classes, "the data set")
-        return LabelMapping("imagenet-1k -> subset", model.source, classes, groups)
-    if model.classes is None and outputs == len(classes):
-        return LabelMapping("by position", f"{outputs:,} unnamed outputs", classes, None)
+        return "imagenet-1k -> subset", _resolve([(name, [name]) for name in classes], model, classes, "the data set")
+    if model.classes is None and model.count == len(classes):
+        return "by position", None
     raise LabelError(_mismatch(model, classes))
 
 

@@ -20,14 +20,17 @@ if TYPE_CHECKING:
 __all__ = ["read_state_dict"]
 
 _log = logging.getLogger(__name__)
-# Types that training scripts write beside the weights and that run no code: options, and accuracies as NumPy numbers.
-_HARMLESS = [
+_NUMPY_SCALAR = np.float64(0).__reduce__()[0]
+# Types that training scripts write beside the weights and that run no code: options, and accuracies as NumPy numbers,
+# which files written with NumPy 1 and NumPy 2 call by different names.
+_HARMLESS: list[Any] = [
     argparse.Namespace,
     np.dtype,
     type(np.dtype("float32")),
     type(np.dtype("float64")),
     type(np.dtype("int64")),
-    np._core.multiarray.scalar,  # type: ignore[attr-defined]  # noqa: SLF001 - as pickles name it
+    (_NUMPY_SCALAR, "numpy.core.multiarray.scalar"),
+    (_NUMPY_SCALAR, "numpy._core.multiarray.scalar"),
 ]
 # A library that keeps a moving average validates and publishes it, so it comes first, as in timm.
 _AVERAGED = ("state_dict_ema", "model_ema", "model_state_dict_ema", "ema_state_dict", "ema_model", "ema")

@@ -10,7 +10,7 @@ because ``shapebias list`` must answer at once.  A hook that raises is a problem
 The hooks that react (``shapebias_run_started`` to ``shapebias_training_epoch``) are called while a study runs or a
 network is trained, in the process and thread of that run.  A plugin implements those that it needs, with any of their
 arguments, and what it returns is ignored.  A hook that raises, ``SystemExit`` included, is named in a
-``RuntimeWarning``; the run goes on, and so do the hooks of the other plugins.  What a hook is given is read, never
+``RuntimeWarning``; the run continues, and so do the hooks of the other plugins.  What a hook is given is read, never
 changed.
 """
 

@@ -12,6 +12,8 @@ import attrs
 import numpy as np
 from numpy.typing import NDArray
 
+from shapebias.networks.labels import LabelMapping
+
 __all__ = ["InMemoryAnswers", "InMemoryMaps", "InMemoryResults", "InMemoryValues"]
 
 
@@ -84,6 +86,7 @@ class InMemoryAnswers(_InMemoryCell):
         logits: (n, C) scores, or None.
         gradient_failed: (n,) whether the attack had a gradient of the image that was not finite; false by default.
         destroys: what the condition's transforms destroy, such as ``texture``.
+        mapping: how the model's outputs became scores, or None.
 
     >>> answers = InMemoryAnswers([0, 1, 1], labels=[0, 1, 0], classes=("cat", "dog"), condition="grayscale")
     >>> answers.taking([2, 0]).prediction, answers.ids[2]
@@ -99,6 +102,7 @@ class InMemoryAnswers(_InMemoryCell):
     logits: NDArray[np.floating[Any]] | None = None
     gradient_failed: NDArray[np.bool_] = attrs.field(converter=_truth_values)
     destroys: Collection[str] = ()
+    mapping: LabelMapping | None = None
 
     @shape_labels.default
     def _unknown_shapes(self) -> NDArray[np.int64]:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from shapebias.networks.classifier import Classifier
+    from shapebias.networks.labels import LabelMapping
     from shapebias.published.references import Reference
     from shapebias.rng import ImageRandom
     from shapebias.study import Study
@@ -218,6 +219,10 @@ class Answers(ResultCell, Protocol):
     @property
     def classes(self) -> Sequence[str]:
         """The names of the classes, in the order of the labels."""
+
+    @property
+    def mapping(self) -> LabelMapping | None:
+        """How the model's outputs became scores; None where that is not known, as for people."""
 
     @property
     def labels(self) -> NDArray[np.int64]:

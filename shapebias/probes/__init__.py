@@ -43,6 +43,12 @@ def shapebias_probes() -> Iterator[ProbeSpec]:
         references="Tsipras et al. 2019, Robustness may be at odds with accuracy, section 3",
     )
     yield ProbeSpec(
+        "output-ranks",
+        "shapebias.probes.output_ranks:OutputRanks",
+        summary="rank of each class of the data set among all outputs of the model",
+        references="Kim et al. 2026, On the reliability of cue conflict and beyond",
+    )
+    yield ProbeSpec(
         "fourier-heatmap",
         "shapebias.probes.fourier_heatmap:FourierHeatmap",
         summary="is the answer wrong under noise of one spatial frequency",

@@ -75,6 +75,9 @@ def _remarks(dataset: StoredDataset, mapping: LabelMapping) -> Iterator[str]:
             f"it chooses among the data set's {len(classes):,} classes ({_meaning(mapping)}), {outputs:,} outputs of "
             f"its {mapping.source}{_way_out(dataset, mapping)}"
         )
+    if mapping.aggregate != "mean" and outputs > len(classes):
+        of = {"sum": "sum", "max": "largest"}[mapping.aggregate]
+        yield f"the score of a class is the {of} of the softmax probabilities of its outputs"
 
 
 def _meaning(mapping: LabelMapping) -> str:

@@ -86,7 +86,7 @@ def _check_free(name: str, kind: Kind) -> None:
         taken = [f"the package {_PREFIX}{name} that is installed"]
     if taken:
         raise PluginError(
-            f"the name {name!r} is taken, by {', '.join(taken)}: with two of them nobody could write it without saying "
+            f"the name {name!r} is taken, by {', '.join(taken)}: with two of them, a spelling would always have to say "
             f"whose is meant; choose another name, such as my-{name}"
         )
 

@@ -141,7 +141,7 @@ def _argument(piece: str, whole: str) -> Argument:
         return Argument(key, value)
     quoted = _QUOTED.fullmatch(value)
     if quoted is None:
-        raise SpellingError(f"{whole!r}: {value!r} goes on after its closing quote; put the whole value into quotes")
+        raise SpellingError(f"{whole!r}: {value!r} continues after its closing quote; put the whole value into quotes")
     return Argument(key, _unquote(quoted), quoted=True)
 
 
@@ -175,7 +175,7 @@ def parse_number(text: str) -> float:
 
 
 def _spell_number(value: float) -> str:
-    """Spell a number as short as is exact: ``8``, ``0.1``, ``8/255``; 3/255 is not reduced, as nobody writes 1/85."""
+    """Spell a number as short as is exact: ``8``, ``0.1``, ``8/255``; 3/255 stays as people write it."""
     if isinstance(value, int) or (value.is_integer() and abs(value) < 1e15):
         return str(int(value))
     decimal = repr(float(value)).replace("e+", "e")

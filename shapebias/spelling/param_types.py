@@ -90,7 +90,7 @@ def is_list(kind: Any) -> bool:
 
 
 def fits(value: object, kind: Any) -> bool:
-    """Say whether a value is of a type; true is no number, a whole number is a number, and NaN is nothing.
+    """Say whether a value is of a type; true is no number, a whole number is a number, and NaN is of no type.
 
     >>> fits(1, float), fits(True, int), fits((1, 2), tuple[int, ...]), fits("l3", Literal["linf", "l2"])
     (True, False, True, False)

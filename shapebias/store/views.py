@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shapebias.errors import ShapebiasError
+from shapebias.networks.labels import LabelMapping
 from shapebias.plugins.catalog import Component
 from shapebias.spelling.former import former_spellings
 from shapebias.store.columns import column
@@ -121,6 +122,12 @@ class StoredAnswers(_View):
     def classes(self) -> Sequence[str]:
         """Names of the classes, in the order of the labels."""
         return self.images.classes
+
+    @property
+    def mapping(self) -> LabelMapping | None:
+        """How the model's outputs became scores; None where that is not stored, as for people."""
+        text = self.cell.attributes.get("mapping")
+        return LabelMapping.from_json(text) if isinstance(text, str) and text else None
 
     @cached_property
     def labels(self) -> NDArray[np.int64]:

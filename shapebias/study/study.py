@@ -11,6 +11,7 @@ from typing import Any
 import attrs
 
 from shapebias.errors import StudyError, listed
+from shapebias.networks.labels import AGGREGATES, Aggregate
 from shapebias.plugins.catalog import Component
 from shapebias.plugins.specs import Kind, ModelSpec
 from shapebias.spelling.grammar import spell_label
@@ -72,6 +73,7 @@ _check_seed = check("a whole number from 0 to 2**63 - 1", lambda value: is_whole
 _check_limit = check("a whole number of at least 1", lambda value: is_whole(value, 1))
 _check_path = check("a path", lambda value: isinstance(value, Path))
 _check_flag = check("true or false", lambda value: isinstance(value, bool))
+_check_aggregate = check("mean, sum or max", lambda value: value in AGGREGATES)
 _check_logits = check(
     "'full', or 'top-10' for the ten best classes of each image",
     lambda value: isinstance(value, str) and re.fullmatch("full|top-[1-9][0-9]*", value) is not None,
@@ -95,6 +97,9 @@ class Study:
         limit: the most images of each data set, spread evenly over it; None takes all.
         saliency_limit: the same for saliency maps and probes, within ``limit``.
         mapping: JSON file that maps the outputs of the models to the classes of the data sets.
+        aggregate: the score of a class to which several outputs are mapped: the log of the ``mean``, the ``sum`` or the
+            largest (``max``) of their softmax probabilities; the class with the largest probability is also that with
+            the largest logit.
         logits: ``full``, or ``top-K`` to keep only the K best classes of each image.
         keep_images: keep the images that the model gets.
 
@@ -115,6 +120,7 @@ class Study:
     limit: int | None = attrs.field(default=None, kw_only=True, validator=_check_limit)
     saliency_limit: int | None = attrs.field(default=None, kw_only=True, validator=_check_limit)
     mapping: Path | None = attrs.field(default=None, kw_only=True, converter=path, validator=_check_path)
+    aggregate: Aggregate = attrs.field(default="mean", kw_only=True, validator=_check_aggregate)
     logits: str = attrs.field(default="full", kw_only=True, validator=_check_logits)
     keep_images: bool = attrs.field(default=False, kw_only=True, validator=_check_flag)
 

@@ -40,3 +40,27 @@ def shapebias_suites() -> Iterator[SuiteSpec]:
             "Klein et al. 2025, Quantifying uncertainty in error consistency",
         ),
     )
+    yield SuiteSpec(
+        "reliance",
+        "shapebias.suites.reliance:Reliance",
+        summary="accuracy left when shape, texture or colour is suppressed, at all strengths, on your images",
+        references="Burgert et al. 2025, ImageNet-trained CNNs are not biased towards texture, sections 3 and 4",
+    )
+    yield SuiteSpec(
+        "critical-band",
+        "shapebias.suites.critical_band:CriticalBand",
+        summary="bandwidth, centre and sensitivity of the spatial-frequency channel, from noise in octave bands",
+        references="Subramanian et al. 2023, Spatial-frequency channels, shape bias, and adversarial robustness",
+    )
+    yield SuiteSpec(
+        "configural",
+        "shapebias.suites.configural:Configural",
+        summary="Configural Shape Score: both pictures right that are made of the same pieces",
+        references="Doshi et al. 2025, Visual anagrams reveal hidden differences in holistic shape processing",
+    )
+    yield SuiteSpec(
+        "cue-sensitivity",
+        "shapebias.suites.cue_sensitivity:CueSensitivity",
+        summary="rank of the shape's class and of the texture's class among all outputs of the model",
+        references="Kim et al. 2026, On the reliability of cue conflict and beyond",
+    )

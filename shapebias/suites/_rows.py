@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
+import attrs
 import numpy as np
 import pandas as pd
 
 from shapebias.metrics._cues import SHAPE, TEXTURE, followed, shape_bias
 from shapebias.metrics.frames import correctness, record, table
 from shapebias.metrics.intervals import wilson
-from shapebias.plugins.protocols import Answers, StudyResults
+from shapebias.plugins.protocols import Answers, Maps, StudyResults, Values
 
-__all__ = ["accuracy_row", "cells_of", "headline_table", "shape_bias_row"]
+__all__ = ["Selection", "accuracy_row", "cells_of", "headline_table", "renamed", "shape_bias_row"]
 
 
 def headline_table(rows: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
@@ -27,6 +28,49 @@ def cells_of(results: StudyResults, dataset: str, condition: str = "clean") -> I
     for answers in results.answers():
         if (answers.texts["dataset"], answers.texts["condition"], answers.eps) == (dataset, condition, None):
             yield answers
+
+
+@attrs.frozen(eq=False)
+class Selection:
+    """The results of some data sets alone, as metrics read them.
+
+    Args:
+        results: all results.
+        datasets: canonical texts.
+    """
+
+    results: StudyResults
+    datasets: Collection[str]
+
+    @property
+    def seed(self) -> int:
+        """The study's seed."""
+        return self.results.seed
+
+    def answers(self) -> list[Answers]:
+        """List the answers to the images of these data sets."""
+        return [each for each in self.results.answers() if each.texts["dataset"] in self.datasets]
+
+    def maps(self) -> list[Maps]:
+        """List the maps of these images."""
+        return [each for each in self.results.maps() if each.texts["dataset"] in self.datasets]
+
+    def values(self) -> list[Values]:
+        """List the values of probes of these images."""
+        return [each for each in self.results.values() if each.texts["dataset"] in self.datasets]
+
+
+def renamed(found: pd.DataFrame, names: Mapping[str, str], counts: str = "{n:,} images") -> pd.DataFrame:
+    """Make a headline of a metric's table: the rows of some of its numbers, named in words.
+
+    Args:
+        found: the metric's table.
+        names: the words, by the column ``metric``.
+        counts: says what was counted, with the columns in braces.
+    """
+    kept = found[found["metric"].isin([*names])]
+    said = [counts.format_map(row) for row in kept.to_dict("records")]
+    return kept.assign(measure=kept["metric"].map(dict(names)), counts=said)
 
 
 def shape_bias_row(answers: Answers, measure: str) -> dict[str, Any]:

@@ -66,7 +66,7 @@ def _keeps_shape(subject: Subject) -> None:
     require(not result.requires_grad, "the result requires gradients")
 
 
-@RULES("stays in [0, 1]", "an adversarial example that is no image shows nothing about the model")
+@RULES("stays in [0, 1]", "pixels outside [0, 1] are not an image, and show nothing about the model")
 def _stays_in_range(subject: Subject) -> None:
     result = attack(subject)
     require(result.isfinite().all(), "NaN or infinite pixels")

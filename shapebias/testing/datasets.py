@@ -25,7 +25,7 @@ def samples(subject: Subject) -> list[Sample]:
 def _length_is_true(subject: Subject) -> None:
     count = len(subject.loaded)
     require(count > 0, "it is empty")
-    require(isinstance(subject.loaded[count - 1], Sample), f"[{count - 1}] is no shapebias.Sample")
+    require(isinstance(subject.loaded[count - 1], Sample), f"[{count - 1}] is not a shapebias.Sample")
     try:
         subject.loaded[count]
     except IndexError:
@@ -51,7 +51,7 @@ def _images_are_alike(subject: Subject) -> None:
 @RULES("has ids that are unique", "random numbers, pairing and resuming go by the id")
 def _ids_are_unique(subject: Subject) -> None:
     ids = [sample.id for sample in samples(subject)]
-    require(all(isinstance(each, str) and each for each in ids), f"an id is no text: {ids[:3]}")
+    require(all(isinstance(each, str) and each for each in ids), f"an id is not a text: {ids[:3]}")
     require(len(set(ids)) == len(ids), f"twice: {sorted({each for each in ids if ids.count(each) > 1})[:3]}")
 
 
@@ -63,7 +63,7 @@ def _labels_are_classes(subject: Subject) -> None:
     for sample in samples(subject):
         for what, label in {"label": sample.label, "shape": sample.shape, "texture": sample.texture}.items():
             known = label is None or -1 <= label < len(classes)
-            require(known, f"{sample.id}: {what} {label} is no place in {len(classes)} classes")
+            require(known, f"{sample.id}: {what} {label} is outside the {len(classes)} classes")
 
 
 @RULES("has masks of the image's size", "a mask says which pixels are on the object")

@@ -131,7 +131,7 @@ def checks(
     for kind, text in _texts(own, list(examples), {*without}):
         component = own.component(kind, text)
         listed += [_check(f"{kind} {text}", rule, component) for rule in SETTINGS_RULES]
-        # A subject of its own for each rule: what one call spoils must not hide what the next one finds.
+        # A new subject for each rule: what one call spoils must not hide what the next one finds.
         listed += [_check(f"{kind} {text}", rule, Subject(component, device)) for rule in _RULES[kind]]
     return listed
 
@@ -192,7 +192,7 @@ def _name(text: str) -> str:
 
 
 def _required(spec: Spec) -> bool:
-    """Say whether a name alone is not enough; a target that cannot be loaded is a failure of its own check."""
+    """Say whether a name alone is not enough; the check of a target that cannot be loaded fails."""
     try:
         return any(row.default == "(required)" for row in describe(spec.load()))
     except PluginError:

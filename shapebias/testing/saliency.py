@@ -99,7 +99,10 @@ def _keeps_to_chunk(subject: Subject) -> None:
     )
 
 
-@RULES("does not depend on the chunk", "running out of memory halves it and goes on with the same result")
+@RULES(
+    "does not depend on the chunk",
+    "short of memory a run halves it, which must not change the result",
+)
 def _independent_of_chunk(subject: Subject) -> None:
     usual = explain(subject)
     for chunk in (1, 2, 1000):

@@ -103,7 +103,7 @@ def _parameters_are_complete(spec: Spec) -> None:
 
 @SPEC_RULES(
     "has defaults where they make sense",
-    "'name' alone should do something; at most the first parameter is one that nobody can guess, such as a path",
+    "'name' alone should do something; at most the first parameter may be impossible to guess, such as a path",
 )
 def _has_defaults(spec: Spec) -> None:
     required = [row.name for row in describe(spec.load())[1:] if row.default == "(required)"]
@@ -119,7 +119,7 @@ def _round_trips(component: Component) -> None:
     require(again.canonical == component.canonical, f"{component.canonical!r} becomes {again.canonical!r}")
 
 
-@SETTINGS_RULES("each choice of a parameter is read back too", "an option that no text reaches is an option of nobody")
+@SETTINGS_RULES("each choice of a parameter is read back too", "an option that no text reaches cannot be used")
 def _choices_round_trip(component: Component) -> None:
     catalog = Catalog(discover_like(component))
     target: Any = type(component.settings)

@@ -136,7 +136,7 @@ class Recipe:
             if isinstance(eps, tuple) and len(eps) > 1:
                 yield f"{name}: {attack.text!r} has {len(eps)} values of eps; training takes one"
         if self.eps_warmup and not hasattr(getattr(self.attack, "settings", None), "eps"):
-            yield f"eps_warmup: is {self.eps_warmup:g}, and there is no attack with an eps"
+            yield f"eps_warmup: is {self.eps_warmup:g}, but no attack has an eps"
         if self.eps_warmup > self.epochs:
             yield f"eps_warmup: is {self.eps_warmup:g}, longer than the {self.epochs} epochs of training"
         if self.validation == self.dataset:

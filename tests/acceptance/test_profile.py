@@ -8,12 +8,9 @@ import numpy as np
 import pytest
 import timm
 import torch
-from click.testing import CliRunner
-from lay_out_data import lay_out
 from PIL import Image
+from readme_commands import commands
 from safetensors.torch import load_file
-
-from shapebias.cli import main
 
 MODELS = {
     "squeezenet": "torchvision:squeezenet1_1,weights={}/squeezenet1_1.safetensors",
@@ -25,16 +22,13 @@ MODELS = {
 
 
 @pytest.fixture(scope="module")
-def printed(data_dir, tmp_path_factory):
-    """Return the table of the profile of both networks, laid out without a network."""
-    folder = tmp_path_factory.mktemp("profile")
-    lay_out(data_dir, folder / "data")
-    models = [f"{name}={text.format(data_dir / 'weights/imagenet')}" for name, text in MODELS.items()]
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setenv("SHAPEBIAS_DATA", str(folder / "data"))
-        done = CliRunner().invoke(main, ["profile", *models, "-q", "--json", "-o", str(folder / "profile.h5")])
-    assert done.exit_code == 0, done.output
-    return {(row["model"], row["measure"]): row for row in json.loads(done.stdout)}
+def printed(data_dir, real_runs):
+    """Return the table of the profile of both networks; the README's profile of SqueezeNet goes on with the other."""
+    (alone,) = (command for command, _ in commands() if "profile squeezenet" in command)
+    real_runs.printed(alone)
+    models = " ".join(f"{name}={text.format(data_dir / 'weights/imagenet')}" for name, text in MODELS.items())
+    lines = real_runs.printed(f"shapebias profile {models} -q --json -o {real_runs.folder / 'profile.h5'}")
+    return {(row["model"], row["measure"]): row for row in json.loads(lines)}
 
 
 def test_squeezenet_has_the_counts_that_were_computed_independently(printed):
@@ -50,10 +44,11 @@ def test_mobilenet_has_the_counts_of_a_plain_loop(printed, data_dir):
     model.load_state_dict(load_file(data_dir / "weights/imagenet/mobilenetv2_100.safetensors"))
     groups = json.loads((data_dir / "imagenet_to_16_classes.json").read_text())
     shape = texture = conflicts = 0
-    for path in sorted((data_dir / "cue-conflict").glob("*/*.png")):
-        pixels = torch.from_numpy(np.array(Image.open(path).convert("RGB"))).permute(2, 0, 1)[None] / 255
-        with torch.inference_mode():
-            shares = model((pixels - 0.5) / 0.5).double().softmax(dim=1)[0]
+    paths = sorted((data_dir / "cue-conflict").glob("*/*.png"))
+    pixels = torch.stack([torch.from_numpy(np.array(Image.open(path).convert("RGB"))) for path in paths])
+    with torch.inference_mode():
+        scores = torch.cat([model(some.permute(0, 3, 1, 2) / 255 * 2 - 1) for some in pixels.split(16)])
+    for path, shares in zip(paths, scores.double().softmax(dim=1), strict=True):
         answer = max(groups, key=lambda name: float(shares[groups[name]].mean()))
         drawn, filled = (word.rstrip("0123456789") for word in path.stem.split("-"))
         conflicts += drawn != filled

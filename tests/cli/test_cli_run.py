@@ -107,6 +107,8 @@ def test_every_setting_arrives(ask):
         5,
         "--mapping",
         "map.json",
+        "--aggregate",
+        "sum",
         "--logits",
         "top-3",
         "--keep-images",
@@ -116,7 +118,7 @@ def test_every_setting_arrives(ask):
     asked = ask("-d", DATASET, "-m", SMALL, *what, *more, *how)
     study = asked["study"]
     assert (study.seed, study.limit, study.saliency_limit, study.logits) == (7, 30, 5, "top-3")
-    assert (study.keep_images, str(study.mapping)) == (True, "map.json")
+    assert (study.keep_images, str(study.mapping), study.aggregate) == (True, "map.json", "sum")
     assert [thing.name for thing in (*study.saliency, *study.probes)] == ["gradient", "smoothgrad", "insertion"]
     assert (asked["device"], asked["batch_size"], asked["chunk"], asked["workers"]) == ("cpu", 9, 4, 2)
     assert (asked["precision"], asked["replace"]) == ("bfloat16", True)

@@ -35,6 +35,7 @@ def test_spelling_does_not_matter():
         {"seed": 1},
         {"logits": "top-2"},
         {"keep_images": True},
+        {"aggregate": "sum"},
     ],
 )
 def test_what_changes_an_answer_changes_its_key(other):

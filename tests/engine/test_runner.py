@@ -5,10 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from safetensors.torch import save_file
 
 import shapebias as sb
 from shapebias.errors import DataError, StudyError
+from shapebias.networks.labels import entry_level_classes
 from shapebias.plugins.catalog import default_catalog
 from shapebias.rng import ImageRandom
 from shapebias.store import verify
@@ -294,6 +296,31 @@ def test_the_mapping_is_stored_with_the_answers(network, tmp_path):
     results = sb.run(sb.Study(STIMULI, {"net": network}, limit=2), tmp_path / "run.h5")
     (cell,) = results.store.cells()
     assert cell.attributes["mapping_name"] == "by position"
+
+
+class Thousand(torch.nn.Module):
+    """An ImageNet-1k model whose 109 dogs have a probability of 0.6 together, and whose airplane has 0.02."""
+
+    def forward(self, images):
+        probabilities = torch.full((1000,), 0.38 / 890)
+        probabilities[list(entry_level_classes()["dog"])] = 0.6 / 109
+        probabilities[404] = 0.02
+        return probabilities.log().expand(len(images), -1) + 0 * images.mean()
+
+
+@pytest.mark.parametrize(("aggregate", "answer"), [("mean", "airplane"), ("sum", "dog"), ("max", "airplane")])
+def test_the_aggregate_decides_what_is_answered(aggregate, answer, tmp_path):
+    for name in entry_level_classes():
+        (tmp_path / "images" / name).mkdir(parents=True)
+        Image.new("RGB", (8, 8), "grey").save(tmp_path / "images" / name / "a.png")
+    dataset = f"folder:{tmp_path / 'images'},size=8"
+    results = sb.run(sb.Study(dataset, {"net": Thousand()}, aggregate=aggregate), tmp_path / "run.h5")
+    (answers,) = results.answers()
+    assert {answers.classes[index] for index in answers.prediction} == {answer}
+    assert answers.mapping.aggregate == aggregate
+    other = sb.Study(dataset, {"net": Thousand()}, aggregate="sum" if aggregate == "mean" else "mean")
+    with pytest.raises(StudyError, match=f"aggregate was {aggregate}, now"):
+        sb.run(other, tmp_path / "run.h5")
 
 
 def test_a_live_network_that_was_trained_on_is_another_model(network, tmp_path):

@@ -8,7 +8,7 @@ from metric_fakes import FakeAnswers
 from scipy import stats
 
 from shapebias.metrics.cue_sensitivity import CueSensitivity
-from shapebias.plugins.in_memory import InMemoryResults
+from shapebias.plugins.in_memory import InMemoryResults, InMemoryValues
 
 
 def answers(shape, texture, scores, **facts):
@@ -48,3 +48,17 @@ def test_without_all_scores_it_says_so():
     frame = CueSensitivity()(InMemoryResults([FakeAnswers([0], [0], [0], [1])]))
     assert frame.empty
     assert "logits=full" in frame.attrs["note"]
+
+
+def test_ranks_of_the_probe_are_taken_before_those_among_the_classes():
+    scores = np.array([[3.0, 2.0, 1.0], [1.0, 2.0, 3.0], [1.0, 3.0, 2.0]])
+    cell = answers([0, 1, 2], [1, 0, 2], scores)
+    ranks = {"rank": np.array([[5, 1, 2], [7, 10, 9]]), "outputs": np.array([12, 12])}
+    probed = InMemoryValues(ids=[cell.ids[2], cell.ids[0]], values=ranks, saliency=None, probe="output-ranks")
+    frame = CueSensitivity()(InMemoryResults([cell], values=[probed])).set_index("metric")
+    assert frame.value["shape-sensitivity"] == pytest.approx((1 / 2 + 1 / 7) / 2)
+    assert frame.value["texture-sensitivity"] == pytest.approx((1 / 2 + 1 / 10) / 2)
+    assert frame.value["shape-reliance"] == pytest.approx((1 / 7) / (1 / 7 + 1 / 10))  # the last image has no conflict
+    assert set(frame.ranked) == {"all outputs"}
+    assert set(frame.classes) == {12}
+    assert set(CueSensitivity()(InMemoryResults([cell])).ranked) == {"classes of the data set"}

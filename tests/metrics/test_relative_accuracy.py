@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import attrs
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from metric_fakes import FakeAnswers
 
-from shapebias.metrics.relative_accuracy import RelativeAccuracy
-from shapebias.plugins.in_memory import InMemoryResults
+from shapebias.metrics.relative_accuracy import RelativeAccuracy, outcomes
+from shapebias.networks.classifier import grouped
+from shapebias.networks.labels import LabelMapping
+from shapebias.plugins.in_memory import InMemoryAnswers, InMemoryResults
 
 
 def pair(before, after):
@@ -49,3 +53,29 @@ def test_without_clean_it_says_so():
     frame = RelativeAccuracy()(InMemoryResults(pair([0], [0])[1:]))
     assert frame.empty
     assert "net on photos" in frame.attrs["note"]
+
+
+@pytest.mark.parametrize(
+    ("aggregate", "right"), [("mean", [True, True, False]), ("sum", [True, True, False]), ("max", None)]
+)
+def test_with_a_threshold_the_label_needs_that_probability(aggregate, right):
+    logits = torch.tensor([[0.3, 0.3, 0.0, 0.4], [0.5, 0.02, 0.0, 0.48], [0.2, 0.25, 0.35, 0.2]]).log()
+    mapping = LabelMapping("file:a.json", "4 outputs", ("a", "b"), ((0, 1), (3,)), aggregate)
+    scores = grouped(logits, mapping.groups, aggregate).numpy()
+    cell = InMemoryAnswers(scores.argmax(axis=1), labels=[0, 0, 0], logits=scores, classes=("a", "b"), mapping=mapping)
+    found = outcomes(cell, 0.5)
+    assert found is None if right is None else found.tolist() == right
+
+
+def test_raw_logits_are_put_through_the_softmax_for_a_threshold():
+    cell = InMemoryAnswers([0, 0], labels=[0, 0], logits=np.array([[1.0, 0.9, 0.0], [1.0, -5.0, -5.0]]))
+    assert outcomes(cell, 0.5).tolist() == [False, True]
+
+
+def test_a_threshold_says_what_it_lacks_and_has_no_chance():
+    clean, changed = InMemoryAnswers([0], labels=[0]), InMemoryAnswers([0], labels=[0], condition="grayscale")
+    found = RelativeAccuracy(threshold=0.5)(InMemoryResults([clean, changed]))
+    assert found.empty
+    assert "logits=full" in found.attrs["note"]
+    sure = [attrs.evolve(one, logits=np.array([[3.0, 0.0]]), classes=("a", "b")) for one in (clean, changed)]
+    assert RelativeAccuracy(threshold=0.5)(InMemoryResults(sure)).metric.tolist() == ["relative-accuracy"]

@@ -111,6 +111,21 @@ def test_groups_score_the_log_of_their_mean_probability(values):
     np.testing.assert_allclose(scores.exp()[0].numpy(), wanted, rtol=1e-9)
 
 
+@pytest.mark.parametrize(("aggregate", "of"), [("mean", np.mean), ("sum", np.sum), ("max", np.max)])
+def test_groups_score_the_log_of_what_is_taken_of_their_probabilities(aggregate, of):
+    logits = np.random.default_rng(0).normal(size=(20, 7)) * 4
+    probabilities = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    groups = ((4,), (0, 2, 5), (1, 3))
+    scores = grouped(torch.tensor(logits), groups, aggregate).exp().numpy()
+    np.testing.assert_allclose(scores, np.stack([of(probabilities[:, list(one)], axis=1) for one in groups], axis=1))
+
+
+def test_the_largest_probability_decides_as_the_largest_logit():
+    logits, groups = torch.randn(50, 6), ((0, 1, 2), (3,), (4, 5))
+    largest = torch.stack([logits[:, list(one)].amax(dim=1) for one in groups], dim=1)
+    assert torch.equal(grouped(logits, groups, "max").argmax(dim=1), largest.argmax(dim=1))
+
+
 def test_groups_of_extreme_logits_stay_finite():
     scores = grouped(torch.tensor([[1000.0, 0.0, -1000.0]]), ((0,), (1, 2)))
     assert scores.isfinite().all()
@@ -125,6 +140,8 @@ def test_scores_follow_the_mapping():
     plain = Classifier(module)
     assert torch.equal(Classifier(module, mapping=untouched)(images), plain(images))
     assert torch.allclose(Classifier(module, mapping=pairs)(images), grouped(plain(images), pairs.groups))
+    summed = LabelMapping("file", "5 outputs", ("ab", "c"), ((0, 1), (2,)), "sum")
+    assert torch.allclose(Classifier(module, mapping=summed)(images), grouped(plain(images), pairs.groups, "sum"))
     assert plain.has_logits
     assert Classifier(module, mapping=untouched).has_logits
     assert not Classifier(module, mapping=pairs).has_logits

@@ -13,7 +13,14 @@ from timm.data import ImageNetInfo
 from torchvision.models import ResNet50_Weights
 
 from shapebias.errors import LabelError
-from shapebias.networks.labels import LabelMapping, entry_level_classes, imagenet_names, imagenet_wnids, match_labels
+from shapebias.networks.labels import (
+    LabelMapping,
+    class_groups,
+    entry_level_classes,
+    imagenet_names,
+    imagenet_wnids,
+    match_labels,
+)
 
 # Geirhos et al. 2019: ImageNet-1k categories for each of the 16 entry-level classes.
 ENTRY_LEVEL_SIZES = {
@@ -46,6 +53,18 @@ IMAGENETTE = {
     "n03425413": 571,
     "n03445777": 574,
     "n03888257": 701,
+}
+# Doshi et al. 2025: ImageNet-1k indices of each animal of the visual anagrams.
+ANIMALS = {
+    "bear": [294, 295, 296, 297],
+    "bunny": [330, 331, 332],
+    "cat": [281, 282, 283, 284, 285],
+    "elephant": [101, 385, 386],
+    "frog": [30, 31, 32],
+    "lizard": list(range(38, 49)),
+    "tiger": list(range(286, 294)),
+    "turtle": list(range(33, 38)),
+    "wolf": list(range(269, 276)),
 }
 DESCRIPTIONS = [ImageNetInfo().index_to_description(index) for index in range(1000)]
 FIRST_WORDS = [description.split(", ")[0] for description in DESCRIPTIONS]
@@ -427,6 +446,7 @@ def test_json_is_one_plain_object():
         "source": "2 classes (cat, dog)",
         "classes": ["dog", "cat"],
         "groups": [[1], [0]],
+        "aggregate": "mean",
     }
 
 
@@ -455,3 +475,37 @@ def test_importing_labels_imports_nothing_heavy():
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
     assert "shapebias" in loaded
     assert not {"torch", "torchvision", "timm", "numpy", "pandas", "h5py"} & set(loaded)
+
+
+def test_the_nine_animals_are_mapped_as_published():
+    groups = match_labels(None, 1000, sorted(ANIMALS)).groups
+    assert {name: list(group) for name, group in zip(sorted(ANIMALS), groups, strict=True)} == ANIMALS
+
+
+def test_some_of_the_nine_animals_are_not_taken_for_the_published_set():
+    mapping = match_labels(None, 1000, ["tiger", "zebra"])
+    assert (mapping.name, mapping.groups) == ("imagenet-1k -> subset", ((292,), (340,)))
+
+
+def test_synonyms_of_refined_bias_are_merged():
+    known = class_groups()["refined-bias-shape"]
+    names = {name: {imagenet_names()[index] for index in group} for name, group in known.items()}
+    assert names["clock"] == {"analog clock", "digital clock", "wall clock"}
+    assert names["camera"] == {"Polaroid camera", "reflex camera"}
+
+
+def test_the_aggregate_is_kept_with_the_mapping():
+    mapping = match_labels(None, 1000, ["cat", "elephant"], aggregate="sum")
+    assert LabelMapping.from_json(mapping.to_json()) == mapping
+    assert mapping.aggregate == "sum"
+
+
+def test_a_mapping_of_an_older_file_has_the_mean():
+    stored = json.loads(match_labels(None, 1000, ["cat", "elephant"]).to_json())
+    del stored["aggregate"]
+    assert LabelMapping.from_json(json.dumps(stored)).aggregate == "mean"
+
+
+def test_an_unknown_aggregate_is_refused():
+    with pytest.raises(LabelError, match="aggregate is 'median'; give mean, sum, max"):
+        LabelMapping("file:a.json", "4 outputs", ["a"], [[1]], "median")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import pickle
+import re
+import zipfile
 from collections import OrderedDict
 
 import numpy as np
@@ -53,6 +55,22 @@ def test_half_precision_goes_into_the_networks_own_precision(network, tmp_path):
     load_weights(other, path)
     assert other.conv.weight.dtype == torch.float32
     assert torch.equal(other.conv.weight, network.conv.weight.half().float())
+
+
+@pytest.mark.parametrize("module", [b"numpy.core", b"numpy._core"])
+def test_numbers_of_numpy_1_and_of_numpy_2_are_read(network, tmp_path, module):
+    """The two call the type of a scalar by other names, and published checkpoints are of both times."""
+    torch.save({"state_dict": network.state_dict(), "best": np.float64(71.5)}, tmp_path / "saved.pt")
+    with zipfile.ZipFile(tmp_path / "saved.pt") as saved, zipfile.ZipFile(tmp_path / "given.pt", "w") as given:
+        for name in saved.namelist():
+            content = saved.read(name)
+            if name.endswith("data.pkl"):
+                assert re.search(rb"numpy\.\w+\.multiarray\nscalar\n", content)
+                content = re.sub(rb"numpy\.\w+\.multiarray\nscalar\n", module + rb".multiarray\nscalar\n", content)
+            given.writestr(name, content)
+    other = another(network)
+    load_weights(other, tmp_path / "given.pt")
+    assert same(network, other)
 
 
 @pytest.mark.parametrize("wrapped", ["plain", "state_dict", "model", "data parallel"])

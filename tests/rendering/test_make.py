@@ -255,9 +255,9 @@ for moment in json.loads(sys.argv[2]):
 """
 
 
-def test_killed_at_any_moment_it_goes_on_to_the_same_images(made, tmp_path):
+@pytest.mark.parametrize("moments", [[3, 40], pytest.param([1, 20, 52], marks=pytest.mark.slow)], ids=["few", "more"])
+def test_killed_at_any_moment_it_goes_on_to_the_same_images(made, tmp_path, moments):
     command = ["make", STIMULI, "-c", CHAIN, "--seed", "3", "--batch-size", "2", "-q", "-o", "copy"]
-    moments = [1, 3, 20, 40, 52]
     process = [sys.executable, "-c", RUNS, json.dumps(command), json.dumps(moments)]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     done = subprocess.run(process, cwd=tmp_path, env=environment, capture_output=True, text=True, check=True)

@@ -80,7 +80,7 @@ def test_a_text_without_a_name_is_refused(text):
     [
         ('folder:"a,b', "the quote before 'a,b' is never closed"),
         ("folder:x='a", "the quote before 'a' is never closed"),
-        ('folder:"a"b', "'\"a\"b' goes on after its closing quote; put the whole value into quotes"),
+        ('folder:"a"b', "'\"a\"b' continues after its closing quote; put the whole value into quotes"),
     ],
 )
 def test_broken_quotes_are_refused(text, message):

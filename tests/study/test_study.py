@@ -29,6 +29,7 @@ seed = 7
 limit = 100
 saliency_limit = 10
 mapping = "classes.json"
+aggregate = "sum"
 logits = "top-3"
 keep_images = true
 
@@ -191,6 +192,7 @@ def test_a_live_network_without_a_name_is_refused(given_as):
         ({"limit": 2.5}, "limit: must be a whole number of at least 1, got 2.5"),
         ({"saliency_limit": "many"}, "saliency_limit: must be a whole number of at least 1, got 'many'"),
         ({"mapping": 3}, "mapping: must be a path, got 3"),
+        ({"aggregate": "median"}, "aggregate: must be mean, sum or max, got 'median'"),
         (
             {"logits": "top-0"},
             "logits: must be 'full', or 'top-10' for the ten best classes of each image, got 'top-0'",
@@ -232,6 +234,7 @@ def test_a_study_file_is_what_python_makes():
         limit=100,
         saliency_limit=10,
         mapping="classes.json",
+        aggregate="sum",
         logits="top-3",
         keep_images=True,
     )

@@ -11,7 +11,17 @@ from shapebias.plugins.catalog import default_catalog
 from shapebias.plugins.in_memory import InMemoryResults
 from shapebias.study import as_conditions
 
-BUILT_IN = ["quick", "cue-conflict", "paper:stimuli", "humans"]
+BUILT_IN = [
+    "quick",
+    "cue-conflict",
+    "paper:stimuli",
+    "humans",
+    "reliance:stimuli",
+    "critical-band",
+    "configural",
+    "cue-sensitivity",
+    "cue-sensitivity:folder",
+]
 
 
 def suite(text):
@@ -116,3 +126,111 @@ def test_published_values_of_humans_are_over_the_same_sets():
     assert {one.dataset for values in every.references().values() for one in values} == {"model-vs-human, 17 sets"}
     assert {one.dataset for values in suite("humans:sets=sketch").references().values() for one in values} == {"sketch"}
     assert suite("humans:sets=sketch,stylized").references() == {}
+
+
+def test_reliance_has_the_published_strengths():
+    study = suite("reliance:stimuli").study("planted")
+    assert study.aggregate == "sum"
+    assert len(study.conditions) == 1 + 60 + 1  # clean, the sweep, and patch-shuffle 3 of the test
+    filters = [one.steps[0].settings for one in study.conditions if one.text.startswith("bilateral")]
+    smooth = {(one.d, round(255 * one.sigma_colour), one.sigma_space) for one in filters}
+    assert smooth == {(4, 50, 75), (6, 80, 75), (8, 110, 75), (10, 140, 75), (12, 170, 75), (14, 200, 75)}
+    blurs = [one.steps[0].settings for one in study.conditions if one.text.startswith("blur")]
+    kernels = {(3, 0.33), (5, 0.66), (7, 1), (9, 1.33), (11, 1.66), (13, 2), (15, 2.33)}
+    assert {(one.k, one.sigma) for one in blurs} == kernels
+    assert len(suite("reliance:stimuli,part=test").study("planted").conditions) == 5
+
+
+def test_reliance_is_the_mean_over_the_strengths_relative_to_clean():
+    reliance = suite("reliance:stimuli,part=sweep")
+    study = reliance.study("planted")
+    (dataset,) = texts(study).values()
+    right = {"clean": 8, **{f"patch-shuffle:k={k}": count for k, count in zip(range(2, 17, 2), range(8), strict=True)}}
+    cells = [
+        answers(dataset, [0] * count + [1] * (8 - count), [0] * 8, condition=one.canonical)
+        for one in study.conditions
+        if (count := right.get(one.canonical)) is not None
+    ]
+    (row,) = reliance.headline(InMemoryResults(cells)).to_dict("records")
+    assert (row["measure"], row["n"]) == ("relative accuracy, patch-shuffle", 8)
+    assert row["value"] == pytest.approx(sum(range(8)) / 64)
+    assert row["low"] < row["value"] < row["high"]
+
+
+def test_the_test_of_reliance_asks_for_a_probability_above_a_half():
+    reliance = suite("reliance:stimuli,part=test")
+    study = reliance.study("planted")
+    (dataset,) = texts(study).values()
+    sure, unsure = np.log([[0.6, 0.3, 0.1]]), np.log([[0.4, 0.3, 0.3]])
+    cells = []
+    for condition in study.conditions:
+        scores = np.repeat(unsure if condition.text == "grayscale" else sure, 4, axis=0)
+        cell = answers(dataset, [0] * 4, [0] * 4, condition=condition.canonical)
+        cells.append(attrs.evolve(cell, logits=scores))
+    found = reliance.headline(InMemoryResults(cells)).set_index("measure").value
+    assert found.to_dict() == {
+        "relative accuracy, p > 0.5, global shape (patch-shuffle 3)": 1,
+        "relative accuracy, p > 0.5, local shape (patch-shuffle 6)": 1,
+        "relative accuracy, p > 0.5, texture (bilateral)": 1,
+        "relative accuracy, p > 0.5, colour (grayscale)": 0,
+    }
+
+
+def test_configural_takes_the_largest_logit_and_counts_pairs():
+    configural = suite("configural")
+    study = configural.study("planted")
+    assert study.aggregate == "max"
+    (dataset,) = texts(study).values()
+    ids = [f"{pair:03d}_transform_bear_cat_object{place}_bear.png" for pair in range(2) for place in range(2)]
+    cell = attrs.evolve(answers(dataset, [0, 0, 0, 1], [0] * 4), ids=ids, classes=tuple("abcdefghi"))
+    (row,) = configural.headline(InMemoryResults([cell])).to_dict("records")
+    assert (row["measure"], row["value"]) == ("configural shape score", 0.5)
+    assert row["counts"] == "2 pairs, chance 0.012; 0.750 of the images right"
+    named = {one.model: one.value for one in configural.references()["configural shape score"]}
+    assert (named["resnet50"], named["people"]) == (0.167, 0.896)
+
+
+def test_critical_band_says_why_there_is_no_channel():
+    band = suite("critical-band")
+    (dataset,) = texts(band.study("planted")).values()
+    ids = [f"0_cbm_noise{sd}_freq{one}_gray_g_dog.JPEG" for one in range(7) for sd in (0, 0.02, 0.04, 0.08, 0.16)]
+    found = band.headline(InMemoryResults([attrs.evolve(answers(dataset, [1] * 35, [0] * 35), ids=ids)]))
+    assert found.measure.tolist() == ["bandwidth, octaves", "centre, cycles per image", "sensitivity"]
+    assert found.value.isna().all()
+    assert set(found.counts) == {"0.000 right without noise: no more than half right without noise"}
+    published = {one.model: one.value for one in band.references()["bandwidth, octaves"]}
+    assert published["resnet50"] == pytest.approx(3.988, abs=1e-3)
+
+
+def test_cue_sensitivity_is_of_each_set_and_names_it():
+    known = texts(suite("cue-sensitivity").study("planted"))
+    scores = np.array([[3.0, 2.0, 1.0], [1.0, 2.0, 3.0]])
+    cells = [
+        attrs.evolve(answers(known["cue-conflict"], [0, 2], [0, 0], [1, 1]), logits=scores, dataset="cue-conflict"),
+        attrs.evolve(answers(known["edges"], [0, 2], [1, 1]), logits=scores, dataset="edges"),
+    ]
+    found = suite("cue-sensitivity").headline(InMemoryResults(cells)).set_index("measure").value
+    assert found.to_dict() == pytest.approx(
+        {
+            "shape sensitivity": 2 / 3,
+            "texture sensitivity": 1 / 2,
+            "share of shape": 4 / 7,
+            "shape sensitivity, edges": 1 / 2,
+        }
+    )
+
+
+def test_cue_sensitivity_of_one_cue_alone_is_of_two_sets(tmp_path):
+    alone = suite(f"cue-sensitivity:{tmp_path}")
+    shape, texture = texts(alone.study("planted")).values()
+    scores, unknown = np.array([[3.0, 2.0, 1.0], [1.0, 2.0, 3.0]]), np.array([-1, -1])
+    of_texture = answers(texture, [0, 2], [0, 0])
+    cells = [
+        attrs.evolve(answers(shape, [0, 2], [0, 0]), logits=scores),
+        attrs.evolve(of_texture, logits=scores, shape_labels=unknown, texture_labels=np.array([1, 1])),
+    ]
+    found = alone.headline(InMemoryResults(cells)).set_index("measure").value
+    assert found.to_dict() == pytest.approx(
+        {"shape sensitivity": 2 / 3, "texture sensitivity": 1 / 2, "share of shape": 4 / 7}
+    )
+    assert {one.model for one in alone.references()["shape sensitivity"]} == {*alone.published_models}

@@ -108,7 +108,7 @@ def test_all_problems_are_told_at_once_with_paths():
         ({"dataset": "cnn"}, "dataset: no dataset is called 'cnn'; 'cnn' is of the kind model"),
         ({"attack": "pgd:eps=1/255,2/255"}, "attack: 'pgd:eps=1/255,2/255' has 2 values of eps; training takes one"),
         ({"validation_attack": "pgd:eps=1/255,2/255"}, "validation_attack: 'pgd:eps=1/255,2/255' has 2 values of eps"),
-        ({"eps_warmup": 3}, "eps_warmup: is 3, and there is no attack with an eps"),
+        ({"eps_warmup": 3}, "eps_warmup: is 3, but no attack has an eps"),
         ({"attack": "pgd", "eps_warmup": 31}, "eps_warmup: is 31, longer than the 30 epochs of training"),
         ({"validation": DATASET}, "validation: is the training set itself"),
         ({"validation": 1.0}, "validation: a share of the training images is between 0 and 1, got 1.0"),

@@ -1,4 +1,4 @@
-"""The hooks of one tracker: open a run, log to it while it goes on, and close it."""
+"""The hooks of one tracker: open a run, log to it, and close it."""
 
 from __future__ import annotations
 

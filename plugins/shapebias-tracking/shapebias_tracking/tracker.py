@@ -24,7 +24,7 @@ class Tracker(Protocol):
         """
 
     def log_numbers(self, numbers: Mapping[str, float], step: int) -> None:
-        """Log numbers that change while the run goes on."""
+        """Log numbers that change during a run."""
 
     def log_table(self, name: str, table: pd.DataFrame) -> None:
         """Log a metric's table."""
