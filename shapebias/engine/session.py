@@ -13,6 +13,7 @@ from shapebias.runtime.memory import Memory
 from shapebias.runtime.network_state import NetworkState
 
 if TYPE_CHECKING:
+    from shapebias.networks.labels import LabelMapping
     from shapebias.plugins.catalog import Component
     from shapebias.study import Study
 
@@ -36,6 +37,8 @@ class Session:
     memory: Memory
     precision: Precision = "float32"
     workers: int | None = None
+    mappings: dict[tuple[str, str], list[tuple[object, LabelMapping | None]]] = attrs.field(factory=dict, init=False)
+    """How the outputs of each model, by title and canonical text, belong to the classes of data sets met so far."""
     _loaded: dict[tuple[object, ...], Any] = attrs.field(factory=dict, init=False)
     _states: dict[int, NetworkState] = attrs.field(factory=dict, init=False)
 

@@ -78,8 +78,8 @@ def _source(arrays: JoinedArrays, path: Path, group: GroupWriter) -> Source:
 def _join_all(arrays: JoinedArrays, group: GroupWriter, check: Callable[[], None]) -> None:
     with _kept_open(arrays.sources) as sources:
         for name in arrays.names:
-            scale = _join(arrays, sources, name, name, group, check).attrs.get("scale")
-            if scale is not None:
+            scale = _join(arrays, sources, name, name, group, check)
+            if scale:
                 _join(arrays, sources, scale, name, group, check)
 
 
@@ -98,8 +98,12 @@ def _join(
     name: str,
     group: GroupWriter,
     check: Callable[[], None],
-) -> h5py.Dataset:
-    """Copy what all sources store under a name into one HDF5 data set; ``name`` is the array that it belongs to."""
+) -> str | None:
+    """Copy what all sources store under a name into one HDF5 data set; ``name`` is the array that it belongs to.
+
+    Returns:
+        The name under which its factors are stored, None where it has none.
+    """
     found = [(source, arrays.source_indices == index) for index, source in enumerate(sources)]
     holders = [(source, np.flatnonzero(own)) for source, own in found if own.any() and name in source.names]
     examples = []
@@ -107,8 +111,9 @@ def _join(
         with source.open() as origin:
             examples.append(_example(stored_name, origin[stored_name]))
     example = _common(arrays, examples)
-    lacking = np.setdiff1d(np.arange(len(arrays.rows)), np.concatenate([targets for _, targets in holders]))
-    if len(lacking):
+    lacking = np.empty(0, np.int64)
+    if sum(len(targets) for _, targets in holders) < len(arrays.rows):
+        lacking = np.setdiff1d(np.arange(len(arrays.rows)), np.concatenate([targets for _, targets in holders]))
         example = attrs.evolve(example, values=column(name).filled(example.values.shape, example.values.dtype))
     joined = group.create(example, len(arrays.rows))
     for run in runs(lacking) if len(lacking) else ():
@@ -117,7 +122,7 @@ def _join(
         with source.open() as origin:
             _copy(origin[stored_name], arrays.source_positions[targets], joined, targets)
         check()
-    return joined
+    return example.attributes.get("scale")
 
 
 def _example(name: str, dataset: h5py.Dataset) -> Stored:
