@@ -29,7 +29,7 @@ from shapebias.store.members import group_in, members
 from shapebias.store.records import CellRecord, ComponentRecord, Scalar
 from shapebias.store.sealing import sealed
 
-__all__ = ["INDEX", "group_digests", "index_text", "read_index", "valid_index"]
+__all__ = ["INDEX", "group_digests", "index_problem", "index_text", "read_index"]
 
 INDEX = "index"
 _VERSION = 1
@@ -48,7 +48,7 @@ def index_text(datasets: Iterable[ListedDataset], cells: Iterable[ListedCell], d
         "version": _VERSION,
         "datasets": [
             [values.component(each.record), values.attributes(each.attributes), *values.source(each.source)]
-            for each in datasets
+            for each in sorted(datasets, key=_group)
         ],
         "cells": [
             [
@@ -60,7 +60,7 @@ def index_text(datasets: Iterable[ListedDataset], cells: Iterable[ListedCell], d
                 ],
                 *values.source(each.source),
             ]
-            for each in cells
+            for each in sorted(cells, key=_group)
         ],
         "values": values.table,
         "digests": dict(digests),
@@ -69,7 +69,7 @@ def index_text(datasets: Iterable[ListedDataset], cells: Iterable[ListedCell], d
     return f"{_digest(text)} {text}"
 
 
-def valid_index(file: h5py.File) -> str | None:
+def _valid_index(file: h5py.File) -> str | None:
     """Return the index of a packed store; None where there is none that belongs to these groups.
 
     An index of another version, with a wrong checksum, or with other digests than the groups have, is none.
@@ -78,15 +78,29 @@ def valid_index(file: h5py.File) -> str | None:
         StoreError: a group lies elsewhere.
     """
     stored = file.attrs.get(INDEX)
-    digest, _, text = stored.partition(" ") if isinstance(stored, str) else ("", "", "")
-    if digest != _digest(text):
+    if not _is_whole(stored):
         return None
     try:
-        contents = json.loads(text)
+        contents = json.loads(stored.partition(" ")[2])
         belongs = contents["version"] == _VERSION and contents["digests"] == group_digests(file)
     except (KeyError, RecursionError, TypeError, ValueError):
         return None
     return stored if belongs else None
+
+
+def index_problem(file: h5py.File, datasets: Iterable[ListedDataset], cells: Iterable[ListedCell]) -> str | None:
+    """Say what is wrong with the index of a packed store.
+
+    Args:
+        file: the packed store.
+        datasets, cells: what its groups say.
+    """
+    if INDEX in file.attrs and not _is_whole(file.attrs[INDEX]):
+        return "its index is damaged (its checksum does not match)"
+    index = _valid_index(file)
+    if index is not None and index != index_text(datasets, cells, group_digests(file)):
+        return "its index does not match its groups"
+    return None
 
 
 def read_index(file: h5py.File, *, keep_open: bool) -> tuple[tuple[ListedDataset, ...], tuple[ListedCell, ...]] | None:
@@ -97,9 +111,9 @@ def read_index(file: h5py.File, *, keep_open: bool) -> tuple[tuple[ListedDataset
         keep_open: whether its arrays will be read through this open file.
 
     Returns:
-        Data sets and cells, in the order of their groups; None where there is no index that can be used.
+        Data sets and cells; None where there is no index that can be used.
     """
-    stored = valid_index(file)
+    stored = _valid_index(file)
     if stored is None:
         return None
     contents = json.loads(stored.partition(" ")[2])
@@ -109,8 +123,8 @@ def read_index(file: h5py.File, *, keep_open: bool) -> tuple[tuple[ListedDataset
         cells = tuple(found.cell(*entry) for entry in contents["cells"])
     except (AttributeError, IndexError, KeyError, RecursionError, TypeError, ValueError):
         return None
-    listed = [each.source.group for each in (*datasets, *cells)]
-    return (datasets, cells) if listed == list(contents["digests"]) else None
+    listed = [each.source.group for each in (*cells, *datasets)]
+    return (datasets, cells) if listed == sorted(contents["digests"]) else None
 
 
 def group_digests(file: h5py.File) -> dict[str, str]:
@@ -267,6 +281,15 @@ class _Values:
     def source(self, source: Source) -> tuple[str, int, int]:
         """Return the group of some arrays, and the numbers of their rows and names."""
         return source.group, self.rows(source.rows), self.number(sorted(source.names))
+
+
+def _group(listed: ListedDataset | ListedCell) -> str:
+    return listed.source.group
+
+
+def _is_whole(index: object) -> bool:
+    digest, _, text = index.partition(" ") if isinstance(index, str) else ("", "", "")
+    return digest == _digest(text)
 
 
 def _digest(text: str) -> str:

@@ -7,13 +7,14 @@ from pathlib import Path
 
 import h5py
 import numpy as np
+from h5py import h5o
 
 from shapebias.errors import StoreError
 from shapebias.store.checked_file import open_file
 from shapebias.store.encoding import VERSIONS
-from shapebias.store.index import group_digests, index_text, valid_index
+from shapebias.store.index import index_problem
 from shapebias.store.layout import check_format
-from shapebias.store.listing import ListedCell, ListedDataset, Listing, list_file, part_files, part_path, store_path
+from shapebias.store.listing import ListedCell, ListedDataset, list_file, part_files, part_path, store_path
 from shapebias.store.locking import WriterLock
 from shapebias.store.members import dataset_in, members
 from shapebias.store.reader import Store
@@ -86,12 +87,15 @@ def _check_file(store: Path, path: Path) -> list[str]:
 
 def _check_content(store: Path, path: Path, file: h5py.File) -> Iterator[str]:
     check_format(file)
+    h5o.get_info(file.id)  # compares the checksums of all of HDF5's tables of the root; members() does so for the rest
     problems = [problem for group in _groups(file) for problem in _check_group(group)]
     yield from problems
     if problems:
         return
     listing = list_file(file, keep_open=False, by_index=False)
-    yield from _check_index(file, listing)
+    problem = index_problem(file, listing.datasets, listing.cells)
+    if problem is not None:
+        yield f"{problem}: restore the file from a copy"
     listed: list[ListedCell | ListedDataset] = [*listing.cells, *listing.datasets]
     for found in listed:
         group = file[found.source.group]
@@ -100,12 +104,6 @@ def _check_content(store: Path, path: Path, file: h5py.File) -> Iterator[str]:
         rows = found.parts[0].rows if isinstance(found, ListedCell) else found.source.rows
         if path != store and path != part_path(store, found.record.key, rows):
             yield "its name belongs to another part"
-
-
-def _check_index(file: h5py.File, listing: Listing) -> Iterator[str]:
-    index = valid_index(file) if file.attrs["kind"] == "store" else None
-    if index is not None and index != index_text(listing.datasets, listing.cells, group_digests(file)):
-        yield "its index does not match its groups: restore the file from a copy"
 
 
 def _groups(group: h5py.Group) -> Iterator[h5py.Group]:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import json
+import shutil
 
 import h5py
 import pytest
 import store_samples as samples
 
+from shapebias.errors import StoreError
 from shapebias.store import Store, Writer, verify
 from shapebias.store.checked_file import open_file
 from shapebias.store.index import INDEX, group_digests, index_text, read_index
@@ -107,3 +110,134 @@ def test_a_writer_remembers_what_its_parts_say(tmp_path):
     with Store(path) as store:
         assert [cell.rows.tolist() for cell in store.cells()] == [[1, 3, 7], [], [*range(8)]]
     assert verify(path) == []
+
+
+def forged(packed, change):
+    """Change what the index says, with right checksums and digests, as somebody would who knows the format."""
+    with h5py.File(packed, "r+") as file:
+        contents = json.loads(file.attrs[INDEX].partition(" ")[2])
+        change(contents)
+        text = json.dumps(contents, sort_keys=True, separators=(",", ":"))
+        file.attrs[INDEX] = f"{hashlib.sha256(text.encode()).hexdigest()} {text}"
+        seal(file)
+
+
+def add_value(contents, value):
+    contents["values"].append(value)
+    return len(contents["values"]) - 1
+
+
+def put(kind, position, value):
+    """Replace one item of the first entry of a kind."""
+
+    def change(contents):
+        contents[kind][0][position] = add_value(contents, value)
+
+    return change
+
+
+def swap_groups(contents):
+    first, second, *_ = contents["cells"]
+    first[3], second[3] = second[3], first[3]
+
+
+def swap_contents(contents):
+    """The first cell's answers under the second cell's name."""
+    first, second, *_ = contents["cells"]
+    first[0], second[0] = second[0], first[0]
+
+
+def read_all(path):
+    with Store(path) as store:
+        for table in (*store.datasets(), *store.cells()):
+            for name in table.names:
+                table.array(name)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        swap_contents,
+        put("cells", 1, {"seed": 8}),
+        put("cells", 4, [1, 41]),
+        put("cells", 4, [0, 39]),
+        put("cells", 4, [[*range(39), 50]]),
+        put("cells", 5, ["logits", "prediction"]),
+        put("datasets", 0, ["folder:other", "photos", "", {}]),
+        put("datasets", 0, ["folder:path=photos,size=64", "another title", "shapebias 0.1.0", {"photos": "a" * 64}]),
+        put("datasets", 3, [0, 1]),
+    ],
+)
+def test_numbers_are_not_read_where_a_forged_index_says_something_else(packed, change):
+    forged(packed, change)
+    with open_file(packed) as file:
+        assert read_index(file, keep_open=False) is not None
+    with pytest.raises(StoreError, match=r"damaged \(its index does not say of /(cells|datasets)/0000"):
+        read_all(packed)
+    assert verify(packed) == [f"{packed}: its index does not match its groups: restore the file from a copy"]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        swap_groups,
+        lambda contents: contents["cells"].pop(),
+        lambda contents: contents["cells"].append(contents["cells"][0]),
+        put("cells", 3, "/datasets/0000"),
+        put("cells", 4, [0, 10**12]),
+        put("cells", 4, [-1, 39]),
+        put("cells", 4, [[3, 2, 1]]),
+        put("cells", 4, [["a"]]),
+        put("cells", 4, "rows"),
+        put("cells", 1, [1, 2]),
+        put("cells", 1, {"seed": {"deep": 1}}),
+        put("datasets", 0, [7, "photos", "", {}]),
+        put("datasets", 0, ["folder", "photos", "", {"a": 1}]),
+        put("datasets", 0, ["folder", "photos", "", 7]),
+        lambda contents: contents["datasets"][0][1].update(classes=add_value(contents, "{}")),
+        lambda contents: contents["cells"][0][2][0].__setitem__(1, "perhaps"),
+        lambda contents: contents["cells"][0][2][0].__setitem__(2, 7),
+        lambda contents: contents["cells"][0][2][0][3].update(seconds=add_value(contents, "long")),
+        lambda contents: contents["cells"][0][2][0][3].update(eps=add_value(contents, '"far"')),
+        lambda contents: contents.update(values=7),
+        lambda contents: contents.update(cells=7),
+    ],
+)
+def test_a_forged_index_that_cannot_be_true_is_not_used(packed, change):
+    with open_file(packed) as file:
+        wanted = described(list_file(file, keep_open=False))
+    forged(packed, change)
+    with open_file(packed) as file:
+        assert read_index(file, keep_open=False) is None
+        assert described(list_file(file, keep_open=False)) == wanted
+    read_all(packed)
+    assert verify(packed) == [f"{packed}: its index does not match its groups: restore the file from a copy"]
+
+
+def test_a_changed_text_is_noticed_when_its_cell_is_read_by_the_index(packed):
+    with h5py.File(packed, "r+") as file:
+        file["cells/0000"].attrs["model_title"] = "another"
+        file["cells/0001/parts/0003"].attrs["device"] = "another"
+    with Store(packed) as store:
+        first, second, third, _ = sorted(store.cells(), key=lambda cell: cell.sources[0].group)
+        assert first.record.model.title == "timm:resnet50"
+        for cell, group in ((first, "/cells/0000"), (second, "/cells/0001/parts/0003")):
+            with pytest.raises(StoreError, match=f"is damaged .the digest of {group} does not match"):
+                cell.array(cell.names[0])
+        assert len(third.array(third.names[0])) == samples.IMAGES
+
+
+def test_a_group_that_lies_in_another_file_is_not_followed(packed, tmp_path):
+    shutil.copy(packed, tmp_path / "other.h5")
+    with h5py.File(packed, "r+") as file:
+        del file["cells/0000"]
+        file["cells/0000"] = h5py.ExternalLink("other.h5", "cells/0000")
+    with pytest.raises(StoreError, match="0000 is a link to another file, so it is not read"):
+        Store(packed)
+
+
+def test_a_damaged_index_that_the_root_does_not_vouch_for_is_refused(packed):
+    with h5py.File(packed, "r+") as file:
+        file.attrs[INDEX] = file.attrs[INDEX].replace("done", "gone")
+    with pytest.raises(StoreError, match="the digest of / does not match"):
+        Store(packed)
