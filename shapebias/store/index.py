@@ -123,7 +123,7 @@ def read_index(file: h5py.File, *, keep_open: bool) -> tuple[tuple[ListedDataset
         cells = tuple(found.cell(*entry) for entry in contents["cells"])
     except (AttributeError, IndexError, KeyError, RecursionError, TypeError, ValueError):
         return None
-    listed = [each.source.group for each in (*cells, *datasets)]
+    listed = [*map(_group, cells), *map(_group, datasets)]
     return (datasets, cells) if listed == sorted(contents["digests"]) else None
 
 
@@ -134,7 +134,7 @@ def group_digests(file: h5py.File) -> dict[str, str]:
         StoreError: a group lies elsewhere.
     """
     digests = {}
-    digest = np.empty((), h5py.string_dtype())
+    digest: Any = np.empty((), h5py.string_dtype())
     for name in ("datasets", "cells"):
         for number, group in members(group_in(file, name)):
             h5a.open(group.id, b"digest").read(digest)
@@ -179,10 +179,10 @@ class _Records:
 
     def _component(self, number: int) -> ComponentRecord:
         if number not in self._components:
-            *texts, files = self._values[number]
-            if not all(isinstance(text, str) for text in (*texts, *files.values())):
+            canonical, title, provider, files = self._values[number]
+            if not all(isinstance(text, str) for text in (canonical, title, provider, *files.values())):
                 raise ValueError("a component is not of texts")
-            self._components[number] = ComponentRecord(*texts, files)
+            self._components[number] = ComponentRecord(canonical, title, provider, files)
         return self._components[number]
 
     def _facts(self, rows: int, status: str, error: str, attributes: Mapping[str, int]) -> Facts:
