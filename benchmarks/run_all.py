@@ -39,7 +39,7 @@ ROWS = (
         "Classification: `run` against the bare loop",
         "at most 1.05 times the loop on a GPU, 1.08 times on 2 cores",
         "engine.py --images 96 --rounds 5",
-        "engine.py --images 32 --rounds 1",
+        "engine.py --images 32 --rounds 2",
     ),
     Row(
         "PGD against Foolbox and a hand-written loop",
