@@ -70,7 +70,7 @@ class Source:
         Raises:
             StoreError: it was closed or packed since; or what reads it finds damage.
         """
-        try:
+        with self._damage_named():
             if self.file is None:
                 with open_file(self.path) as file:
                     yield self._group(file)
@@ -78,6 +78,11 @@ class Source:
                 yield self._group(self.file)
             else:
                 raise StoreError(f"{self.path} was closed; open the store again")
+
+    @contextlib.contextmanager
+    def _damage_named(self) -> Iterator[None]:
+        try:
+            yield
         except FileNotFoundError:
             raise StoreError(f"{self.path} has been packed since; call refresh(), or open the store again") from None
         except (AttributeError, KeyError, OSError, RuntimeError, TypeError, ValueError) as error:
@@ -94,8 +99,13 @@ class Source:
     @contextlib.contextmanager
     def kept_open(self) -> Iterator[Source]:
         """Return this source with its file open, so that it is not opened again for each reading."""
-        with self.open() as group:
-            yield attrs.evolve(self, file=group.file)
+        if self.file is not None:
+            yield self
+            return
+        with contextlib.ExitStack() as stack:
+            with self._damage_named():
+                file = stack.enter_context(open_file(self.path))
+            yield attrs.evolve(self, file=file)  # not within _damage_named: other files may fail while this one is open
 
 
 class JoinedArrays:
