@@ -3,16 +3,16 @@ PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin
 
-.PHONY: help demo demo-short docs test test-all test-lowest coverage plugins lint types bench bench-quick clean
+.PHONY: help demo demo-short docs soak test test-all test-lowest coverage plugins lint types bench bench-quick clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 # Small networks gain nothing from a second thread: the same time for 40 % less of the processor, measured,
 # and several times the time where others use the cores too.
-demo demo-short test test-all test-lowest coverage: export OMP_NUM_THREADS := 1
+demo demo-short soak test test-all test-lowest coverage: export OMP_NUM_THREADS := 1
 # Tests start many processes, and without a cache each of them compiles torch's source again, for seven seconds.
-demo demo-short test test-all test-lowest coverage: export PYTHONDONTWRITEBYTECODE :=
+demo demo-short soak test test-all test-lowest coverage: export PYTHONDONTWRITEBYTECODE :=
 
 test: lint $(VENV)/.plugins  ## check the style, the types and the import layers, and run the quick tests
 	$(RUN)/python -m pytest -q -m "not slow"
@@ -21,6 +21,9 @@ test: lint $(VENV)/.plugins  ## check the style, the types and the import layers
 test-all: lint $(VENV)/.plugins  ## the same with all tests
 	$(RUN)/python -m pytest -q
 	$(RUN)/python -m pytest -q plugins
+
+soak: $(VENV)/.installed  ## break things on purpose, many times: about an hour; see docs/reliability.md
+	SHAPEBIAS_SOAK=1 $(RUN)/python -m pytest -q --durations=10 tests/reliability
 
 coverage: $(VENV)/.installed  ## measure which lines and branches the quick tests reach
 	$(RUN)/python -m pytest -q -m "not slow" --cov --cov-report=term:skip-covered

@@ -30,6 +30,7 @@ def test_the_notebook_was_run_from_top_to_bottom():
     assert "/" + "work" not in json.dumps(CELLS)
 
 
+@pytest.mark.slow
 def test_the_notebook_runs_with_less_training(elsewhere):
     shorter = {"images=1024": "images=64", "steps=16": "steps=2", "images=112": "images=56"}
     names = {"__name__": "notebook"}

@@ -32,6 +32,7 @@ OPTIONS: dict[Kind, str] = {
     "attack": "-a",
     "saliency": "-s",
     "probe": "-p",
+    "executor": "--executor",
 }
 """The option of each kind of component, in ``run``."""
 

@@ -32,6 +32,7 @@ _IN_WORDS: dict[Kind, str] = {
     "attack": "an attack",
     "saliency": "a saliency method",
     "probe": "a probe",
+    "executor": "an executor",
 }
 
 
@@ -78,7 +79,7 @@ def _several(short: str, name: str, dest: str, help: str) -> Callable[[Any], Any
 @click.option(
     "--aggregate",
     type=click.Choice(["mean", "sum", "max"]),
-    help="Score of a class of several outputs: of their probabilities.  [default: mean]",
+    help="What the score of a class takes of its outputs' probabilities.  [default: mean]",
 )
 @click.option("--logits", metavar="full|top-K", help="Scores to keep of each image.  [default: full]")
 @click.option("--keep-images", is_flag=True, default=None, help="Keep the images that the model was given.")

@@ -103,6 +103,4 @@ def example(spec: Spec, parameters: list[Parameter]) -> str:
     text = f"{spec.name}:{','.join(pieces)}" if pieces else spec.name
     if spec.kind == "suite":
         return f"shapebias profile timm:resnet50 --suite {text}"
-    if spec.kind == "executor":
-        return f"shapebias run study.toml --executor {text} -o run.h5"
     return f"{OPTIONS[spec.kind]} {text}" if spec.kind in OPTIONS else f"shapebias results run.h5 {text}"

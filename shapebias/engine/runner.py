@@ -24,6 +24,7 @@ from shapebias.errors import EvaluationError, StudyError, listed, reason
 from shapebias.images.first import FirstImages
 from shapebias.networks.adapting import adapt
 from shapebias.networks.classifier import Classifier
+from shapebias.networks.labels import Aggregate
 from shapebias.paths import as_path
 from shapebias.plugins.events import notify
 from shapebias.runtime.device import Precision
@@ -233,6 +234,7 @@ def evaluate(
     limit: int | None = None,
     saliency_limit: int | None = None,
     mapping: str | Path | None = None,
+    aggregate: Aggregate = "mean",
     logits: str = "full",
     keep_images: bool = False,
     output: str | Callable[[Any], torch.Tensor] | None = None,
@@ -251,8 +253,8 @@ def evaluate(
         model: a network that takes images normalised with ImageNet's mean and std, or a
             :class:`shapebias.Classifier` that says what its network takes, or any function of images.  Flags of
             networks are restored.
-        datasets, conditions, saliency, probes, seed, limit, saliency_limit, mapping, logits, keep_images: as in
-            :class:`shapebias.Study`.
+        datasets, conditions, saliency, probes, seed, limit, saliency_limit, mapping, aggregate, logits, keep_images: as
+            in :class:`shapebias.Study`.
         name: the network's name in tables.
         output, layout, binary: of a network that returns or takes something else than logits and (N, 3, H, W), see
             :func:`shapebias.networks.adapting.adapt`.
@@ -282,6 +284,7 @@ def evaluate(
         limit=limit,
         saliency_limit=saliency_limit,
         mapping=mapping,
+        aggregate=aggregate,
         logits=logits,
         keep_images=keep_images,
     )

@@ -92,7 +92,7 @@ def shapebias_metrics() -> Iterator[MetricSpec]:
     yield MetricSpec(
         "headline",
         "shapebias.metrics.headline:Headline",
-        summary="how much each model leans on shape and on texture, beside the difference to one model",
+        summary="how much each model relies on shape and on texture, beside the difference to one model",
         references="Geirhos et al. 2019, ImageNet-trained CNNs are biased towards texture, section 3",
     )
     yield from _saliency_and_frequency()

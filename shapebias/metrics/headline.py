@@ -1,4 +1,4 @@
-"""Headline: how much each model leans on shape and on texture, in one table."""
+"""Headline: how much each model relies on shape and on texture, in one table."""
 
 from __future__ import annotations
 
@@ -54,9 +54,9 @@ class _Measured:
 
 @attrs.frozen
 class Headline:
-    """What speaks for shape and what for texture, for each model, beside the difference to one model.
+    """Evidence for shape and evidence for texture, for each model, beside the difference to one model.
 
-    Rows by ``cue``, the cue that a large value speaks for:
+    Rows by ``cue``, the cue that a large value is evidence for:
 
     - ``shape``: the shape bias where cues conflict; accuracy where only the shape says the class (outlines, edges,
       silhouettes, or a condition that destroys texture); the share of saliency on the object's contour;
@@ -109,7 +109,7 @@ def _is_clean(cell: Answers) -> bool:
 
 
 def _cue(cell: Answers) -> Cue | None:
-    """Say which cue a right answer speaks for; None where it says neither one nor both."""
+    """Say which cue a right answer is evidence for; None where it is evidence for neither."""
     left = cues_of(cell)
     if _is_clean(cell):
         return left if left != "conflict" else None

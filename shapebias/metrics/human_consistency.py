@@ -184,11 +184,11 @@ class _Comparison:
     """Whom to compare.
 
     Args:
-        asked: the models whose accuracy is measured.
+        scored: the models whose accuracy is measured.
         pairs: the pairs of models whose errors are compared.
     """
 
-    asked: Sequence[str]
+    scored: Sequence[str]
     pairs: Sequence[tuple[str, str]]
 
     def draw(self, frame: pd.DataFrame, seed: Sequence[int]) -> _Draws | None:
@@ -203,9 +203,9 @@ class _Comparison:
         kinds, counts = np.unique(outcomes, axis=0, return_counts=True)
         position = {model: column for column, model in enumerate(models)}
         first, second = (kinds[:, [position[pair[side]] for pair in pairs]] for side in (0, 1))
-        asked = kinds[:, [position[model] for model in self.asked if model in position]]
-        values = _measures(counts, first, second, asked)
-        resampled = [_measures(drawn, first, second, asked) for drawn in resamples(counts, seed)]
+        scored = kinds[:, [position[model] for model in self.scored if model in position]]
+        values = _measures(counts, first, second, scored)
+        resampled = [_measures(drawn, first, second, scored) for drawn in resamples(counts, seed)]
         return _Draws(values, np.concatenate(resampled, axis=-1), int(counts.sum()))
 
 
@@ -225,14 +225,14 @@ def _among_people(people: Sequence[str]) -> Iterator[tuple[str, _Comparison]]:
 
 
 def _measures(
-    counts: NDArray[Any], first: NDArray[np.int8], second: NDArray[np.int8], asked: NDArray[np.int8]
+    counts: NDArray[Any], first: NDArray[np.int8], second: NDArray[np.int8], scored: NDArray[np.int8]
 ) -> NDArray[np.float64]:
     """Average the measures over pairs.
 
     Args:
         counts: (..., K) images of each kind.
         first, second: (K, P) whether the models of each pair are right, -1 where the image was not shown.
-        asked: (K, M) the same of the models whose accuracy is measured.
+        scored: (K, M) the same of the models whose accuracy is measured.
 
     Returns:
         (4, ...) the measures, in the order of ``MEASURES``.
@@ -241,7 +241,7 @@ def _measures(
     cases = [both & (first == one) & (second == other) for one in (0, 1) for other in (0, 1)]
     images = counts.astype(np.float64)
     pairs = np.stack([images @ case.astype(np.float64) for case in cases], axis=-1)  # (..., P, 4)
-    right, shown = images @ (asked == 1).sum(axis=1), images @ (asked >= 0).sum(axis=1)
+    right, shown = images @ (scored == 1).sum(axis=1), images @ (scored >= 0).sum(axis=1)
     with np.errstate(invalid="ignore", divide="ignore"):  # NaN: a resample without any image of a pair
         shares = pairs / pairs.sum(axis=-1, keepdims=True)
         difference = (shares[..., 2] - shares[..., 1]) ** 2

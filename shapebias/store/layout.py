@@ -27,6 +27,7 @@ FORMAT = "shapebias"
 FORMAT_VERSION = 1
 
 _COMPONENT_SUFFIXES = ("_title", "_provider", "_files")
+KINDS = ("store", "header", "dataset", "cell")
 ROLES = ("dataset", "model", "condition", "saliency", "probe")
 _RESERVED = {
     *(role + suffix for role in ROLES for suffix in ("", "_title", "_provider", "_files", "_group")),
@@ -82,7 +83,10 @@ def check_format(root: h5py.Group) -> str:
             f"{name} has format version {version}; this shapebias reads up to version {FORMAT_VERSION}: "
             "upgrade shapebias, or choose another file"
         )
-    return str(root.attrs["kind"])
+    kind = str(root.attrs["kind"])
+    if kind not in KINDS:
+        raise StoreError(f"{name} is damaged (it cannot be of the kind {kind!r}); see 'shapebias verify'")
+    return kind
 
 
 def read_attributes(found: Described) -> dict[str, Scalar]:

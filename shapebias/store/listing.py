@@ -65,7 +65,11 @@ def part_path(path: Path, key: str, rows: Sequence[int] | NDArray[Any]) -> Path:
 def part_files(path: Path) -> list[Path]:
     """List the files of a store's parts, the header first, then in order of their names."""
     folder = parts_folder(path)
-    return [path for path in (folder / "header.h5", *sorted(folder.glob("??/*.h5"))) if path.is_file()]
+    while True:
+        try:
+            return [path for path in (folder / "header.h5", *sorted(folder.glob("??/*.h5"))) if path.is_file()]
+        except FileNotFoundError:  # the folder was packed while it was listed
+            continue
 
 
 def list_file(file: h5py.File, *, keep_open: bool, by_index: bool = True) -> Listing:

@@ -223,7 +223,11 @@ def stray_files(path: Path) -> list[Path]:
     """List the temporary files and folders of writers that were killed."""
     folder = parts_folder(path)
     beside = [found for found in path.parent.glob("*.tmp") if temporary_of(found) in (path.name, folder.name)]
-    return sorted([*beside, *(found for found in folder.rglob("*.tmp") if temporary_of(found))])
+    try:
+        inside = [found for found in folder.rglob("*.tmp") if temporary_of(found)]
+    except FileNotFoundError:  # another process has packed the folder
+        inside = []
+    return sorted([*beside, *inside])
 
 
 def _remove(path: Path) -> None:

@@ -306,3 +306,24 @@ def test_a_new_label_for_a_known_model_is_taken_over_and_drop_renames(cli):
     with open_store("run.h5") as results:
         assert [answers.model for answers in results.answers()] == ["third"]
     assert "--rename needs one thing" in cli("drop", "run.h5", "-m", "a", "-c", "b", "--rename", "third").stderr
+
+
+def test_shards_are_computed_by_processes_that_do_not_know_each_other_and_merged(cli, tmp_path):
+    what = ["-d", "stimuli:images=8,size=32", "-m", "a=cnn:8", "-m", "b=cnn:8,seed=1", "-m", "c=cnn:8,seed=2", "-q"]
+    for number in (1, 2, 3):
+        assert cli("run", *what, "--shard", f"{number}/3", "-o", f"run-{number}.h5").exit_code == 0
+    assert cli("merge", "run-1.h5", "run-2.h5", "run-3.h5", "-o", "run.h5").exit_code == 0
+    assert sorted(each.model for each in open_store(tmp_path / "run.h5").answers()) == ["a", "b", "c"]
+    result = cli("merge", "run-1.h5", "run-3.h5", "-o", "other.h5")
+    assert result.exit_code == 2
+    assert "shard 2/3 is missing; compute it with --shard 2/3" in result.stderr
+    result = cli("run", *what, "--shard", "0/3", "-o", "other.h5")
+    assert "shard 0/3: shards of 3 are numbered from 1/3" in result.stderr
+
+
+def test_an_executor_is_named(cli):
+    what = ["-d", "stimuli:images=8,size=32", "-m", "cnn:8", "-q", "-o", "run.h5"]
+    assert cli("run", *what, "--executor", "local").exit_code == 0
+    result = cli("run", *what, "--executor", "lokal")
+    assert result.exit_code == 2
+    assert "no executor is called 'lokal'; did you mean 'local'?" in result.stderr

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import errno
-import json
+import functools
 import os
 import signal
 import subprocess
@@ -16,6 +16,7 @@ import h5py
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from forked_runs import forked_runs
 
 from shapebias import files
 from shapebias.cli import main
@@ -26,57 +27,12 @@ CONDITIONS = ["clean", "saturate:p=8", "patch-shuffle:k=4", "grayscale"]
 COMMAND = ["run", "-d", "stimuli:cue=conflict,images=56,size=32", "-m", "cnn:num_classes=8,width=8", "-o", "run.h5"]
 COMMAND += ["-q", *(word for condition in CONDITIONS[1:] for word in ("-t", condition))]
 
-# A process that has imported everything once, and forks one run for each line that it reads.  A run can kill itself
-# just before it touches its files for the n-th time, so that a seed decides the moment, not the load of the machine.
-RUNS = """
-import json, multiprocessing, os, resource, signal, sys
-import shapebias.engine
-from shapebias.cli import main
-from shapebias.store import os_errors
-
-count, deadly = multiprocessing.RawValue("q"), 0
-TOUCHES = {"open", "os.mkdir", "os.remove", "os.rename", "os.rmdir"}
-
-def touch(event, details):
-    if event in TOUCHES and (".h5" in str(details) or event == "os.rmdir"):
-        count.value += 1
-        if count.value == deadly:
-            os.kill(os.getpid(), signal.SIGKILL)
-
-check = os_errors.DeferredErrorFile.check  # after each array that is packed
-os_errors.DeferredErrorFile.check = lambda self: touch("open", "run.h5") or check(self)
-
-for line in sys.stdin:
-    folder, deadly, most_bytes, command = json.loads(line)
-    count.value = 0
-    if (child := os.fork()) == 0:
-        os.chdir(folder)
-        os.dup2(os.open("stderr", os.O_CREAT | os.O_WRONLY | os.O_TRUNC), 2)
-        resource.setrlimit(resource.RLIMIT_FSIZE, (most_bytes, most_bytes))
-        sys.addaudithook(touch)
-        status = 1
-        try:
-            main(command, prog_name="shapebias")
-        except SystemExit as end:
-            status = end.code or 0
-        finally:
-            os._exit(status)
-    print(json.dumps([os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), count.value]), flush=True)
-"""
-
 
 @pytest.fixture(scope="module")
 def run():
     """Run the command in a folder: returns its status and how often it touched its files."""
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    process = [sys.executable, "-c", RUNS]
-    with subprocess.Popen(process, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment) as runs:
-
-        def one(folder, kill_before=0, most_bytes=-1):
-            print(json.dumps([str(folder), kill_before, most_bytes, COMMAND]), file=runs.stdin, flush=True)
-            return json.loads(runs.stdout.readline())
-
-        yield one
+    with forked_runs() as one:
+        yield functools.partial(one, COMMAND)
 
 
 @attrs.frozen

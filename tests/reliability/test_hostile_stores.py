@@ -177,6 +177,7 @@ def test_an_array_that_lacks_chunks_is_not_filled_with_zeros(here):
         ("datasets/0000", "classes", "{}"),
         ("datasets/0000", "classes", "[1, 2, 3]"),
         ("/", "versions", "7"),
+        ("/", "kind", "stnre"),
         ("/", "seed", "seven"),
     ],
 )

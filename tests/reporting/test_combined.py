@@ -59,3 +59,14 @@ def test_metrics_see_the_models_of_all_files_and_are_computed_once(runs):
     assert [*table["model"], *table["other"]] == ["net", "other"]
     table["value"] = 7
     assert both.metric("error-consistency")["value"].tolist() != [7]
+
+
+def test_of_many_models_some_are_taken_evenly_spaced(runs, tmp_path):
+    study = shapebias.Study({"pictures": IMAGES}, {f"net-{seed}": f"{NET},seed={seed}" for seed in range(6)})
+    files = [shapebias.run(study, tmp_path / "run.h5")]
+    some = CombinedResults(files, most_models=2)
+    assert (some.models, some.left_out) == (["net-0", "net-3"], 4)
+    assert {*some.metric("accuracy")["model"]} == {"net-0", "net-3"}
+    assert CombinedResults(files, most_models=6).left_out == 0
+    page = shapebias.report(files, tmp_path / "page.html", models=2).read_text(encoding="utf-8")
+    assert "2 of 6 models" in page

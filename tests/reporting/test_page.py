@@ -14,6 +14,7 @@ from PIL import Image
 
 import shapebias
 from shapebias.errors import FigureError
+from shapebias.interop import import_decisions
 from shapebias.reporting.page import report
 
 VOID = {"meta", "link", "img", "br", "input", "hr"}
@@ -198,3 +199,20 @@ def test_maps_have_a_column_of_images_only_where_the_images_were_kept(tmp_path):
 
     assert columns(keep_images=True) == ["image", "</span>cnn", "image", "</span>cnn"]
     assert columns(keep_images=False) == ["image", "</span>cnn", "</span>cnn"]
+
+
+def test_answers_that_were_imported_make_a_page_without_pictures(tmp_path):
+    rows = ["cat7-elephant1.png,cat,cat", "cat8-dog1.png,dog,cat", "dog1-cat2.png,dog,dog"]
+    heading = "subj,session,trial,rt,object_response,category,condition,imagename"
+    lines = [
+        f"subject-01,1,{trial},0.5,{answer},{category},0,0001_cue_s01_0_{category}_00_{name}"
+        for trial, (name, answer, category) in enumerate((row.split(",") for row in rows), start=1)
+    ]
+    table = tmp_path / "cue-conflict_subject-01_session_1.csv"
+    table.write_text("\n".join([heading, *lines]) + "\n", encoding="utf-8")
+    import_decisions([table], tmp_path / "people.h5")
+    with shapebias.open(tmp_path / "people.h5") as results:
+        text = report(results, tmp_path / "page.html").read_text(encoding="utf-8")
+    assert 'id="images"' not in text
+    assert "One person" in text
+    assert "no study here computes them" in text

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from pathlib import Path
 
 import h5py
 import numpy as np
@@ -250,3 +251,19 @@ def test_temporary_files_of_a_run_that_is_going_on_are_no_problem(parts):
         one_part(parts).with_name("x.h5.0123456789ab.tmp").write_bytes(b"half")
         assert verify(parts) == []
     assert len(verify(parts)) == 1
+
+
+def test_a_folder_that_goes_away_while_it_is_listed_raises_no_alarm(parts, monkeypatch):
+    """A run packs between the listing of a folder and that of the folders in it."""
+    glob, gone = Path.glob, []
+
+    def listed(self, pattern):
+        if pattern == "??/*.h5" and not gone:
+            gone.append(pattern)
+            pack(parts)
+            raise FileNotFoundError(self)
+        return glob(self, pattern)
+
+    monkeypatch.setattr(Path, "glob", listed)
+    assert verify(parts) == []
+    assert gone
