@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin
 
-.PHONY: help demo demo-short docs soak test test-all test-lowest coverage plugins lint types bench clean
+.PHONY: help demo demo-short docs soak test test-all test-lowest coverage plugins lint types bench bench-quick clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -53,11 +53,19 @@ demo-short: $(VENV)/.installed  ## the same with few pictures, in a minute, into
 docs: $(VENV)/.docs  ## build the documentation as a site into docs/_build; a warning is an error
 	$(RUN)/python -m sphinx -W -q -b html docs docs/_build
 
-bench: $(VENV)/.installed  ## measure the speed against peers and against the bare forward and backward pass
-	set -e; for script in benchmarks/*.py; do $(RUN)/python $$script; done
+# One thread: what is compared are CPU seconds, which other programs on the machine disturb least.
+bench bench-quick: export OMP_NUM_THREADS := 1
+bench bench-quick: export PYTHONDONTWRITEBYTECODE :=
+
+bench: $(VENV)-bench/.installed  ## measure the speed against peers and against bare loops, into benchmarks/results.md
+	$(VENV)-bench/bin/python benchmarks/run_all.py
+
+bench-quick: $(VENV)-bench/.installed  ## the same with few images and rounds, on the terminal
+	$(VENV)-bench/bin/python benchmarks/run_all.py --quick --output $(VENV)-bench/results.md
+	cat $(VENV)-bench/results.md
 
 clean:  ## remove what these targets make
-	rm -rf $(VENV) $(VENV)-lowest .coverage* demo build dist docs/_build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(VENV)-lowest $(VENV)-bench .coverage* demo build dist docs/_build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
 # uv where it can be had, for it is many times faster than pip.
@@ -74,6 +82,12 @@ $(VENV)/.installed: pyproject.toml
 $(VENV)-lowest/.installed: pyproject.toml $(VENV)/.installed
 	$(RUN)/uv venv --quiet --clear --python $(RUN)/python $(VENV)-lowest
 	$(RUN)/uv pip install --python $(VENV)-lowest/bin/python --resolution lowest-direct -e '.[test]'
+	touch $@
+
+# Peers of the benchmarks, apart from what develops and tests.
+$(VENV)-bench/.installed: pyproject.toml benchmarks/requirements.txt $(VENV)/.installed
+	$(RUN)/uv venv --quiet --clear --python $(RUN)/python $(VENV)-bench
+	$(RUN)/uv pip install --python $(VENV)-bench/bin/python -e . -r benchmarks/requirements.txt
 	touch $@
 
 $(VENV)/.docs: $(VENV)/.installed

@@ -18,7 +18,11 @@ import numpy as np
 import shapebias as sb
 from shapebias.engine.identity import Recorder
 from shapebias.store import DatasetPart, Header
-from shapebias.store.layout import LIBVER, Facts, dataset_arrays, write_array, write_cell, write_dataset, write_header
+from shapebias.store.group_writer import LIBVER, GroupWriter
+from shapebias.store.index import INDEX, group_digests, index_text
+from shapebias.store.joined_arrays import Source
+from shapebias.store.layout import Facts, dataset_arrays, write_cell, write_dataset, write_header
+from shapebias.store.listed import ListedCell, ListedDataset
 
 _IMAGES, _CLASSES = 16, 8
 
@@ -38,18 +42,24 @@ def made_up_store(path: Path, models: int, conditions: int) -> None:
         {"classes": '["a", "b", "c", "d", "e", "f", "g", "h"]', "height": 32, "width": 32, "images": _IMAGES},
     )
     with h5py.File(path, "w", libver=LIBVER) as file:
-        group = file.create_group("datasets/0000")
+        root, listed = GroupWriter(file), []
+        group = root.below("datasets/0000")
         for name, array in dataset_arrays(part).items():
-            write_array(group, name, array)
-        write_array(group, "rows", rows)
+            group.write_array(name, array)
+        group.write_array("rows", rows)
         write_dataset(group, part.dataset, part.attributes)
+        source = Source(path, "/datasets/0000", rows, frozenset(dataset_arrays(part)))
+        dataset = ListedDataset(part.dataset, part.attributes, source)
         for number, cell in enumerate(cells):
-            group = file.create_group(f"cells/{number:04}")
-            write_array(group, "prediction", random.integers(_CLASSES, size=_IMAGES))
-            group.attrs["dataset_group"] = "/datasets/0000"
+            group = root.below(f"cells/{number:04}")
+            group.write_array("prediction", random.integers(_CLASSES, size=_IMAGES))
+            group.write_attributes({"dataset_group": "/datasets/0000"})
             facts = Facts(rows, "done", "", {"device": "cpu", "seconds": 0.1})
             write_cell(group, cell.record, [facts], facts)
-        write_header(file, Header(study.to_toml(), 0), "store")
+            source = Source(path, group.group.name, rows, frozenset({"prediction"}))
+            listed.append(ListedCell(cell.record, [facts], source))
+        root.write_attributes({INDEX: index_text([dataset], listed, group_digests(file))})
+        write_header(root, Header(study.to_toml(), 0), "store")
 
 
 def measured(name: str, cells: int, call: Callable[[], object]) -> None:

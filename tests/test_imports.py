@@ -65,6 +65,11 @@ def test_commands_answer_without_heavy_imports(arguments):
     assert not imported_by(code) & HEAVY
 
 
+def test_the_metrics_of_the_overview_do_without_scipy():
+    code = "import shapebias.metrics.accuracy, shapebias.metrics.shape_bias, shapebias.cli.results"
+    assert not imported_by(code) & {"scipy", "torch"}
+
+
 def test_reading_a_condition_loads_only_its_plugin():
     code = "from shapebias.study import Condition\nCondition.parse('saturate:p=8')"
     assert not imported_by(code) & {"torchvision", "timm", "h5py"}

@@ -39,6 +39,10 @@ def load_model(session: Session, model: Component, decoded: DecodedImages) -> Cl
     loaded = session.load(model, classes=decoded.dataset.classes)
     if not isinstance(loaded, Classifier):
         raise PluginError(f"model {model.text} loads a {type(loaded).__name__}; load(device) must return a Classifier")
+    known = session.mappings.setdefault((model.title, model.canonical), [])
+    for dataset, mapping in known:
+        if dataset is decoded.dataset:
+            return attrs.evolve(loaded, mapping=mapping)
     with loaded.evaluating(), torch.no_grad():
         images = decoded.take([decoded.first_readable or 0], loaded.device).images
         scores = guard.call(f"model {model.text}", loaded.logits, images)
@@ -59,4 +63,5 @@ def load_model(session: Session, model: Component, decoded: DecodedImages) -> Cl
         loaded.descriptions,
         session.study.aggregate,
     )
+    known.append((decoded.dataset, mapping))
     return attrs.evolve(loaded, mapping=mapping)

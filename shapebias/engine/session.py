@@ -17,6 +17,7 @@ from shapebias.runtime.network_state import NetworkState
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from shapebias.networks.labels import LabelMapping
     from shapebias.plugins.catalog import Component
     from shapebias.study import Study
 
@@ -46,6 +47,8 @@ class Session:
     precision: Precision = "float32"
     workers: int | None = None
     model_bytes: int = 2**33
+    mappings: dict[tuple[str, str], list[tuple[object, LabelMapping | None]]] = attrs.field(factory=dict, init=False)
+    """How the outputs of each model, by title and canonical text, belong to the classes of data sets met so far."""
     _loaded: dict[tuple[object, ...], Any] = attrs.field(factory=dict, init=False)
     _states: dict[int, NetworkState] = attrs.field(factory=dict, init=False)
 

@@ -22,7 +22,7 @@ from shapebias.errors import StoreError
 from shapebias.store.columns import column
 from shapebias.store.members import dataset_in
 
-__all__ = ["Stored", "create", "decode", "encode", "read"]
+__all__ = ["VERSIONS", "Stored", "decode", "encode", "read", "storage_options"]
 
 VERSIONS = {"array": 1, "string-array": 1, "scaled-float16": 1, "scale": 1}
 
@@ -102,7 +102,7 @@ def decode(dataset: h5py.Dataset, selection: Any) -> NDArray[Any]:
     """Read some of an array and undo its encoding.
 
     Args:
-        dataset: what :func:`create` made.
+        dataset: the array in the file.
         selection: a slice of the images, alone or with an index on the eps axis.
 
     Raises:
@@ -141,30 +141,22 @@ def read(dataset: h5py.Dataset, selection: Any) -> NDArray[Any]:
         ) from error
 
 
-def create(group: h5py.Group, like: Stored, count: int) -> h5py.Dataset:
-    """Make an HDF5 data set for ``count`` images, not yet filled.
+def storage_options(like: Stored, shape: tuple[int, ...]) -> dict[str, Any]:
+    """Choose chunks and filters of an array, in the words of h5py.
 
     Pictures have one chunk for each image, so that packing can copy compressed chunks; other arrays have chunks of
     about a megabyte.  Empty arrays cannot be chunked, and have no checksum.
 
     Args:
-        group: the group to make it in.
-        like: an example that gives name, type, encoding and the other axes.
-        count: number of images.
+        like: an example that gives name, type and encoding.
+        shape: of the whole array.
     """
-    shape, dtype = (count, *like.values.shape[1:]), like.values.dtype
-    options: dict[str, Any] = {}
-    if 0 not in shape:
-        options = {"chunks": _chunks(shape, dtype.itemsize, like.name), "fletcher32": True}
-        if column(like.name).image_axes:
-            options |= {"compression": "gzip", "compression_opts": 1, "shuffle": True}
-    if like.encoding == "string-array":
-        dtype = h5py.string_dtype("utf-8", dtype.itemsize)
-    dataset = group.create_dataset(like.name, shape, dtype, **options)
-    facts = {"encoding": like.encoding, "encoding_version": VERSIONS[like.encoding], **like.attributes}
-    for key, value in facts.items():
-        dataset.attrs[key] = value
-    return dataset
+    if 0 in shape:
+        return {}
+    options: dict[str, Any] = {"chunks": _chunks(shape, like.values.dtype.itemsize, like.name), "fletcher32": True}
+    if column(like.name).image_axes:
+        options |= {"compression": "gzip", "compression_opts": 1, "shuffle": True}
+    return options
 
 
 def _chunks(shape: tuple[int, ...], itemsize: int, name: str) -> tuple[int, ...]:

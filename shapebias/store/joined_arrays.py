@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from shapebias.errors import StoreError
 from shapebias.store.checked_file import open_file
 from shapebias.store.columns import column
 from shapebias.store.encoding import decode
-from shapebias.store.members import dataset_in, numbers_of
+from shapebias.store.members import dataset_in, group_in, numbers_of
 from shapebias.store.sealing import Described
 
 __all__ = ["JoinedArrays", "Source", "runs"]
@@ -32,6 +32,7 @@ class Source:
         rows: (n,) indices of its images in the data set, in the order of its arrays.
         names: the arrays that it has.
         file: the open file, None where the file is opened for each reading, as that of a part is.
+        check: looks at the group before its arrays are read, where all this was not read from the group itself.
     """
 
     path: Path
@@ -39,6 +40,7 @@ class Source:
     rows: NDArray[np.int64]
     names: frozenset[str]
     file: h5py.File | None = None
+    check: Callable[[h5py.Group], None] | None = None
 
     @classmethod
     def of(cls, described: Described, *, keep_open: bool) -> Source:
@@ -68,20 +70,42 @@ class Source:
         Raises:
             StoreError: it was closed or packed since; or what reads it finds damage.
         """
-        try:
+        with self._damage_named():
             if self.file is None:
                 with open_file(self.path) as file:
-                    yield file[self.group]
+                    yield self._group(file)
             elif self.file:
-                yield self.file[self.group]
+                yield self._group(self.file)
             else:
                 raise StoreError(f"{self.path} was closed; open the store again")
+
+    @contextlib.contextmanager
+    def _damage_named(self) -> Iterator[None]:
+        try:
+            yield
         except FileNotFoundError:
             raise StoreError(f"{self.path} has been packed since; call refresh(), or open the store again") from None
         except (AttributeError, KeyError, OSError, RuntimeError, TypeError, ValueError) as error:
             raise StoreError(
                 f"{self.path} is damaged ({' '.join(str(error).split())}); see 'shapebias verify'"
             ) from error
+
+    def _group(self, file: h5py.File) -> h5py.Group:
+        group = group_in(file, self.group)
+        if self.check is not None:
+            self.check(group)
+        return group
+
+    @contextlib.contextmanager
+    def kept_open(self) -> Iterator[Source]:
+        """Return this source with its file open, so that it is not opened again for each reading."""
+        if self.file is not None:
+            yield self
+            return
+        with contextlib.ExitStack() as stack:
+            with self._damage_named():
+                file = stack.enter_context(open_file(self.path))
+            yield attrs.evolve(self, file=file)  # not within _damage_named: other files may fail while this one is open
 
 
 class JoinedArrays:

@@ -16,17 +16,15 @@ from numpy.typing import NDArray
 
 from shapebias.errors import StoreError
 from shapebias.store.columns import DATASET_COLUMNS
-from shapebias.store.encoding import create, encode
+from shapebias.store.group_writer import GroupWriter
 from shapebias.store.members import group_in, members, numbers_of
 from shapebias.store.records import CellRecord, ComponentRecord, DatasetPart, Header, Part, Scalar
-from shapebias.store.sealing import Described, plain, seal, sealed
+from shapebias.store.sealing import Described, plain, sealed
 
-__all__ = ["FORMAT", "FORMAT_VERSION", "LIBVER", "Facts"]
+__all__ = ["FORMAT", "FORMAT_VERSION", "Facts"]
 
 FORMAT = "shapebias"
 FORMAT_VERSION = 1
-LIBVER = ("v110", "v110")
-"""HDF5 1.10 (2016) and later can read it; it is the first file format with checksums on all of HDF5's own tables."""
 
 _COMPONENT_SUFFIXES = ("_title", "_provider", "_files")
 KINDS = ("store", "header", "dataset", "cell")
@@ -65,11 +63,9 @@ def check_facts(attributes: Mapping[str, Scalar]) -> None:
         raise StoreError(f"attributes {', '.join(taken)} of a part: the store uses these names itself; rename them")
 
 
-def mark(root: h5py.Group, kind: str) -> None:
+def mark(root: GroupWriter, kind: str) -> None:
     """Write format and version at the root of a file."""
-    root.attrs["format"] = FORMAT
-    root.attrs["format_version"] = FORMAT_VERSION
-    root.attrs["kind"] = kind
+    root.write_attributes({"format": FORMAT, "format_version": FORMAT_VERSION, "kind": kind})
 
 
 def check_format(root: h5py.Group) -> str:
@@ -93,23 +89,16 @@ def check_format(root: h5py.Group) -> str:
     return kind
 
 
-def write_attributes(group: h5py.Group, attributes: Mapping[str, Scalar]) -> None:
-    """Write text, numbers and truth values; an attribute that is None is not written."""
-    for name, value in attributes.items():
-        if value is not None:
-            group.attrs[name] = value.replace("\0", "\\0") if isinstance(value, str) else value
-
-
 def read_attributes(found: Described) -> dict[str, Scalar]:
     """Read the facts of a group: every attribute except those that the store needs itself."""
     return {name: value for name, value in found.attributes.items() if name not in _RESERVED}
 
 
-def write_component(group: h5py.Group, role: str, record: ComponentRecord) -> None:
+def write_component(group: GroupWriter, role: str, record: ComponentRecord) -> None:
     """Write one component as the attributes ``ROLE``, ``ROLE_title``, ``ROLE_provider`` and ``ROLE_files``."""
     files = json.dumps(dict(record.files), sort_keys=True)
     facts = {"": record.canonical, "_title": record.title, "_provider": record.provider, "_files": files}
-    write_attributes(group, {role + suffix: value for suffix, value in facts.items()})
+    group.write_attributes({role + suffix: value for suffix, value in facts.items()})
 
 
 def read_component(found: Described, role: str) -> ComponentRecord | None:
@@ -120,7 +109,7 @@ def read_component(found: Described, role: str) -> ComponentRecord | None:
     return ComponentRecord(text, title, provider, _object(files, str))
 
 
-def write_cell(group: h5py.Group, record: CellRecord, parts: Iterable[Facts], summary: Facts) -> None:
+def write_cell(group: GroupWriter, record: CellRecord, parts: Iterable[Facts], summary: Facts) -> None:
     """Write everything of a cell except its arrays, which are already there, and seal it.
 
     Args:
@@ -133,15 +122,15 @@ def write_cell(group: h5py.Group, record: CellRecord, parts: Iterable[Facts], su
         if component is not None:
             write_component(group, role, component)
     settings = json.dumps(dict(record.settings), sort_keys=True)
-    write_attributes(group, {"key": record.key, "settings": settings, "status": summary.status, "error": summary.error})
-    write_attributes(group, summary.attributes)
-    write_array(group, "rows", summary.rows)
+    outcome = {"key": record.key, "settings": settings, "status": summary.status, "error": summary.error}
+    group.write_attributes({**outcome, **summary.attributes})
+    group.write_array("rows", summary.rows)
     for number, facts in enumerate(parts):
-        part = group.create_group(f"parts/{number:04}")
-        write_attributes(part, {"status": facts.status, "error": facts.error, **facts.attributes})
-        write_array(part, "rows", facts.rows)
-        seal(part)
-    seal(group)
+        part = group.below(f"parts/{number:04}")
+        part.write_attributes({"status": facts.status, "error": facts.error, **facts.attributes})
+        part.write_array("rows", facts.rows)
+        part.seal()
+    group.seal()
 
 
 def read_cell(found: Described) -> tuple[CellRecord, list[Facts]]:
@@ -157,14 +146,41 @@ def read_cell(found: Described) -> tuple[CellRecord, list[Facts]]:
 
 def _read_part(group: h5py.Group) -> Facts:
     found = sealed(group)
-    status, error = str(found.attributes["status"]), str(found.attributes["error"])
-    if status not in ("done", "failed"):
-        raise StoreError(f"{group.file.filename}: {group.name} has the status {status!r}: it is damaged")
-    facts = read_attributes(found)
-    seconds, eps = facts.get("seconds", 0), facts.get("eps")
+    facts = Facts(
+        numbers_of(group, "rows")[:],
+        str(found.attributes["status"]),
+        str(found.attributes["error"]),
+        read_attributes(found),
+    )
+    try:
+        check_stored_facts(facts)
+    except ValueError as error:
+        raise StoreError(f"{group.file.filename}: {group.name} {error}: it is damaged") from error
+    return facts
+
+
+def check_stored_facts(facts: Facts) -> None:
+    """Refuse facts that no store has.
+
+    Raises:
+        ValueError: the status is unknown, or seconds or eps are not numbers.
+    """
+    if facts.status not in ("done", "failed"):
+        raise ValueError(f"has the status {facts.status!r}")
+    seconds, eps = facts.attributes.get("seconds", 0), facts.attributes.get("eps")
     if not _is_number(seconds) or not (eps is None or _is_number(eps) or _are_numbers(json.loads(str(eps)))):
-        raise StoreError(f"{group.file.filename}: {group.name} has seconds or eps that are not numbers: it is damaged")
-    return Facts(numbers_of(group, "rows")[:], status, error, facts)
+        raise ValueError("has seconds or eps that are not numbers")
+
+
+def check_classes(attributes: Mapping[str, Scalar]) -> None:
+    """Refuse classes of a data set that are not a list of names.
+
+    Raises:
+        ValueError: they are something else.
+    """
+    classes = json.loads(str(attributes.get("classes", "[]")))
+    if not isinstance(classes, list) or not all(isinstance(name, str) for name in classes):
+        raise ValueError("its classes are not a list of names")
 
 
 def _is_number(value: object) -> bool:
@@ -187,18 +203,12 @@ def _object(text: str, kind: Any) -> dict[str, Any]:
     return found
 
 
-def write_array(group: h5py.Group, name: str, array: NDArray[Any]) -> None:
-    """Write one array whole."""
-    for stored in encode(name, array):
-        create(group, stored, len(stored.values))[...] = stored.values
-
-
-def write_part(root: h5py.Group, part: Part) -> None:
+def write_part(root: GroupWriter, part: Part) -> None:
     """Write a part as a cell of that one part."""
     mark(root, "cell")
     done = part.status == "done"
     for name, array in part.arrays.items() if done else ():
-        write_array(root, name, array)
+        root.write_array(name, array)
     rows = np.asarray(part.rows, dtype=np.int64)
     facts = Facts(rows, part.status, part.error, part.attributes)
     write_cell(root, part.cell, [facts], attrs.evolve(facts, rows=rows if done else rows[:0]))
@@ -210,31 +220,31 @@ def dataset_arrays(part: DatasetPart) -> dict[str, NDArray[Any]]:
     return {each.name: fields[each.name] for each in DATASET_COLUMNS if fields[each.name] is not None}
 
 
-def write_dataset_part(root: h5py.Group, part: DatasetPart) -> None:
+def write_dataset_part(root: GroupWriter, part: DatasetPart) -> None:
     """Write some images of a data set."""
     mark(root, "dataset")
     for name, array in dataset_arrays(part).items():
-        write_array(root, name, array)
-    write_array(root, "rows", np.asarray(part.rows, dtype=np.int64))
+        root.write_array(name, array)
+    root.write_array("rows", np.asarray(part.rows, dtype=np.int64))
     write_dataset(root, part.dataset, part.attributes)
 
 
-def write_dataset(group: h5py.Group, record: ComponentRecord, attributes: Mapping[str, Scalar]) -> None:
+def write_dataset(group: GroupWriter, record: ComponentRecord, attributes: Mapping[str, Scalar]) -> None:
     """Write everything of a data set except its arrays, which are already there, and seal it."""
     write_component(group, "dataset", record)
-    write_attributes(group, {"key": record.key, **attributes})
-    seal(group)
+    group.write_attributes({"key": record.key, **attributes})
+    group.seal()
 
 
-def write_header(root: h5py.Group, header: Header, kind: str) -> None:
+def write_header(root: GroupWriter, header: Header, kind: str) -> None:
     """Write the header, and seal the root."""
     mark(root, kind)
     versions = json.dumps(dict(header.versions), sort_keys=True)
     shard = {"shard": header.shard} if header.shard else {}
-    write_attributes(
-        root, {"study": header.study, "seed": header.seed, "versions": versions, "device": header.device, **shard}
+    root.write_attributes(
+        {"study": header.study, "seed": header.seed, "versions": versions, "device": header.device, **shard}
     )
-    seal(root)
+    root.seal()
 
 
 def read_header(root: h5py.Group) -> Header:

@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import hashlib
-import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-import attrs
 import h5py
 from numpy.typing import NDArray
 
 from shapebias.errors import StoreError
 from shapebias.paths import as_path
-from shapebias.store.joined_arrays import Source
-from shapebias.store.layout import Facts, check_format, read_attributes, read_cell, read_component, read_header
+from shapebias.store.index import read_index
+from shapebias.store.layout import check_format, read_header
+from shapebias.store.listed import ListedCell, ListedDataset, Listing
 from shapebias.store.members import group_in, members
-from shapebias.store.records import CellRecord, ComponentRecord, Header, Scalar
-from shapebias.store.sealing import Described, sealed
+from shapebias.store.sealing import sealed
 
 __all__ = [
     "ListedCell",
@@ -74,39 +72,13 @@ def part_files(path: Path) -> list[Path]:
             continue
 
 
-@attrs.frozen(eq=False)
-class ListedDataset:
-    """Some images of a data set, in one file."""
-
-    record: ComponentRecord
-    attributes: Mapping[str, Scalar]
-    source: Source
-
-
-@attrs.frozen(eq=False)
-class ListedCell:
-    """Some answers of a cell, in one file."""
-
-    record: CellRecord
-    parts: Sequence[Facts]
-    source: Source
-
-
-@attrs.frozen
-class Listing:
-    """The contents of one file."""
-
-    header: Header | None = None
-    datasets: tuple[ListedDataset, ...] = ()
-    cells: tuple[ListedCell, ...] = ()
-
-
-def list_file(file: h5py.File, *, keep_open: bool) -> Listing:
+def list_file(file: h5py.File, *, keep_open: bool, by_index: bool = True) -> Listing:
     """List the contents of a file.
 
     Args:
         file: a packed store, or the file of a part.
         keep_open: whether its arrays will be read through this open file.
+        by_index: whether an index may take the place of reading every group.
 
     Raises:
         StoreError: the file is not part of a store, has a later format version, or is damaged.
@@ -114,8 +86,11 @@ def list_file(file: h5py.File, *, keep_open: bool) -> Listing:
     try:
         kind = check_format(file)
         header = read_header(file) if kind in ("store", "header") else None
-        datasets = [_dataset(sealed(group), keep_open=keep_open) for group in groups(file, kind, "dataset")]
-        cells = [_cell(sealed(group), keep_open=keep_open) for group in groups(file, kind, "cell")]
+        indexed = read_index(file, keep_open=keep_open) if by_index and kind == "store" else None
+        if indexed:
+            return Listing(header, *indexed)
+        datasets = [ListedDataset.of(sealed(group), keep_open=keep_open) for group in groups(file, kind, "dataset")]
+        cells = [ListedCell.of(sealed(group), keep_open=keep_open) for group in groups(file, kind, "cell")]
     except StoreError:
         raise
     except Exception as error:  # damage can make HDF5 raise anything
@@ -132,17 +107,3 @@ def groups(file: h5py.File, kind: str, wanted: str) -> Iterator[h5py.Group]:
         yield file
     elif kind == "store":
         yield from (group for _, group in members(group_in(file, f"{wanted}s")))
-
-
-def _dataset(found: Described, *, keep_open: bool) -> ListedDataset:
-    record, attributes = read_component(found, "dataset"), read_attributes(found)
-    if record is None:
-        raise ValueError(f"{found.group.name} lacks the text of its data set")
-    classes = json.loads(str(attributes.get("classes", "[]")))
-    if not isinstance(classes, list) or not all(isinstance(name, str) for name in classes):
-        raise ValueError(f"the classes of {found.group.name} are not a list of names")
-    return ListedDataset(record, attributes, Source.of(found, keep_open=keep_open))
-
-
-def _cell(found: Described, *, keep_open: bool) -> ListedCell:
-    return ListedCell(*read_cell(found), Source.of(found, keep_open=keep_open))

@@ -79,13 +79,20 @@ def dataset_in(group: h5py.Group, name: str) -> h5py.Dataset:
 def group_in(group: h5py.Group, name: str) -> h5py.Group:
     """Open a group of a group.
 
+    Args:
+        group: the group.
+        name: its name, of one word or, as ``/cells/0000``, of several; ``/`` is the group itself.
+
     Raises:
         StoreError: it lies elsewhere, or is a data set.
         KeyError: there is none of this name.
     """
-    found = _open(group, name)
-    if not isinstance(found, h5py.Group):
-        raise _refused(group, name, "is a data set instead of a group")
+    found = group
+    for word in name.strip("/").split("/") if name.strip("/") else ():
+        opened = _open(found, word)
+        if not isinstance(opened, h5py.Group):
+            raise _refused(found, word, "is a data set instead of a group")
+        found = opened
     return found
 
 

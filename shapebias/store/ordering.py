@@ -46,8 +46,8 @@ def cells_in_study_order(store: Store) -> list[StoredCell]:
 
 
 def _rank(ranks: Mapping[str, int], role: str, component: ComponentRecord) -> int:
-    if component.canonical in ranks:
-        return ranks[component.canonical]
+    if not ranks or component.canonical in ranks:  # bringing a text up to date may import torch
+        return ranks.get(component.canonical, 0)
     return ranks.get(current_text(role, component.canonical), len(ranks))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 import attrs
@@ -14,9 +14,12 @@ from numpy.typing import NDArray
 
 from shapebias.errors import StoreError
 from shapebias.store.columns import column
-from shapebias.store.encoding import Stored, create, read
-from shapebias.store.joined_arrays import JoinedArrays, runs
-from shapebias.store.layout import LIBVER, Facts, write_array, write_cell, write_dataset, write_header
+from shapebias.store.encoding import Stored, read
+from shapebias.store.group_writer import LIBVER, GroupWriter
+from shapebias.store.index import INDEX, group_digests, index_text
+from shapebias.store.joined_arrays import JoinedArrays, Source, runs
+from shapebias.store.layout import Facts, write_cell, write_dataset, write_header
+from shapebias.store.listed import ListedCell, ListedDataset
 from shapebias.store.members import dataset_in
 from shapebias.store.os_errors import DeferredErrorFile
 from shapebias.store.records import Header
@@ -25,6 +28,7 @@ from shapebias.store.stored import StoredCell, StoredDataset
 __all__ = ["write_store"]
 
 _BLOCK = 1024
+_OPEN_FILES = 64
 
 
 def write_store(path: Path, header: Header, datasets: Iterable[StoredDataset], cells: Iterable[StoredCell]) -> None:
@@ -41,56 +45,85 @@ def write_store(path: Path, header: Header, datasets: Iterable[StoredDataset], c
     """
     with contextlib.closing(DeferredErrorFile(path)) as stream:
         with h5py.File(stream, "w", libver=LIBVER) as file:
+            listed_datasets, listed_cells = [], []
             positions: dict[str, str] = {}
+            root = GroupWriter(file)
             for number, dataset in enumerate(datasets):
-                group = file.create_group(f"datasets/{number:04}")
-                positions[dataset.record.key] = group.name
+                group = root.below(f"datasets/{number:04}")
+                positions[dataset.record.key] = group.group.name
                 _join_all(dataset, group, stream.check)
-                write_array(group, "rows", dataset.rows)
+                group.write_array("rows", dataset.rows)
                 write_dataset(group, dataset.record, dataset.attributes)
+                listed_datasets.append(ListedDataset(dataset.record, dataset.attributes, _source(dataset, path, group)))
             for number, cell in enumerate(cells):
-                group = file.create_group(f"cells/{number:04}")
-                if cell.record.dataset.key in positions:
-                    group.attrs["dataset_group"] = positions[cell.record.dataset.key]
+                group = root.below(f"cells/{number:04}")
+                group.write_attributes({"dataset_group": positions.get(cell.record.dataset.key)})
                 _join_all(cell, group, stream.check)
                 summary = Facts(cell.rows, cell.status, cell.error, cell.attributes)
-                write_cell(group, cell.record, [*cell.done, *cell.failed], summary)
+                parts = [*cell.done, *cell.failed]
+                write_cell(group, cell.record, parts, summary)
+                listed_cells.append(ListedCell(cell.record, parts, _source(cell, path, group)))
             for name in ("datasets", "cells"):
                 file.require_group(name)
-            write_header(file, header, "store")
+            root.write_attributes({INDEX: index_text(listed_datasets, listed_cells, group_digests(file))})
+            write_header(root, header, "store")
             stream.check()
         stream.check()
 
 
-def _join_all(arrays: JoinedArrays, group: h5py.Group, check: Callable[[], None]) -> None:
-    for name in arrays.names:
-        scale = _join(arrays, name, name, group, check).attrs.get("scale")
-        if scale is not None:
-            _join(arrays, scale, name, group, check)
+def _source(arrays: JoinedArrays, path: Path, group: GroupWriter) -> Source:
+    """Describe what was packed."""
+    return Source(path, group.group.name, arrays.rows, frozenset(arrays.names))
+
+
+def _join_all(arrays: JoinedArrays, group: GroupWriter, check: Callable[[], None]) -> None:
+    with _kept_open(arrays.sources) as sources:
+        for name in arrays.names:
+            scale = _join(arrays, sources, name, name, group, check)
+            if scale:
+                _join(arrays, sources, scale, name, group, check)
+
+
+@contextlib.contextmanager
+def _kept_open(sources: Sequence[Source]) -> Iterator[Sequence[Source]]:
+    """Open the files of a few sources once for all arrays; many are opened for each array."""
+    with contextlib.ExitStack() as stack:
+        few = len(sources) <= _OPEN_FILES
+        yield [stack.enter_context(source.kept_open()) for source in sources] if few else sources
 
 
 def _join(
-    arrays: JoinedArrays, stored_name: str, name: str, group: h5py.Group, check: Callable[[], None]
-) -> h5py.Dataset:
-    """Copy what all sources store under a name into one HDF5 data set; ``name`` is the array that it belongs to."""
-    found = [(source, arrays.source_indices == index) for index, source in enumerate(arrays.sources)]
+    arrays: JoinedArrays,
+    sources: Sequence[Source],
+    stored_name: str,
+    name: str,
+    group: GroupWriter,
+    check: Callable[[], None],
+) -> str | None:
+    """Copy what all sources store under a name into one HDF5 data set; ``name`` is the array that it belongs to.
+
+    Returns:
+        The name under which its factors are stored, None where it has none.
+    """
+    found = [(source, arrays.source_indices == index) for index, source in enumerate(sources)]
     holders = [(source, np.flatnonzero(own)) for source, own in found if own.any() and name in source.names]
     examples = []
     for source, _ in holders:
         with source.open() as origin:
             examples.append(_example(stored_name, dataset_in(origin, stored_name)))
     example = _common(arrays, examples)
-    lacking = np.setdiff1d(np.arange(len(arrays.rows)), np.concatenate([targets for _, targets in holders]))
-    if len(lacking):
+    lacking = np.empty(0, np.int64)
+    if sum(len(targets) for _, targets in holders) < len(arrays.rows):
+        lacking = np.setdiff1d(np.arange(len(arrays.rows)), np.concatenate([targets for _, targets in holders]))
         example = attrs.evolve(example, values=column(name).filled(example.values.shape, example.values.dtype))
-    joined = create(group, example, len(arrays.rows))
-    for run in runs(lacking):
+    joined = group.create(example, len(arrays.rows))
+    for run in runs(lacking) if len(lacking) else ():
         joined[run] = column(name).filled((run.stop - run.start, *joined.shape[1:]), joined.dtype)
     for source, targets in holders:
         with source.open() as origin:
             _copy(dataset_in(origin, stored_name), arrays.source_positions[targets], joined, targets)
         check()
-    return joined
+    return example.attributes.get("scale")
 
 
 def _example(name: str, dataset: h5py.Dataset) -> Stored:

@@ -64,8 +64,7 @@ class Store:
 
     def _recall(self, path: Path) -> tuple[tuple[int, ...], Listing]:
         """List the contents of a file, unless it is unchanged since it was listed."""
-        facts = path.stat()
-        stamp = (facts.st_ino, facts.st_mtime_ns, facts.st_size)
+        stamp = _stamp(path)
         if path in self._known and self._known[path][0] == stamp:
             return self._known[path]
         if path == self.path:  # stays open: a file with other groups may replace it
@@ -73,6 +72,10 @@ class Store:
             return stamp, list_file(self._packed, keep_open=True)
         with open_file(path) as file:
             return stamp, list_file(file, keep_open=False)
+
+    def remember(self, path: Path, listing: Listing) -> None:
+        """Take the contents of a part's file from its writer, so that the next refresh does not read them."""
+        self._known[path] = (_stamp(path), listing)
 
     def datasets(self) -> list[StoredDataset]:
         """List the data sets."""
@@ -98,6 +101,11 @@ class Store:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def _stamp(path: Path) -> tuple[int, ...]:
+    facts = path.stat()
+    return facts.st_ino, facts.st_mtime_ns, facts.st_size
 
 
 def join_datasets(listings: Iterable[Listing]) -> list[StoredDataset]:

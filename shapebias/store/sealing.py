@@ -14,7 +14,7 @@ import numpy as np
 from shapebias.errors import StoreError
 from shapebias.store.members import members
 
-__all__ = ["Described", "described", "digest", "plain", "seal", "sealed"]
+__all__ = ["Described", "described", "description_digest", "digest", "plain", "seal", "sealed"]
 
 _Members: TypeAlias = Callable[[h5py.Group], Iterator[tuple[str, h5py.Group | h5py.Dataset]]]
 
@@ -42,8 +42,7 @@ class Described:
             name: [array.dtype.str, array.shape, _without_digest(self.array_attributes[name])]
             for name, array in self.arrays.items()
         }
-        text = json.dumps({"attributes": _without_digest(self.attributes), "arrays": arrays}, sort_keys=True)
-        return hashlib.sha256(text.encode()).hexdigest()
+        return description_digest(_without_digest(self.attributes), arrays)
 
 
 def described(group: h5py.Group, find: _Members = members) -> Described:
@@ -83,6 +82,12 @@ def digest(group: h5py.Group) -> str:
     {NAME: [TYPE, SHAPE, {NAME: VALUE}]}}``, without the attribute ``digest`` itself.
     """
     return described(group, _own_members).digest
+
+
+def description_digest(attributes: Mapping[str, Any], arrays: Mapping[str, Any]) -> str:
+    """Compute the digest of a group from its attributes, and type, shape and attributes of its arrays."""
+    text = json.dumps({"attributes": attributes, "arrays": arrays}, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def seal(group: h5py.Group) -> None:

@@ -7,10 +7,12 @@ from pathlib import Path
 
 import h5py
 import numpy as np
+from h5py import h5o
 
 from shapebias.errors import StoreError
 from shapebias.store.checked_file import open_file
 from shapebias.store.encoding import VERSIONS
+from shapebias.store.index import index_problem
 from shapebias.store.layout import check_format
 from shapebias.store.listing import ListedCell, ListedDataset, list_file, part_files, part_path, store_path
 from shapebias.store.locking import WriterLock
@@ -85,11 +87,15 @@ def _check_file(store: Path, path: Path) -> list[str]:
 
 def _check_content(store: Path, path: Path, file: h5py.File) -> Iterator[str]:
     check_format(file)
+    h5o.get_info(file.id)  # compares the checksums of all of HDF5's tables of the root; members() does so for the rest
     problems = [problem for group in _groups(file) for problem in _check_group(group)]
     yield from problems
     if problems:
         return
-    listing = list_file(file, keep_open=False)
+    listing = list_file(file, keep_open=False, by_index=False)
+    problem = index_problem(file, listing.datasets, listing.cells)
+    if problem is not None:
+        yield f"{problem}: restore the file from a copy"
     listed: list[ListedCell | ListedDataset] = [*listing.cells, *listing.datasets]
     for found in listed:
         group = file[found.source.group]

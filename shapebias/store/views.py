@@ -166,7 +166,8 @@ class StoredAnswers(_View):
         There are fewer columns where fewer classes exist or were kept.
         """
         if "logits" in self.cell.names:
-            blocks = [np.argsort(-block, axis=1, kind="stable")[:, :k] for block in self._logit_blocks()]
+            # Copies, because a view of the few best would keep the order of all classes.
+            blocks = [np.argsort(-block, axis=1, kind="stable")[:, :k].copy() for block in self._logit_blocks()]
             return np.concatenate(blocks)
         best = self.array("top_classes") if "top_classes" in self.cell.names else self.prediction[:, None]
         return best[:, :k].astype(np.int64)

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import io
 import shutil
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, Self
 
 import attrs
-import h5py
 import numpy as np
 from numpy.typing import NDArray
 
 from shapebias.errors import StoreError
 from shapebias.files import new_file, temporary_of, temporary_path, write_atomically
 from shapebias.store.checked_file import open_file
-from shapebias.store.layout import LIBVER, check_facts, dataset_arrays, write_dataset_part, write_header, write_part
+from shapebias.store.group_writer import GroupWriter, file_image
+from shapebias.store.layout import check_facts, dataset_arrays, write_dataset_part, write_header, write_part
+from shapebias.store.listed import Listing
 from shapebias.store.listing import part_files, part_path, parts_folder, store_path
 from shapebias.store.locking import WriterLock
 from shapebias.store.os_errors import translate_os_errors
@@ -88,6 +88,7 @@ class Writer:
         if part.status == "failed" and path.exists() and _is_done(path):
             return
         self._put(path, lambda root: write_part(root, part))
+        self._store.remember(path, Listing.of_part(part, path))
 
     def write_dataset(self, part: DatasetPart) -> None:
         """Write some images of a data set; they are on the disk when this returns.
@@ -97,15 +98,15 @@ class Writer:
         """
         check_facts(part.attributes)
         rows = _checked(part.dataset.title or part.dataset.canonical, part.rows, dataset_arrays(part))
-        self._put(part_path(self.path, part.dataset.key, rows), lambda root: write_dataset_part(root, part))
+        path = part_path(self.path, part.dataset.key, rows)
+        self._put(path, lambda root: write_dataset_part(root, part))
+        self._store.remember(path, Listing.of_dataset_part(part, path))
 
-    def _put(self, path: Path, fill: Callable[[h5py.File], None]) -> None:
-        buffer = io.BytesIO()
-        with h5py.File(buffer, "w", libver=LIBVER) as file:
-            fill(file)
+    def _put(self, path: Path, fill: Callable[[GroupWriter], None]) -> None:
+        image = file_image(lambda file: fill(GroupWriter(file)))
         with translate_os_errors(path):
             path.parent.mkdir(parents=True, exist_ok=True)
-            write_atomically(path, buffer.getbuffer())
+            write_atomically(path, image)
 
     def discard(self, cells: Iterable[CellRecord]) -> None:
         """Remove some cells, and data sets that no other cell refers to.

@@ -124,6 +124,7 @@ def test_while_a_run_is_going_on_a_second_one_is_refused_and_after_its_death_it_
         try:
             while first.poll() is None and not list(tmp_path.glob("run.h5.parts/??/*.h5")):
                 time.sleep(0.001)
+            first.send_signal(signal.SIGSTOP)  # so that it cannot end before the second one begins
             second = CliRunner().invoke(main, COMMAND)
         finally:
             first.kill()

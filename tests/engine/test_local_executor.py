@@ -152,7 +152,7 @@ def test_a_caller_without_gradients_gets_the_same_attacks_and_maps(network, mode
 
 @pytest.mark.parametrize("option", ["batch_size", "chunk", "workers"])
 def test_numbers_below_one_are_refused(network, tmp_path, option):
-    with pytest.raises(StudyError, match=f"{option} is 0; give at least 1"):
+    with pytest.raises(StudyError, match=f"{option} is 0; give a whole number from 1 to "):
         sb.run(sb.Study(STIMULI, {"net": network}), tmp_path / "run.h5", **{option: 0})
     assert not list(tmp_path.iterdir())
 

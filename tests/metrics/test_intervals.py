@@ -32,6 +32,14 @@ def test_wilson_gives_the_published_intervals(hits, n, low, high):
     assert (estimate.n, estimate.method) == (n, "Wilson 95 %")
 
 
+def test_wilson_has_the_bits_of_scipy():
+    for n in (1, 2, 7, 100, 1280, 50_000):
+        for hits in {0, 1, n // 3, n // 2, n - 1, n}:
+            interval = stats.binomtest(hits, n).proportion_ci(method="wilson")
+            estimate = wilson(hits, n)
+            assert (estimate.low, estimate.high) == (interval.low, interval.high)
+
+
 @settings(max_examples=50)
 @given(st.integers(1, 2000).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))))
 def test_wilson_is_where_the_score_test_turns(trial):

@@ -13,7 +13,7 @@ from hypothesis.extra import numpy as hnp
 
 from shapebias.errors import StoreError
 from shapebias.store.encoding import decode, encode
-from shapebias.store.layout import LIBVER, write_array
+from shapebias.store.group_writer import LIBVER, GroupWriter
 from shapebias.store.sealing import digest, seal
 
 modest = settings(max_examples=60, deadline=None)
@@ -23,7 +23,7 @@ floats32 = st.floats(-(2.0**126), 2.0**126, width=32)
 def through_file(name, array, look=None):
     buffer = io.BytesIO()
     with h5py.File(buffer, "w", libver=LIBVER) as file:
-        write_array(file, name, array)
+        GroupWriter(file).write_array(name, array)
     with h5py.File(buffer, "r") as file:
         return look(file) if look else decode(file[name], slice(None))
 
@@ -144,7 +144,7 @@ def test_maps_and_pictures_are_chunked_by_image_and_compressed(name, shape, chun
 
 def test_an_encoding_of_a_later_version_asks_for_an_upgrade():
     with h5py.File(io.BytesIO(), "w") as file:
-        write_array(file, "logits", np.zeros((1, 2)))
+        GroupWriter(file).write_array("logits", np.zeros((1, 2)))
         file["logits"].attrs["encoding_version"] = 2
         with pytest.raises(StoreError, match=r"/logits has encoding 'array' version 2.*upgrade shapebias"):
             decode(file["logits"], slice(None))
@@ -154,7 +154,7 @@ def test_the_digest_covers_attributes_and_shapes_and_all_but_sealed_groups():
     with h5py.File(io.BytesIO(), "w") as file:
         group = file.create_group("cells/0000")
         group.attrs["text"] = "a"
-        write_array(group, "values/x", np.zeros(3))
+        GroupWriter(group).write_array("values/x", np.zeros(3))
         inner = group.create_group("parts/0000")
         seal(inner)
         before = digest(group)

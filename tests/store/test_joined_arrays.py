@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from shapebias.errors import StoreError
 from shapebias.store.checked_file import open_file
+from shapebias.store.group_writer import GroupWriter
 from shapebias.store.joined_arrays import JoinedArrays, Source
-from shapebias.store.layout import write_array
 from shapebias.store.sealing import described
 
 rows_of_a_part = st.lists(st.integers(0, 12), min_size=1, max_size=8, unique=True).map(sorted)
@@ -28,8 +28,8 @@ def table_of(file, parts):
     sources = []
     for number, rows in enumerate(parts):
         group = file.create_group(f"{len(file)}")
-        write_array(group, "rows", np.array(rows, dtype=np.int64))
-        write_array(group, "values/x", np.array([[100 * number + row, -row] for row in rows]))
+        GroupWriter(group).write_array("rows", np.array(rows, dtype=np.int64))
+        GroupWriter(group).write_array("values/x", np.array([[100 * number + row, -row] for row in rows]))
         file.flush()
         sources.append(Source.of(described(group), keep_open=True))
     return JoinedArrays("table", sources)
@@ -60,7 +60,7 @@ def test_what_is_not_there_is_an_error_and_no_fill_value(file):
 
 def test_parts_with_other_arrays_do_not_join(file):
     table = table_of(file, [[0], [1]])
-    write_array(file[table.sources[1].group], "logits", np.zeros((1, 3)))
+    GroupWriter(file[table.sources[1].group]).write_array("logits", np.zeros((1, 3)))
     file.flush()
     table = JoinedArrays(
         "table", [Source.of(described(file[source.group]), keep_open=True) for source in table.sources]

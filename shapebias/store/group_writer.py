@@ -1,0 +1,137 @@
+"""Write one group of a store: its attributes, its arrays, and the digest of both.
+
+A cell has about sixty attributes and six arrays, so a study of many small cells spends more time in h5py's conveniences
+(an attribute is created under a temporary name, renamed, and read again for the digest) than in its network.  This
+module calls the C interface that h5py wraps: the file is the same, in a third of the time.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import h5py
+import numpy as np
+from h5py import h5a, h5d, h5f, h5p, h5s, h5t
+from numpy.typing import NDArray
+
+from shapebias.store.encoding import VERSIONS, Stored, encode, storage_options
+from shapebias.store.records import Scalar
+from shapebias.store.sealing import description_digest, plain
+
+__all__ = ["LIBVER", "GroupWriter", "file_image", "stored_attributes"]
+
+LIBVER = ("v110", "v110")
+"""HDF5 1.10 (2016) and later can read it; it is the first file format with checksums on all of HDF5's own tables."""
+
+_TEXT = h5py.string_dtype()
+_SCALAR = h5s.create(h5s.SCALAR)
+_BLOCK = 1 << 16
+
+
+class GroupWriter:
+    """A new group of a file, and what has been written to it.
+
+    Args:
+        group: the group, without attributes and arrays.
+    """
+
+    def __init__(self, group: h5py.Group) -> None:
+        self.group = group
+        self._attributes: dict[str, Any] = {}
+        self._arrays: dict[str, list[Any]] = {}
+
+    def below(self, name: str) -> GroupWriter:
+        """Create a group in this one, which has its own digest."""
+        return GroupWriter(self.group.create_group(name))
+
+    def write_attributes(self, attributes: Mapping[str, Scalar]) -> None:
+        """Write text, numbers and truth values; an attribute that is None is not written."""
+        for name, value in stored_attributes(attributes).items():
+            _write_attribute(self.group.id, name, value)
+            self._attributes[name] = plain(value)
+
+    def write_array(self, name: str, array: NDArray[Any]) -> None:
+        """Write one array whole."""
+        for stored in encode(name, array):
+            dataset = self.create(stored, len(stored.values))
+            if dataset.size and stored.encoding != "string-array":
+                dataset.id.write(h5s.ALL, h5s.ALL, np.ascontiguousarray(stored.values))
+            else:
+                dataset[...] = stored.values
+
+    def create(self, like: Stored, count: int) -> h5py.Dataset:
+        """Make an HDF5 data set for ``count`` images, not yet filled.
+
+        Args:
+            like: an example that gives name, type, encoding and the other axes.
+            count: number of images.
+        """
+        shape = (count, *like.values.shape[1:])
+        dtype = like.values.dtype
+        if like.encoding == "string-array":
+            dtype = h5py.string_dtype("utf-8", dtype.itemsize)
+        folder, _, name = like.name.rpartition("/")
+        parent = self.group.require_group(folder) if folder else self.group
+        identifier = h5d.create(parent.id, name.encode(), _type(dtype), h5s.create_simple(shape), _layout(like, shape))
+        facts = {"encoding": like.encoding, "encoding_version": VERSIONS[like.encoding], **like.attributes}
+        for key, value in facts.items():
+            _write_attribute(identifier, key, value)
+        self._arrays[like.name] = [dtype.str, shape, facts]
+        return h5py.Dataset(identifier)
+
+    def seal(self) -> None:
+        """Write the digest of the complete group."""
+        _write_attribute(self.group.id, "digest", description_digest(self._attributes, self._arrays))
+
+
+def stored_attributes(attributes: Mapping[str, Scalar]) -> dict[str, Any]:
+    """Return attributes as they are stored: without None, and without NUL, which would end a text."""
+    return {
+        name: value.replace("\0", "\\0") if isinstance(value, str) else value
+        for name, value in attributes.items()
+        if value is not None
+    }
+
+
+def file_image(fill: Callable[[h5py.File], None]) -> bytes:
+    """Build a file in memory.
+
+    Args:
+        fill: writes its contents.
+    """
+    access = h5p.create(h5p.FILE_ACCESS)
+    access.set_fapl_core(_BLOCK, False)  # noqa: FBT003 - h5py's own call
+    access.set_libver_bounds(h5f.LIBVER_V110, h5f.LIBVER_V110)
+    with h5py.File(h5f.create(b"part", h5f.ACC_TRUNC, fapl=access)) as file:
+        fill(file)
+        file.flush()
+        image: bytes = file.id.get_file_image()
+    return image
+
+
+def _write_attribute(item: h5py.h5g.GroupID | h5d.DatasetID, name: str, value: Any) -> None:
+    array = np.array(value, dtype=_TEXT if isinstance(value, str) else None)
+    h5a.create(item, name.encode(), _type(array.dtype), _SCALAR).write(array)
+
+
+@functools.cache
+def _type(dtype: np.dtype[Any]) -> h5t.TypeID:
+    return h5t.py_create(dtype, logical=True)
+
+
+def _layout(like: Stored, shape: tuple[int, ...]) -> h5p.PropDCID:
+    """Chunks, filters and checksums of an array."""
+    layout = h5p.create(h5p.DATASET_CREATE)
+    layout.set_obj_track_times(False)
+    options = storage_options(like, shape)
+    if "chunks" in options:
+        layout.set_chunk(options["chunks"])
+    if options.get("shuffle"):
+        layout.set_shuffle()
+    if "compression" in options:
+        layout.set_deflate(options["compression_opts"])
+    if options.get("fletcher32"):
+        layout.set_fletcher32()
+    return layout
