@@ -67,7 +67,7 @@ def compare(
     models = {each.model: (stand_ins or {}).get(each.spelled, each.spelled) for each in networks}
     with sb.run(sb.Study(dataset, models), output) as results:
         table = results.metric("shape-bias")
-        table = table[table.metric == "shape-bias"].set_index("model")
+        table = table[(table.metric == "shape-bias") & (table.averaging == "micro")].set_index("model")
     rows = [
         {
             "model": each.spelled,

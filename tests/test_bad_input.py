@@ -165,7 +165,7 @@ def test_one_bad_image_fails_its_data_set_and_no_other(said, dataset):
              "(5, 512, 1, 1), network wants (2, 512, 1, 1)", "with the same options (number of classes, ...)"],
         ),
         (SQUEEZE.format("pickle.safetensors"), 2, ["'pickle.safetensors' is not a readable safetensors file", "again"]),
-        (SQUEEZE.format("code.pth"), 2, ["'code.pth' cannot be read safely", "safetensors.torch.save_file"]),
+        (SQUEEZE.format("code.pth"), 2, ["'code.pth' cannot be read safely", "shapebias.networks.convert code.pth"]),
         ("checkpoint:missing.safetensors", 2, ["missing.safetensors", "No such file", "check the path"]),
         ("checkpoint:keys.safetensors", 2, ["does not say what network it is", "timm:ARCHITECTURE,checkpoint=FILE"]),
         (
@@ -217,7 +217,10 @@ def test_conditions(said, condition, status, words):
         (["-o", "newer.h5"], ["newer.h5 has format version 99; this shapebias reads up to version 1: upgrade"]),
         (["-o", "good"], ["good is a folder; give the name of a file, for example good/run.h5"]),
         (["-o", ""], [". is a folder; give the name of a file, for example ./run.h5"]),
-        (["-o", "run.h5", "--device", "mps"], ["device 'mps' is unknown; write auto, cpu, cuda or cuda:0"]),
+        (
+            ["-o", "run.h5", "--device", "mps"],
+            ["device 'mps' does not exist: torch sees no accelerator; use"],
+        ),
         (
             ["-o", "run.h5", "--mapping", "missing.json"],
             ["missing.json cannot be read: No such", "check the path"],

@@ -25,6 +25,7 @@ TESTED = {
     "gallery.py",
     "pages.py",
     "panel.py",
+    "references.py",
     "seeds.py",
     "stylize.py",
     "tables.py",

@@ -59,7 +59,7 @@ def test_it_is_listed_with_its_distribution_and_has_no_problem(shapebias):
     plugins = shapebias("plugins")
     assert plugins.stderr == ""
     assert line_with(plugins.stdout, "posterize").split() == [
-        *("posterize", "shapebias-posterize", "1.0", "ok", "2", "transforms,", "metrics")
+        *("posterize", "shapebias-posterize", "1.0", "2", "transforms,", "metrics")
     ]
     everything = shapebias("list").stdout
     for kind, name in (("transform", "posterize"), ("metric", "same-answer")):

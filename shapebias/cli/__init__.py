@@ -52,6 +52,11 @@ class _Failure(click.ClickException):
 class _Commands(click.Group):
     """Finds commands by their files, and turns the errors of shapebias into one message and exit status 2."""
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Keep the words of the command line: ``train --devices`` gives them to other processes."""
+        ctx.meta["shapebias.words"] = tuple(args)
+        return super().parse_args(ctx, args)
+
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
         """List the commands without importing them."""
         return [*COMMANDS]

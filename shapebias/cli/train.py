@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from operator import attrgetter
 from pathlib import Path
@@ -112,7 +111,7 @@ def command(
     from shapebias.training.distributed import Processes, train_on_devices
 
     if devices is not None and devices > 1:
-        status = train_on_devices(devices, _without_devices(sys.argv[1:]), device)
+        status = train_on_devices(devices, _without_devices(ctx.meta["shapebias.words"]), device)
         if status not in (0, 130):
             click.echo("A process failed, so all have ended; run the same command again to continue.", err=True)
         ctx.exit(status)

@@ -103,6 +103,11 @@ class Spec:
         return ()
 
     @property
+    def licence(self) -> str:
+        """The licence of a model's published weights."""
+        return ""
+
+    @property
     def needs_features(self) -> bool:
         """Whether a saliency method reads the model's feature layer."""
         return False

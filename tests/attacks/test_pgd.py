@@ -29,7 +29,7 @@ def lengths(perturbation, norm):
 
 attacks = st.builds(
     Pgd,
-    eps=st.floats(0, 1),
+    eps=st.just(0.0) | st.floats(1e-9, 1),
     norm=st.sampled_from(NORMS),
     steps=st.integers(1, 5),
     step_size=st.floats(0.05, 3),

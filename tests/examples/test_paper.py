@@ -86,7 +86,7 @@ def test_recipe_script_and_study_work_together(name, cli, commands_of, shortened
     dataset = tomllib.loads(Path(f"examples/paper/{name}/recipe.toml").read_text())["dataset"]
     for command in commands_of("examples/paper/train.sh", name, 0):
         cli(*command, *SMALL, "-d", dataset.replace("size=224", "size=32"))
-    assert sorted(path.name for path in (tmp_path / name).iterdir()) == [f"{net}-0.safetensors" for net in NETWORKS]
+    assert sorted(path.name for path in (tmp_path / name).glob("[!.]*")) == [f"{net}-0.safetensors" for net in NETWORKS]
 
     study = Path(f"examples/paper/{name}/study.toml").read_text().replace("size=224", "size=32")
     models = sb.Study.from_toml(study).models

@@ -284,7 +284,7 @@ def test_what_cannot_be_made_is_refused(plugins, network, tmp_path, photos):
             sb.make(*arguments, folder)
         shutil.rmtree(folder, ignore_errors=True)
     for name in ("limit", "batch_size", "workers"):
-        with pytest.raises(StudyError, match=f"{name} is 0; give at least 1"):
+        with pytest.raises(StudyError, match=f"{name} is 0; give a whole number from 1 to"):
             sb.make(STIMULI, "clean", folder, **{name: 0})
     with pytest.raises(StudyError, match="seed is -1"):
         sb.make(STIMULI, "clean", folder, seed=-1)

@@ -21,6 +21,12 @@ EXAMPLES = [
 
 EXPECTED = {
     "model probe has defaults where they make sense": "neither its network nor its training set can be guessed",
+    "dataset refined-bias has defaults where they make sense": "its folder cannot be guessed",
+    **{
+        f"suite {suite} {rule}": "ids of its stimuli say what they are; tests/profiling has such ids"
+        for suite in ("critical-band", "configural")
+        for rule in ("has a headline row for each model", "its published values belong to its measures")
+    },
     "attack n-fgsm stays in its ball": "by its definition not clipped: noise of twice eps, and a step of eps",
     "attack uniform-noise does not make the model surer": "a control that does not look at the model, so it is chance",
     **{

@@ -69,7 +69,13 @@ def test_a_recipe_survives_the_way_into_toml_and_back():
         assert Recipe.from_toml(recipe.to_toml()) == recipe
 
 
-@given(st.floats(1e-9, 1e3), st.floats(0, 0.999), st.integers(0, 2**63 - 1), st.floats(0.001, 0.999), st.floats(0, 30))
+@given(
+    st.floats(1e-9, 1e3),
+    st.just(0.0) | st.floats(1e-9, 0.999),
+    st.integers(0, 2**63 - 1),
+    st.floats(0.001, 0.999),
+    st.just(0.0) | st.floats(1e-9, 30),
+)
 @settings(max_examples=40, deadline=None)
 def test_any_numbers_survive(lr, momentum, seed, share, warmup):
     recipe = Recipe(

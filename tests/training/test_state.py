@@ -122,7 +122,7 @@ def test_a_kill_loses_no_finished_epoch(tmp_path):
     killed = tmp_path / "killed.safetensors"
     done = subprocess.run([sys.executable, "-c", textwrap.dedent(KILLED), RECIPE.to_toml(), killed], check=False)
     assert done.returncode == -signal.SIGKILL
-    assert [*tmp_path.iterdir()] == [state_file(killed)]
+    assert [*tmp_path.glob("[!.]*")] == [state_file(killed)]
     with pytest.raises(
         TrainingError, match=r"killed.safetensors.unfinished was trained with another recipe, with other lr"
     ):
@@ -133,7 +133,7 @@ def test_a_kill_loses_no_finished_epoch(tmp_path):
         safetensors.torch.load_file(tmp_path / name) for name in ("killed.safetensors", "whole.safetensors")
     )
     assert all(torch.equal(first[name], second[name]) for name in first)
-    assert sorted(tmp_path.iterdir()) == [killed, tmp_path / "whole.safetensors"]
+    assert sorted(tmp_path.glob("[!.]*")) == [killed, tmp_path / "whole.safetensors"]
 
 
 def test_a_damaged_state_is_told(tmp_path):
