@@ -198,7 +198,7 @@ class _Records:
     def _rows_of(self, number: int) -> NDArray[np.int64]:
         """Return rows: two ends of neighbours, or a list in a list."""
         found = self._values[number]
-        self._room -= len(found[0]) if len(found) == 1 else found[1] - found[0]
+        self._room -= len(found[0]) if len(found) == 1 else max(0, found[1] - found[0])
         if self._room < 0:
             raise ValueError("more rows than the file has room for")
         if number not in self._rows:

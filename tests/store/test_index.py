@@ -199,6 +199,7 @@ def test_numbers_are_not_read_where_a_forged_index_says_something_else(packed, c
         lambda contents: contents["cells"].append(contents["cells"][0]),
         put("cells", 3, "/datasets/0000"),
         put("cells", 4, [0, 10**12]),
+        lambda contents: (put("datasets", 3, [10**12, 0])(contents), put("cells", 4, [0, 10**12])(contents)),
         put("cells", 4, [-1, 39]),
         put("cells", 4, [[3, 2, 1]]),
         put("cells", 4, [["a"]]),
