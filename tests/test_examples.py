@@ -63,6 +63,7 @@ def test_usage(capsys):
     assert "shuffled (2, 3, 32, 32)" in printed
 
 
+@pytest.mark.slow
 def test_pages(tmp_path, capsys):
     example = runpy.run_path(str(EXAMPLES / "pages.py"))
     with pytest.MonkeyPatch.context() as patch:
@@ -167,6 +168,7 @@ def printed_numbers(text, measure):
     return [float(value) for value in re.findall(r"(\d\.\d\d) \S+-", row)]
 
 
+@pytest.mark.slow  # continuous integration runs the command itself
 def test_demo_on_few_pictures(tmp_path, capsys, monkeypatch):
     demo = runpy.run_path(str(EXAMPLES / "demo.py"))
     monkeypatch.setitem(demo["run"].__globals__, "CONDITIONS", ["saturate:p=1024", "patch-shuffle:k=2"])

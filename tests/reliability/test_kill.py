@@ -63,7 +63,7 @@ def test_a_killed_study_loses_nothing_and_ends_the_same(forked, tmp_path):
     expected = content(whole / "run.h5")
     assert (status, len(expected)) == (0, 2 * 2 * (len(CONDITIONS) + 2))
     finished = []
-    for moment in spread(touches, amount(5, 200)):
+    for moment in spread(touches, amount(3, 200)):
         folder = tmp_path / str(moment)
         folder.mkdir()
         assert forked(RUN, folder, kill_before=moment) == [-signal.SIGKILL, moment]

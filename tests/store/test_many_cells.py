@@ -20,10 +20,10 @@ def stores(tmp_path_factory):
     script = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(script)
     folder = tmp_path_factory.mktemp("many")
-    for models in (20, 60):
+    for models in (8, 24):
         script.made_up_store(folder / f"{models}.h5", models, 5)
-    sb.open(folder / "20.h5").metric("headline")  # what is imported at the first call is not counted
-    return folder / "20.h5", folder / "60.h5"
+    sb.open(folder / "8.h5").metric("headline")  # what is imported at the first call is not counted
+    return folder / "8.h5", folder / "24.h5"
 
 
 def calls(function):
