@@ -11,6 +11,7 @@ import attrs
 import numpy as np
 import pytest
 import torch
+from hypothesis import settings
 from PIL import Image
 from readme_commands import RealRuns
 from torch import nn
@@ -18,6 +19,9 @@ from torch import nn
 from shapebias.networks.classifier import Classifier
 from shapebias.plugins.catalog import Catalog, default_catalog
 from shapebias.plugins.discovery import discover
+
+settings.register_profile("shapebias", deadline=None)  # no test depends on a clock
+settings.load_profile("shapebias")
 
 
 @pytest.fixture(scope="session")

@@ -63,13 +63,13 @@ def test_the_baseline_has_the_value_1():
 def test_common_severities_and_common_images_count():
     answers = study()[:9]
     fewer = cell("robust", "fog", 2, 0.8, n=3, ids=["0001.png", "0002.png", "elsewhere.png"])
-    table = CorruptionError()(InMemoryResults([*answers, fewer])).set_index(["model", "metric"])
+    table = CorruptionError()(InMemoryResults([*answers, fewer])).set_index(["model", "metric"]).sort_index()
     assert table.loc[("robust", "corruption-error"), "n"] == 2
 
 
 def test_a_baseline_without_errors_has_no_ratio():
     perfect = [cell("one", "fog", 1, 2.0), cell("two", "fog", 1, 0.5)]
-    table = CorruptionError()(InMemoryResults(perfect)).set_index(["model", "metric"])
+    table = CorruptionError()(InMemoryResults(perfect)).set_index(["model", "metric"]).sort_index()
     assert np.isnan(table.loc[("two", "corruption-error"), "value"])
 
 
