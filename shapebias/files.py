@@ -17,6 +17,7 @@ from shapebias.paths import files_below, printable, why_unusable
 
 __all__ = [
     "download",
+    "file_stamp",
     "fingerprint",
     "new_file",
     "read_text",
@@ -97,6 +98,14 @@ def fingerprint(path: str | Path) -> str:
     for name, size in sorted(_listing(path)):
         digest.update(name + f"\0{size}\n".encode())
     return digest.hexdigest()
+
+
+def file_stamp(path: Path) -> tuple[int, ...]:
+    """Return what changes when a file is replaced or written; nothing where there is no file."""
+    if not path.is_file():
+        return ()
+    facts = path.stat()
+    return facts.st_dev, facts.st_ino, facts.st_size, facts.st_mtime_ns
 
 
 def _listing(folder: Path) -> Iterator[tuple[bytes, int]]:

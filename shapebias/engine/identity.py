@@ -8,8 +8,8 @@ from typing import Any
 
 import attrs
 
-from shapebias import files
 from shapebias.errors import StudyError, listed
+from shapebias.files import file_stamp, fingerprint
 from shapebias.plugins.catalog import Component
 from shapebias.store import CellRecord, ComponentRecord, StoredCell
 from shapebias.study import Cell, Condition, Study
@@ -77,14 +77,6 @@ class ChangedCell:
     now: CellRecord
 
 
-def _stamp(path: Path) -> tuple[int, ...]:
-    """Return what changes when a file is replaced or written; folders have no such thing."""
-    if not path.is_file():
-        return ()
-    facts = path.stat()
-    return facts.st_dev, facts.st_ino, facts.st_size, facts.st_mtime_ns
-
-
 class Recorder:
     """Identifies cells: canonical texts, fingerprints of the files that they name, and settings.
 
@@ -111,7 +103,7 @@ class Recorder:
             key, classes = f"{key} for {dataset.canonical}", dataset.settings.classes
         if key not in self._records:
             for path in component.files:
-                self._stamps.setdefault(path, _stamp(path))
+                self._stamps.setdefault(path, file_stamp(path))
             providers = [component] if isinstance(component, Component) else component.steps
             files = component.fingerprints(classes) if isinstance(component, Component) else component.fingerprints()
             self._records[key] = ComponentRecord(
@@ -129,7 +121,7 @@ class Recorder:
             StudyError: one was replaced since, so what was loaded may be another than what was hashed.
         """
         for path, before in self._stamps.items():
-            if _stamp(path) != before:
+            if file_stamp(path) != before:
                 raise StudyError(f"{path} changed while the study began; run the command again when it is complete")
 
     def cells(self) -> list[IdentifiedCell]:
@@ -145,7 +137,7 @@ class Recorder:
         study = self._study
         settings: dict[str, Any] = {"seed": study.seed}
         if study.mapping is not None:
-            settings["mapping"] = files.fingerprint(study.mapping)
+            settings["mapping"] = fingerprint(study.mapping)
         if study.aggregate != _UNSTATED["aggregate"]:
             settings["aggregate"] = study.aggregate
         if cell.kind == "prediction":

@@ -26,7 +26,7 @@ import torch
 from torch import Tensor
 
 from shapebias.errors import ShapebiasError, WeightsError
-from shapebias.files import write_atomically
+from shapebias.files import file_stamp, write_atomically
 from shapebias.networks.classifier import Classifier, Interpolation
 from shapebias.networks.weight_files import read_state_dict
 from shapebias.networks.weights import put_weights
@@ -80,12 +80,12 @@ def load_checkpoint(path: Path, device: torch.device) -> Classifier:
         WeightsError: the file is missing, damaged, not one of ours, describes itself, or its architecture cannot be
             made here.
     """
-    before = _stamp(path)
+    before = file_stamp(path)
     described = read_metadata(path)
     pixels = _pixels(path, described)
     classifier = _untrained(path, described)
     weights = read_state_dict(path)
-    if _stamp(path) != before:
+    if file_stamp(path) != before:
         raise WeightsError(f"checkpoint {str(path)!r} was replaced while it was read; run the command again")
     for key in _packed(path, described):
         if not isinstance(weights.get(key), Tensor):
@@ -94,14 +94,6 @@ def load_checkpoint(path: Path, device: torch.device) -> Classifier:
     put_weights(classifier.module, weights, path)
     classifier.module.to(device)
     return attrs.evolve(classifier, **pixels)
-
-
-def _stamp(path: Path) -> tuple[int, ...]:
-    """Return what changes when a file is replaced or written; nothing where there is none."""
-    if not path.is_file():
-        return ()
-    facts = path.stat()
-    return facts.st_dev, facts.st_ino, facts.st_size, facts.st_mtime_ns
 
 
 _LOADING: ContextVar[tuple[Path, ...]] = ContextVar("checkpoints that are being loaded", default=())

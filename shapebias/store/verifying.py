@@ -10,6 +10,7 @@ import numpy as np
 from h5py import h5o
 
 from shapebias.errors import StoreError
+from shapebias.files import file_stamp
 from shapebias.store.checked_file import open_file
 from shapebias.store.encoding import VERSIONS
 from shapebias.store.index import index_problem
@@ -52,14 +53,10 @@ def verify(path: str | Path) -> list[str]:
 def _check_packed(path: Path) -> list[str]:
     """Check the packed file, again if it was replaced meanwhile."""
     while True:
-        before = _stamp(path)
+        before = file_stamp(path)
         problems = list(_check_file(path, path))
-        if _stamp(path) == before:
+        if file_stamp(path) == before:
             return problems
-
-
-def _stamp(path: Path) -> tuple[int, int] | None:
-    return (path.stat().st_ino, path.stat().st_mtime_ns) if path.exists() else None
 
 
 def _strays(path: Path) -> list[str]:
