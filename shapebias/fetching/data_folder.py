@@ -66,7 +66,7 @@ def writable(data: Path) -> Iterator[None]:
     except OSError as error:
         raise DataError(
             f"{error.filename or data} cannot be written: {error.strerror or error}; choose another folder with "
-            f"--to or ${VARIABLE}, or make room"
+            f"--to or ${VARIABLE}, or free some space"
         ) from error
 
 

@@ -182,7 +182,7 @@ def sole_writer(output: Path) -> Iterator[None]:
     except OSError as error:
         raise TrainingError(
             f"{output} cannot be written: {error.strerror or error}; finished epochs are kept in "
-            f"{state_file(output).name}: make room or get permission, and run the same command again"
+            f"{state_file(output).name}: free some space or get permission, and run the same command again"
         ) from error
 
 
