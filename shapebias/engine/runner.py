@@ -90,7 +90,7 @@ def run(
         Interrupted: Ctrl-C was pressed; everything that was finished is in the file.
 
     >>> import tempfile
-    >>> study = Study("stimuli:cue=conflict,images=56,size=32", "planted:cue=shape")
+    >>> study = Study("stimuli:cue=conflict,images=56,size=32", "planted:reliance=1")
     >>> with tempfile.TemporaryDirectory() as folder, run(study, f"{folder}/run.h5", device="cpu") as results:
     ...     results.prediction().shape
     (56,)

@@ -113,7 +113,7 @@ def test_large_stores_are_packed_only_on_request(monkeypatch, path):
     with Writer(path, samples.HEADER) as writer:
         assert not writer.pack()
     assert not path.exists()
-    with pytest.raises(StoreError, match=r"run.h5 would have more than .* GB .*--force"):
+    with pytest.raises(StoreError, match=r"run.h5 would have more than .* GB.*--force"):
         pack(path)
     pack(path, force=True)
     assert path.exists()
