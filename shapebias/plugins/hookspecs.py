@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     import shapebias as sb
-    from shapebias.plugins.events import CellSummary
+    from shapebias.plugins.protocols import CellSummary
     from shapebias.plugins.specs import (
         AttackSpec,
         DatasetSpec,
@@ -127,7 +127,7 @@ def shapebias_cell_finished(cell: sb.Cell, summary: CellSummary) -> None:
     Args:
         cell: the cell: data set, model, condition, and perhaps saliency method and probe.
         summary: how many images were computed and failed, how long it took, and the first error; see
-            :class:`shapebias.plugins.events.CellSummary`.
+            :class:`shapebias.plugins.protocols.CellSummary`.
     """
 
 

@@ -34,6 +34,7 @@ __all__ = [
     "AttackedImages",
     "Attributed",
     "CellNames",
+    "CellSummary",
     "Dataset",
     "Maps",
     "Metric",
@@ -199,6 +200,23 @@ class Probe(Protocol):
         self, model: Classifier, images: Tensor, targets: Tensor, maps: Tensor | None, rng: ImageRandom
     ) -> Mapping[str, Tensor]:
         """Return named arrays whose first axis is the image."""
+
+
+@attrs.frozen
+class CellSummary:
+    """How the computation of one cell ended.
+
+    Args:
+        images: images that were computed in this run.
+        failed: images that failed, or were not tried because the cell had failed before them.
+        seconds: time spent on the images that were computed.
+        error: the traceback of the first failure; empty where nothing failed.
+    """
+
+    images: int = 0
+    failed: int = 0
+    seconds: float = 0.0
+    error: str = ""
 
 
 class CellNames(Protocol):
