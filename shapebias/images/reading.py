@@ -47,6 +47,13 @@ def images_below(folder: Path) -> list[str]:
 
     Returns:
         Paths relative to the folder, with ``/``, sorted by folder and then by name.
+
+    >>> import tempfile
+    >>> folder = Path(tempfile.mkdtemp())
+    >>> for name in ("b.png", "a.jpg", "notes.txt"):
+    ...     (folder / name).touch()
+    >>> images_below(folder)
+    ['a.jpg', 'b.png']
     """
     return find_images(folder).files
 
@@ -85,7 +92,13 @@ def read_image(file: Path | BinaryIO, name: object = None) -> Image.Image:
         name: its name in messages; None takes the path.
 
     Raises:
-        DataError: the file is missing, damaged, not an image, or has more than 8 bits a channel.
+        DataError: the file is missing, damaged, not an image, or has more than 8 bits per channel.
+
+    >>> import io
+    >>> content = io.BytesIO()
+    >>> Image.new("L", (4, 2), 255).save(content, "PNG")
+    >>> read_image(content, "white.png").getpixel((0, 0))
+    (255, 255, 255)
     """
     name = printable(file) if name is None and isinstance(file, Path) else name
     if isinstance(file, Path) and file.exists() and (problem := why_unusable(file)):
@@ -112,6 +125,8 @@ def check_crop(size: int | None, crop: float) -> None:
 
     Raises:
         SpellingError: there is a crop and no size.
+
+    >>> check_crop(224, 0.875)
     """
     if size is None and crop != 1:
         raise SpellingError(f"crop={crop} does nothing without a size; {GIVE_SIZE}")

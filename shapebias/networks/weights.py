@@ -82,6 +82,14 @@ def load_weights(module: nn.Module, path: Path, prefix: str | None = None) -> No
     Raises:
         WeightsError: a key is missing, left over or of another shape; the message names every such key.  Or the file
             is missing, damaged or needs code to be read.
+
+    >>> import tempfile
+    >>> path = Path(tempfile.mkdtemp(), "layer.pt")
+    >>> torch.save({"module.weight": torch.ones(1, 2), "module.bias": torch.zeros(1)}, path)
+    >>> layer = nn.Linear(2, 1)
+    >>> load_weights(layer, path)
+    >>> layer.weight.data
+    tensor([[1., 1.]])
     """
     put_weights(module, read_state_dict(path), path, prefix)
 
