@@ -27,7 +27,7 @@ class SmallResNet18:
     """ResNet-18 with random weights and a first layer for small images; pixels are normalised by mean 0.5, std 0.25."""
 
     num_classes: int = param("number of outputs", default=10, ge=1)
-    seed: int = param("of the random weights", default=0, ge=0)
+    seed: int = param("seed of the random weights", default=0, ge=0)
 
     def load(self, device: torch.device) -> Classifier:
         """Make the network."""

@@ -52,7 +52,7 @@ def fetch(name: str, to: str | Path | None = None) -> Path:
 
     Raises:
         UnknownNameError: nothing is called so.
-        DataError: it cannot be fetched, or is not what was published; the message says how to do without a network.
+        DataError: it cannot be fetched, or differs from the published data; the message says what to do offline.
     """
     found = sources_named(name)
     folders = [fetch_source(source, to).folder for source in found]
