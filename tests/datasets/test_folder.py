@@ -114,7 +114,9 @@ def test_one_size_or_a_size(pets):
     save(pets / "dog/c.png", height=9)
     folder = Folder(pets)
     assert folder[0].image.shape == (8, 8, 3)
-    with pytest.raises(DataError, match=r"dog/c\.png is 9 x 8 pixels and the first image of the data set 8 x 8.*size="):
+    with pytest.raises(
+        DataError, match=r"dog/c\.png is 9 x 8 pixels but the first image of the data set is 8 x 8.*size="
+    ):
         folder[5]
     assert {sample.image.shape for sample in Folder(pets, 6, 0.75)} == {(6, 6, 3)}
     with pytest.raises(SpellingError, match=r"crop=0\.875 does nothing without a size"):

@@ -70,7 +70,9 @@ def test_the_words_of_the_class_where_it_says_split(imagenette):
     image = Image.open(imagenette / "imagenette2-160/val/n01440764/a.jpeg")
     steps = [torchvision.transforms.Resize(20), torchvision.transforms.CenterCrop(16)]
     assert np.array_equal(data[0].image, torchvision.transforms.Compose(steps)(image))
-    with pytest.raises(DataError, match=r"torchvision:Imagenette image 1 is 20 x 25 pixels and the first .* 30 x 35"):
+    with pytest.raises(
+        DataError, match=r"torchvision:Imagenette image 1 is 20 x 25 pixels but the first .* is 30 x 35"
+    ):
         Torchvision("Imagenette", imagenette, "val", arg=Options(size="160px"))[1]
 
 
