@@ -233,6 +233,6 @@ def _read_labels(folder: Path, name: str, file_column: str, label_column: str) -
     times = Counter(image for image, _ in labels)
     problems += [f"{image} is listed {count} times" for image, count in times.items() if count > 1]
     if problems or not labels:
-        shown = [*problems[:_PROBLEMS_SHOWN], f"{len(problems)} problems in all"] if problems else ["it has no rows"]
+        shown = [*problems[:_PROBLEMS_SHOWN], f"{len(problems)} in all"] if problems else ["it has no rows"]
         raise DataError(listed(f"{path} does not list images below {folder}:", shown))
     return list(zip((image for image, _ in labels), whole_numbers([label for _, label in labels]), strict=True))

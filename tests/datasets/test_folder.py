@@ -150,7 +150,7 @@ def test_a_damaged_image_is_named(pets):
         ([("images/9.png", "a")], ("file", "label"), "row 2: images/9.png does not exist"),
         ([("images/0.png",)], ("file", "label"), "row 2 has no label"),
         ([("", "a")], ("file", "label"), "row 2 has no file"),
-        ([("images/0.png", "a")] * 2, ("file", "label"), "images/0.png is there 2 times"),
+        ([("images/0.png", "a")] * 2, ("file", "label"), "images/0.png is listed 2 times"),
     ],
 )
 def test_what_is_wrong_with_a_table_is_said(listed, rows, columns, message):
