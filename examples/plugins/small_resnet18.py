@@ -1,4 +1,4 @@
-"""A one-file plugin: ``resnet18-small``, the ResNet-18 that papers on CIFAR-10 and Tiny ImageNet train.
+"""A one-file plugin: ``resnet18-small``, the ResNet-18 of papers on CIFAR-10 and Tiny ImageNet.
 
 It is torchvision's with other first layers: a 3 x 3 convolution of stride 1 and no pooling, so that an image of 32
 pixels reaches the first stage at its full size.
