@@ -20,12 +20,12 @@ __all__ = ["ImageNetVal"]
 class ImageNetVal:
     """The 50,000 validation images of ImageNet-1k, in one folder for each WordNet id, as torchvision sorts them.
 
-    Their publisher wants an account, so that they cannot be fetched: name the folder, or put it at ``imagenet-val`` in
+    Their publisher requires an account, so they cannot be fetched: give the folder, or put it at ``imagenet-val`` in
     the data folder.  The data set has all 1,000 classes.
 
     Args:
         path: the folder of class folders; none takes the one in the data folder.
-        size, crop, interpolation: as of ``folder``.
+        size, crop, interpolation: see ``folder``.
 
     Raises:
         DataError: at the first use: there is no such folder, or an image is damaged.
@@ -40,7 +40,7 @@ class ImageNetVal:
     path: Path | None = param("the folder of class folders; none takes the one in the data folder", default=None)
     size: int = param("side of the images", default=224, ge=1, unit="pixels")
     crop: float = param("share of the short side that stays", default=0.875, gt=0, le=1)
-    interpolation: Interpolation = param("filter of the resizing", default="bilinear")
+    interpolation: Interpolation = param("filter for resizing", default="bilinear")
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -49,12 +49,12 @@ class ImageNetVal:
 
     @property
     def fingerprint(self) -> str:
-        """Hash of names, sizes and labels of the files: what decides whether stored results still hold."""
+        """Hash of names, sizes and labels of the files: stored results are valid while it stays the same."""
         return self._photos.fingerprint
 
     @property
     def note(self) -> str | None:
-        """Which part of the set is here, None where it is whole."""
+        """Which part of the set is on disk; None if all of it is."""
         return self._local_data.note
 
     def __len__(self) -> int:
