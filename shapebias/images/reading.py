@@ -100,32 +100,44 @@ def read_image(file: Path | BinaryIO, name: object = None) -> Image.Image:
         raise DataError(f"{name} cannot be decoded as an image: {error}; delete or repair it") from error
 
 
-def check_crop(size: int | None, crop: float) -> None:
-    """Refuse a crop that :func:`fit` would ignore.
+def check_crop(size: int | None, crop: float, resize: int | None = None, *, squash: bool = False) -> None:
+    """Refuse a crop that :func:`fit` would ignore, or could not make.
 
     Raises:
-        SpellingError: there is a crop and no size.
+        SpellingError: there is a crop and no size, or there are two crops.
     """
-    if size is None and crop != 1:
-        raise SpellingError(f"crop={crop} does nothing without a size; {GIVE_SIZE}")
+    given = {f"crop={crop}": crop != 1, f"resize={resize}": resize is not None, "squash=true": squash}
+    for text in (text for text, is_given in given.items() if is_given and size is None):
+        raise SpellingError(f"{text} does nothing without a size; {GIVE_SIZE}")
+    if resize is not None and crop != 1:
+        raise SpellingError(f"resize={resize} and crop={crop} say the same in two ways; leave one out")
 
 
 def fit(
-    image: Image.Image, size: int | None = None, crop: float = 1, interpolation: Interpolation = "bilinear"
+    image: Image.Image,
+    size: int | None = None,
+    crop: float = 1,
+    interpolation: Interpolation = "bilinear",
+    resize: int | None = None,
+    *,
+    squash: bool = False,
 ) -> NDArray[np.uint8]:
     """Resize the short side to ``floor(size / crop)`` and cut the centre out, with torchvision's own functions.
 
     Args:
         image: an RGB image.
-        size: side of the square; None keeps the size.  An image of this size is not changed.
+        size: side of the square; None keeps the size.  An image of this size is not changed, without ``resize``.
         crop: share of the short side that is kept; 0.875 is 224 of 256.
         interpolation: Pillow's filter; it averages over all pixels that a new one covers.
+        resize: the short side before the centre is cut out, instead of ``crop``; what a smaller one leaves is black.
+        squash: resize both sides to it.
 
     Returns:
         (H, W, 3).
     """
-    if size is not None and image.size != (size, size):
-        image = transforms.resize(image, int(size / crop), InterpolationMode(interpolation))
+    if size is not None and (resize is not None or image.size != (size, size)):
+        side = resize or int(size / crop)
+        image = transforms.resize(image, [side, side] if squash else [side], InterpolationMode(interpolation))
         image = transforms.center_crop(image, [size, size])
     return np.array(image)
 
@@ -137,6 +149,9 @@ def fit_mask(
     size: int | None = None,
     crop: float = 1,
     interpolation: Interpolation = "bilinear",
+    resize: int | None = None,
+    *,
+    squash: bool = False,
 ) -> NDArray[np.bool_]:
     """Make the mask of an image from a picture that is light, 128 to 255, on the object; resize it like the image.
 
@@ -144,7 +159,7 @@ def fit_mask(
         mask: the picture.
         image: the image before :func:`fit`.
         name: the name of the mask in messages.
-        size, crop, interpolation: as of :func:`fit`.
+        size, crop, interpolation, resize, squash: as of :func:`fit`.
 
     Returns:
         (H, W), true on the object.
@@ -159,4 +174,4 @@ def fit_mask(
         )
     if np.asarray(mask).max() <= _LIGHT:
         raise DataError(f"{name} is dark everywhere; a mask is light, 128 to 255, on the object")
-    return fit(mask, size, crop, interpolation) > _LIGHT
+    return fit(mask, size, crop, interpolation, resize, squash=squash) > _LIGHT
