@@ -17,5 +17,5 @@ from .reporting.page import report as report
 from .runtime.progress import Interrupted as Interrupted, Progress as Progress
 from .store import Results as Results, drop as drop, merge as merge, open as open, pack as pack, rename as rename, verify as verify
 from .study import Cell as Cell, Condition as Condition, Study as Study
-from .training.loop import train as train
+from .training.loop import TrainingProgress as TrainingProgress, train as train
 from .training.recipe import Recipe as Recipe

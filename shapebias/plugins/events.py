@@ -7,33 +7,15 @@ import logging
 import warnings
 from typing import Any
 
-import attrs
 import pluggy
 
 from shapebias.plugins import hookspecs
 from shapebias.plugins.catalog import Catalog, default_catalog
 from shapebias.plugins.discovery import EVENTS, GROUP
 
-__all__ = ["CellSummary", "manager", "notify"]
+__all__ = ["manager", "notify"]
 
 _log = logging.getLogger(__name__)
-
-
-@attrs.frozen
-class CellSummary:
-    """How the computation of one cell ended.
-
-    Args:
-        images: images that were computed in this run.
-        failed: images that failed, or were not tried because the cell had failed before them.
-        seconds: time spent on the images that were computed.
-        error: the traceback of the first failure; empty where nothing failed.
-    """
-
-    images: int = 0
-    failed: int = 0
-    seconds: float = 0.0
-    error: str = ""
 
 
 def manager() -> pluggy.PluginManager:

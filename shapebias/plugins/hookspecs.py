@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-    from shapebias.plugins.events import CellSummary
+    import shapebias as sb
+    from shapebias.plugins.protocols import CellSummary
     from shapebias.plugins.specs import (
         AttackSpec,
         DatasetSpec,
@@ -36,10 +37,6 @@ if TYPE_CHECKING:
         SuiteSpec,
         TransformSpec,
     )
-    from shapebias.store import Results
-    from shapebias.study import Cell, Study
-    from shapebias.training.loop import TrainingProgress
-    from shapebias.training.recipe import Recipe
 
 __all__ = [
     "hookimpl",
@@ -104,11 +101,11 @@ def shapebias_suites() -> Iterable[SuiteSpec]:  # type: ignore[empty-body]
 
 @hookspec
 def shapebias_executors() -> Iterable[ExecutorSpec]:  # type: ignore[empty-body]
-    """Yield what can compute a run; see :class:`shapebias.plugins.protocols.Executor`."""
+    """Yield what can compute a run; see :class:`shapebias.engine.executor.Executor`."""
 
 
 @hookspec
-def shapebias_run_started(study: Study, output: Path) -> None:
+def shapebias_run_started(study: sb.Study, output: Path) -> None:
     """Called once when a study begins to run, for example to open an entry in an experiment tracker.
 
     Called by :func:`shapebias.run`, and so by ``shapebias run`` and :func:`shapebias.evaluate`, after everything has
@@ -121,7 +118,7 @@ def shapebias_run_started(study: Study, output: Path) -> None:
 
 
 @hookspec
-def shapebias_cell_finished(cell: Cell, summary: CellSummary) -> None:
+def shapebias_cell_finished(cell: sb.Cell, summary: CellSummary) -> None:
     """Called when the last images of a cell have been computed or have failed, for example to show progress elsewhere.
 
     Called by :func:`shapebias.run` after the answers have been written to the disk, once for each cell that this run
@@ -130,12 +127,12 @@ def shapebias_cell_finished(cell: Cell, summary: CellSummary) -> None:
     Args:
         cell: the cell: data set, model, condition, and perhaps saliency method and probe.
         summary: how many images were computed and failed, how long it took, and the first error; see
-            :class:`shapebias.plugins.events.CellSummary`.
+            :class:`shapebias.plugins.protocols.CellSummary`.
     """
 
 
 @hookspec
-def shapebias_run_finished(results: Results) -> None:
+def shapebias_run_finished(results: sb.Results) -> None:
     """Called once when a study has run to its end, for example to keep its tables, its figures and its page.
 
     Called by :func:`shapebias.run` when the results file is complete, also where cells failed (``results.failures``).
@@ -147,7 +144,7 @@ def shapebias_run_finished(results: Results) -> None:
 
 
 @hookspec
-def shapebias_training_epoch(recipe: Recipe, progress: TrainingProgress) -> None:
+def shapebias_training_epoch(recipe: sb.Recipe, progress: sb.TrainingProgress) -> None:
     """Called after every epoch of a training, for example to plot the learning curves.
 
     Called by :func:`shapebias.train`, and so by ``shapebias train``, after the epoch has been validated and its state

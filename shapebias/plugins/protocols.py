@@ -10,7 +10,7 @@ Shapes: N images, H rows, W columns, C classes.  Pixels are float in [0, 1] ever
 
 from __future__ import annotations
 
-from collections.abc import Collection, Generator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 import attrs
@@ -22,14 +22,11 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
 
-    from shapebias.engine.executor import Message
-    from shapebias.engine.plan import ComputeOptions, Plan
-    from shapebias.images.first import FirstImages
+    import shapebias as sb
     from shapebias.networks.classifier import Classifier
     from shapebias.networks.labels import LabelMapping
     from shapebias.published.references import Reference
     from shapebias.rng import ImageRandom
-    from shapebias.study import Study
 
 __all__ = [
     "Answers",
@@ -37,15 +34,14 @@ __all__ = [
     "AttackedImages",
     "Attributed",
     "CellNames",
+    "CellSummary",
     "Dataset",
     "EvalCrop",
-    "Executor",
     "Maps",
     "Metric",
     "Model",
     "Probe",
     "ResultCell",
-    "RunningExecutor",
     "Saliency",
     "Sample",
     "StudyResults",
@@ -237,6 +233,23 @@ class Probe(Protocol):
         """Return named arrays whose first axis is the image."""
 
 
+@attrs.frozen
+class CellSummary:
+    """How the computation of one cell ended.
+
+    Args:
+        images: images that were computed in this run.
+        failed: images that failed, or were not tried because the cell had failed before them.
+        seconds: time spent on the images that were computed.
+        error: the traceback of the first failure; empty where nothing failed.
+    """
+
+    images: int = 0
+    failed: int = 0
+    seconds: float = 0.0
+    error: str = ""
+
+
 class CellNames(Protocol):
     """The names in tables of what a result was computed with."""
 
@@ -404,7 +417,7 @@ class Suite(Protocol):
     def published_models(self) -> Sequence[str]:
         """The two or three published models that are shown by name, as ``model`` of :meth:`references` spells them."""
 
-    def study(self, models: Any, limit: int | None = None) -> Study:
+    def study(self, models: Any, limit: int | None = None) -> sb.Study:
         """Return what to run: ``models`` and ``limit`` are passed on to :class:`shapebias.Study`."""
 
     def headline(self, results: StudyResults) -> pd.DataFrame:
@@ -416,51 +429,3 @@ class Suite(Protocol):
 
     def references(self) -> Mapping[str, Sequence[Reference]]:
         """Return the published values by measure, of people and of models; measures without any are left out."""
-
-
-class Executor(Protocol):
-    """Computes the cells of a run: in this process, on a cluster, or wherever the same plugins and data are.
-
-    The settings say where; an executor never writes a file of results.
-    """
-
-    def start(self) -> RunningExecutor:
-        """Return what computes; it may connect and start workers when it is first used.
-
-        Raises:
-            ShapebiasError: it cannot compute here.
-        """
-
-
-class RunningExecutor(Protocol):
-    """An executor at work; its methods are called in this order."""
-
-    def describe_device(self, options: ComputeOptions) -> str:
-        """Name the device that computes, for the record of the run.
-
-        Raises:
-            DeviceError: there is no such device, or it cannot compute in that precision.
-        """
-
-    def check(self, plan: Plan, first_images: FirstImages) -> None:
-        """Refuse models that cannot be loaded or do not fit the data sets; called before anything is stored.
-
-        An executor that cannot load models at this point does nothing: these cells then fail when they are computed.
-
-        Args:
-            plan: what will be computed.
-            first_images: the first image of each data set, decoded by this process.
-
-        Raises:
-            ShapebiasError: says which model does not fit, and why.
-        """
-
-    def execute(self, plan: Plan) -> Generator[Message]:
-        """Yield what is finished, as soon as it is; closing the generator stops the computation.
-
-        The parts may come in any order, but the part of a data set comes before the first finished part of a cell with
-        the same rows.  A cell that fails comes as a part with its traceback, and does not stop the others.
-        """
-
-    def close(self) -> None:
-        """Release what was started; called once, also after an error."""

@@ -9,6 +9,7 @@ from shapebias.errors import ShapebiasError
 from shapebias.plugins.catalog import default_catalog
 from shapebias.plugins.specs import Kind
 from shapebias.spelling.former import former_spellings
+from shapebias.spelling.grammar import parse
 from shapebias.study.condition import Condition
 
 __all__ = ["current_text"]
@@ -33,6 +34,12 @@ def current_text(role: str, text: str) -> str:
         with former_spellings():
             if role == "condition":
                 return Condition.parse(text).canonical
+            if not _is_known(cast(Kind, role), text):
+                return text  # such as a person: to suggest another name, the catalog would import every plugin
             return default_catalog().component(cast(Kind, role), text).canonical
     except ShapebiasError:
         return text
+
+
+def _is_known(kind: Kind, text: str) -> bool:
+    return parse(text).name.rpartition("/")[2] in default_catalog().names(kind)
