@@ -93,6 +93,19 @@ class Component:
         """The files and folders that the settings name."""
         return files_named(self.settings)
 
+    @property
+    def destroys(self) -> tuple[str, ...]:
+        """What a transform destroys: what its spec says, or nothing with a value that takes nothing away.
+
+        Settings say so themselves in an attribute ``destroys``, where it depends on more than one value.
+        """
+        own: tuple[str, ...] | None = getattr(self.settings, "destroys", None)
+        if own is not None:
+            return own
+        name, value = getattr(self.spec, "unchanged", None) or ("", None)
+        is_unchanged = bool(name) and getattr(self.settings, name, None) == value
+        return () if is_unchanged else getattr(self.spec, "destroys", ())
+
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle as text, which another process reads with its own plugins; what no plugin provides, by value."""
         found = default_catalog()._entries.get((self.kind, self.name), [])  # noqa: SLF001 - the same module
