@@ -1,4 +1,4 @@
-"""What a user types; the one list of these names."""
+"""The public names of the package; this file is their only list."""
 
 from . import plugin as plugin
 from ._version import __version__ as __version__

@@ -1,4 +1,4 @@
-"""What a plugin author imports; the one list of these names."""
+"""The names that plugin authors import; this file is their only list."""
 
 from .attacks.adversarial_search import ActiveBatch as ActiveBatch, AdversarialSearch as AdversarialSearch, Attempt as Attempt, Keep as Keep
 from .attacks.criterion import AttackObjective as AttackObjective, Criterion as Criterion

@@ -48,11 +48,11 @@ Message: TypeAlias = DatasetPart | Part | BatchComputed | WorkersChanged
 class Executor(Protocol):
     """Computes the cells of a run: in this process, on a cluster, or wherever the same plugins and data are.
 
-    The settings say where; an executor never writes a file of results.
+    Its settings choose the workers; an executor never writes a results file.
     """
 
     def start(self) -> RunningExecutor:
-        """Return what computes; it may connect and start workers when it is first used.
+        """Return the running executor; it may connect and start workers when it is first used.
 
         Raises:
             ShapebiasError: it cannot compute here.
@@ -60,7 +60,7 @@ class Executor(Protocol):
 
 
 class RunningExecutor(Protocol):
-    """An executor at work; its methods are called in this order."""
+    """A started executor; its methods are called in this order."""
 
     def describe_device(self, options: ComputeOptions) -> str:
         """Name the device that computes, for the record of the run.
@@ -72,7 +72,7 @@ class RunningExecutor(Protocol):
     def check(self, plan: Plan, first_images: FirstImages) -> None:
         """Refuse models that cannot be loaded or do not fit the data sets; called before anything is stored.
 
-        An executor that cannot load models at this point does nothing: these cells then fail when they are computed.
+        An executor that cannot load models at this point does nothing: such cells then fail when they are computed.
 
         Args:
             plan: what will be computed.
@@ -83,14 +83,14 @@ class RunningExecutor(Protocol):
         """
 
     def execute(self, plan: Plan) -> Generator[Message]:
-        """Yield what is finished, as soon as it is; closing the generator stops the computation.
+        """Yield each part as soon as it is finished; closing the generator stops the computation.
 
         The parts may come in any order, but the part of a data set comes before the first finished part of a cell with
-        the same rows.  A cell that fails comes as a part with its traceback, and does not stop the others.
+        the same rows.  A cell that fails yields a part with its traceback and does not stop the others.
         """
 
     def close(self) -> None:
-        """Release what was started; called once, also after an error."""
+        """Release all resources; called once, also after an error."""
 
 
 @contextlib.contextmanager

@@ -1,4 +1,4 @@
-"""Call the hooks that react: one plugin manager for all plugins, and no hook that fails stops a run."""
+"""Call the hooks that react: all plugins share one plugin manager, and a hook that fails never stops a run."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _log = logging.getLogger(__name__)
 def manager() -> pluggy.PluginManager:
     """Return the plugin manager of the hooks that react, with every plugin that implements one.
 
-    A notebook registers an object here to react without a plugin: ``manager().register(MyHooks())``.
+    A notebook can register an object here instead of a plugin: ``manager().register(MyHooks())``.
     """
     return _manager(default_catalog())
 

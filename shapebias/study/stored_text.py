@@ -1,4 +1,4 @@
-"""Canonical texts that an earlier version stored, in today's spelling: what identifies an answer never changes."""
+"""Convert canonical texts that an earlier version stored to the current spelling, so that they identify the same."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ __all__ = ["current_text"]
 
 @functools.cache
 def current_text(role: str, text: str) -> str:
-    """Bring one stored canonical text up to date.
+    """Convert one stored canonical text to the current spelling.
 
-    A parameter that was added later gets the value that keeps the old behaviour; one that was renamed gets its name of
-    today.  A text that cannot be read here, because its plugin is not installed or it was a live network, is returned
-    as it is.
+    A parameter that was added later gets the value that keeps the old behaviour; a renamed one gets its current name.
+    A text that cannot be read here, because its plugin is not installed or it was a live network, is returned
+    unchanged.
 
     Args:
         role: the kind of component, or ``condition``.
