@@ -102,9 +102,8 @@ class Component:
         own: tuple[str, ...] | None = getattr(self.settings, "destroys", None)
         if own is not None:
             return own
-        name, value = getattr(self.spec, "unchanged", None) or ("", None)
-        is_unchanged = bool(name) and getattr(self.settings, name, None) == value
-        return () if is_unchanged else getattr(self.spec, "destroys", ())
+        name, value = self.spec.unchanged or ("", None)
+        return () if name and getattr(self.settings, name) == value else self.spec.destroys
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle as text, which another process reads with its own plugins; by value if no plugin provides it."""

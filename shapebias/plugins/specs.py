@@ -88,6 +88,11 @@ class Spec:
         return ()
 
     @property
+    def unchanged(self) -> tuple[str, float] | None:
+        """The parameter of a transform, and its value at which images stay as they are."""
+        return None
+
+    @property
     def moves_pixels(self) -> bool:
         """Whether objects are elsewhere after a transform."""
         return False

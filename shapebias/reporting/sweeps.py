@@ -79,7 +79,7 @@ class Series:
             spec = default_catalog().find("transform", self.step).spec
         except UnknownNameError:  # its plugin is not installed
             return None
-        parameter, value = getattr(spec, "unchanged", None) or ("", None)
+        parameter, value = spec.unchanged or ("", None)
         return value if parameter == self.parameter else None
 
     @property
