@@ -183,7 +183,7 @@ def _fetch_file(source: Source, data: Path, file: ListedFile, *, meter: Meter | 
     folder = folder_of(source, data)
     url = source.address + quote(file.path)
     by_hand = (
-        f"without a network: download it elsewhere and put it at {folder / file.path}, like all other "
+        f"offline: download it elsewhere and put it at {folder / file.path}, like all other "
         f"files of {source.name} (see {source.page});\nor set ${VARIABLE} to a folder that has it as {source.subfolder}"
     )
     # Not into the folder, which has only checked files.
@@ -237,7 +237,7 @@ def _fetch_archive(source: Source, archive: Archive, data: Path) -> Path:
 
     path = downloads_folder(source, data) / archive.file_name
     by_hand = (
-        f"without a network: download it elsewhere, put it at {path} and run 'shapebias fetch {source.name}';\n"
+        f"offline: download it elsewhere, put it at {path} and run 'shapebias fetch {source.name}';\n"
         f"or set ${VARIABLE} to a folder that has it, unpacked, as {source.subfolder}"
     )
     known = archive.checksum or recorded_checksum(archive, data)
