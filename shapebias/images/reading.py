@@ -154,7 +154,7 @@ def fit(
         crop: share of the short side that is kept; 0.875 is 224 of 256.
         interpolation: Pillow's filter, which antialiases.
         resize: the short side before the centre is cropped, instead of ``crop``; a smaller image is padded with black.
-        squash: resize both sides to ``resize`` or ``floor(size / crop)``, which changes the aspect ratio; false by default.
+        squash: resize both sides to this length, without keeping the aspect ratio; false by default.
 
     Returns:
         (H, W, 3) uint8.
