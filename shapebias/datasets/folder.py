@@ -73,10 +73,12 @@ class Folder:
         label_column: its column of labels, texts or integers.
         label_space: what the labels mean.
         masks: the folder of the masks, outside ``path``.
+        resize: the short side before the centre is cut out, which ``crop`` says otherwise: 232 of 224 pixels.
+        squash: resize both sides to it, so that all of the image is kept and its proportions are not.
 
     Raises:
         DataError: at the first use: the folder or a file is missing, empty or damaged; a label is not valid.
-        SpellingError: ``crop`` without ``size``.
+        SpellingError: ``crop``, ``resize`` or ``squash`` without ``size``, or ``crop`` beside ``resize``.
 
     >>> from shapebias.spelling.params import spell
     >>> spell("folder", Folder(Path("photos"), size=224, crop=0.875, labels="labels.csv"), full=False)
@@ -96,9 +98,13 @@ class Folder:
         "own: the classes that occur; imagenet-1k: all its classes, by index or WordNet id", default="own"
     )
     masks: Path | None = param("folder of PNG files named like the images, light on the object", default=None)
+    resize: int | None = param(
+        "short side before the centre is cut out; none is size / crop", default=None, ge=1, unit="pixels"
+    )
+    squash: bool = param("resize both sides, whatever the proportions", default=False)
 
     def __attrs_post_init__(self) -> None:
-        check_crop(self.size, self.crop)
+        check_crop(self.size, self.crop, self.resize, squash=self.squash)
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -124,7 +130,7 @@ class Folder:
         return Sample(image, entry.name, entry.label, entry.shape, entry.texture, mask)
 
     def _fit(self, image: Image.Image) -> NDArray[np.uint8]:
-        return fit(image, self.size, self.crop, self.interpolation)
+        return fit(image, self.size, self.crop, self.interpolation, self.resize, squash=self.squash)
 
     @cached_property
     def _first(self) -> NDArray[np.uint8]:
@@ -134,7 +140,8 @@ class Folder:
         if self.masks is None:
             return None
         path = (self.masks / entry.file).with_suffix(".png")
-        return fit_mask(read_image(path), image, path, self.size, self.crop, self.interpolation)
+        how = self.size, self.crop, self.interpolation, self.resize
+        return fit_mask(read_image(path), image, path, *how, squash=self.squash)
 
     @property
     def skipped(self) -> Mapping[str, str]:

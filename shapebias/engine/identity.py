@@ -14,6 +14,7 @@ from shapebias.plugins.catalog import Component
 from shapebias.store import CellRecord, ComponentRecord, StoredCell
 from shapebias.study import Cell, Condition, Study
 from shapebias.study.stored_text import current_text
+from shapebias.study.study import USUAL_CROP
 
 __all__ = [
     "ChangedCell",
@@ -140,6 +141,10 @@ class Recorder:
             settings["mapping"] = fingerprint(study.mapping)
         if study.aggregate != _UNSTATED["aggregate"]:
             settings["aggregate"] = study.aggregate
+        images = study.images_for(cell.dataset, cell.model)
+        if images is not cell.dataset:
+            stated = study.eval_crop(cell.model)
+            settings["crop"] = str(stated) if stated else f"{USUAL_CROP}, as the model says none"
         if cell.kind == "prediction":
             settings |= {"logits": study.logits, "precision": self._precision, "images": study.keep_images}
         return CellRecord(

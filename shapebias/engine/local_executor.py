@@ -68,7 +68,8 @@ class LocalExecutor:
         """Return the session in which the models of a study were checked, or a new one."""
         device = choose_device(options.device)
         if self._session is None or self._session.study is not study or self._session.device != device:
-            largest = max(self._first_images.pixels(dataset) for dataset in study.datasets)
+            datasets = [study.images_for(dataset, model) for dataset in study.datasets for model in study.models]
+            largest = max(self._first_images.pixels(dataset) for dataset in datasets)
             usual = usual_batch_size(largest, device)
             memory = Memory(options.batch_size or usual, options.chunk or usual)
             self._session = Session(study, device, memory, options.precision, options.workers)

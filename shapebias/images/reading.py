@@ -103,30 +103,43 @@ def read_image(file: Path | BinaryIO, name: object = None) -> Image.Image:
         raise DataError(f"{name} cannot be decoded as an image: {error}; delete or repair it") from error
 
 
-def check_crop(size: int | None, crop: float) -> None:
-    """Check that a crop comes with a size, since :func:`fit` would ignore it otherwise.
+def check_crop(size: int | None, crop: float, resize: int | None = None, *, squash: bool = False) -> None:
+    """Check that a crop comes with a size, since :func:`fit` would ignore it otherwise, and is given once.
 
     Args:
         size: side of the square in pixels; None keeps the size of images.
         crop: share of the short side that is kept.
+        resize, squash: as of :func:`fit`.
 
     Raises:
-        SpellingError: there is a crop and no size.
+        SpellingError: there is a crop and no size, or there are two crops.
     """
-    if size is None and crop != 1:
-        raise SpellingError(f"crop={crop} does nothing without a size; {GIVE_SIZE}")
+    given = {f"crop={crop}": crop != 1, f"resize={resize}": resize is not None, "squash=true": squash}
+    for text in (text for text, is_given in given.items() if is_given and size is None):
+        raise SpellingError(f"{text} does nothing without a size; {GIVE_SIZE}")
+    if resize is not None and crop != 1:
+        raise SpellingError(f"resize={resize} and crop={crop} say the same in two ways; leave one out")
 
 
 def fit(
-    image: Image.Image, size: int | None = None, crop: float = 1, interpolation: Interpolation = "bilinear"
+    image: Image.Image,
+    size: int | None = None,
+    crop: float = 1,
+    interpolation: Interpolation = "bilinear",
+    resize: int | None = None,
+    *,
+    squash: bool = False,
 ) -> NDArray[np.uint8]:
     """Resize the short side to ``floor(size / crop)`` and crop the centre, with torchvision's functions.
 
     Args:
         image: an RGB image.
-        size: side of the square in pixels; None keeps the size.  An image of this size is not changed.
+        size: side of the square in pixels; None keeps the size.  An image of this size is not changed, without
+            ``resize``.
         crop: share of the short side that is kept; 0.875 is 224 of 256.
         interpolation: Pillow's filter, which antialiases.
+        resize: the short side before the centre is cropped, instead of ``crop``; a smaller image is padded with black.
+        squash: resize both sides to it.
 
     Returns:
         (H, W, 3) uint8.
@@ -134,8 +147,9 @@ def fit(
     >>> fit(Image.new("RGB", (512, 256)), size=224, crop=0.875).shape
     (224, 224, 3)
     """
-    if size is not None and image.size != (size, size):
-        image = transforms.resize(image, int(size / crop), InterpolationMode(interpolation))
+    if size is not None and (resize is not None or image.size != (size, size)):
+        side = resize or int(size / crop)
+        image = transforms.resize(image, [side, side] if squash else [side], InterpolationMode(interpolation))
         image = transforms.center_crop(image, [size, size])
     return np.array(image)
 
@@ -147,6 +161,9 @@ def fit_mask(
     size: int | None = None,
     crop: float = 1,
     interpolation: Interpolation = "bilinear",
+    resize: int | None = None,
+    *,
+    squash: bool = False,
 ) -> NDArray[np.bool_]:
     """Threshold a mask that is light, 128 to 255, on the object, and resize it like its image.
 
@@ -154,7 +171,7 @@ def fit_mask(
         mask: the mask as an image.
         image: the image of the object, before :func:`fit`.
         name: the name of the mask in messages.
-        size, crop, interpolation: as of :func:`fit`.
+        size, crop, interpolation, resize, squash: as of :func:`fit`.
 
     Returns:
         (H, W) bool, true on the object.
@@ -174,4 +191,4 @@ def fit_mask(
         )
     if np.asarray(mask).max() <= _LIGHT:
         raise DataError(f"{name} is dark everywhere; a mask is light, 128 to 255, on the object")
-    return fit(mask, size, crop, interpolation) > _LIGHT
+    return fit(mask, size, crop, interpolation, resize, squash=squash) > _LIGHT

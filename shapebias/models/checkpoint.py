@@ -7,8 +7,9 @@ from pathlib import Path
 import attrs
 import torch
 
-from shapebias.networks.checkpoints import load_checkpoint
+from shapebias.networks.checkpoints import architecture, load_checkpoint
 from shapebias.networks.classifier import Classifier
+from shapebias.plugins.protocols import EvalCrop
 from shapebias.spelling.params import param
 
 __all__ = ["Checkpoint"]
@@ -33,6 +34,12 @@ class Checkpoint:
     """
 
     file: Path = param("checkpoint that training wrote")
+
+    @property
+    def eval_crop(self) -> EvalCrop | None:
+        """That of the architecture in the file."""
+        crop: EvalCrop | None = getattr(architecture(self.file), "eval_crop", None)
+        return crop
 
     def load(self, device: torch.device) -> Classifier:
         """Make the network and read its weights."""

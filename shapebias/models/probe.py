@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from shapebias.networks.classifier import Classifier
     from shapebias.plugins.catalog import Component
+    from shapebias.plugins.protocols import EvalCrop
     from shapebias.plugins.specs import Kind
 
 __all__ = ["ProbedModel"]
@@ -65,6 +66,12 @@ class ProbedModel:
     def runs_code(self) -> bool:
         """Whether making the network runs code that the text names."""
         return bool(getattr(_component("model", self.model).settings, "runs_code", False))
+
+    @property
+    def eval_crop(self) -> EvalCrop | None:
+        """That of the backbone."""
+        crop: EvalCrop | None = getattr(_component("model", self.model).settings, "eval_crop", None)
+        return crop
 
     @property
     def trained_on(self) -> Component:

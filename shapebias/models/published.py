@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from torch import nn
 
     from shapebias.networks.classifier import Classifier
+    from shapebias.plugins.protocols import EvalCrop
 
 __all__ = ["BagNetModel", "Robust", "Stylized"]
 
@@ -83,6 +84,11 @@ class Robust:
         """The SHA-256 of the file."""
         return _sha256(self._path())
 
+    @property
+    def eval_crop(self) -> EvalCrop:
+        """The usual one, as its authors evaluate."""
+        return _usual_crop()
+
     def _path(self) -> Path:
         return self.file or _downloaded(f"{_ROBUST}/{self.name}.ckpt")
 
@@ -118,6 +124,11 @@ class Stylized:
         """The SHA-256 of the file."""
         return _sha256(self._path())
 
+    @property
+    def eval_crop(self) -> EvalCrop:
+        """The usual one, as its authors evaluate."""
+        return _usual_crop()
+
     def _path(self) -> Path:
         return self.file or _downloaded(f"{_TEXTURE_VS_SHAPE}/{_SIN[self.name][1]}")
 
@@ -148,6 +159,11 @@ class BagNetModel:
         """The SHA-256 of the file."""
         return _sha256(self._path())
 
+    @property
+    def eval_crop(self) -> EvalCrop:
+        """The usual one, as its authors evaluate."""
+        return _usual_crop()
+
     def _path(self) -> Path:
         return self.file or _downloaded(f"{_BAGNETS}/{_BAGNET[self.patch]}")
 
@@ -156,6 +172,12 @@ class BagNetModel:
         from shapebias.networks.bagnet import BagNet
 
         return _load(lambda: BagNet(self.patch), self._path(), device)
+
+
+def _usual_crop() -> EvalCrop:
+    from shapebias.plugins.protocols import EvalCrop
+
+    return EvalCrop(224, 256)
 
 
 def _load(make: Callable[[], nn.Module], path: Path, device: torch.device) -> Classifier:

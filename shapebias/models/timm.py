@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from torch import nn
 
     from shapebias.networks.classifier import Classifier
+    from shapebias.plugins.protocols import EvalCrop
 
 __all__ = ["Timm"]
 
@@ -74,6 +75,48 @@ class Timm:
     input_size: int | None = param("side that images are resized to; none is timm's", default=None, ge=1, unit="pixels")
     arg: Options = param("option of timm.create_model, such as arg.pad_type=same", default=Options())
 
+    @property
+    def eval_crop(self) -> EvalCrop | None:
+        """How timm evaluates these weights: ``input_size``, ``crop_pct``, ``crop_mode`` and ``interpolation``."""
+        from shapebias.plugins.protocols import EvalCrop
+
+        stated = self._stated_config()
+        if stated is None:
+            return None  # loading says why
+        config = self._data_config(stated)
+        size = config["input_size"][-1]
+        return EvalCrop(
+            size, int(size / config["crop_pct"]), config["interpolation"], squash=config["crop_mode"] == "squash"
+        )
+
+    def _stated_config(self) -> dict[str, Any] | None:
+        """Return the configuration of the weights without making the network; None where there is none."""
+        import timm
+        from timm.models import load_model_config_from_hf
+        from timm.models._hub import load_model_config_from_path
+
+        source, _, place = self.architecture.partition(":")
+        if not self._is_elsewhere:
+            known = timm.is_model(self.architecture.partition(".")[0])
+            config: Any = timm.get_pretrained_cfg(self.architecture, allow_unregistered=False) if known else None
+            return None if config is None else dict(config.to_dict())
+        read = load_model_config_from_path if source == "local-dir" else load_model_config_from_hf
+        try:
+            found: dict[str, Any] = read(place)[0]
+        except Exception as error:
+            raise WeightsError(f"timm:{self.architecture}: its config.json cannot be read: {error}") from error
+        return found
+
+    def _data_config(self, stated: Mapping[str, Any], **given: Any) -> dict[str, Any]:
+        """Let timm settle input size, crop, interpolation and normalisation."""
+        from timm.data.config import resolve_data_config
+
+        given["img_size"] = self.arg.get("img_size")
+        if self.input_size is not None:
+            given["input_size"] = (3, self.input_size, self.input_size)
+        config: dict[str, Any] = resolve_data_config(given, pretrained_cfg=stated)  # type: ignore[no-untyped-call]
+        return config
+
     def untrained(self) -> Timm:
         """Return the same architecture with random weights, as a shapebias checkpoint names it."""
         return attrs.evolve(self, checkpoint=None, prefix=None, pretrained=False)
@@ -88,7 +131,6 @@ class Timm:
 
     def _load(self, device: torch.device, *, classifier: bool) -> Classifier:
         import torch
-        from timm.data.config import resolve_data_config
 
         from shapebias.models.features import as_features
         from shapebias.networks.classifier import Classifier, Interpolation
@@ -105,9 +147,6 @@ class Timm:
         if self.checkpoint is not None:
             network = self._with_weights(network, self.checkpoint)
             stated = _stated_normalisation(self.checkpoint)
-        given = {"mean": self.mean or stated[0], "std": self.std or stated[1], "img_size": self.arg.get("img_size")}
-        if self.input_size is not None:
-            given["input_size"] = (3, self.input_size, self.input_size)
         if classifier and getattr(network, "num_classes", None) == 0:
             raise WeightsError(
                 f"timm:{self.architecture} has no classifier, only features; choose weights with a classifier, give "
@@ -121,7 +160,8 @@ class Timm:
                 "same and every saliency map is zero; give checkpoint=FILE or pretrained=true",
                 self.architecture,
             )
-        config = resolve_data_config(given, model=network)  # type: ignore[no-untyped-call]
+        own: Any = getattr(network, "pretrained_cfg", None) or {}
+        config = self._data_config(own, mean=self.mean or stated[0], std=self.std or stated[1])
         size, interpolation = config["input_size"][-2:], config["interpolation"]
         prefix_tokens = getattr(network, "num_prefix_tokens", 0)
         return Classifier(

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from torch import nn
 
     from shapebias.networks.classifier import Classifier
+    from shapebias.plugins.protocols import EvalCrop
 
 __all__ = ["Torchvision"]
 
@@ -81,6 +82,24 @@ class Torchvision:
     )
     arg: Options = param("option of the architecture, such as arg.num_classes=10", default=Options())
 
+    @property
+    def eval_crop(self) -> EvalCrop | None:
+        """How torchvision evaluates the weights, or its default weights where a file or nothing is loaded."""
+        from shapebias.plugins.protocols import EvalCrop
+
+        try:
+            stated = self._weights().transforms()
+        except UnknownNameError:
+            return None  # loading says why
+        side, short = self._side(stated), stated.resize_size[0]
+        resize = short if side == stated.crop_size[0] else int(short * side / stated.crop_size[0])
+        return EvalCrop(side, resize, stated.interpolation.value)
+
+    def _side(self, stated: Any) -> int:
+        """Return the side of the network's input."""
+        side: Any = self.input_size or self.arg.get("image_size") or stated.crop_size[0]
+        return int(side)
+
     def untrained(self) -> Torchvision:
         """Return the same architecture with random weights, as a shapebias checkpoint names it."""
         options = self.arg
@@ -103,8 +122,7 @@ class Torchvision:
         own = self._load_file(network, self.weights) if isinstance(self.weights, Path) else None
         mean, std = own or ((), ())
         stated = weights.transforms()
-        side: Any = self.input_size or self.arg.get("image_size") or stated.crop_size[0]
-        size = (side, side)
+        size = (self._side(stated), self._side(stated))
         return Classifier(
             network.eval().to(device).to(memory_format=torch.channels_last),
             mean=self.mean or mean or tuple(stated.mean),

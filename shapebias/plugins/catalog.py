@@ -93,6 +93,18 @@ class Component:
         """The files and folders that the settings name."""
         return files_named(self.settings)
 
+    @property
+    def destroys(self) -> tuple[str, ...]:
+        """What a transform destroys: what its spec says, or nothing with a value that takes nothing away.
+
+        Settings say so themselves in an attribute ``destroys``, where it depends on more than one value.
+        """
+        own: tuple[str, ...] | None = getattr(self.settings, "destroys", None)
+        if own is not None:
+            return own
+        name, value = self.spec.unchanged or ("", None)
+        return () if name and getattr(self.settings, name) == value else self.spec.destroys
+
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle as text, which another process reads with its own plugins; by value if no plugin provides it."""
         found = default_catalog()._entries.get((self.kind, self.name), [])  # noqa: SLF001 - the same module

@@ -88,6 +88,11 @@ class Spec:
         return ()
 
     @property
+    def unchanged(self) -> tuple[str, float] | None:
+        """The parameter of a transform, and its value at which images stay as they are."""
+        return None
+
+    @property
     def moves_pixels(self) -> bool:
         """Whether objects are elsewhere after a transform."""
         return False
@@ -197,6 +202,8 @@ class TransformSpec(Spec):
         destroys: what it destroys: ``"texture"``, ``"shape"``, ``"colour"``.
         moves_pixels: it moves objects, so that masks no longer fit.
         needs: its keyword arguments: ``"mask"`` (N, H, W) bool, ``"partner"`` (N, 3, H, W), another image for each.
+        unchanged: a parameter, and its value at which images stay as they are: ``("p", 2)``.  Charts put the clean
+            images there, and with that value nothing is destroyed.
     """
 
     kind: ClassVar[Kind] = "transform"
@@ -208,6 +215,7 @@ class TransformSpec(Spec):
     needs: tuple[Need, ...] = attrs.field(
         default=(), converter=_words, validator=_check_words("mask", "partner"), kw_only=True
     )
+    unchanged: tuple[str, float] | None = attrs.field(default=None, kw_only=True)
 
 
 @attrs.frozen

@@ -35,6 +35,7 @@ def caption(results: Results | CombinedResults) -> list[str]:
     """
     datasets = {view.dataset: view.images for view in results.answers()}
     lines = [f"{name}: {_images(dataset)}" for name, dataset in datasets.items()]
+    lines += _crops(results)
     models: dict[tuple[str, str], dict[str, None]] = {}
     for view in results.answers():
         text = view.cell.attributes.get("mapping")
@@ -47,6 +48,18 @@ def caption(results: Results | CombinedResults) -> list[str]:
         on = f" on {', '.join(where)}" if len(where) < len(datasets) else ""
         lines.append(f"{', '.join(names)}{on}: {remark}")
     return lines
+
+
+def _crops(results: Results | CombinedResults) -> Iterator[str]:
+    """Say how the images were cropped for each model, where that is the model's own."""
+    crops: dict[str, dict[str, dict[str, None]]] = {}
+    for view in results.answers():
+        if crop := view.cell.record.settings.get("crop"):
+            crops.setdefault(view.dataset, {}).setdefault(str(crop), {})[view.model] = None
+    for dataset, models in crops.items():
+        yield f"{dataset} is cropped for each model: " + "; ".join(
+            f"{_some([*names])} {crop}" for crop, names in models.items()
+        )
 
 
 def _images(dataset: StoredDataset) -> str:

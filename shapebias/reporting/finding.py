@@ -50,7 +50,12 @@ def finding(results: CombinedResults) -> list[Sentence]:
     otherwise, how many of its correct answers survive when texture or shape is destroyed.  Of more than six models
     only the two at the ends are named.
     """
-    return _followed(results) or _survived(results) or [Sentence("", _NOTHING)]
+    followed = _followed(results)
+    decided = {row["model"] for row in _decided(results)}
+    survived = [sentence for sentence in _survived(results) if sentence.model not in decided]
+    people = [sentence for sentence in followed if sentence.people]
+    networks = [sentence for sentence in followed if not sentence.people]
+    return [*networks, *survived, *people] or [Sentence("", _NOTHING)]
 
 
 def evidence(results: CombinedResults) -> list[str]:

@@ -32,8 +32,9 @@ __all__ = ["BrowserImages", "browse"]
 
 _Json: TypeAlias = dict[str, Any]
 _BEST = 3  # classes whose probability is shown
-_LARGE, _SMALL = 112, 72  # pixels of a picture's longer side; the second where there are many
-_MANY = 800
+# Pixels of a picture's longer side, its quality, and how many characters one of a photograph or a map then takes.
+_DETAILS = ((112, 80, 5_200), (96, 70, 3_200), (72, 60, 1_700), (72, 40, 1_300))
+_CHARACTERS = 1_600_000  # of all pictures: a page of 3 MB can be sent by mail, and opens at once
 
 
 @attrs.frozen(eq=False)
@@ -69,34 +70,53 @@ def browse(results: CombinedResults, images: int) -> list[BrowserImages]:
     pictured = {view.dataset for view in results.answers() if has_pictures(view)}
     names = [name for name in dict.fromkeys(view.dataset for view in results.answers()) if name in pictured]
     names.sort(key=lambda name: name not in mapped)
-    return [
-        _dataset(
+    found = [
+        (
             name,
-            [view for view in results.answers() if view.dataset == name],
+            # Those with pictures first: the first one's images are shown.
+            sorted((v for v in results.answers() if v.dataset == name), key=lambda view: not has_pictures(view)),
             [view for view in results.maps() if view.dataset == name],
-            images,
         )
         for name in names
     ]
+    detail = _detail(sum(_count(answers, maps, images) for _, answers, maps in found))
+    return [_dataset(name, answers, maps, images, detail) for name, answers, maps in found]
 
 
-def _dataset(name: str, answers: list[StoredAnswers], maps: list[StoredMaps], most: int) -> BrowserImages:
+def _count(answers: list[StoredAnswers], maps: list[StoredMaps], most: int) -> int:
+    """Count the pictures of a data set, at most."""
+    shown = min(most, max(len(view.ids) for view in answers))
+    mapped = sum(min(most, len(view.rows)) for view in maps)
+    return shown * len({_block(view) for view in _pictured(answers)}) + mapped
+
+
+def _detail(pictures: int) -> tuple[int, int]:
+    """Choose the side and the quality of so many pictures, the best with which they take no more than they may.
+
+    >>> _detail(100), _detail(1000)
+    ((112, 80), (72, 40))
+    """
+    fitting = [(side, quality) for side, quality, each in _DETAILS if pictures * each <= _CHARACTERS]
+    return fitting[0] if fitting else _DETAILS[-1][:2]
+
+
+def _dataset(
+    name: str, answers: list[StoredAnswers], maps: list[StoredMaps], most: int, detail: tuple[int, int]
+) -> BrowserImages:
     models = list(dict.fromkeys(view.model for view in answers))
-    answers = sorted(answers, key=lambda view: not has_pictures(view))  # the first one's images are shown
     blocks = list(dict.fromkeys((view.condition, view.eps) for view in answers))
     images = {identity: _image(answers[0], identity, len(blocks)) for identity in _chosen(answers, maps, most)}
-    size = _SMALL if len(images) * (len(blocks) + len(maps)) > _MANY else _LARGE
     for view in answers:
         cells = [images[identity]["answers"][blocks.index(_block(view))] for identity in _of(view, images)]
         for cell, answer in zip(cells, _said(view, _of(view, images)), strict=True):
             cell[view.model] = answer
     for view in _pictured(answers):
         for identity, picture in zip(_of(view, images), stimuli(view, _of(view, images)), strict=True):
-            images[identity]["seen"][blocks.index(_block(view))] = data_uri(picture, size)
+            images[identity]["seen"][blocks.index(_block(view))] = data_uri(picture, *detail)
     for found in maps:
         for identity, picture in zip(_of(found, images), maps_of(found, _of(found, images)), strict=True):
             answer = images[identity]["answers"][blocks.index(_block(found))].setdefault(found.model, {})
-            answer.setdefault("maps", {})[found.saliency] = data_uri(picture, size)
+            answer.setdefault("maps", {})[found.saliency] = data_uri(picture, *detail)
     return BrowserImages(
         dataset=name,
         total=max(len(view.ids) for view in answers),

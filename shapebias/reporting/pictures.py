@@ -127,10 +127,10 @@ def map_picture(values: NDArray[Any]) -> NDArray[np.uint8]:
     return (colormaps["PuOr_r"]((scaled + 1) / 2)[..., :3] * 255).round().astype(np.uint8)
 
 
-def data_uri(pixels: NDArray[np.uint8], size: int) -> str:
+def data_uri(pixels: NDArray[np.uint8], size: int, quality: int = 80) -> str:
     """Write a picture as a WebP ``data:`` address, its longer side at most ``size`` pixels."""
     image = Image.fromarray(pixels)
     image.thumbnail((size, size), Image.Resampling.LANCZOS)
     file = io.BytesIO()
-    image.save(file, "WEBP", quality=80, method=4)
+    image.save(file, "WEBP", quality=quality, method=4)
     return f"data:image/webp;base64,{base64.b64encode(file.getvalue()).decode()}"

@@ -50,8 +50,10 @@ def source(results: Results) -> Source:
         ("computing time", f"{seconds:.0f} s" if seconds < 600 else f"{seconds / 60:.0f} min"),
     ]
     for dataset in results.store.datasets():
-        known = {"height", "width"} <= dataset.attributes.keys()
-        size = " of {} x {} pixels".format(*dataset.size) if known else ", whose pixels are not known"
+        if {"height", "width"} <= dataset.attributes.keys():
+            size = " of {} x {} pixels".format(*dataset.size)
+        else:
+            size = ", in each model's own crop" if "thumbnails" in dataset.names else ", whose pixels are not known"
         note = f"; only {dataset.note} of the published set are there" if dataset.note else ""
         facts.append(("data set", f"{dataset.name}: {len(dataset.ids)} images{size}{note}"))
     facts += sorted(_mappings(results))

@@ -9,6 +9,8 @@ from typing import TypeAlias
 
 import attrs
 
+from shapebias.errors import UnknownNameError
+from shapebias.plugins.catalog import default_catalog
 from shapebias.spelling.grammar import parse, parse_number, split
 from shapebias.store.views import StoredAnswers
 
@@ -16,24 +18,8 @@ __all__ = ["Point", "Series", "find_sweeps"]
 
 _Place: TypeAlias = tuple[str, str, str, bool, bool, str]
 
-# The value at which a step changes nothing; the clean images are at that value of the axis.
-_UNCHANGED = {
-    ("amplitude-swap", "strength"): 0,
-    ("band-noise", "sigma"): 0,
-    ("blur", "sigma"): 0,
-    ("brightness", "shift"): 0,
-    ("contrast", "c"): 1,
-    ("grayscale", "alpha"): 0,
-    ("high-pass", "radius"): 0,
-    ("hue", "degrees"): 0,
-    ("noise", "strength"): 0,
-    ("patch-shuffle", "k"): 1,
-    ("phase-noise", "width"): 0,
-    ("saturate", "p"): 2,
-    ("stylize", "alpha"): 0,
-}
-_ASIDE = 0.14  # distance of the clean images from the other values, as a share of the axis, if they have no value
-_WIDE = 8  # the axis is logarithmic if the largest value is at least this many times the smallest
+_ASIDE = 0.14  # how far clean images are from the other values, as a share of the axis, where they have no value
+_WIDE = 8  # values whose largest is so many times the smallest are drawn on a logarithmic axis
 
 
 @attrs.frozen
@@ -87,7 +73,14 @@ class Series:
         """
         if self.within:
             return None
-        return 0 if self.attack and self.parameter == "eps" else _UNCHANGED.get((self.step, self.parameter))
+        if self.attack:
+            return 0 if self.parameter == "eps" else None
+        try:
+            spec = default_catalog().find("transform", self.step).spec
+        except UnknownNameError:  # its plugin is not installed
+            return None
+        parameter, value = spec.unchanged or ("", None)
+        return value if parameter == self.parameter else None
 
     @property
     def is_logarithmic(self) -> bool:

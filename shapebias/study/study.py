@@ -13,6 +13,7 @@ import attrs
 from shapebias.errors import StudyError, listed
 from shapebias.networks.labels import AGGREGATES, Aggregate
 from shapebias.plugins.catalog import Component
+from shapebias.plugins.protocols import EvalCrop
 from shapebias.plugins.specs import Kind, ModelSpec
 from shapebias.spelling.grammar import spell_label
 from shapebias.study.cell import Cell
@@ -46,6 +47,9 @@ Conditions: TypeAlias = "Given | Iterable[Given] | Mapping[str, Given]"
 
 Methods: TypeAlias = "Step | Iterable[Step] | Mapping[str, Step]"
 """Saliency methods or probes: one, several, or by label."""
+
+USUAL_CROP = EvalCrop(224, 256)
+"""The crop of photographs for models that say none."""
 
 LISTS = ("datasets", "models", "conditions", "saliency", "probes")
 
@@ -182,6 +186,35 @@ class Study:
                         methods = self.saliency if probe.spec.needs_maps else (None,)
                         for method in methods:
                             yield Cell(dataset, model, condition, method, probe)
+
+    def images_for(self, dataset: Component, model: Component) -> Component:
+        """Return a data set as a model gets it: in the model's own crop, where the data set has no other.
+
+        Models with the same crop get the same object.
+        """
+        cropped_for = getattr(dataset.settings, "cropped_for", None)
+        if cropped_for is None:
+            return dataset
+        crop = self.eval_crop(model) or USUAL_CROP
+        if (id(dataset), crop) not in self._cropped:
+            settings = cropped_for(crop)
+            own = dataset if settings is None else attrs.evolve(dataset, settings=settings, label=dataset.title)
+            self._cropped[id(dataset), crop] = own
+        return self._cropped[id(dataset), crop]
+
+    def eval_crop(self, model: Component) -> EvalCrop | None:
+        """Return how a model's evaluation crops photographs; None where the model does not say it."""
+        if id(model) not in self._eval_crops:
+            self._eval_crops[id(model)] = getattr(model.settings, "eval_crop", None)
+        return self._eval_crops[id(model)]
+
+    @functools.cached_property
+    def _cropped(self) -> dict[tuple[int, EvalCrop], Component]:
+        return {}
+
+    @functools.cached_property
+    def _eval_crops(self) -> dict[int, EvalCrop | None]:
+        return {}
 
     @property
     def live(self) -> tuple[str, ...]:
