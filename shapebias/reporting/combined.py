@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import attrs
 
 from shapebias.plugins.catalog import default_catalog
-from shapebias.reporting.palette import ModelStyle, looks
+from shapebias.reporting.palette import ModelStyle, assign_styles
 from shapebias.store import CellRecord, Failure, Results
 from shapebias.store.views import StoredAnswers, StoredMaps, StoredValues
 from shapebias.study import Study
@@ -100,9 +100,9 @@ class CombinedResults:
         return {view.model for view in self.answers() if is_person(view.cell.record)}
 
     @property
-    def looks(self) -> dict[str, ModelStyle]:
+    def model_styles(self) -> dict[str, ModelStyle]:
         """The style of each model, in the order in which models are shown."""
-        return looks(self.models, self.people)
+        return assign_styles(self.models, self.people)
 
     def name(self, position: int, model: str) -> str:
         """Return the joined name of a model of the file at a position."""
