@@ -242,9 +242,8 @@ def main() -> None:
     for shape, (predicted, measured) in sizes.items():
         ratio = measured / predicted
         within += abs(ratio - 1) <= 0.2
-        print(
-            f"{shape!s:<55} {'file':<7} predicted {predicted / 1000:5.0f} kB measured {measured / 1000:5.0f} kB ratio {ratio:5.2f}"
-        )
+        sizes_said = f"predicted {predicted / 1000:5.0f} kB measured {measured / 1000:5.0f} kB ratio {ratio:5.2f}"
+        print(f"{shape!s:<55} file    {sizes_said}")
     print(f"within 20 %: {within} of {len(rows) + len(sizes)}")
 
 

@@ -44,7 +44,7 @@ def command(ctx: click.Context, /, file: str, to: str | None, dry_run: bool, **n
     data set, model, condition, saliency method or probe gets another name in tables.
     """
     if not any(names.values()):
-        raise click.UsageError("say what to remove, such as -m MODEL", ctx)
+        raise click.UsageError("name what to remove, such as -m MODEL", ctx)
 
     if to is not None:
         _rename(ctx, file, names, to)

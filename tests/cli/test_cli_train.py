@@ -109,7 +109,7 @@ def test_from_the_recipe_to_the_study(cli, recipe_file):
     assert again.stdout == f"at.safetensors is trained by this recipe already.\n{done.stdout}"
     other = cli("train", recipe_file, "--epochs", 2)
     assert other.exit_code == 2
-    assert "Error: at.safetensors was trained with another recipe, with other epochs, batch_size;" in other.stderr
+    assert "Error: at.safetensors was trained with another recipe: different epochs, batch_size;" in other.stderr
     study = cli("run", "-d", DATASET, "-m", "checkpoint:at.safetensors", "-o", "run.h5")
     assert study.exit_code == 0, study.output
     assert "checkpoint:at.safetensors  clean" in study.stdout
