@@ -33,7 +33,7 @@ class ChartData:
 
     def __init__(self, results: CombinedResults) -> None:
         self._results = results
-        self._places = {model: place for place, model in enumerate(results.models)}
+        self._positions = {model: position for position, model in enumerate(results.models)}
         self._texts = {view.dataset: view.texts["dataset"] for view in results.answers()}
 
     def as_json(self) -> dict[str, list[_Json]]:
@@ -123,13 +123,14 @@ class ChartData:
                 continue
             seen.add(dataset)
             pairs = [
-                self._row(row, "observed", "expected") | {"other": self._places[row["other"]]} for row in records(rows)
+                self._row(row, "observed", "expected") | {"other": self._positions[row["other"]]}
+                for row in records(rows)
             ]
             yield {"dataset": dataset, "condition": condition, "rows": pairs}
 
     def _row(self, row: _Json, *names: str) -> _Json:
         facts = {name: row[name] for name in (*_ESTIMATE, *names)}
-        return {"model": self._places[row["model"]], **facts}
+        return {"model": self._positions[row["model"]], **facts}
 
 
 _Rows: TypeAlias = dict[tuple[str, str, float | None], list[_Json]]

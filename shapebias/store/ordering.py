@@ -36,11 +36,16 @@ def cells_in_study_order(store: Store) -> list[StoredCell]:
             f"{store.path} is damaged (its study cannot be read: {error}); see 'shapebias verify'"
         ) from error
 
+    known: dict[tuple[str, str | None], tuple[int, list[tuple[float, str]]]] = {}  # many cells share a component
+
     def rank(cell: StoredCell) -> list[tuple[int, list[tuple[float, str]]]]:
-        return [
-            (-1, []) if component is None else (_rank(ranks[role], role, component), _key(component))
-            for role, component in cell.record.components().items()
-        ]
+        found = []
+        for role, component in cell.record.components().items():
+            name = role, None if component is None else component.canonical
+            if name not in known:
+                known[name] = (-1, []) if component is None else (_rank(ranks[role], role, component), _key(component))
+            found.append(known[name])
+        return found
 
     return sorted(store.cells(), key=rank)
 
