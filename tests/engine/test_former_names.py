@@ -13,7 +13,7 @@ from shapebias.plugins.catalog import default_catalog
 from shapebias.reporting.provenance import source
 from shapebias.study.stored_text import current_text
 
-OLD = Path(__file__).parents[1] / "store" / "old" / "before-step-size.h5"  # step=, objective=loss; never made anew
+OLD = Path(__file__).parents[1] / "store" / "old" / "before-step-size.h5"  # step=, objective=loss; never made again
 CONDITIONS = ["clean", "pgd:eps=1/255,4/255,steps=2", "spatial:eps=0.5,steps=2"]
 
 
