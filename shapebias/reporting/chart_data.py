@@ -10,7 +10,7 @@ from shapebias.published.references import Reference, references_on
 from shapebias.reporting.export import records
 from shapebias.reporting.pictures import block_title
 from shapebias.reporting.sweeps import Point, Series, find_sweeps
-from shapebias.spelling.grammar import natural, spell_scalar
+from shapebias.spelling.grammar import natural_sort_key, spell_scalar
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -112,7 +112,7 @@ class ChartData:
         table = self._results.metric("accuracy:top=1")
         for dataset, rows in table.groupby("dataset", sort=False):
             found = [self._row(row) | {"title": block_title(row["condition"], row["eps"])} for row in records(rows)]
-            found.sort(key=lambda row: (row["title"] != "clean", natural(row["title"])))
+            found.sort(key=lambda row: (row["title"] != "clean", natural_sort_key(row["title"])))
             yield {"dataset": str(dataset), "rows": found}
 
     def _consistencies(self) -> Iterator[_Json]:
