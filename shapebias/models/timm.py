@@ -108,7 +108,7 @@ class Timm:
         return found
 
     def _data_config(self, stated: Mapping[str, Any], **given: Any) -> dict[str, Any]:
-        """Let timm settle input size, crop, interpolation and normalisation."""
+        """Let timm determine input size, crop, interpolation and normalisation."""
         from timm.data.config import resolve_data_config
 
         given["img_size"] = self.arg.get("img_size")
