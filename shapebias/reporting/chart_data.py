@@ -105,7 +105,7 @@ class ChartData:
             for row in table.get((series.dataset, point.condition, point.eps), ()):
                 value = None if is_clean else point.value
                 label = "clean" if is_clean else spell_scalar(point.value)
-                yield self._row(row) | {"at": value, "x": series.place(value), "label": label}
+                yield self._row(row) | {"at": value, "x": series.axis_position(value), "label": label}
 
     def _accuracies(self) -> Iterator[_Json]:
         """Yield the accuracy under every condition of each data set; clean first, numbers in their order."""
