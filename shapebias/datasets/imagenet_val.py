@@ -75,12 +75,12 @@ class ImageNetVal:
 
     @property
     def fingerprint(self) -> str:
-        """Hash of names, sizes and labels of the files: what decides whether stored results still hold."""
+        """Hash of names, sizes and labels of the files: stored results are valid while it stays the same."""
         return self._photos.fingerprint
 
     @property
     def note(self) -> str | None:
-        """Which part of the set is here, None where it is whole."""
+        """Which part of the set is on disk; None if all of it is."""
         return self._local_data.note
 
     def cropped_for(self, crop: EvalCrop) -> ImageNetVal | None:

@@ -1,4 +1,4 @@
-"""What the store keeps of the images of a part: ids, labels, thumbnails, masks."""
+"""The facts about the images of a part that the store keeps: ids, labels, thumbnails, masks."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ __all__ = ["dataset_part"]
 
 
 def dataset_part(work: Work, decoded: DecodedImages) -> DatasetPart:
-    """Describe the images of a part that can be read; waits for their decoding."""
+    """Wait for the decoding of a part, and describe its readable images."""
     readable = decoded.readable()
     samples = decoded.samples(readable)
     height, width = decoded.size
@@ -44,7 +44,7 @@ def dataset_part(work: Work, decoded: DecodedImages) -> DatasetPart:
 
 
 def _skipped(dataset: Dataset) -> dict[str, str]:
-    """Count the files that a data set skipped, by reason, with the first of each."""
+    """Count the files that a data set skipped, by reason, and name the first of each."""
     paths: dict[str, list[str]] = {}
     for path, reason in sorted(getattr(dataset, "skipped", {}).items()):
         paths.setdefault(reason, []).append(path)

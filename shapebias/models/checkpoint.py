@@ -1,4 +1,4 @@
-"""``checkpoint:FILE``: a network trained here."""
+"""``checkpoint:FILE``: a network trained with shapebias."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ __all__ = ["Checkpoint"]
 
 @attrs.frozen
 class Checkpoint:
-    """A network trained by shapebias: architecture, classes and normalisation are in the file beside the weights.
+    """A network trained with shapebias; the file has its architecture, classes and normalisation with the weights.
 
     Raises:
-        WeightsError: the file is missing, damaged, not one of ours, or its architecture cannot be made here.
+        WeightsError: the file is missing, damaged or not of shapebias, or its architecture is not installed.
 
     >>> import tempfile
     >>> from shapebias.networks.checkpoints import save_checkpoint

@@ -52,8 +52,8 @@ def fetch(name: str, to: str | Path | None = None) -> Path:
 
     Raises:
         UnknownNameError: no published data have this name.
-        DataError: they cannot be fetched, or differ from what was published; the message says what to do without a
-            network.
+        DataError: they cannot be fetched, or differ from what was published; the message says how to
+            proceed offline.
     """
     found = sources_named(name)
     folders = [fetch_source(source, to).folder for source in found]

@@ -1,4 +1,4 @@
-"""What the page's image browser shows: for each image, what each model answered under each condition, and its maps."""
+"""The data of the page's image browser: for each image the answers of each model under each condition, and the maps."""
 
 from __future__ import annotations
 
@@ -42,8 +42,8 @@ class BrowserImages:
     """The images of one data set, ready for JSON.
 
     Args:
-        dataset: what tables call it.
-        total: how many images it has.
+        dataset: the name of the data set in tables.
+        total: the number of its images.
         conditions, models, methods: their names, in the order of the study.
         kept: the study kept the images under its conditions; otherwise only the clean ones are shown.
         images: for each its ``id``; ``truth``, the names of its class, shape and texture; ``seen``, its picture under
@@ -60,7 +60,7 @@ class BrowserImages:
 
 
 def browse(results: CombinedResults, images: int) -> list[BrowserImages]:
-    """Collect what the browser shows, one entry a data set that has pictures; those that have maps come first.
+    """Collect what the browser shows, one entry per data set that has pictures; those that have maps come first.
 
     Args:
         results: the results.
@@ -158,7 +158,7 @@ def _of(view: StoredAnswers | StoredMaps, images: Iterable[str]) -> list[str]:
 
 
 def _pictured(answers: list[StoredAnswers]) -> list[StoredAnswers]:
-    """Choose for each condition whose images are there the first view that has them."""
+    """Choose for each condition that has images the first view that has them."""
     views: dict[Block, StoredAnswers] = {}
     for view in answers:
         if has_pictures(view) and (view.condition == "clean" or "images" in view.cell.names):
@@ -167,7 +167,7 @@ def _pictured(answers: list[StoredAnswers]) -> list[StoredAnswers]:
 
 
 def _said(view: StoredAnswers, ids: Sequence[str]) -> list[_Json]:
-    """Say what a model answered: the class, what kind of answer that is, and the best classes with their share."""
+    """Describe a model's answers: the class, the kind of answer, and the best classes with their probability."""
     at = {identity: position for position, identity in enumerate(view.ids)}
     positions = [at[identity] for identity in ids]
     best = _probabilities(view, ids) if "logits" in view.cell.names else [None] * len(ids)
@@ -187,7 +187,7 @@ def _said(view: StoredAnswers, ids: Sequence[str]) -> list[_Json]:
 
 
 def _readable(name: str) -> str:
-    """Name an ImageNet class in words where a data set gives its WordNet id.
+    """Name an ImageNet class in words if a data set gives its WordNet id.
 
     >>> _readable("n02172182"), _readable("cat")
     ('dung beetle', 'cat')
@@ -201,7 +201,7 @@ def _wordnet() -> dict[str, str]:
 
 
 def _kind(view: StoredAnswers, position: int) -> str:
-    """Say what an answer follows: the shape, the texture, neither; or whether it is right, where nothing conflicts."""
+    """Return what an answer follows: the shape, the texture, neither; or whether it is right, if nothing conflicts."""
     prediction, label = view.prediction[position], view.labels[position]
     shape, texture = view.shape_labels[position], view.texture_labels[position]
     if prediction < 0:
