@@ -75,6 +75,13 @@ class Timm:
     input_size: int | None = param("side that images are resized to; none is timm's", default=None, ge=1, unit="pixels")
     arg: Options = param("option of timm.create_model, such as arg.pad_type=same", default=Options())
 
+    @staticmethod
+    def knows(architecture: str) -> bool:
+        """Whether timm has an architecture of this name."""
+        import timm
+
+        return bool(timm.is_model(architecture.partition(".")[0]))
+
     @property
     def eval_crop(self) -> EvalCrop | None:
         """How timm evaluates these weights: ``input_size``, ``crop_pct``, ``crop_mode`` and ``interpolation``."""
