@@ -89,6 +89,11 @@ class Component:
         return self.label or self.text
 
     @property
+    def destroys(self) -> tuple[str, ...]:
+        """What a transform destroys with these settings: what they say, or else what the spec declares."""
+        return tuple(getattr(self.settings, "destroys", self.spec.destroys))
+
+    @property
     def files(self) -> list[Path]:
         """The files and folders that the settings name."""
         return files_named(self.settings)

@@ -194,7 +194,8 @@ class TransformSpec(Spec):
     """Changes an image independently of the model.
 
     Args:
-        destroys: what it destroys: ``"texture"``, ``"shape"``, ``"colour"``.
+        destroys: what it destroys: ``"texture"``, ``"shape"``, ``"colour"``.  A target that destroys nothing with some
+            settings has a property ``destroys``, which is asked instead.
         moves_pixels: it moves objects, so that masks no longer fit.
         needs: its keyword arguments: ``"mask"`` (N, H, W), ``"partner"`` (another image for each).
     """

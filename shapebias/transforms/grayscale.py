@@ -32,6 +32,11 @@ class Grayscale:
 
     alpha: float = param("share of the grey image", default=1.0, ge=0, le=1, implied=True)
 
+    @property
+    def destroys(self) -> tuple[str, ...]:
+        """Colour, where any of it is taken."""
+        return ("colour",) if self.alpha > 0 else ()
+
     def __call__(self, images: Tensor, rng: ImageRandom) -> Tensor:
         """Make (N, 3, H, W) images in [0, 1] grey."""
         weights = images.new_tensor([0.299, 0.587, 0.114]).view(3, 1, 1)

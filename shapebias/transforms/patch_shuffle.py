@@ -40,6 +40,11 @@ class PatchShuffle:
 
     k: int = param("tiles per side", default=4, ge=1)
 
+    @property
+    def destroys(self) -> tuple[str, ...]:
+        """Shape, where there is more than one tile."""
+        return ("shape",) if self.k > 1 else ()
+
     def __call__(self, images: Tensor, rng: ImageRandom) -> Tensor:
         """Shuffle (N, 3, H, W) images."""
         result = images.clone()

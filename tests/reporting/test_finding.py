@@ -32,7 +32,7 @@ def view(model, prediction, *, condition="clean", shape, texture=None, dataset="
         condition=condition,
         classes=("cat", "dog", "ship"),
         texts=texts or {},
-        destroys={word for step in Condition.parse(condition).steps for word in step.spec.destroys},
+        destroys={word for step in Condition.parse(condition).steps for word in step.destroys},
     )
 
 
