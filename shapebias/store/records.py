@@ -70,7 +70,7 @@ class CellRecord:
     @property
     def scoring(self) -> tuple[str, str]:
         """How class scores are made of a model's outputs: the aggregate, and the hash of a mapping file."""
-        return str(self.settings.get("aggregate", "mean")), str(self.settings.get("mapping", ""))
+        return str(self.settings.get("aggregate") or "mean"), str(self.settings.get("mapping") or "")
 
     @property
     def title(self) -> str:
