@@ -1,7 +1,7 @@
 """Label spaces, and the mapping from a model's outputs to a data set's classes: data only, no arithmetic.
 
 ``shapebias.networks.label_matching`` decides which outputs belong to which class, and ``shapebias.networks.classifier``
-computes the scores.  The mapping is stored beside the results that it led to.
+computes the scores.  The mapping is stored with the results.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ __all__ = [
 ]
 
 Aggregate: TypeAlias = Literal["mean", "sum", "max"]
-"""What is taken of the softmax probabilities of the outputs of one class."""
+"""How the softmax probabilities of the outputs of one class are combined."""
 
 AGGREGATES: tuple[str, ...] = get_args(Aggregate)
 
@@ -66,7 +66,7 @@ class LabelMapping:
             ``imagenet-1k -> NAME`` with the name of one of :func:`class_groups`.
         source: the model's label space in words, such as ``ImageNet-1k (1,000 classes)``.
         classes: the data set's classes in the order of its labels.
-        groups: for each class the indices of the model's outputs, or None where the logits pass untouched.
+        groups: for each class the indices of the model's outputs, or None where the logits are the scores.
         aggregate: ``mean`` of the probabilities (Geirhos et al. 2019, "ImageNet-trained CNNs are biased towards
             texture"), their ``sum`` (Burgert et al. 2025, "ImageNet-trained CNNs are not biased towards texture"), or
             the largest, ``max``, which is that of the largest logit (Doshi et al. 2025, "Visual anagrams").
@@ -189,10 +189,10 @@ def entry_level_classes() -> Mapping[str, tuple[int, ...]]:
 
 @cache
 def class_groups() -> Mapping[str, Mapping[str, tuple[int, ...]]]:
-    """Return the published sets of classes that ImageNet-1k outputs are put together to, by name, each as indices.
+    """Return the published sets of classes into which ImageNet-1k outputs are grouped, by name, each as indices.
 
     ``entry-level-16`` of Geirhos et al. 2019; ``animals-9`` of Doshi et al. 2025; ``refined-bias-shape`` and
-    ``refined-bias-texture`` of Kim et al. 2026, in which classes with the same name to people are merged.
+    ``refined-bias-texture`` of Kim et al. 2026, which merge classes that people call by the same name.
 
     >>> class_groups()["animals-9"]["wolf"]
     (269, 270, 271, 272, 273, 274, 275)
@@ -221,13 +221,13 @@ def imagenet_spellings() -> tuple[frozenset[str], ...]:
 
 
 def is_imagenet(classes: Sequence[str]) -> bool:
-    """Whether these are all ImageNet-1k classes in index order, each in any spelling."""
+    """Return whether these are all ImageNet-1k classes in index order, each in any spelling."""
     spellings = imagenet_spellings()
     return len(classes) == len(spellings) and all(map(frozenset.__contains__, spellings, classes))
 
 
 def outputs_used_twice(groups: Iterable[tuple[str, Sequence[int]]]) -> list[str]:
-    """Say which outputs are used twice, and by which classes."""
+    """Describe which outputs are used twice, and by which classes."""
     users: dict[int, list[str]] = {}
     for name, group in groups:
         for index in group:

@@ -18,9 +18,9 @@ __all__ = ["Grayscale"]
 
 @attrs.frozen
 class Grayscale:
-    """Take the colour out of each image: three equal channels of luma, 0.299 R + 0.587 G + 0.114 B.
+    """Remove the colour of each image: three equal channels of luma, 0.299 R + 0.587 G + 0.114 B.
 
-    With ``alpha`` below 1 colour fades and a part of it stays: alpha luma + (1 - alpha) v in each channel.
+    With ``alpha`` below 1 colour only fades: alpha luma + (1 - alpha) v in each channel.
 
     Source: ITU-R Recommendation BT.601; Pillow's mode ``L``; alpha: Burgert et al. 2025, ImageNet-trained CNNs are not
     biased towards texture, section 3.
@@ -31,11 +31,6 @@ class Grayscale:
     """
 
     alpha: float = param("share of the grey image", default=1.0, ge=0, le=1, implied=True)
-
-    @property
-    def destroys(self) -> tuple[str, ...]:
-        """Colour, where any of it is taken."""
-        return ("colour",) if self.alpha > 0 else ()
 
     def __call__(self, images: Tensor, rng: ImageRandom) -> Tensor:
         """Make (N, 3, H, W) images in [0, 1] grey."""

@@ -21,8 +21,8 @@ __all__ = ["PatchRotate"]
 class PatchRotate:
     """Cut each image into k x k tiles and rotate each in place: contours break at the tiles' borders.
 
-    The turns of a square tile are 0, 90, 180 and 270 degrees, equally likely.  A tile that is not square, as where k
-    does not divide the side of the image, fits only after 0 or 180 degrees, equally likely.  No pixel is lost
+    A square tile is turned by 0, 90, 180 or 270 degrees, equally likely.  A tile that is not square, for example
+    because k does not divide the side of the image, is turned by 0 or 180 degrees, equally likely.  No pixel is lost
     or changed.  The grid of the source is k = 2, 4, ..., 16.
 
     Raises:
@@ -39,11 +39,6 @@ class PatchRotate:
     """
 
     k: int = param("tiles per side", default=4, ge=1)
-
-    @property
-    def destroys(self) -> tuple[str, ...]:
-        """Shape, where there is more than one tile."""
-        return ("shape",) if self.k > 1 else ()
 
     def __call__(self, images: Tensor, rng: ImageRandom) -> Tensor:
         """Turn the tiles of (N, 3, H, W) images."""
