@@ -20,7 +20,7 @@ import torch
 
 import shapebias as sb
 from shapebias.engine.plan import evenly_spaced
-from shapebias.networks.labels import match_labels
+from shapebias.networks.label_matching import match_labels
 from shapebias.plugin import ImageRandom, default_catalog
 
 DATA = Path(os.environ.get("SHAPEBIAS_TEST_DATA", "../shared/data"))

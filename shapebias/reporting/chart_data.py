@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from shapebias.published.references import Reference, references_on
 from shapebias.reporting.export import records
+from shapebias.reporting.human_charts import kappas, strengths
 from shapebias.reporting.pictures import block_title
 from shapebias.reporting.sweeps import Point, Series, find_sweeps
 from shapebias.spelling.grammar import natural_sort_key, spell_scalar
@@ -44,6 +45,8 @@ class ChartData:
             "sweeps": [*self._sweeps()],
             "accuracy": [*self._accuracies()],
             "consistency": [*self._consistencies()],
+            "strengths": [*strengths(self._results, self._positions)] if self._results.people else [],
+            "kappas": [*kappas(self._results)] if self._results.people else [],
         }
 
     def _biases(self) -> Iterator[_Json]:

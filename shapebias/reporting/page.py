@@ -16,6 +16,7 @@ from shapebias.errors import FigureError, reason
 from shapebias.files import new_file
 from shapebias.paths import as_path
 from shapebias.reporting.chart_data import ChartData
+from shapebias.reporting.class_images import page_class_images
 from shapebias.reporting.combined import CombinedResults
 from shapebias.reporting.export import UNDEFINED, records
 from shapebias.reporting.finding import evidence, finding
@@ -149,6 +150,7 @@ def render(results: CombinedResults, *, images: int, title: str, lead: LeadTable
         colours={model: drawn.css_colour for model, drawn in results.model_styles.items()},
         charts=charts,
         maps=[panel for each in browsed for panel in panels(each)],
+        class_images=page_class_images(results),
         browsed=browsed,
         data={
             "models": [_model(model, drawn, results.people) for model, drawn in results.model_styles.items()],

@@ -9,7 +9,7 @@ from typing import TypeAlias
 
 import attrs
 
-from shapebias.errors import UnknownNameError
+from shapebias.errors import ShapebiasError, UnknownNameError
 from shapebias.plugins.catalog import default_catalog
 from shapebias.spelling.grammar import parse, parse_number, split
 from shapebias.store.views import StoredAnswers
@@ -127,10 +127,13 @@ def find_sweeps(answers: Iterable[StoredAnswers]) -> list[Series]:
 def _numbers(view: StoredAnswers) -> Iterator[tuple[_SweepKey, float]]:
     """Yield the numbers of a condition, each with its step, parameter, other steps, and the text around it."""
     canonical = view.texts["condition"]
-    steps = split(canonical, "+")
-    for at, step in enumerate(steps):
-        spelling = parse(step)
-        within = " + ".join(parse(other).name for other in [*steps[:at], *steps[at + 1 :]])
+    try:
+        steps = split(canonical, "+")
+        spellings = [parse(step) for step in steps]
+    except ShapebiasError:
+        return  # a condition of published answers, such as 1-10-10 of the eidolon sets
+    for at, spelling in enumerate(spellings):
+        within = " + ".join(other.name for other in [*spellings[:at], *spellings[at + 1 :]])
         attack = view.steps is not None and view.steps[at].kind == "attack"
         for argument in spelling.arguments:
             if argument.key is None or argument.quoted:
