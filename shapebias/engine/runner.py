@@ -66,7 +66,7 @@ def run(
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:1``.
         batch_size: the most images in one forward pass; None takes 16 of 224 x 224 pixels on a CPU, 256 on CUDA, and
             more where the images are smaller.
-        chunk: the most images in one forward and backward pass; None takes as many.
+        chunk: the most images in one forward and backward pass; None takes 8 of 224 x 224 pixels on a CPU, 256 on CUDA.
         precision: of predictions; attacks and saliency always run in float32.
         workers: threads that decode images; None takes one a core, at most 8.
         replace: compute cells again that were computed with other files, another seed or other settings.
