@@ -1,4 +1,4 @@
-"""What does the engine cost?  ``run`` beside a bare loop of the same transforms and forward passes.
+"""How much time does the engine take?  ``run`` against a bare loop of the same transforms and forward passes.
 
 MobileNetV2, cue-conflict images, clean and under six transforms.  ``run`` loads the weights, decodes the files, writes
 every part and packs the store; the loop works on tensors that are in memory already and keeps only the predictions.

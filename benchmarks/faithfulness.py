@@ -1,4 +1,4 @@
-"""What do deletion and insertion cost?  Ours beside Quantus' PixelFlipping and pytorch-grad-cam's ROAD.
+"""How much time do deletion and insertion take?  Ours against Quantus' PixelFlipping and pytorch-grad-cam's ROAD.
 
 Maps of SmoothGrad's size from random numbers, 16 steps, black baseline.  Checked first: the curve of ``deletion`` is
 that of PixelFlipping.  ROAD removes pixels in its own way, so its values are others; it has as many steps.  Neither

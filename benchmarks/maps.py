@@ -1,4 +1,4 @@
-"""What do maps cost?  Integrated gradients, Grad-CAM and occlusion beside Captum and pytorch-grad-cam.
+"""How much time do maps take?  Integrated gradients, Grad-CAM and occlusion against Captum and pytorch-grad-cam.
 
 MobileNetV2 at 224 pixels, log-probability of the label, black baseline; integrated gradients with 50 steps, windows of
 56 pixels every 28.  All have as many copies in a pass.  Checked first: the maps are equal; pytorch-grad-cam scales its

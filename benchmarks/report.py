@@ -1,4 +1,4 @@
-"""What does a report of 60 cells cost, and a profile end to end, and where does the time go?
+"""How much time do a report of 60 cells and a profile take, and where does it go?
 
 The report is of three small networks under 20 conditions.  The profile is that of the CIFAR-10 network with adversarial
 training under ``shape-texture`` on 32 of its images.  Neither has a peer; the five functions under which most of the

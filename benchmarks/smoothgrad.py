@@ -1,4 +1,4 @@
-"""What does SmoothGrad cost?  Ours beside the bare passes, Captum's NoiseTunnel, and one image at a time.
+"""How much time does SmoothGrad take?  Ours against the bare passes, Captum's NoiseTunnel, and one image at a time.
 
 MobileNetV2 at 224 pixels.  *bare passes* are forward and backward passes of noisy copies that are made beforehand, in
 the chunks that ``smoothgrad`` takes by default on this device; *one at a time* has chunks of one copy.  Checked first:

@@ -1,4 +1,4 @@
-"""What does the store cost?  Its share of the time of a run with maps, and the size of those maps on disk.
+"""How much does the store cost?  Its share of the time of a run with maps, and the size of those maps on disk.
 
 MobileNetV2 on photos, clean and saturated, with Grad-CAM.  *store* is everything between a finished part and the
 packed file.  Then maps are written, and the file is compared with what the same filter (shuffle, then zlib at level 1)

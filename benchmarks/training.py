@@ -1,4 +1,4 @@
-"""What does training cost?  One epoch of ``train``, standard and adversarial, beside a loop written by hand.
+"""How much time does training take?  One epoch of ``train``, standard and adversarial, against a loop written by hand.
 
 A CNN on drawn stimuli; the adversary is PGD with 3 steps.  The loop has the same network, images in memory, batches of
 the same size, optimiser and steps of the attack, and no validation, no checkpoint and no reproducible random numbers.

@@ -1,4 +1,4 @@
-"""What does each transform cost beside the code for one image at a time that people use: PIL, OpenCV, numpy?
+"""How much time does each transform take, against code for one image at a time: PIL, OpenCV, numpy?
 
 Photographs of 224 pixels, from uint8 arrays to a float batch in [0, 1], ours in batches of 32.  Each peer computes the
 same thing; where a formula is the same and nothing is drawn at random, the images are checked to differ by less than
