@@ -1,4 +1,4 @@
-"""How much time does PGD take?  ``pgd`` against Foolbox, torchattacks and a loop written by hand, on two CIFAR-10 networks.
+"""How much time does PGD take?  ``pgd`` against Foolbox, torchattacks and a hand-written loop, on CIFAR-10 networks.
 
 20 steps of eps / 4 on 300 images, all in one batch, from a random start that Foolbox and the loop share with ``pgd``;
 torchattacks draws its own.  Checked first: as many images are classified right afterwards, within 1 % of the images.
