@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import attrs
 
 from shapebias.plugins.catalog import default_catalog
-from shapebias.reporting.palette import ModelStyle, looks
+from shapebias.reporting.palette import ModelStyle, assign_styles
 from shapebias.store import CellRecord, Failure, Results
 from shapebias.store.views import StoredAnswers, StoredMaps, StoredValues
 from shapebias.study import Study
@@ -43,13 +43,14 @@ class CombinedResults:
         self.files = tuple(files)
         self._is_of = is_of(studies) if studies else lambda _: True
         self._taken, self.left_out = _taken_models(self.files, most_models)
-        self._ambiguous = _ambiguous_models(self.files)
+        views = [(results.answers(), results.maps(), results.values()) for results in self.files]
+        self._ambiguous = _ambiguous_models([*answers, *maps, *values] for answers, maps, values in views)
         self._titles = _file_titles([results.store.path for results in self.files])
         # Kept, because every metric reads the same arrays again.
-        self._answers = self._renamed([results.answers() for results in self.files])
-        self._maps = self._renamed([results.maps() for results in self.files])
+        self._answers = self._renamed(answers for answers, _, _ in views)
+        self._maps = self._renamed(maps for _, maps, _ in views)
         self._tables: dict[str, pd.DataFrame] = {}
-        self._values = self._renamed([results.values() for results in self.files])
+        self._values = self._renamed(values for _, _, values in views)
 
     @property
     def seed(self) -> int:
@@ -100,9 +101,9 @@ class CombinedResults:
         return {view.model for view in self.answers() if is_person(view.cell.record)}
 
     @property
-    def looks(self) -> dict[str, ModelStyle]:
+    def model_styles(self) -> dict[str, ModelStyle]:
         """The style of each model, in the order in which models are shown."""
-        return looks(self.models, self.people)
+        return assign_styles(self.models, self.people)
 
     def name(self, position: int, model: str) -> str:
         """Return the joined name of a model of the file at a position."""
@@ -146,12 +147,11 @@ def is_of(studies: Iterable[Study]) -> Callable[[CellRecord], bool]:
     return counts
 
 
-def _ambiguous_models(files: Sequence[Results]) -> set[str]:
-    """Find the names that several models share, or whose model has several answers to the same cell."""
+def _ambiguous_models(files: Iterable[Sequence[StoredAnswers | StoredMaps | StoredValues]]) -> set[str]:
+    """Find the names that several models share, or that have several answers to the same cell."""
     keys: dict[str, set[str]] = {}
     asked: Counter[tuple[str, str]] = Counter()
-    for results in files:
-        views = (*results.answers(), *results.maps(), *results.values())
+    for views in files:
         for view in views:
             keys.setdefault(view.model, set()).add(view.cell.record.model.key)
         asked.update({(view.model, view.name) for view in views})
