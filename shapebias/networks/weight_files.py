@@ -37,12 +37,16 @@ _AVERAGED = ("state_dict_ema", "model_ema", "model_state_dict_ema", "ema_state_d
 _USUAL = ("state_dict", "model_state_dict", "model", "net", "network", "module", "weights", "params")
 
 
-def read_state_dict(path: Path) -> OrderedDict[str, Any]:
+def read_state_dict(path: Path, entry: str | None = None) -> OrderedDict[str, Any]:
     """Read a state dict, its keys and the versions of its modules as they are in the file.
 
     Of a safetensors file all tensors are taken.  A torch file may hold the state dict itself or a training checkpoint:
     of its entries a moving average is preferred, then ``state_dict``, ``model_state_dict``, ``model``, ``net``,
     ``network``, ``module``, ``weights``, ``params``, then the only state dict.
+
+    Args:
+        path: the file.
+        entry: the entry to take of a torch file that has several networks.
 
     Raises:
         WeightsError: the file is missing, damaged, needs code to be read, or holds no state dict.
@@ -51,7 +55,12 @@ def read_state_dict(path: Path) -> OrderedDict[str, Any]:
         raise WeightsError(f"weight file {str(path)!r} does not exist")
     if path.suffix == ".safetensors":
         return _read_safetensors(path)
-    return state_dict_in(_read_torch_file(path), path)
+    content = _read_torch_file(path)
+    if entry is not None:
+        if not isinstance(content, Mapping) or entry not in content:
+            raise WeightsError(f"weight file {str(path)!r} has no entry {entry!r}")
+        content = content[entry]
+    return state_dict_in(content, path)
 
 
 def state_dict_in(content: Any, path: Path) -> OrderedDict[str, Any]:
