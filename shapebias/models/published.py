@@ -185,14 +185,14 @@ def _load(make: Callable[[], nn.Module], path: Path, device: torch.device) -> Cl
     from shapebias.networks.classifier import IMAGENET_MEAN, IMAGENET_STD, Classifier
     from shapebias.networks.features import Features
     from shapebias.networks.labels import imagenet_wnids
+    from shapebias.networks.stated_normalisation import stated_normalisation
     from shapebias.networks.weight_files import read_state_dict
-    from shapebias.networks.weights import put_weights, renamed, seeded_weights, stated_normalisation
+    from shapebias.networks.weights import put_weights, seeded_weights
 
     weights = read_state_dict(path)
     with seeded_weights(0):
         network: Any = make()
-    # AlexNet and VGG were trained with DataParallel around their features alone.
-    put_weights(network, renamed(weights, lambda key: key.replace("features.module.", "features.")), path)
+    put_weights(network, weights, path)
     mean, std = stated_normalisation(weights) or (IMAGENET_MEAN, IMAGENET_STD)
     return Classifier(
         network.eval().to(device).to(memory_format=torch.channels_last),

@@ -28,8 +28,7 @@ __all__ = ["RobustBench", "is_listed"]
 _GOOGLE_DRIVE = "https://drive.usercontent.google.com/download?export=download&confirm=t&id="
 _CLASSES = {"cifar10": 10, "cifar100": 100}
 _WRAPPERS = re.compile(r"^(?:(?:module|model)\.)+")
-# What published files have beside the network: normalisations, and the classifier of an auxiliary loss.
-_BESIDE = re.compile(r"(?:mu|sigma|mean|std|(?:normali[sz]e\.)(?:mean|std)|model_preact_hl1\..*)")
+_BESIDE = "model_preact_hl1."  # a layer of the training of Augustin et al. that RobustBench leaves out
 
 
 def _numbers(text: str) -> tuple[float, ...]:
@@ -199,14 +198,15 @@ def _for_small_images(entry: _Entry, path: Path, device: torch.device) -> Classi
     from shapebias.networks.classifier import Classifier
     from shapebias.networks.features import Features
     from shapebias.networks.published_cifar import StandardisedImages, last_stage, make_network, own_key
+    from shapebias.networks.stated_normalisation import stated_normalisation
     from shapebias.networks.weight_files import read_state_dict
-    from shapebias.networks.weights import put_weights, renamed, seeded_weights, stated_normalisation
+    from shapebias.networks.weights import put_weights, renamed, seeded_weights
 
     weights = renamed(read_state_dict(path, entry.entry or None), lambda key: _WRAPPERS.sub("", key))
     mean, std = (stated_normalisation(weights) if entry.stated else None) or entry.pixels
     with seeded_weights(0):
         network: nn.Module = make_network(entry.architecture, _CLASSES[entry.dataset])
-    own = {key: value for key, value in weights.items() if not _BESIDE.fullmatch(key)}
+    own = {key: value for key, value in weights.items() if not key.startswith(_BESIDE)}
     put_weights(network, _renamed(own, entry.architecture, own_key), path)
     layer = last_stage(network)
     module = StandardisedImages(network) if entry.mean == "per-image" else network

@@ -102,7 +102,8 @@ class Timm:
             network = self._create()
         if self.checkpoint is not None:
             network = self._with_weights(network, self.checkpoint)
-            stated = _stated_normalisation(self.checkpoint)
+            if not (self.mean and self.std):
+                stated = _stated_normalisation(self.checkpoint)
         given = {"mean": self.mean or stated[0], "std": self.std or stated[1], "img_size": self.arg.get("img_size")}
         if self.input_size is not None:
             given["input_size"] = (3, self.input_size, self.input_size)
@@ -219,8 +220,8 @@ class Timm:
 
 
 def _stated_normalisation(path: Path) -> tuple[tuple[float, ...] | None, tuple[float, ...] | None]:
+    from shapebias.networks.stated_normalisation import stated_normalisation
     from shapebias.networks.weight_files import read_state_dict
-    from shapebias.networks.weights import stated_normalisation
 
     return stated_normalisation(read_state_dict(path)) or (None, None)
 

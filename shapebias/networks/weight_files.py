@@ -140,12 +140,21 @@ def _is_state_dict(content: Mapping[Any, Any]) -> bool:
     )
 
 
+def _has_state_dict(content: Any) -> bool:
+    """Tell whether an entry is a state dict, or has one inside; what an optimiser keeps has numbers as keys."""
+    if not isinstance(content, Mapping) or not all(isinstance(key, str) for key in content):
+        return False
+    return _is_state_dict(content) or any(_has_state_dict(value) for value in content.values())
+
+
 def _entry(content: Mapping[Any, Any], path: Path) -> str:
     """Return the entry that holds the weights."""
     known = next((name for name in (*_AVERAGED, *_USUAL) if isinstance(content.get(name), Mapping)), None)
     if known is not None:
         return known
-    candidates = [str(name) for name, value in content.items() if isinstance(value, Mapping) and _is_state_dict(value)]
+    candidates = [
+        str(name) for name, value in content.items() if "optim" not in str(name).lower() and _has_state_dict(value)
+    ]
     if len(candidates) == 1:
         return candidates[0]
     found = ", ".join(repr(str(name)) for name in list(content)[:8]) or "nothing"
