@@ -140,6 +140,7 @@ def _grad_cam(model: Classifier, images: Tensor) -> str:
 
 
 def _reason(refused: sb.ShapebiasError) -> str:
+    """Return the first part of a refusal, which says why."""
     return str(refused).splitlines()[0].partition(";")[0]
 
 

@@ -1,4 +1,4 @@
-"""``shapebias show``: all about one thing, its parameters first."""
+"""``shapebias show``: a component, its parameters first."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ __all__ = ["command", "example"]
 def command(ctx: click.Context, /, words: tuple[str, ...]) -> None:
     """Show what NAME does, its parameters and who provides it.
 
-    The kinds are model, dataset, transform, attack, saliency, probe, metric, suite and executor; without one,
-    everything of that NAME is shown.  A NAME with settings, such as robust:resnet50_l2_eps3, also shows what is known
-    about the thing of these settings.
+    The kinds are model, dataset, transform, attack, saliency, probe, metric, suite and executor; without a KIND, all
+    components called NAME are shown.  A NAME with settings, such as robust:resnet50_l2_eps3, also shows what is known
+    about the file that these name.
     """
     *kinds, text = words
     name = text.partition(":")[0]
@@ -42,7 +42,7 @@ def command(ctx: click.Context, /, words: tuple[str, ...]) -> None:
 
 
 def _find(catalog: Catalog, kinds: Sequence[Kind], name: str) -> list[CatalogEntry]:
-    """Find the thing of this kind, or of whatever kinds have one of this name."""
+    """Find the component of this kind, or of every kind that has one of this name."""
     found = [] if kinds else [entry for entry in catalog if entry.spec.name == name]
     return found or [catalog.find(kinds or KINDS, name)]
 
@@ -70,9 +70,9 @@ def _used(parameters: list[Parameter], column: str) -> bool:
 
 
 def _facts(entry: CatalogEntry, parameters: list[Parameter], settings: Any) -> Iterator[tuple[str, str]]:
-    """Yield what is known without running it: the facts of its kind, papers, provider, and how it is written.
+    """Yield what is known without running it: the facts of its kind, papers, provider, and an example.
 
-    Settings may say more: ``published``, the file that they stand for, and ``published_names()``, what there is.
+    Settings may say more: ``published``, the file that they name, and ``published_names()``, all names that there are.
     """
     common = {field.name for field in attrs.fields(Spec)}
     published = getattr(settings, "published", None)
@@ -86,8 +86,8 @@ def _facts(entry: CatalogEntry, parameters: list[Parameter], settings: Any) -> I
             yield field.name.replace("_", " "), _words(value)
     for reference in entry.spec.references:
         yield "reference", reference
-    if settings is None and hasattr(entry.spec.load(), "published_names"):
-        yield from ((group, ", ".join(names)) for group, names in entry.spec.load().published_names().items())
+    if settings is None and (list_names := getattr(entry.spec.load(), "published_names", None)):
+        yield from ((group, ", ".join(names)) for group, names in list_names().items())
     yield "provider", f"{entry.plugin.provider} ({entry.plugin.source})"
     yield "example", example(entry.spec, parameters)
 
@@ -103,7 +103,7 @@ def _name(value: Any) -> str:
 
 
 def example(spec: Spec, parameters: list[Parameter]) -> str:
-    """Write the thing as one would in a command: with its required parameters, or else the first.
+    """Write the component as in a command, with its required parameters or else the first.
 
     >>> from shapebias.plugins.specs import TransformSpec
     >>> p = Parameter("p", "a number", default="8", unit="", bounds="", help="strength")

@@ -1,6 +1,6 @@
-"""Published tables of answers, one row a trial.
+"""Published tables of answers, one row per trial.
 
-There are two forms, told apart by their header, in which upper and lower case and the order do not matter:
+There are two formats, distinguished by their header, in which case and order do not matter:
 
 - people and networks of model-vs-human (Geirhos et al. 2021, "Partial success in closing the gap between human and
   machine vision"): ``subj, session, trial, rt, object_response, category, condition, imagename``;
@@ -37,12 +37,12 @@ class Trial:
     """One answer.
 
     Args:
-        observer: who answered.
-        condition: what was done to the picture, as :func:`shapebias.published.image_names.condition_name` writes it.
-        name: the picture.
-        category: its class, None where the table does not say.
-        response: the class answered, None for no answer.
-        session, number: when it was shown.
+        observer: the person or model that answered.
+        condition: how the image was changed, as :func:`shapebias.published.image_names.condition_name` writes it.
+        name: the image.
+        category: its class; None if the table does not give it.
+        response: the answered class; None for no answer.
+        session, number: the session and the trial in which it was shown.
         where: file and line, for messages.
     """
 
@@ -62,7 +62,7 @@ class Table:
 
     Args:
         file: the file.
-        stimuli: the name of the set of stimuli that were shown.
+        stimuli: the name of the set of stimuli.
         trials: the answers, in the order of the file.
         fingerprint: the SHA-256 of the file.
     """
@@ -85,7 +85,7 @@ def read_tables(given: Iterable[str | Path]) -> list[Table]:
     paths = [Path(path) for path in given]
     files = [file for path in paths for file in (sorted(path.rglob("*.csv")) if path.is_dir() else [path])]
     if not files:
-        raise DataError("no CSV files there; give the folder of the published tables, or the files")
+        raise DataError("no CSV files were found; give the folder of the published tables, or the files")
     return [_read(file) for file in files]
 
 
@@ -144,8 +144,8 @@ def _answer(text: str) -> str | None:
 def _stimuli(file: Path, trials: tuple[Trial, ...]) -> str:
     """Name the set of stimuli.
 
-    Names such as ``cat7-elephant1.png`` are cue conflict, whatever the file is called.  Else the file says it, as in
-    ``sketch_subject-01_session_1.csv``, or its folder.
+    Names such as ``cat7-elephant1.png`` mean cue conflict, whatever the file is called.  Otherwise the name of the file
+    gives the set, as in ``sketch_subject-01_session_1.csv``, or else that of its folder.
     """
     if trials and all(cue_words(trial.name.picture) for trial in trials):
         return CUE_CONFLICT
@@ -158,5 +158,5 @@ def _stimuli(file: Path, trials: tuple[Trial, ...]) -> str:
 
 
 def _spelled(text: str) -> str:
-    """Write names in one way: an observer is ``resnet50-a`` in a table and ``resnet50_a`` in its file's name."""
+    """Normalise separators: an observer is ``resnet50-a`` in a table and ``resnet50_a`` in its file's name."""
     return re.sub(r"[-. ]", "_", text)

@@ -1,4 +1,4 @@
-"""``robust:``, ``sin:`` and ``bagnet:``: networks that others trained to look at shape, or at patches, by name."""
+"""``robust:``, ``sin:`` and ``bagnet:``: published networks that rely on shape, or on patches, by name."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from torch import nn
 
     from shapebias.networks.classifier import Classifier
+    from shapebias.plugins.protocols import EvalCrop
 
 __all__ = ["BagNetModel", "Robust", "Stylized"]
 
@@ -57,7 +58,7 @@ def _robust_name(value: object) -> object:
     if name not in _NAMES:
         elsewhere = f"; write robustbench:{value} for RobustBench's network of that name" if is_listed(value) else ""
         raise UnknownNameError(
-            f"there is no published robust network {value!r}{elsewhere or suggestion(str(value), _NAMES)}; there are "
+            f"no robust network {value!r} is published{elsewhere or suggestion(str(value), _NAMES)}; there are "
             f"{', '.join(_WIDTHS)} with l2_eps{', '.join(_L2)} and linf_eps{', '.join(_LINF)}"
         )
     return name
@@ -67,8 +68,8 @@ def _robust_name(value: object) -> object:
 class Robust:
     """An adversarially trained network for ImageNet: ``resnet50_l2_eps3``, ``resnet18_linf_eps4.0``.
 
-    The eps of l2 is of pixels in [0, 1] in 224 x 224 images, that of linf is in 255ths.  Mean and std are those in the
-    file.  RobustBench has the linf networks of 4/255 too: ``robustbench:Salman2020Do_R50``.
+    The eps of l2 is for pixels in [0, 1] in 224 x 224 images, the eps of linf is in 255ths.  Mean and std are those in
+    the file.  RobustBench has the linf networks of 4/255, too: ``robustbench:Salman2020Do_R50``.
 
     Raises:
         UnknownNameError: there is no such network.
@@ -91,6 +92,11 @@ class Robust:
         """The SHA-256 of the file."""
         return self.published.sha256(self.file)
 
+    @property
+    def eval_crop(self) -> EvalCrop:
+        """The usual one, as its authors evaluate."""
+        return _usual_crop()
+
     @staticmethod
     def published_names() -> dict[str, tuple[str, ...]]:
         """List the published names."""
@@ -108,10 +114,10 @@ class Robust:
 
 @attrs.frozen
 class Stylized:
-    """A network trained on Stylized-ImageNet, in which texture says nothing about the class.
+    """A network trained on Stylized-ImageNet, in which texture is independent of the class.
 
-    ``resnet50`` was trained on it alone, ``resnet50_sin_and_in`` on it and ImageNet, ``resnet50_sin_and_in_then_in``
-    on ImageNet again after that; ``alexnet`` on it alone.
+    ``resnet50`` and ``alexnet`` were trained only on it, ``resnet50_sin_and_in`` on it and ImageNet, and
+    ``resnet50_sin_and_in_then_in`` was fine-tuned on ImageNet after that.
 
     Raises:
         DataError: the file cannot be downloaded, or has another checksum than its name says.
@@ -121,7 +127,7 @@ class Stylized:
     """
 
     name: Literal["resnet50", "resnet50_sin_and_in", "resnet50_sin_and_in_then_in", "alexnet"] = param(
-        "the network, and what it was trained on"
+        "the network and its training data"
     )
     file: Path | None = param("the file, where it is here already; none downloads it", default=None)
 
@@ -134,6 +140,11 @@ class Stylized:
     def fingerprint(self) -> str:
         """The SHA-256 of the file."""
         return self.published.sha256(self.file)
+
+    @property
+    def eval_crop(self) -> EvalCrop:
+        """The usual one, as its authors evaluate."""
+        return _usual_crop()
 
     def load(self, device: torch.device) -> Classifier:
         """Make the network and read its weights."""
@@ -148,7 +159,7 @@ class Stylized:
 
 @attrs.frozen
 class BagNetModel:
-    """A BagNet for ImageNet: its answer is the mean of its answers to all patches of 9, 17 or 33 pixels.
+    """A BagNet for ImageNet: its logits are the mean of its logits for all patches of 9, 17 or 33 pixels.
 
     Raises:
         DataError: the file cannot be downloaded, or has another checksum than its name says.
@@ -171,11 +182,22 @@ class BagNetModel:
         """The SHA-256 of the file."""
         return self.published.sha256(self.file)
 
+    @property
+    def eval_crop(self) -> EvalCrop:
+        """The usual one, as its authors evaluate."""
+        return _usual_crop()
+
     def load(self, device: torch.device) -> Classifier:
         """Make the network and read its weights."""
         from shapebias.networks.bagnet import BagNet
 
         return _load(lambda: BagNet(self.patch), self.published.path(self.file), device)
+
+
+def _usual_crop() -> EvalCrop:
+    from shapebias.plugins.protocols import EvalCrop
+
+    return EvalCrop(224, 256)
 
 
 def _load(make: Callable[[], nn.Module], path: Path, device: torch.device) -> Classifier:

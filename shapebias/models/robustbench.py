@@ -15,6 +15,7 @@ import attrs
 
 from shapebias.errors import UnknownNameError, listed, suggestion
 from shapebias.models.published_file import PublishedFile
+from shapebias.plugins.protocols import EvalCrop
 from shapebias.spelling.params import param
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ __all__ = ["RobustBench", "is_listed"]
 
 _GOOGLE_DRIVE = "https://drive.usercontent.google.com/download?export=download&confirm=t&id="
 _CLASSES = {"cifar10": 10, "cifar100": 100}
+_EVALUATION = re.compile(r"(?P<bicubic>Bicubic)?Res(?P<resize>\d+)(?:Crop(?P<size>\d+))?")
 _WRAPPERS = re.compile(r"^(?:(?:module|model)\.)+")
 _BESIDE = "model_preact_hl1."  # a layer of the training of Augustin et al. that RobustBench leaves out
 
@@ -42,6 +44,7 @@ class _Entry:
     Args:
         architecture: ``timm:...``, ``torchvision:...``, or one of :mod:`shapebias.networks.published_cifar`.
         mean, std: of the pixels; empty is none, and the mean ``per-image`` that of each image.
+        evaluation: how RobustBench resizes and cuts ImageNet's photographs, in its words.
         stated: a mean and deviation in the file take precedence, as they do in RobustBench.
         entry: which of several networks in the file is meant.
         file: an address, or the name of a file on Google Drive.
@@ -53,6 +56,7 @@ class _Entry:
     architecture: str
     mean: str
     std: str
+    evaluation: str
     stated: str
     entry: str
     file: str
@@ -66,6 +70,23 @@ class _Entry:
         return PublishedFile(
             _GOOGLE_DRIVE + self.file, self.licence, f"{self.name}_{self.dataset}_{self.threat_model}.pt"
         )
+
+    @property
+    def crop(self) -> EvalCrop | None:
+        """How photographs are resized and cut; None without a resizing, and for small images."""
+        match = _EVALUATION.fullmatch(self.evaluation)
+        if match is None:
+            return None
+        resize, size = int(match["resize"]), int(match["size"] or match["resize"])
+        interpolation = "bicubic" if match["bicubic"] else "bilinear"
+        return EvalCrop(size, resize, interpolation, squash=self.evaluation == "Res224")
+
+    @property
+    def side(self) -> int:
+        """The side of the network's images."""
+        if self.dataset in _CLASSES:
+            return 32
+        return self.crop.size if self.crop else int(self.evaluation.removeprefix("Crop"))
 
     @property
     def pixels(self) -> tuple[tuple[float, ...], tuple[float, ...]]:
@@ -98,7 +119,7 @@ class RobustBench:
     """A network of the RobustBench leaderboards for CIFAR-10, CIFAR-100 and ImageNet, by its name there.
 
     Where several leaderboards have networks of one name, say which is meant: ``dataset=cifar10,threat_model=L2``.
-    Images are resized to the size that the network was trained with.  ``shapebias show model robustbench:NAME`` has
+    Images are resized to the size that the network was tested with.  ``shapebias show model robustbench:NAME`` has
     address, architecture and licence of a network.  Ensembles, and networks with layers of their own, are left out.
 
     Raises:
@@ -153,6 +174,11 @@ class RobustBench:
         return self._entry.published
 
     @property
+    def eval_crop(self) -> EvalCrop | None:
+        """How RobustBench resizes and cuts ImageNet's photographs; None where it only cuts."""
+        return self._entry.crop
+
+    @property
     def fingerprint(self) -> str:
         """The SHA-256 of the file."""
         return self.published.sha256(self.file)
@@ -172,8 +198,7 @@ def _from_a_library(entry: _Entry, path: Path, device: torch.device) -> Classifi
     library, _, text = entry.architecture.partition(":")
     mean, std = entry.pixels
     settings: Any = _settings("torchvision" if library == "torchvision" else "timm", text)
-    side = 32 if entry.dataset in _CLASSES else 288 if entry.name == "Wong2020Fast" else 224
-    settings = attrs.evolve(settings, mean=mean, std=std, input_size=side)
+    settings = attrs.evolve(settings, mean=mean, std=std, input_size=entry.side)
     if library == "torchvision":
         model: Classifier = attrs.evolve(settings, weights=path).load(device)
     else:

@@ -48,7 +48,7 @@ class PreActBlock(nn.Module):
     def forward(self, inputs: Tensor) -> Tensor:
         """Return shortcut + residual."""
         activated = self.activation(self.norm1(inputs))
-        residual = self.conv1(_right_and_below(activated) if self.uneven else activated)
+        residual: Tensor = self.conv1(_right_and_below(activated) if self.uneven else activated)
         residual = self.conv2(self.activation(self.norm2(residual)))
         if self.shortcut is None:
             return inputs + residual

@@ -79,7 +79,7 @@ def _resnet(architecture: str, classes: int) -> nn.Module:
     from timm.models.resnet import BasicBlock, Bottleneck, ResNet
 
     block: Any = BasicBlock if architecture == "resnet-18" else Bottleneck
-    network: Any = ResNet(block, num_classes=classes, **_RESNETS[architecture])  # type: ignore[no-untyped-call]
+    network: Any = ResNet(block, num_classes=classes, **_RESNETS[architecture])
     network.conv1 = nn.Conv2d(3, 64, 3, padding=1, bias=False)
     network.maxpool = nn.Identity()
     if not hasattr(network, "layer4"):  # timm calls it
@@ -90,8 +90,10 @@ def _resnet(architecture: str, classes: int) -> nn.Module:
 
 def last_stage(network: Any) -> nn.Module:
     """Return the layer with the last grid of a network that :func:`make_network` made."""
-    found: nn.Module = network.stages if isinstance(network, PreActResNet) else network.layer4
-    return network.layer3 if isinstance(found, nn.Identity) else found  # type: ignore[no-any-return]
+    if isinstance(network, PreActResNet):
+        return network.stages
+    found: nn.Module = network.layer3 if isinstance(network.layer4, nn.Identity) else network.layer4
+    return found
 
 
 # What published files call the parts, and what they are called here.

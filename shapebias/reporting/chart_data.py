@@ -1,4 +1,4 @@
-"""What the charts of the page draw, as JSON: values with their intervals and counts, and no text that is markup."""
+"""The data of the page's charts, as JSON: values with their intervals and counts, and text without markup."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class ChartData:
         self._texts = {view.dataset: view.texts["dataset"] for view in results.answers()}
 
     def as_json(self) -> dict[str, list[_Json]]:
-        """Return the data of every chart, an empty list where the results have nothing for it."""
+        """Return the data of every chart, an empty list if the results have nothing for it."""
         return {
             "bias": [*self._biases()],
             "evidence": self._evidence(),
@@ -71,7 +71,7 @@ class ChartData:
         return [_reference(one) for one in shown]
 
     def _evidence(self) -> list[_Json]:
-        """List what speaks for either cue: the metric ``headline``."""
+        """List the evidence for either cue: the metric ``headline``."""
         table = self._results.metric("headline")
         several = len({*table["dataset"]}) > 1
         rows = records(table)
@@ -151,7 +151,7 @@ def _by_condition(table: pd.DataFrame) -> _Rows:
 
 
 def _title(row: _Json, *, several: bool) -> str:
-    """Name a number: ``saturate:p=8``, the metric where it is not an accuracy, and the data set where needed."""
+    """Name a number: ``saturate:p=8``, the metric if it is not an accuracy, and the data set if there are several."""
     what = {"accuracy": row["condition"], "saliency-share": f"{row['region']}: {row['saliency']}"}
     words: Iterable[str] = [what.get(row["metric"], row["metric"].replace("-", " "))]
     return ": ".join([row["dataset"], *words] if several else words)

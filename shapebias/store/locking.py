@@ -17,15 +17,15 @@ from shapebias.errors import StoreError
 __all__ = ["WriterLock"]
 
 
-# Somebody who only looks whether the lock is free holds it for a moment.
+# A process that only checks whether the lock is free holds it for a moment.
 _PATIENCE = 0.2
 
 
 class WriterLock:
-    """The lock on a store; the operating system releases it when the process ends, however it ends.
+    """The lock on a store; the operating system releases it when the process ends, even after a crash.
 
     Args:
-        path: the store; the lock is the hidden file ``.NAME.lock`` beside it.
+        path: the store; the lock is the hidden file ``.NAME.lock`` in the same folder.
     """
 
     def __init__(self, path: Path) -> None:
@@ -34,17 +34,17 @@ class WriterLock:
         self._lock = FileLock(self._path)
 
     def acquire(self) -> None:
-        """Take the lock; it is refused within a fraction of a second.
+        """Acquire the lock, or fail within a fraction of a second.
 
         Raises:
-            StoreError: another process has it; the message says which.
+            StoreError: another process has it, which the message names; or the file system has no locks.
         """
         holder = self._holder()
         try:
             self._lock.acquire(timeout=_PATIENCE, poll_interval=_PATIENCE / 4)
         except NotImplementedError as error:
             raise StoreError(
-                f"{self._store} is on a file system without locks, so two writers could spoil it; choose an output on "
+                f"{self._store} is on a file system without locks, so two writers could damage it; choose an output on "
                 "another disk, and copy the file afterwards"
             ) from error
         except Timeout:
@@ -53,15 +53,15 @@ class WriterLock:
                 "or choose another output"
             ) from None
         facts = {"pid": os.getpid(), "host": socket.gethostname(), "since": time.strftime("%Y-%m-%d %H:%M:%S")}
-        with contextlib.suppress(OSError):  # only for the message of a second writer; the lock holds without it
+        with contextlib.suppress(OSError):  # only for the message of a second writer; the lock does not need it
             self._path.write_text(json.dumps(facts))
 
     def release(self) -> None:
-        """Release the lock.  Its file stays: removing it would let two writers in."""
+        """Release the lock.  Its file stays: removing it could let two writers in."""
         self._lock.release()
 
     def is_held(self) -> bool:
-        """Say whether a process is writing the store; false where that cannot be found out."""
+        """Return whether a process is writing the store; false if that is unknown."""
         if not self._path.exists():
             return False
         try:

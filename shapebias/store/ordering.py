@@ -1,4 +1,4 @@
-"""The order of cells in tables: as the study lists them, and others by the numbers in their texts."""
+"""The order of cells in tables: as the study lists them; others are sorted by the numbers in their texts."""
 
 from __future__ import annotations
 
@@ -46,11 +46,11 @@ def cells_in_study_order(store: Store) -> list[StoredCell]:
 
 
 def _rank(ranks: Mapping[str, int], role: str, component: ComponentRecord) -> int:
-    if not ranks or component.canonical in ranks:  # bringing a text up to date may import torch
+    if not ranks or component.canonical in ranks:  # converting a text may import torch
         return ranks.get(component.canonical, 0)
     return ranks.get(current_text(role, component.canonical), len(ranks))
 
 
 def _key(component: ComponentRecord) -> list[tuple[float, str]]:
-    """Sort by value, with unchanged images first."""
+    """Return a sort key that compares numbers by value and puts ``clean`` first."""
     return natural("" if component.canonical == "clean" else component.canonical)

@@ -1,4 +1,4 @@
-"""The built-in transforms: only hook implementations here, one algorithm a file beside it."""
+"""The built-in transforms: only the hook implementations; each algorithm has its own file beside this one."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _BURGERT = "Burgert et al. 2025, ImageNet-trained CNNs are not biased towards te
 
 @hookimpl
 def shapebias_transforms() -> Iterator[TransformSpec]:
-    """Yield what takes texture, shape or colour out of a picture."""
+    """Yield the transforms that remove texture, shape or colour."""
     yield TransformSpec(
         "saturate",
         "shapebias.transforms.saturate:Saturate",
@@ -33,6 +33,7 @@ def shapebias_transforms() -> Iterator[TransformSpec]:
             "Zhang & Zhu 2019, Interpreting adversarially trained convolutional neural networks, section 3.3",
         ),
         destroys="texture",
+        unchanged=("p", 2),
     )
     yield TransformSpec(
         "patch-shuffle",
@@ -41,6 +42,7 @@ def shapebias_transforms() -> Iterator[TransformSpec]:
         references="Zhang & Zhu 2019, Interpreting adversarially trained convolutional neural networks, section 3.3",
         destroys="shape",
         moves_pixels=True,
+        unchanged=("k", 1),
     )
     yield TransformSpec(
         "grayscale",
@@ -48,17 +50,19 @@ def shapebias_transforms() -> Iterator[TransformSpec]:
         summary="replace colour by luma",
         references=("ITU-R Recommendation BT.601", _BURGERT),
         destroys="colour",
+        unchanged=("alpha", 0),
     )
     yield TransformSpec(
         "stylize",
         "shapebias.transforms.stylize:Stylize",
-        summary="paint the picture in the style of a texture: shape stays, texture and colour are another's",
+        summary="paint the image in the style of a texture: shape stays, texture and colour are those of the style",
         references=(
             "Huang & Belongie 2017, Arbitrary style transfer in real-time with adaptive instance normalization",
             "Wang et al. 2023, MicroAST: towards super-fast ultra-resolution arbitrary style transfer",
             "Geirhos et al. 2019, ImageNet-trained CNNs are biased towards texture, section 2.1",
         ),
         destroys=("texture", "colour"),
+        unchanged=("alpha", 0),
     )
     yield from _drawn()
     yield from _pointwise()
@@ -66,7 +70,7 @@ def shapebias_transforms() -> Iterator[TransformSpec]:
 
 
 def _drawn() -> Iterator[TransformSpec]:
-    """Yield what leaves one cue alone: lines, the outline, the texture."""
+    """Yield the transforms that keep only one cue: lines, the outline, or the texture."""
     yield TransformSpec(
         "edges",
         "shapebias.transforms.edges:Edges",
@@ -88,7 +92,7 @@ def _drawn() -> Iterator[TransformSpec]:
     yield TransformSpec(
         "texture-only",
         "shapebias.transforms.texture_only:TextureOnly",
-        summary="patches from inside the object all over the picture: texture stays, the outline goes",
+        summary="fill the image with patches from inside the object: texture stays, the outline goes",
         references="Ge et al. 2022, Contributions of shape, texture, and color in visual recognition, section 3.1",
         destroys="shape",
         moves_pixels=True,
@@ -97,18 +101,20 @@ def _drawn() -> Iterator[TransformSpec]:
 
 
 def _pointwise() -> Iterator[TransformSpec]:
-    """Yield what changes light and colour, adds white noise, or blurs."""
+    """Yield the transforms that change light and colour, add white noise, or blur."""
     yield TransformSpec(
         "brightness",
         "shapebias.transforms.brightness:Brightness",
         summary="add to the brightness of each pixel; hue and saturation stay",
         references=_HENDRYCKS,
+        unchanged=("shift", 0),
     )
     yield TransformSpec(
         "contrast",
         "shapebias.transforms.contrast:Contrast",
         summary="scale the distance of every pixel from middle grey",
         references=_GEIRHOS_2018,
+        unchanged=("c", 1),
     )
     yield TransformSpec(
         "hue",
@@ -116,6 +122,7 @@ def _pointwise() -> Iterator[TransformSpec]:
         summary="turn the hue of every pixel by an angle",
         references="Hosseini & Poovendran 2018, Semantic adversarial examples, section 3",
         destroys="colour",
+        unchanged=("degrees", 0),
     )
     yield TransformSpec(
         "invert",
@@ -132,27 +139,30 @@ def _pointwise() -> Iterator[TransformSpec]:
         summary="smooth with a Gaussian: fine texture and sharp contours go",
         references=_GEIRHOS_2018,
         destroys="texture",
+        unchanged=("sigma", 0),
     )
     yield TransformSpec(
         "noise",
         "shapebias.transforms.noise:Noise",
         summary="add white noise, uniform or Gaussian",
         references=(_GEIRHOS_2018, _HENDRYCKS),
+        unchanged=("strength", 0),
     )
 
 
 def _spectral() -> Iterator[TransformSpec]:
-    """Yield what acts on the Fourier transform of the picture."""
+    """Yield the transforms that act on the Fourier transform of the image."""
     yield TransformSpec(
         "amplitude-swap",
         "shapebias.transforms.amplitude_swap:AmplitudeSwap",
-        summary="Fourier phase of the picture, amplitude of another: shape stays, texture is replaced",
+        summary="Fourier phase of the image, amplitude of another image: shape stays, texture is replaced",
         references=(
             "Oppenheim & Lim 1981, The importance of phase in signals",
             "Chen et al. 2021, Amplitude-phase recombination: rethinking robustness of CNNs in frequency domain",
         ),
         destroys="texture",
         needs="partner",
+        unchanged=("strength", 0),
     )
     yield TransformSpec(
         "low-pass",
@@ -166,6 +176,7 @@ def _spectral() -> Iterator[TransformSpec]:
         "shapebias.transforms.high_pass:HighPass",
         summary="keep the high spatial frequencies and the mean: contours and fine texture stay",
         references=_WANG,
+        unchanged=("radius", 0),
     )
     yield TransformSpec(
         "band-noise",
@@ -175,6 +186,7 @@ def _spectral() -> Iterator[TransformSpec]:
             "Solomon & Pelli 1994, The visual filter mediating letter identification",
             "Subramanian et al. 2023, Spatial-frequency channels, shape bias, and adversarial robustness",
         ),
+        unchanged=("sigma", 0),
     )
     yield TransformSpec(
         "phase-noise",
@@ -183,6 +195,7 @@ def _spectral() -> Iterator[TransformSpec]:
         references=_GEIRHOS_2018,
         destroys="shape",
         moves_pixels=True,
+        unchanged=("width", 0),
     )
     yield from _feature_suppression()
 

@@ -20,8 +20,8 @@ __all__ = ["Saturate"]
 class Saturate:
     """Saturate the pixels of each image: v becomes sign(2v - 1) |2v - 1|^(2/p) / 2 + 1/2.
 
-    Strong edges survive, fine texture is flattened.  p = 2 leaves the image, p to infinity makes every value 0, 1/2 or
-    1, p < 2 takes contrast away.  The usual grid is p = 1, 4, 8, 16, 64, 1024.
+    Strong edges survive, fine texture is flattened.  p = 2 leaves the image unchanged, p to infinity makes every value
+    0, 1/2 or 1, and p < 2 reduces contrast.  The usual grid is p = 1, 4, 8, 16, 64, 1024.
 
     Source: Ding et al. 2019, ICLR; Zhang & Zhu 2019, section 3.3.
 
@@ -31,6 +31,11 @@ class Saturate:
     """
 
     p: float = param("saturation; 2 is the identity", default=8, gt=0)
+
+    @property
+    def destroys(self) -> tuple[str, ...]:
+        """Texture, where p is above 2; below, only contrast goes."""
+        return ("texture",) if self.p > 2 else ()
 
     def __call__(self, images: Tensor, rng: ImageRandom) -> Tensor:
         """Saturate (N, 3, H, W) images in [0, 1]."""

@@ -15,6 +15,7 @@ from shapebias.networks.labels import imagenet_wnids
 from shapebias.networks.published_cifar import make_network
 from shapebias.networks.weights import seeded_weights
 from shapebias.plugins.catalog import default_catalog
+from shapebias.plugins.protocols import EvalCrop
 
 CPU = torch.device("cpu")
 
@@ -98,6 +99,18 @@ def test_a_network_for_imagenet_is_torchvisions(tmp_path):
     with torch.no_grad():
         wanted = network((images - mean.view(1, 3, 1, 1)) / std.view(1, 3, 1, 1))
         torch.testing.assert_close(model(images), wanted, rtol=1e-4, atol=1e-4)
+
+
+def test_photographs_are_cut_as_robustbench_does():
+    crops = {
+        name: RobustBench(name).eval_crop for name in ("Salman2020Do_R50", "Mo2022When_ViT-B", "Carmon2019Unlabeled")
+    }
+    assert crops["Salman2020Do_R50"] == EvalCrop(224, 256)
+    assert crops["Mo2022When_ViT-B"] == EvalCrop(224, 224, squash=True)
+    assert crops["Carmon2019Unlabeled"] is None
+    assert RobustBench("Liu2023Comprehensive_Swin-B").eval_crop == EvalCrop(224, 256, "bicubic")
+    assert RobustBench("Debenedetti2022Light_XCiT-S12", "imagenet").eval_crop == EvalCrop(224, 224, "bicubic")
+    assert {each.side for each in _entries() if each.name == "Wong2020Fast"} == {32, 288}
 
 
 def test_the_file_of_another_network_does_not_fit(wide, tmp_path):

@@ -24,7 +24,7 @@ from shapebias_ray.queue import Piece, Queue
 
 __all__ = ["Scheduler"]
 
-_UNREAD = 2  # lists of messages that a worker may be ahead of this process: its memory does not grow with the workers
+_UNREAD = 2  # lists of messages that a worker may be ahead of this process; this bounds the memory of this process
 _KILLS = 2
 
 
@@ -42,8 +42,8 @@ class Scheduler:
 
     Args:
         plan: what to compute.
-        pool: who computes.
-        patience: how many seconds to wait where no worker is left.
+        pool: the workers.
+        patience: seconds to wait for a worker if none is left.
     """
 
     def __init__(self, plan: Plan, pool: Pool, patience: float) -> None:
@@ -56,7 +56,7 @@ class Scheduler:
         self._failed: set[str] = set()
 
     def messages(self) -> Generator[Message]:
-        """Yield what the workers finish; in the end, those that still compute are stopped."""
+        """Yield what the workers finish; at the end, stop those that are still computing."""
         try:
             yield self._workers()
             while self._queue or self._running:
@@ -94,7 +94,7 @@ class Scheduler:
         self._running[generator] = _Running(member, piece)
 
     def _receive(self) -> Iterator[Message]:
-        """Wait until a worker has something, and yield it.
+        """Wait until a worker has a message, and yield it.
 
         Raises:
             ShapebiasError: no worker is left, and none has started in time.
@@ -106,7 +106,7 @@ class Scheduler:
         if not ready:
             raise ShapebiasError(
                 f"no worker is left, and none started within {self._patience:g} seconds; what is finished is kept: run "
-                "the same command again when the cluster has room"
+                "the same command again when the cluster has free resources"
             )
         (one,) = ready
         if one in self._pool.opening:
@@ -141,7 +141,7 @@ class Scheduler:
         yield message
 
     def _lose(self, running: _Running, error: Exception) -> Iterator[Message]:
-        """Give the rest of a piece to another worker; what has killed two workers is recorded as failed."""
+        """Give the rest of a piece to another worker; a piece that has killed two workers is recorded as failed."""
         node_is_there = self._pool.lose(running.member)
         yield self._workers()
         kills = running.piece.kills + node_is_there
@@ -149,7 +149,7 @@ class Scheduler:
             yield from self._give_up(running, f"{kills} workers died while they computed this; the last one: {error}")
             return
         left = running.piece.work.without(running.received)
-        # Condition by condition, so that those that are not the reason are not given up with it.
+        # Condition by condition, so that only the one that kills workers is recorded as failed.
         for work in left.by_condition() if left is not None else ():
             self._queue.put(Piece(work, kills))
 

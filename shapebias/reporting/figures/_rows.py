@@ -1,4 +1,4 @@
-"""Rows of markers with intervals: one row a thing, one marker a model."""
+"""Rows of markers with intervals: one marker per model in each row."""
 
 from __future__ import annotations
 
@@ -41,9 +41,9 @@ def markers(
     Args:
         axes: where to draw.
         table: ``row``, ``model``, ``value``, ``low``, ``high``.
-        names: the rows, from above.
-        look: how the models are drawn.
-        alpha: how much of the intervals is seen.
+        names: the rows, from top to bottom.
+        look: the style of each model.
+        alpha: the opacity of the intervals.
     """
     positions = {name: position for position, name in enumerate(names)}
     heights: dict[tuple[str, str], float] = {}

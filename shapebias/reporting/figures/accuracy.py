@@ -1,4 +1,4 @@
-"""Accuracy under every condition: one row a condition, one marker a model."""
+"""Accuracy under every condition: one row per condition, one marker per model."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ __all__ = ["AccuracyFigure"]
 
 @attrs.frozen
 class AccuracyFigure:
-    """The metric ``accuracy``, top-1, with its 95 % intervals: one panel a data set, one row a condition."""
+    """The metric ``accuracy``, top-1, with its 95 % intervals: one panel per data set, one row per condition."""
 
-    dataset: str | None = param("the data set; every one", default=None)
+    dataset: str | None = param("the data set; none shows every one", default=None)
 
     def __call__(self, results: CombinedResults) -> Figure:
         """Draw it."""
         table = results.metric("accuracy:top=1")
         if table.empty:
-            raise FigureError("accuracy: no image has a label; name a data set that knows what its images show")
+            raise FigureError("accuracy: no image has a label; use a data set with labels")
         if self.dataset is not None:
             table = table[table["dataset"] == choose("dataset", self.dataset, table["dataset"])]
         eps = table["eps"].astype(object).where(table["eps"].notna(), None)

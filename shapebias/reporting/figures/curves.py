@@ -1,4 +1,4 @@
-"""Accuracy as a condition grows: saturation, patch-shuffle, eps, and whatever else a study varied."""
+"""Accuracy as a number of a condition grows: saturation, patch-shuffle, eps, and any other that a study varied."""
 
 from __future__ import annotations
 
@@ -30,16 +30,15 @@ _CLEAN = Point(math.nan, "clean")
 
 @attrs.frozen
 class CurvesFigure:
-    """One panel for each number that the study varied, one curve a model, with the band of its 95 % intervals.
+    """One panel for each number that the study varied, one curve per model, with the band of its 95 % intervals.
 
-    The horizontal axis is the number, or its logarithm where values spread; the clean images are at the value that
-    changes nothing, or left of the others where there is none.
-    Accuracy under a list of eps is the metric ``robust-accuracy``, which never rises with eps; elsewhere it is
-    ``accuracy``.
+    The horizontal axis is the number, or its logarithm if its values span a wide range; the clean images are at the
+    value that changes nothing, or left of the others if there is none.  Accuracy under a list of eps is the metric
+    ``robust-accuracy``, which never rises with eps; otherwise it is ``accuracy``.
     """
 
-    of: str | None = param("the step whose number is varied, such as saturate; every one", default=None)
-    dataset: str | None = param("the data set; the first with a curve", default=None)
+    of: str | None = param("the step whose number is varied, such as saturate; none shows every one", default=None)
+    dataset: str | None = param("the data set; none shows the first with a curve", default=None)
 
     def __call__(self, results: CombinedResults) -> Figure:
         """Draw it."""
@@ -79,7 +78,7 @@ def _draw(series: list[Series], accuracy: pd.DataFrame, robust: pd.DataFrame, lo
 
 
 def _apart(labels: dict[float, str]) -> tuple[list[float], list[str]]:
-    """Leave out the labels for which there is no room; that of the clean images, which comes last, stays."""
+    """Leave out labels that would overlap; the label of the clean images, which comes last, stays."""
     room = _ROOM * (max(labels) - min(labels))
     kept: dict[float, str] = {}
     for place, label in reversed(labels.items()):
@@ -89,7 +88,7 @@ def _apart(labels: dict[float, str]) -> tuple[list[float], list[str]]:
 
 
 def _row(rows: pd.DataFrame, point: Point) -> Any:
-    """Find one condition's value with its interval; None where the model has no such cell."""
+    """Find one condition's value with its interval; None if the model has no such cell."""
     eps = rows["eps"].isna() if point.eps is None else rows["eps"] == point.eps
     found = rows[(rows["condition"] == point.condition) & eps]
     return None if found.empty else found.iloc[0]

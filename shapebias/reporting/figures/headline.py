@@ -1,4 +1,4 @@
-"""The headline: all that speaks for shape, and all that speaks for texture."""
+"""The headline: all evidence for shape, and all evidence for texture."""
 
 from __future__ import annotations
 
@@ -29,21 +29,21 @@ _TITLES = {"both": "both cues", "shape": "speaks for shape", "texture": "speaks 
 
 @attrs.frozen
 class HeadlineFigure:
-    """The metric ``headline``: one panel a cue, one row a number, one marker a model, with 95 % intervals.
+    """The metric ``headline``: one panel per cue, one row per number, one marker per model, with 95 % intervals.
 
-    A model that leans on shape is far to the right under *speaks for shape*, and far to the left under *speaks for
-    texture*.  In the row of the shape bias on the published stimuli, grey marks are published models and the red one
-    people, unless the results have people's answers.
+    A model that relies on shape is far to the right under *speaks for shape*, and far to the left under *speaks for
+    texture*.  In the row of the shape bias on the published stimuli, grey marks are published models and the red mark
+    is people, unless the results have people's answers.
     """
 
-    dataset: str | None = param("the data set; every one", default=None)
-    published: bool = param("whether published values are marked", default=True)
+    dataset: str | None = param("the data set; none shows every one", default=None)
+    published: bool = param("whether to mark published values", default=True)
 
     def __call__(self, results: CombinedResults) -> Figure:
         """Draw it."""
         table = results.metric("headline")
         if table.empty:
-            raise FigureError("headline: no image has a label; name a data set that knows what its images show")
+            raise FigureError("headline: no image has a label; use a data set with labels")
         several = self.dataset is None and len({*table["dataset"]}) > 1
         if self.dataset is not None:
             table = table[table["dataset"] == choose("dataset", self.dataset, table["dataset"])]
@@ -64,7 +64,7 @@ class HeadlineFigure:
 
 
 def _title(row: dict[str, Any], *, several: bool) -> str:
-    """Name a number: ``saturate:p=8``, the metric where it is not an accuracy, and the data set where needed."""
+    """Name a number: ``saturate:p=8``, the metric if it is not an accuracy, and the data set if there are several."""
     what = {"accuracy": row["condition"], "saliency-share": f"{row['region']}: {row['saliency']}"}
     words = [row["dataset"]] * several + [what.get(row["metric"], row["metric"].replace("-", " "))]
     return ": ".join(words)

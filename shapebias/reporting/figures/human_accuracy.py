@@ -1,4 +1,4 @@
-"""Accuracy as a distortion grows, beside the range of people."""
+"""Accuracy as a distortion grows, with the range of people."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _TICKS, _LETTERS = 9, 28  # more labels, or longer ones side by side, would touc
 
 @attrs.frozen
 class HumanAccuracyFigure:
-    """One panel for each set of model-vs-human with a strength: accuracy over it, one curve a model.
+    """Accuracy over the strength of a distortion: one panel for each set of model-vs-human, one curve per model.
 
     Bands of models are 95 % intervals by the bootstrap, as in the metric ``human-consistency``.  The red line is the
     mean of the people who saw the same images; the red band goes from the lowest of them to the highest.  Conditions
@@ -39,7 +39,7 @@ class HumanAccuracyFigure:
     Geirhos et al. 2021, "Partial success in closing the gap between human and machine vision", figure 3.
     """
 
-    dataset: str | None = param("the set; every one with several conditions", default=None)
+    dataset: str | None = param("the set; none shows every one with several conditions", default=None)
 
     def __call__(self, results: CombinedResults) -> Figure:
         """Draw it."""

@@ -33,20 +33,20 @@ if TYPE_CHECKING:
 __all__ = ["SaliencyFigure"]
 
 _Place: TypeAlias = tuple[str, str, float | None]
-_NARROW = 4  # columns that fit a paper's column; more take its whole page
+_NARROW = 4  # image columns that fit a paper's column; more need its whole width
 
 
 @attrs.frozen
 class SaliencyFigure:
-    """One row an image; for each condition a column with the image and one with the map of each model.
+    """One row per image; for each condition a column with the image and one with the map of each model.
 
-    Zhang & Zhu 2019, figure 2.  Each map has its own scale, see :func:`shapebias.reporting.pictures.map_picture`.  An
-    image under a condition is shown as it was where the study kept images, and else as the clean thumbnail.
+    Zhang & Zhu 2019, figure 2.  Each map has its own scale, see :func:`shapebias.reporting.pictures.map_picture`.  The
+    image under a condition is shown if the study kept images, otherwise the clean thumbnail.
     """
 
     images: int = param("rows", default=3, ge=1)
-    dataset: str | None = param("the data set; the first with maps", default=None)
-    method: str | None = param("the saliency method; the first", default=None)
+    dataset: str | None = param("the data set; none shows the first with maps", default=None)
+    method: str | None = param("the saliency method; none shows the first", default=None)
     conditions: int = param("the most conditions: clean, then one of each step", default=3, ge=1)
 
     def __call__(self, results: CombinedResults) -> Figure:
@@ -103,7 +103,7 @@ def _column(
     block: Block,
     ids: list[str],
 ) -> list[NDArray[np.uint8]]:
-    """Return the maps of one model; or, without one, the images as the first model that answered them saw them."""
+    """Return the maps of one model or, without a model, the images as the first model that answered them saw them."""
     if model is not None:
         return maps_of(maps[model, *block], ids) if (model, *block) in maps else []
     seen = [view for (_, *where), view in answers.items() if tuple(where) == block and has_pictures(view)]

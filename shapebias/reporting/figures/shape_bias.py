@@ -1,4 +1,4 @@
-"""Shape bias by class: the chart that readers of Geirhos et al. 2019 know."""
+"""Shape bias by class: the chart of Geirhos et al. 2019."""
 
 from __future__ import annotations
 
@@ -25,23 +25,24 @@ __all__ = ["ShapeBiasFigure"]
 
 _MEAN = "mean"
 _PUBLISHED = "published"
-_FEW = 3  # more models than that, and the intervals of their classes hide each other
+_FEW = 3  # with more models the intervals of their classes overlap
 
 
 @attrs.frozen
 class ShapeBiasFigure:
-    """One row a class, one marker a model: the share of decisions by shape; the last row and the lines are the means.
+    """Share of decisions by shape, one row per class, one marker per model; the last row and the lines are the means.
 
     Geirhos et al. 2019, "ImageNet-trained CNNs are biased towards texture", figure 4.  The mean over the classes is the
-    ``macro`` row of the metric ``shape-bias``, with its 95 % interval; up to three models have the classes' as well.
+    ``macro`` row of the metric ``shape-bias``, with its 95 % interval; up to three models also have
+    the intervals of the classes.
 
     On the published stimuli, grey marks in one more row are published models, and red ones people, unless the results
     have people's answers; these are the values of all images together.
     """
 
-    dataset: str | None = param("the data set; the first with cue conflict", default=None)
-    condition: str | None = param("the condition; clean, or the first", default=None)
-    published: bool = param("whether published values are marked", default=True)
+    dataset: str | None = param("the data set; none shows the first with cue conflict", default=None)
+    condition: str | None = param("the condition; none shows clean, or else the first", default=None)
+    published: bool = param("whether to mark published values", default=True)
 
     def __call__(self, results: CombinedResults) -> Figure:
         """Draw it."""
