@@ -225,9 +225,9 @@ def _for_small_images(entry: _Entry, path: Path, device: torch.device) -> Classi
     from shapebias.networks.published_cifar import StandardisedImages, last_stage, make_network, own_key
     from shapebias.networks.stated_normalisation import stated_normalisation
     from shapebias.networks.weight_files import read_state_dict
-    from shapebias.networks.weights import put_weights, renamed, seeded_weights
+    from shapebias.networks.weights import put_weights, rename_keys, seeded_weights
 
-    weights = renamed(read_state_dict(path, entry.entry or None), lambda key: _WRAPPERS.sub("", key))
+    weights = rename_keys(read_state_dict(path, entry.entry or None), lambda key: _WRAPPERS.sub("", key))
     mean, std = (stated_normalisation(weights) if entry.stated else None) or entry.pixels
     with seeded_weights(0):
         network: nn.Module = make_network(entry.architecture, _CLASSES[entry.dataset])
@@ -246,9 +246,9 @@ def _for_small_images(entry: _Entry, path: Path, device: torch.device) -> Classi
 
 
 def _renamed(weights: Mapping[str, Any], architecture: str, own_key: Any) -> Mapping[str, Any]:
-    from shapebias.networks.weights import renamed
+    from shapebias.networks.weights import rename_keys
 
-    return renamed(weights, lambda key: own_key(architecture, key))
+    return rename_keys(weights, lambda key: own_key(architecture, key))
 
 
 def _cifar_classes(dataset: str) -> tuple[str, ...]:

@@ -82,6 +82,13 @@ class Torchvision:
     )
     arg: Options = param("option of the architecture, such as arg.num_classes=10", default=Options())
 
+    @staticmethod
+    def knows(architecture: str) -> bool:
+        """Whether torchvision has a classifier of this name."""
+        import torchvision.models
+
+        return architecture in torchvision.models.list_models(module=torchvision.models)
+
     @property
     def eval_crop(self) -> EvalCrop | None:
         """How torchvision evaluates the weights, or its default weights where a file or nothing is loaded."""
@@ -186,7 +193,7 @@ class Torchvision:
         """Load a file of torchvision, or of training its network; return the normalisation in it."""
         from shapebias.networks.stated_normalisation import stated_normalisation
         from shapebias.networks.weight_files import read_state_dict
-        from shapebias.networks.weights import put_weights, renamed, with_prefix
+        from shapebias.networks.weights import put_weights, rename_keys, with_prefix
 
         weights = read_state_dict(path)
         normalisation = None if self.mean and self.std else stated_normalisation(weights)
@@ -204,7 +211,7 @@ class Torchvision:
             if not self.arg.get("aux_logits", False):
                 for key in [key for key in weights if re.search(heads, key)]:
                     del weights[key]
-        put_weights(network, renamed(weights, lambda key: _DENSE_LAYER.sub(r"\1", key)), path)
+        put_weights(network, rename_keys(weights, lambda key: _DENSE_LAYER.sub(r"\1", key)), path)
         return normalisation
 
 

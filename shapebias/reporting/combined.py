@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import attrs
 
 from shapebias.plugins.catalog import default_catalog
-from shapebias.reporting.palette import ModelStyle, looks
+from shapebias.reporting.palette import ModelStyle, assign_styles
 from shapebias.store import CellRecord, Failure, Results
 from shapebias.store.views import StoredAnswers, StoredMaps, StoredValues
 from shapebias.study import Study
@@ -29,7 +29,8 @@ class CombinedResults:
     """Several results as one, for metrics, figures and the page.
 
     A model that is the same in several files keeps its name.  If two files use one name for different models, or both
-    have answers of one model to the same images under the same condition, each gets its file's name: ``net (before)``.
+    have answers of one model to the same images under the same condition, or class scores of one model that are made in
+    different ways (``aggregate``, ``mapping``), each gets its file's name: ``net (before)``.
 
     Args:
         files: the results, in the order in which models are shown.
@@ -43,13 +44,14 @@ class CombinedResults:
         self.files = tuple(files)
         self._is_of = is_of(studies) if studies else lambda _: True
         self._taken, self.left_out = _taken_models(self.files, most_models)
-        self._ambiguous = _ambiguous_models(self.files)
+        views = [(results.answers(), results.maps(), results.values()) for results in self.files]
+        self._ambiguous = _ambiguous_models([*answers, *maps, *values] for answers, maps, values in views)
         self._titles = _file_titles([results.store.path for results in self.files])
         # Kept, because every metric reads the same arrays again.
-        self._answers = self._renamed([results.answers() for results in self.files])
-        self._maps = self._renamed([results.maps() for results in self.files])
+        self._answers = self._renamed(answers for answers, _, _ in views)
+        self._maps = self._renamed(maps for _, maps, _ in views)
         self._tables: dict[str, pd.DataFrame] = {}
-        self._values = self._renamed([results.values() for results in self.files])
+        self._values = self._renamed(values for _, _, values in views)
 
     @property
     def seed(self) -> int:
@@ -100,9 +102,9 @@ class CombinedResults:
         return {view.model for view in self.answers() if is_person(view.cell.record)}
 
     @property
-    def looks(self) -> dict[str, ModelStyle]:
+    def model_styles(self) -> dict[str, ModelStyle]:
         """The style of each model, in the order in which models are shown."""
-        return looks(self.models, self.people)
+        return assign_styles(self.models, self.people)
 
     def name(self, position: int, model: str) -> str:
         """Return the joined name of a model of the file at a position."""
@@ -146,17 +148,20 @@ def is_of(studies: Iterable[Study]) -> Callable[[CellRecord], bool]:
     return counts
 
 
-def _ambiguous_models(files: Sequence[Results]) -> set[str]:
-    """Find the names that several models share, or whose model has several answers to the same cell."""
+def _ambiguous_models(files: Iterable[Sequence[StoredAnswers | StoredMaps | StoredValues]]) -> set[str]:
+    """Find the names of several models, or of a model with several answers to a cell, or several kinds of scores."""
     keys: dict[str, set[str]] = {}
+    scorings: dict[tuple[str, str], set[tuple[str, str]]] = {}
     asked: Counter[tuple[str, str]] = Counter()
-    for results in files:
-        views = (*results.answers(), *results.maps(), *results.values())
+    for views in files:
         for view in views:
-            keys.setdefault(view.model, set()).add(view.cell.record.model.key)
+            record = view.cell.record
+            keys.setdefault(view.model, set()).add(record.model.key)
+            scorings.setdefault((view.model, view.dataset), set()).add(record.scoring)
         asked.update({(view.model, view.name) for view in views})
     twice = {model for (model, _), count in asked.items() if count > 1}
-    return twice | {model for model, models in keys.items() if len(models) > 1}
+    scored = {model for (model, _), ways in scorings.items() if len(ways) > 1}
+    return twice | scored | {model for model, models in keys.items() if len(models) > 1}
 
 
 def _file_titles(paths: Sequence[Path]) -> list[str]:
