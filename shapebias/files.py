@@ -191,7 +191,13 @@ def download(url: str, path: str | Path, sha256: str) -> Path:
         The path.
 
     Raises:
-        DataError: the address cannot be read, or the content differs; the message says what to do offline.
+        DataError: the address cannot be read, or the content differs; the message says what to do without a network.
+
+    >>> import tempfile
+    >>> path = Path(tempfile.mkdtemp(), "empty")
+    >>> path.touch()
+    >>> download("https://example.org/empty", path, fingerprint(path)) == path  # already here
+    True
     """
     path = Path(path)
     if path.is_file() and _digest(path) == sha256:

@@ -63,7 +63,7 @@ def echo_frame(table: pd.DataFrame, form: str | None = None, caption: Sequence[s
     columns, joined = _with_intervals(rows)
     said = [*_methods(columns), *_reference(columns)]
     columns = _named(columns)
-    order = sorted(columns, key=lambda name: _place(name, columns[name], joined))
+    order = sorted(columns, key=lambda name: _column_order(name, columns[name], joined))
     shown = {name.replace("_", " "): columns[name] for name in order}
     kept = {*joined, *_HITS, *({"value", str(rows[0].get("metric"))} & shown.keys())}
     echo_table(
@@ -119,7 +119,7 @@ def _named(columns: dict[str, list[Any]]) -> dict[str, list[Any]]:
     return {metric if name == "value" else name: column for name, column in columns.items() if name != "metric"}
 
 
-def _place(name: str, column: Sequence[Any], joined: Sequence[str]) -> int:
+def _column_order(name: str, column: Sequence[Any], joined: Sequence[str]) -> int:
     """Order the columns: names first, then the numbers with intervals, then counts and other numbers."""
     if name in joined or any(isinstance(value, str) and value.endswith("]") for value in column):
         return 1

@@ -63,7 +63,7 @@ def execution_options(command: Any) -> Any:
             type=click.Choice(["float32", "bfloat16", "float16"]),
             default="float32",
             show_default=True,
-            help="Of predictions.",
+            help="Precision of predictions.",
         ),
         click.option("--chunk", type=COUNT, metavar="N", help="Images in a backward pass.  [default: by the device]"),
         click.option(

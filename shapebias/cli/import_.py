@@ -26,7 +26,7 @@ def command() -> None:
 @click.option("--beside", metavar="RUN.h5", help="Take the images and labels of this file's data set.")
 @click.option("--dataset", metavar="NAME", help="The data set of --beside to use.")
 def decisions(tables: tuple[str, ...], output: str, beside: str | None, dataset: str | None) -> None:
-    """Read tables of decisions of people, models or vision-language models, in the format of model-vs-human.
+    """Read tables of human or model decisions, in the format of model-vs-human or of vision-language models.
 
     Each observer becomes a model, and each set of stimuli a data set.  With --beside the answers are paired with those
     of the models in that file, image by image, and 'shapebias merge' joins the two files.

@@ -36,7 +36,7 @@ __all__ = ["command"]
     help="What models are sorted by.  [default: shape-bias if cues conflict, else accuracy]",
 )
 @click.option("-d", "--dataset", metavar="NAME", help="The data set.  [default: the first that has the measure]")
-@click.option("-c", "--condition", metavar="NAME", default="clean", show_default=True, help="Which condition.")
+@click.option("-c", "--condition", metavar="NAME", default="clean", show_default=True, help="The condition.")
 @click.option(
     "--report", "page", metavar="PAGE.html", help="Also write the page of the results, with this table on top."
 )

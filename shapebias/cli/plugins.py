@@ -86,7 +86,7 @@ def _targets(plugin: PluginInfo) -> Iterator[Problem]:
     metavar="TEXT",
     multiple=True,
     help="What to try, such as posterize:levels=2; may be repeated. A name without an example is tried with its "
-    "defaults, if it has some.",
+    "defaults, if it has any.",
 )
 @click.option(
     "--without",

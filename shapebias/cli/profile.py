@@ -52,7 +52,7 @@ __all__ = ["command"]
 @replace_option
 @execution_options
 @log_options
-@click.option("-q", "--quiet", is_flag=True, help="No progress.")
+@click.option("-q", "--quiet", is_flag=True, help="Show no progress.")
 @format_option
 @click.pass_context
 def command(

@@ -96,12 +96,12 @@ class CriticalBand:
             raise DataError(f"{folder} has no images; give the folder of the critical-band stimuli")
         names = {file: _NAME.fullmatch(PurePosixPath(file).stem) for file in files}
         labels = {file: self.classes.index(name[1]) for file, name in names.items() if name and name[1] in self.classes}
-        if strangers := [file for file in files if file not in labels]:
+        if unknown := [file for file in files if file not in labels]:
             raise DataError(
                 listed(
                     f"{folder} has images whose names are not N_cbm_noiseSD_freqBAND_gray_g_CATEGORY with one of "
                     f"the 16 entry-level classes; remove them:",
-                    strangers[:_SHOWN],
+                    unknown[:_SHOWN],
                 )
             )
         return tuple(ListedImage(file, label) for file, label in labels.items())

@@ -143,9 +143,9 @@ class ModelVsHuman:
         """The images of the chosen conditions, by file."""
         everything = [self._picture(file) for file in images_below(self._local_data.folder)]
         known = list(dict.fromkeys(picture.condition for picture in everything))
-        if strangers := [name for name in self.condition if name not in known]:
+        if unknown := [name for name in self.condition if name not in known]:
             raise DataError(
-                f"model-vs-human:{self.set} has no condition {', '.join(strangers)}{suggestion(strangers[0], known)}; "
+                f"model-vs-human:{self.set} has no condition {', '.join(unknown)}{suggestion(unknown[0], known)}; "
                 f"it has {', '.join(sorted(known))}"
             )
         taken = [picture for picture in everything if not self.condition or picture.condition in self.condition]

@@ -78,9 +78,9 @@ class RefinedBias:
     @cached_property
     def _entries(self) -> tuple[ListedImage, ...]:
         images = class_folders(self._folder).images
-        if strangers := [name for name in images if name not in self.classes]:
+        if unknown := [name for name in images if name not in self.classes]:
             raise DataError(
-                f"{self._folder} has folders that are no REFINED-BIAS classes: {', '.join(strangers)}; the classes of "
+                f"{self._folder} has folders that are no REFINED-BIAS classes: {', '.join(unknown)}; the classes of "
                 f"{self.cue} are {', '.join(self.classes)}"
             )
         return tuple(ListedImage(file, self.classes.index(name)) for name, files in images.items() for file in files)

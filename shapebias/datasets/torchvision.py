@@ -123,8 +123,8 @@ class Torchvision:
         except (TypeError, ValueError) as error:
             raise SpellingError(f"torchvision:{self.name} refuses its parameters: {error}") from error
         except (RuntimeError, OSError, EOFError, ImportError) as error:
-            way_out = "put the files there yourself" if self.download else "add download=true, or give root="
-            raise DataError(f"torchvision:{self.name} cannot be read from {self.root}: {error}; {way_out}") from error
+            advice = "put the files there yourself" if self.download else "add download=true, or give root="
+            raise DataError(f"torchvision:{self.name} cannot be read from {self.root}: {error}; {advice}") from error
 
 
 def _find(name: str) -> Any:
@@ -143,8 +143,8 @@ def _options(constructor: Any, settings: Torchvision) -> dict[str, Any]:
     parameters, name, split = inspect.signature(constructor).parameters, f"torchvision:{settings.name}", settings.split
     options: dict[str, Any] = {**settings.arg}
     known = parameters.keys() - _NO_OPTIONS
-    if strangers := [f"arg.{option}{suggestion(option, known)}" for option in options if option not in known]:
-        raise SpellingError(f"{name} has no option {', '.join(strangers)}; it has {', '.join(sorted(known)) or 'none'}")
+    if unknown := [f"arg.{option}{suggestion(option, known)}" for option in options if option not in known]:
+        raise SpellingError(f"{name} has no option {', '.join(unknown)}; it has {', '.join(sorted(known)) or 'none'}")
     if "train" in parameters:
         if split not in ("train", "test"):
             raise SpellingError(f"{name}: split is {split}; give split=train or split=test")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import time
 import traceback
@@ -40,8 +39,14 @@ _Key = TypeVar("_Key", bound=Hashable)
 
 @attrs.define(eq=False)
 class LocalExecutor:
-    """Computes plans in this process, on one device, one piece of work after the other."""
+    """Computes plans in this process, on one device, one piece of work after the other.
 
+    Args:
+        keep_images: keep the decoded images of the last piece until those of another part are needed: for a worker
+            whose next piece often has the same images.
+    """
+
+    keep_images: bool = False
     _first_images: FirstImages = attrs.field(factory=FirstImages, init=False)
     _session: Session | None = attrs.field(default=None, init=False)
 
@@ -81,11 +86,17 @@ class LocalExecutor:
             return
         session = self.session(plan.study, plan.options)
         computation = _Computation(session, self._first_images)
-        for work in plan.works:
-            yield from computation.compute(work)
+        try:
+            for work in plan.works:
+                yield from computation.compute(work)
+        finally:
+            if not self.keep_images:
+                session.forget_images()
 
     def close(self) -> None:
-        """Release the loaded models."""
+        """Release the loaded models and images."""
+        if self._session is not None:
+            self._session.forget_images()
         self._session = None
 
 
@@ -116,18 +127,16 @@ class _Computation:
         if not tasks:
             return
         try:
-            first = self.first_images.of(work.dataset)
-            decoded = DecodedImages(work.dataset.settings, work.rows, self.session.workers, first)
+            decoded = self.session.decode(work.dataset, work.rows, self.first_images.of(work.dataset))
         except Exception:  # noqa: BLE001 - an error fails only these cells
             yield from self._fail(tasks)
             return
         described = False
-        with contextlib.closing(decoded):
-            for message in self._compute(tasks, decoded):
-                if not described and isinstance(message, Part) and message.status == "done":
-                    yield dataset_part(work, decoded)
-                    described = True
-                yield message
+        for message in self._compute(tasks, decoded):
+            if not described and isinstance(message, Part) and message.status == "done":
+                yield dataset_part(work, decoded)
+                described = True
+            yield message
 
     def _fail(self, tasks: Iterable[Task]) -> Iterator[Message]:
         """Yield the parts of cells that fail with the current exception."""

@@ -31,6 +31,9 @@ def pieces(works: Iterable[Work], workers: int) -> list[Work]:
     Args:
         works: the work of a plan.
         workers: the number of workers; each gets about four pieces or more, if there are enough conditions.
+
+    Returns:
+        The pieces; together they have all tasks of the work.
     """
     works = list(works)
     total = sum(_cost(work.tasks) for work in works)

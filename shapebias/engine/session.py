@@ -10,6 +10,7 @@ import attrs
 import torch
 from torch import nn
 
+from shapebias.images.decoded import DecodedImages
 from shapebias.runtime.device import Precision
 from shapebias.runtime.memory import Memory
 from shapebias.runtime.network_state import NetworkState
@@ -17,6 +18,7 @@ from shapebias.runtime.network_state import NetworkState
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from shapebias.images.first import FirstImage
     from shapebias.networks.labels import LabelMapping
     from shapebias.plugins.catalog import Component
     from shapebias.study import Study
@@ -51,6 +53,7 @@ class Session:
     """The label mappings of each model, by its title and canonical text, with the data set of each mapping."""
     _loaded: dict[tuple[object, ...], Any] = attrs.field(factory=dict, init=False)
     _states: dict[int, NetworkState] = attrs.field(factory=dict, init=False)
+    _images: tuple[Component, Sequence[int], DecodedImages] | None = attrs.field(default=None, init=False)
 
     def load(
         self, component: Component, device: torch.device | None = None, classes: Sequence[str] | None = None
@@ -81,6 +84,27 @@ class Session:
             total -= size
             del self._loaded[key]
             self._states.pop(id(getattr(loaded, "module", None)), None)
+
+    def decode(self, dataset: Component, rows: Sequence[int], first: FirstImage | None) -> DecodedImages:
+        """Decode the images of a part, or return those of the last call where they are the same.
+
+        Args:
+            dataset: the data set.
+            rows: the rows of the images in it.
+            first: the first image of the data set that can be read.
+        """
+        if self._images is not None and self._images[0] is dataset and self._images[1] == rows:
+            return self._images[2]
+        self.forget_images()  # before others are decoded: memory has room for one part
+        decoded = DecodedImages(dataset.settings, rows, self.workers, first)
+        self._images = (dataset, rows, decoded)
+        return decoded
+
+    def forget_images(self) -> None:
+        """Stop decoding, and forget the images of the last part."""
+        if self._images is not None:
+            self._images[2].close()
+        self._images = None
 
     def state_of(self, network: nn.Module) -> NetworkState:
         """Return the recorded state of a loaded network, from which it is restored after a plugin call."""

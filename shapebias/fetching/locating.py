@@ -142,10 +142,10 @@ def _locked(source: Source, data: Path) -> Iterator[None]:
     """Let one process at a time fetch a source."""
     from shapebias.fetching.messages import announce
 
-    room = downloads_folder(source, data)
+    downloads = downloads_folder(source, data)
     with writable(data):
-        room.parent.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(f"{room}.lock")
+        downloads.parent.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(f"{downloads}.lock")
         try:
             lock.acquire(timeout=0)
         except Timeout:
@@ -203,8 +203,8 @@ def _fetch_archives(source: Source, data: Path) -> None:
     """Download and unpack the archives of a source outside of its folder, and move the files into it at the end."""
     from shapebias.fetching.unpacking import unpack
 
-    folder, room = folder_of(source, data), downloads_folder(source, data)
-    fresh = room.with_name(f"{room.name}.{uuid.uuid4().hex[:8]}.unpacked")
+    folder, downloads = folder_of(source, data), downloads_folder(source, data)
+    fresh = downloads.with_name(f"{downloads.name}.{uuid.uuid4().hex[:8]}.unpacked")
     try:
         for index, archive in enumerate(source.archives):
             arrived = _fetch_archive(source, archive, data)
@@ -220,7 +220,7 @@ def _fetch_archives(source: Source, data: Path) -> None:
         shutil.rmtree(fresh, ignore_errors=True)
         raise
     mark_finished(folder, count_files(folder))
-    shutil.rmtree(room, ignore_errors=True)
+    shutil.rmtree(downloads, ignore_errors=True)
 
 
 def _move(fresh: Path, folder: Path) -> None:

@@ -47,6 +47,13 @@ def images_below(folder: Path) -> list[str]:
 
     Returns:
         Paths relative to the folder, with ``/``, sorted by folder and then by name.
+
+    >>> import tempfile
+    >>> folder = Path(tempfile.mkdtemp())
+    >>> for name in ("b.png", "a.jpg", "notes.txt"):
+    ...     (folder / name).touch()
+    >>> images_below(folder)
+    ['a.jpg', 'b.png']
     """
     return find_images(folder).files
 
@@ -85,7 +92,13 @@ def read_image(file: Path | BinaryIO, name: object = None) -> Image.Image:
         name: its name in messages; None takes the path.
 
     Raises:
-        DataError: the file is missing, damaged, not an image, or has more than 8 bits a channel.
+        DataError: the file is missing, damaged, not an image, or has more than 8 bits per channel.
+
+    >>> import io
+    >>> content = io.BytesIO()
+    >>> Image.new("L", (4, 2), 255).save(content, "PNG")
+    >>> read_image(content, "white.png").getpixel((0, 0))
+    (255, 255, 255)
     """
     name = printable(file) if name is None and isinstance(file, Path) else name
     if isinstance(file, Path) and file.exists() and (problem := why_unusable(file)):
@@ -113,6 +126,8 @@ def check_crop(size: int | None, crop: float, resize: int | None = None, *, squa
 
     Raises:
         SpellingError: there is a crop and no size, or there are two crops.
+
+    >>> check_crop(224, 0.875)
     """
     given = {f"crop={crop}": crop != 1, f"resize={resize}": resize is not None, "squash=true": squash}
     for text in (text for text, is_given in given.items() if is_given and size is None):
@@ -134,12 +149,12 @@ def fit(
 
     Args:
         image: an RGB image.
-        size: side of the square in pixels; None keeps the size.  An image of this size is not changed, without
-            ``resize``.
+        size: side of the square in pixels; None keeps the size.  An image of this size is not changed unless
+            ``resize`` is given.
         crop: share of the short side that is kept; 0.875 is 224 of 256.
         interpolation: Pillow's filter, which antialiases.
         resize: the short side before the centre is cropped, instead of ``crop``; a smaller image is padded with black.
-        squash: resize both sides to it.
+        squash: resize both sides to this length, without keeping the aspect ratio; false by default.
 
     Returns:
         (H, W, 3) uint8.

@@ -188,13 +188,13 @@ def _load(make: Callable[[], nn.Module], path: Path, device: torch.device) -> Cl
     from shapebias.networks.features import Features
     from shapebias.networks.labels import imagenet_wnids
     from shapebias.networks.weight_files import read_state_dict
-    from shapebias.networks.weights import put_weights, renamed, seeded_weights, stated_normalisation
+    from shapebias.networks.weights import put_weights, rename_keys, seeded_weights, stated_normalisation
 
     weights = read_state_dict(path)
     with seeded_weights(0):
         network: Any = make()
     # AlexNet and VGG were trained with DataParallel around their features only.
-    put_weights(network, renamed(weights, lambda key: key.replace("features.module.", "features.")), path)
+    put_weights(network, rename_keys(weights, lambda key: key.replace("features.module.", "features.")), path)
     mean, std = stated_normalisation(weights) or (IMAGENET_MEAN, IMAGENET_STD)
     return Classifier(
         network.eval().to(device).to(memory_format=torch.channels_last),

@@ -185,7 +185,7 @@ class Torchvision:
     def _load_file(self, network: nn.Module, path: Path) -> tuple[tuple[float, ...], tuple[float, ...]] | None:
         """Load a file of torchvision, or of training its network; return the normalisation in it."""
         from shapebias.networks.weight_files import read_state_dict
-        from shapebias.networks.weights import put_weights, renamed, stated_normalisation, with_prefix
+        from shapebias.networks.weights import put_weights, rename_keys, stated_normalisation, with_prefix
 
         weights = read_state_dict(path)
         normalisation = stated_normalisation(weights)
@@ -203,7 +203,7 @@ class Torchvision:
             if not self.arg.get("aux_logits", False):
                 for key in [key for key in weights if re.search(heads, key)]:
                     del weights[key]
-        put_weights(network, renamed(weights, lambda key: _DENSE_LAYER.sub(r"\1", key)), path)
+        put_weights(network, rename_keys(weights, lambda key: _DENSE_LAYER.sub(r"\1", key)), path)
         return normalisation
 
 

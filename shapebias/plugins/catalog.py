@@ -218,7 +218,7 @@ class Catalog:
         """Refuse a ``,`` instead of a ``:``, and a path without the name of a component that reads it.
 
         Raises:
-            SpellingError: the text has one of these mistakes; the message gives the right spelling.
+            SpellingError: the text has one of these mistakes; the message gives the correct text.
         """
         kinds = _kinds(kind)
         known = self.names(*kinds)
@@ -284,6 +284,11 @@ class Catalog:
 
     def wrap(self, kind: Kind | Iterable[Kind], settings: object, label: str | None = None) -> Component:
         """Make a component from settings that were built in Python, for example ``Saturate(p=8)``.
+
+        Args:
+            kind: the kind, or several where the context allows more than one.
+            settings: an instance of the target of a spec.
+            label: the user's name for it in tables.
 
         Raises:
             UnknownNameError: no plugin provides a target of this class, or it has several names.

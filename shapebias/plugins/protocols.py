@@ -72,6 +72,10 @@ class Sample:
         label: index into the data set's ``classes``.
         shape, texture: index of the shape's and the texture's class where the two may differ.
         mask: (H, W) bool, true on the object.
+
+    >>> import numpy as np
+    >>> Sample(np.zeros((32, 32, 3), np.uint8), "cat/1.png", label=0).id
+    'cat/1.png'
     """
 
     image: NDArray[Any] = attrs.field(converter=_as_pixels)

@@ -39,7 +39,7 @@ class WrittenDataset:
     Args:
         folder: the folder of the images.
         manifest: the list of the images; its ``failures`` say why others are missing, by row of the data set.
-        new: how many images this call wrote.
+        new: the number of images that this call wrote.
     """
 
     folder: Path
@@ -75,6 +75,9 @@ def make(
         batch_size: the most images that are transformed at once; None chooses by their size and the device.
         workers: threads that decode, and threads that encode; None takes one per core, at most 8.
         progress: called after every batch.
+
+    Returns:
+        The folder, the list of its images, and the number of new ones.
 
     Raises:
         StudyError: the condition has an attack, a number is too small, or the folder has images of another copy.

@@ -46,9 +46,9 @@ class Preview:
 
     Args:
         images: (N, K, 3, H, W) in [0, 1], on the CPU.
-        titles: K conditions; one with a list of eps has a column for each eps.
-        labels: N names of classes, empty if the label is unknown.
-        ids: N ids.
+        titles: the titles of K conditions; an attack with a list of eps has one for each eps.
+        labels: the classes of the N images, empty where the label is unknown.
+        ids: the ids of the N images.
     """
 
     images: Tensor = attrs.field(repr=False)
@@ -57,7 +57,7 @@ class Preview:
     ids: tuple[str, ...]
 
     def picture(self, *, rows: Literal["images", "conditions"] = "images", size: int = 256) -> Image.Image:
-        """Return the images as one contact sheet; arguments as in :meth:`save`."""
+        """Return the images as one contact sheet; ``rows`` and ``size`` as in :meth:`save`."""
         if rows == "images":
             notes = list(zip(self.labels, self.ids, strict=True))
             return contact_sheet(self.images, self.titles, notes, size)
@@ -74,9 +74,9 @@ class Preview:
         """Write the images as one contact sheet.
 
         Args:
-            path: ends in ``.png``, ``.jpg`` or another format of Pillow.
-            rows: whether images or conditions are the rows of the sheet; the others are the columns.
-            size: the longest side of an image on the sheet, in pixels; larger images are reduced.
+            path: the file, ``.png``, ``.jpg`` or another format of Pillow.
+            rows: whether the rows of the sheet are images or conditions; the columns are the other.
+            size: the longest side of an image on the sheet, in pixels; larger images are scaled down.
 
         Raises:
             DataError: the format is unknown, or the file cannot be written.

@@ -11,7 +11,7 @@ from shapebias.reporting.export import records
 from shapebias.reporting.human_charts import kappas, strengths
 from shapebias.reporting.pictures import block_title
 from shapebias.reporting.sweeps import Point, Series, find_sweeps
-from shapebias.spelling.grammar import natural, spell_scalar
+from shapebias.spelling.grammar import natural_sort_key, spell_scalar
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -34,7 +34,7 @@ class ChartData:
 
     def __init__(self, results: CombinedResults) -> None:
         self._results = results
-        self._places = {model: place for place, model in enumerate(results.models)}
+        self._positions = {model: position for position, model in enumerate(results.models)}
         self._texts = {view.dataset: view.texts["dataset"] for view in results.answers()}
 
     def as_json(self) -> dict[str, list[_Json]]:
@@ -115,7 +115,7 @@ class ChartData:
         table = self._results.metric("accuracy:top=1")
         for dataset, rows in table.groupby("dataset", sort=False):
             found = [self._row(row) | {"title": block_title(row["condition"], row["eps"])} for row in records(rows)]
-            found.sort(key=lambda row: (row["title"] != "clean", natural(row["title"])))
+            found.sort(key=lambda row: (row["title"] != "clean", natural_sort_key(row["title"])))
             yield {"dataset": str(dataset), "rows": found}
 
     def _consistencies(self) -> Iterator[_Json]:
@@ -126,13 +126,14 @@ class ChartData:
                 continue
             seen.add(dataset)
             pairs = [
-                self._row(row, "observed", "expected") | {"other": self._places[row["other"]]} for row in records(rows)
+                self._row(row, "observed", "expected") | {"other": self._positions[row["other"]]}
+                for row in records(rows)
             ]
             yield {"dataset": dataset, "condition": condition, "rows": pairs}
 
     def _row(self, row: _Json, *names: str) -> _Json:
         facts = {name: row[name] for name in (*_ESTIMATE, *names)}
-        return {"model": self._places[row["model"]], **facts}
+        return {"model": self._positions[row["model"]], **facts}
 
 
 _Rows: TypeAlias = dict[tuple[str, str, float | None], list[_Json]]

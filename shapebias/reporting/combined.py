@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import attrs
 
 from shapebias.plugins.catalog import default_catalog
-from shapebias.reporting.palette import ModelStyle, looks
+from shapebias.reporting.palette import ModelStyle, assign_styles
 from shapebias.store import CellRecord, Failure, Results
 from shapebias.store.views import StoredAnswers, StoredMaps, StoredValues
 from shapebias.study import Study
@@ -44,13 +44,14 @@ class CombinedResults:
         self.files = tuple(files)
         self._is_of = is_of(studies) if studies else lambda _: True
         self._taken, self.left_out = _taken_models(self.files, most_models)
-        self._ambiguous = _ambiguous_models(self.files)
+        views = [(results.answers(), results.maps(), results.values()) for results in self.files]
+        self._ambiguous = _ambiguous_models([*answers, *maps, *values] for answers, maps, values in views)
         self._titles = _file_titles([results.store.path for results in self.files])
         # Kept, because every metric reads the same arrays again.
-        self._answers = self._renamed([results.answers() for results in self.files])
-        self._maps = self._renamed([results.maps() for results in self.files])
+        self._answers = self._renamed(answers for answers, _, _ in views)
+        self._maps = self._renamed(maps for _, maps, _ in views)
         self._tables: dict[str, pd.DataFrame] = {}
-        self._values = self._renamed([results.values() for results in self.files])
+        self._values = self._renamed(values for _, _, values in views)
 
     @property
     def seed(self) -> int:
@@ -101,9 +102,9 @@ class CombinedResults:
         return {view.model for view in self.answers() if is_person(view.cell.record)}
 
     @property
-    def looks(self) -> dict[str, ModelStyle]:
+    def model_styles(self) -> dict[str, ModelStyle]:
         """The style of each model, in the order in which models are shown."""
-        return looks(self.models, self.people)
+        return assign_styles(self.models, self.people)
 
     def name(self, position: int, model: str) -> str:
         """Return the joined name of a model of the file at a position."""
@@ -147,13 +148,17 @@ def is_of(studies: Iterable[Study]) -> Callable[[CellRecord], bool]:
     return counts
 
 
+<<<<<<< HEAD
 def _ambiguous_models(files: Sequence[Results]) -> set[str]:
     """Find the names of several models, or of a model with several answers to a cell, or several kinds of scores."""
+=======
+def _ambiguous_models(files: Iterable[Sequence[StoredAnswers | StoredMaps | StoredValues]]) -> set[str]:
+    """Find the names that several models share, or that have several answers to the same cell."""
+>>>>>>> c0da141d4365d4bf2da731535b1b0840898c9f0c
     keys: dict[str, set[str]] = {}
     scorings: dict[tuple[str, str], set[tuple[str, str]]] = {}
     asked: Counter[tuple[str, str]] = Counter()
-    for results in files:
-        views = (*results.answers(), *results.maps(), *results.values())
+    for views in files:
         for view in views:
             record = view.cell.record
             keys.setdefault(view.model, set()).add(record.model.key)

@@ -31,7 +31,16 @@ def compare(before: Results, after: Results) -> pd.DataFrame:
         and ``after``; ``lost`` and ``gained`` count the images that only the first and only the second gets right.
 
     Raises:
-        FigureError: the files have no model or no images in common.
+        FigureError: the files have no model in common, or no images.
+
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> import shapebias as sb
+    >>> folder = Path(tempfile.mkdtemp())
+    >>> studies = [sb.Study("stimuli:images=8,size=16", {"net": f"planted:reliance={r}"}) for r in (0, 1)]
+    >>> first, second = (sb.run(study, folder / f"{n}.h5", device="cpu") for n, study in enumerate(studies))
+    >>> sorted(set(compare(first, second)["metric"]))[0]
+    'accuracy-difference'
     """
     import pandas as pd
 

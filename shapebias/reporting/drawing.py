@@ -23,11 +23,14 @@ def figure(results: Results | Sequence[Results], name: str, path: str | Path | N
     Args:
         results: the results of one study, or of several, whose models are shown side by side.
         name: the figure and its settings, such as ``"shape-bias"`` or ``"saliency:images=4"``.
-        path: a file to write it to, ``.pdf``, ``.png`` or ``.svg``.
+        path: a file to write it to, ``.pdf``, ``.png`` or ``.svg``; None, the default, writes none.
+
+    Returns:
+        A figure of matplotlib.
 
     Raises:
         FigureError: there is no such figure, the results have nothing to show in it, or it cannot be written.
-        SpellingError: a setting is not valid.
+        SpellingError: a setting is wrong.
     """
     draw = find(name)
     if path is not None:

@@ -74,7 +74,7 @@ def new_figure(height: float, *, width: float = COLUMN) -> Figure:
 def legend(
     axes: Axes,
     models: Iterable[str],
-    look: dict[str, ModelStyle],
+    model_styles: dict[str, ModelStyle],
     *,
     columns: int = 2,
     lines: bool = True,
@@ -87,9 +87,9 @@ def legend(
         Line2D(
             [],
             [],
-            color=look[model].colour,
-            marker=look[model].marker,
-            linestyle=look[model].line if lines else "none",
+            color=model_styles[model].colour,
+            marker=model_styles[model].marker,
+            linestyle=model_styles[model].line if lines else "none",
             label=short(model, 60 // columns),
         )
         for model in models

@@ -147,13 +147,13 @@ def render(results: CombinedResults, *, images: int, title: str, lead: LeadTable
         summary=summary(results),
         files=[source(each) for each in results.files],
         models=results.models,
-        colours={model: look.css_colour for model, look in results.looks.items()},
+        colours={model: drawn.css_colour for model, drawn in results.model_styles.items()},
         charts=charts,
         maps=[panel for each in browsed for panel in panels(each)],
         class_images=page_class_images(results),
         browsed=browsed,
         data={
-            "models": [_model(model, look, results.people) for model, look in results.looks.items()],
+            "models": [_model(model, drawn, results.people) for model, drawn in results.model_styles.items()],
             "browsed": [{**attrs.asdict(each), "limit": images} for each in browsed],
             **charts,
         },
@@ -164,9 +164,15 @@ def render(results: CombinedResults, *, images: int, title: str, lead: LeadTable
     )
 
 
-def _model(name: str, look: ModelStyle, people: Collection[str]) -> dict[str, Any]:
+def _model(name: str, drawn: ModelStyle, people: Collection[str]) -> dict[str, Any]:
     """Describe how a model is drawn; the colour is that of the page's theme."""
-    return {"name": name, "person": name in people, "colour": look.css_colour, "marker": look.marker, "line": look.line}
+    return {
+        "name": name,
+        "person": name in people,
+        "colour": drawn.css_colour,
+        "marker": drawn.marker,
+        "line": drawn.line,
+    }
 
 
 def _extent(results: CombinedResults) -> str:

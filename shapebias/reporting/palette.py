@@ -7,7 +7,7 @@ from typing import Literal, TypeAlias
 
 import attrs
 
-__all__ = ["INK", "MUTED", "PAPER", "PEOPLE", "ModelStyle", "looks"]
+__all__ = ["INK", "MUTED", "PAPER", "PEOPLE", "ModelStyle", "assign_styles"]
 
 Line: TypeAlias = Literal["-", "--", "-.", ":"]
 
@@ -40,18 +40,18 @@ class ModelStyle:
     def css_colour(self) -> str:
         """The colour as a CSS variable, which the page defines for its light and its dark theme.
 
-        >>> looks(["standard"])["standard"].css_colour
+        >>> assign_styles(["standard"])["standard"].css_colour
         'var(--model-0)'
         """
         return "var(--people)" if self.colour == PEOPLE else f"var(--model-{_COLOURS.index(self.colour)})"
 
 
-def looks(models: Iterable[str], people: Collection[str] = ()) -> dict[str, ModelStyle]:
+def assign_styles(models: Iterable[str], people: Collection[str] = ()) -> dict[str, ModelStyle]:
     """Give each model a style, in order.  Colours repeat after six models; markers and lines then differ.
 
     People are drawn in red, with thin markers, and do not use up a colour of the networks.
 
-    >>> looks(["standard", "adversarial"])["adversarial"]
+    >>> assign_styles(["standard", "adversarial"])["adversarial"]
     ModelStyle(colour='#d55e00', marker='s', line='-')
     """
     names = list(models)

@@ -9,7 +9,7 @@ import attrs
 
 from shapebias.errors import ShapebiasError
 from shapebias.spelling.former import former_spellings
-from shapebias.spelling.grammar import natural
+from shapebias.spelling.grammar import natural_sort_key
 from shapebias.study import Study
 
 if TYPE_CHECKING:
@@ -126,4 +126,4 @@ def _components(results: Results) -> list[dict[str, Any]]:
                         "files": sorted(component.files.items()),
                     },
                 )
-    return sorted(known.values(), key=lambda part: (part["role"], natural(part["canonical"])))
+    return sorted(known.values(), key=lambda part: (part["role"], natural_sort_key(part["canonical"])))

@@ -39,6 +39,15 @@ def merge(paths: Sequence[str | Path], output: str | Path) -> None:
     Raises:
         StoreError: the output exists or cannot be written; a shard is missing or given twice; or two files disagree
             on the seed, the images of a data set, the settings or files of a cell, or an answer.
+
+    >>> import tempfile, shapebias as sb
+    >>> folder = Path(tempfile.mkdtemp())
+    >>> for reliance in (0, 1):
+    ...     study = sb.Study("stimuli:images=8,size=16", f"planted:reliance={reliance}")
+    ...     sb.run(study, folder / f"{reliance}.h5", device="cpu").close()
+    >>> merge([folder / "0.h5", folder / "1.h5"], folder / "both.h5")
+    >>> len(sb.open(folder / "both.h5").cells())
+    2
     """
     output = store_path(output)
     if not paths:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from shapebias.errors import ShapebiasError, StoreError
-from shapebias.spelling.grammar import natural, split_label
+from shapebias.spelling.grammar import natural_sort_key, split_label
 from shapebias.store.reader import Store
 from shapebias.store.records import ComponentRecord
 from shapebias.store.stored import StoredCell
@@ -36,11 +36,16 @@ def cells_in_study_order(store: Store) -> list[StoredCell]:
             f"{store.path} is damaged (its study cannot be read: {error}); see 'shapebias verify'"
         ) from error
 
+    known: dict[tuple[str, str | None], tuple[int, list[tuple[float, str]]]] = {}  # many cells share a component
+
     def rank(cell: StoredCell) -> list[tuple[int, list[tuple[float, str]]]]:
-        return [
-            (-1, []) if component is None else (_rank(ranks[role], role, component), _key(component))
-            for role, component in cell.record.components().items()
-        ]
+        found = []
+        for role, component in cell.record.components().items():
+            name = role, None if component is None else component.canonical
+            if name not in known:
+                known[name] = (-1, []) if component is None else (_rank(ranks[role], role, component), _key(component))
+            found.append(known[name])
+        return found
 
     return sorted(store.cells(), key=rank)
 
@@ -53,4 +58,4 @@ def _rank(ranks: Mapping[str, int], role: str, component: ComponentRecord) -> in
 
 def _key(component: ComponentRecord) -> list[tuple[float, str]]:
     """Return a sort key that compares numbers by value and puts ``clean`` first."""
-    return natural("" if component.canonical == "clean" else component.canonical)
+    return natural_sort_key("" if component.canonical == "clean" else component.canonical)

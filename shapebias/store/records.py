@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
+from functools import cached_property
 from typing import Any, Literal, TypeAlias
 
 import attrs
@@ -33,7 +34,7 @@ class ComponentRecord:
     provider: str = attrs.field(default="", eq=False)
     files: Mapping[str, str] = attrs.field(factory=dict)
 
-    @property
+    @cached_property
     def key(self) -> str:
         """A hash of the identity, which does not include title and provider."""
         return _hash(self._identity())
@@ -58,7 +59,7 @@ class CellRecord:
     probe: ComponentRecord | None = None
     settings: Mapping[str, Scalar] = attrs.field(factory=dict)
 
-    @property
+    @cached_property
     def key(self) -> str:
         """A hash of the identity, which does not include titles and providers."""
         components = {

@@ -212,6 +212,11 @@ def pack(path: str | Path, *, force: bool = False) -> None:
     Raises:
         StoreError: there is no store, another process is writing it, it is larger than 1 GB and ``force`` is not set,
             or the disk has no space.
+
+    >>> import tempfile, shapebias as sb
+    >>> path = Path(tempfile.mkdtemp(), "run.h5")
+    >>> sb.run(sb.Study("stimuli:images=8,size=16", "planted:reliance=1"), path, device="cpu").close()
+    >>> pack(path)  # a run has already packed it: nothing changes
     """
     with Store(path) as store:
         header = store.header

@@ -18,7 +18,7 @@ from shapebias.plugins.specs import Kind, ModelSpec
 from shapebias.spelling.grammar import spell_label
 from shapebias.study.cell import Cell
 from shapebias.study.condition import _STEPS, CLEAN, Condition
-from shapebias.study.config import check, component, each, is_whole, parse_toml, path, structure, to_toml
+from shapebias.study.config import component, each, is_whole, parse_toml, path, structure, to_toml, validator
 from shapebias.study.live import is_live_data, live_component
 
 if TYPE_CHECKING:
@@ -103,12 +103,12 @@ def _probes(given: Methods) -> tuple[Component, ...]:
 
 
 # HDF5 and TOML hold whole numbers of 64 bits.
-_check_seed = check("a whole number from 0 to 2**63 - 1", lambda value: is_whole(value, 0))
-_check_limit = check("a whole number of at least 1", lambda value: is_whole(value, 1))
-_check_path = check("a path", lambda value: isinstance(value, Path))
-_check_flag = check("true or false", lambda value: isinstance(value, bool))
-_check_aggregate = check("mean, sum or max", lambda value: value in AGGREGATES)
-_check_logits = check(
+_check_seed = validator("a whole number from 0 to 2**63 - 1", lambda value: is_whole(value, 0))
+_check_limit = validator("a whole number of at least 1", lambda value: is_whole(value, 1))
+_check_path = validator("a path", lambda value: isinstance(value, Path))
+_check_flag = validator("true or false", lambda value: isinstance(value, bool))
+_check_aggregate = validator("mean, sum or max", lambda value: value in AGGREGATES)
+_check_logits = validator(
     "'full', or 'top-10' for the ten best classes of each image",
     lambda value: isinstance(value, str) and re.fullmatch("full|top-[1-9][0-9]*", value) is not None,
 )

@@ -164,7 +164,7 @@ def test_models_of_several_files_stand_side_by_side(cli, run_file, tmp_path):
 def test_a_metric_without_a_file_is_refused(cli):
     result = cli("results", "accuracy")
     assert result.exit_code == 2
-    assert "'accuracy' is not a results file; name one, such as run.h5" in result.stderr
+    assert "'accuracy' is not a results file; give one, such as run.h5" in result.stderr
 
 
 def test_a_missing_file_is_not_taken_for_a_metric(cli, run_file):

@@ -379,7 +379,7 @@ def test_a_model_of_the_hub_is_its_commit(offline, saved, photos):
     assert settings.fingerprint == f"commit {commit}"
     found = settings.load(CPU)
     assert torch.equal(found(as_pixels(photos)), HuggingFaceModel(folder).load(CPU)(as_pixels(photos)))
-    with pytest.raises(sb.ShapebiasError, match="hf:owner/name is not a folder here, and cannot be downloaded"):
+    with pytest.raises(sb.ShapebiasError, match="hf:owner/name is not a local folder, and cannot be downloaded"):
         HuggingFaceModel("owner/name", revision="v2").load(CPU)
 
 

@@ -33,7 +33,7 @@ class IdleWorker:
         """Report no problem."""
         return Facts("node", "host", os.getpid())
 
-    def compute(self, work: Any, *, describe: bool) -> Iterator[list[Part]]:
+    def compute(self, work: Any, *, describe: bool, halvings: int = 0) -> Iterator[list[Part]]:
         """Return the parts of a piece."""
         for record, _, rows in work.tasks:
             yield [Part(record, np.array(rows), {"logits": np.zeros((_IMAGES, _CLASSES), np.float32)})]

@@ -147,7 +147,9 @@ class Pool:
             free.append(member)
             try:
                 error = ray.get(ready)
-            except ray.exceptions.RayActorError:  # its cells will state the reason, or another worker computes them
+            except ray.exceptions.RayTaskError:
+                raise
+            except ray.exceptions.RayError:  # it died: its cells will say why, or the next worker computes them
                 free.remove(member)
                 self.lose(member)
                 continue
@@ -155,13 +157,14 @@ class Pool:
                 yield model, error
 
     def lose(self, member: Member) -> bool:
-        """Replace a worker that died.
+        """Replace a worker that died, or whose answers were lost.
 
         Returns:
             Whether its node is alive: then the computation may have killed the worker.
         """
         import ray
 
+        ray.kill(member.actor)
         self.members.remove(member)
         self.lost += 1
         self.fill()

@@ -105,7 +105,7 @@ class Worker:
                 f"the study cannot be read there: {type(error).__name__}: {error}; install the same plugins on every "
                 "node, and put the code of a network into a module that every node can import"
             )
-        self._options, self._local = options, LocalExecutor()
+        self._options, self._local, self._halvings = options, LocalExecutor(keep_images=True), 0
         self._place_live_networks()
         return ""
 
@@ -128,12 +128,13 @@ class Worker:
             return error
         return None
 
-    def compute(self, work: Any, *, describe: bool) -> Iterator[list[Any]]:
+    def compute(self, work: Any, *, describe: bool, halvings: int = 0) -> Iterator[list[Any]]:
         """Compute a piece.
 
         Args:
             work: the piece.
-            describe: whether to return the part of the data set too.
+            describe: whether the part of the data set is wanted.
+            halvings: how often batches must have been halved, because memory ran out and killed earlier workers.
 
         Yields:
             Lists of messages: a finished part each, with the progress before it.
@@ -141,6 +142,9 @@ class Worker:
         from shapebias.plugin import BatchComputed, DatasetPart, Plan
 
         plan = Plan(self._study, self._options, (work.work(self._study),))
+        if halvings > self._halvings:
+            self._local.session(self._study, self._options).memory.halve(halvings - self._halvings)
+            self._halvings = halvings
         gathered: list[Any] = []
         sent = time.monotonic()
         for message in self._local.execute(plan):

@@ -49,7 +49,7 @@ class HeadlineFigure:
             table = table[table["dataset"] == choose("dataset", self.dataset, table["dataset"])]
         table = table.assign(row=[_title(row, several=several) for row in records(table)])
         with style():
-            return _draw(table, results.looks, self._published(results, table))
+            return _draw(table, results.model_styles, self._published(results, table))
 
     def _published(self, results: CombinedResults, table: pd.DataFrame) -> dict[str, list[Reference]]:
         """Collect the published values by row."""
@@ -70,18 +70,18 @@ def _title(row: dict[str, Any], *, several: bool) -> str:
     return ": ".join(words)
 
 
-def _draw(table: pd.DataFrame, looks: dict[str, ModelStyle], published: dict[str, list[Reference]]) -> Figure:
-    look = {model: look for model, look in looks.items() if model in set(table["model"])}
+def _draw(table: pd.DataFrame, model_styles: dict[str, ModelStyle], published: dict[str, list[Reference]]) -> Figure:
+    shown = {model: drawn for model, drawn in model_styles.items() if model in set(table["model"])}
     cues = {cue: table[table["cue"] == cue] for cue in _TITLES if cue in set(table["cue"])}
     counts = [rows["row"].nunique() for rows in cues.values()]
-    height = sum(0.3 + line_height(len(look)) * count for count in counts)
+    height = sum(0.3 + line_height(len(shown)) * count for count in counts)
     known = [one for values in published.values() for one in values]
-    figure = new_figure(0.5 + 0.13 * ((len(look) + 1 + 2 * bool(known)) // 2) + height)
+    figure = new_figure(0.5 + 0.13 * ((len(shown) + 1 + 2 * bool(known)) // 2) + height)
     panels = figure.subplots(len(cues), squeeze=False, sharex=True, height_ratios=counts)
     for axes, (cue, rows) in zip(panels.flat, cues.items(), strict=True):
-        panel(axes, rows, look)
+        panel(axes, rows, shown)
         for height, name in enumerate(dict.fromkeys(rows["row"])):
             mark_published(axes, published.get(name, ()), height)
         axes.set_title(_TITLES[cue])
-    legend(panels.flat[0], look, look, lines=False, others=published_handles(known))
+    legend(panels.flat[0], shown, shown, lines=False, others=published_handles(known))
     return figure

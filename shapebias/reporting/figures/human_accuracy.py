@@ -52,15 +52,26 @@ class HumanAccuracyFigure:
             name = choose("dataset", self.dataset, found)
             found = {name: found[name]}
         with style():
-            return _draw(found, results.looks, results.people)
+            return _draw(found, results.model_styles, results.people)
 
 
+<<<<<<< HEAD
 def _draw(found: dict[str, pd.DataFrame], looks: dict[str, ModelStyle], people: set[str]) -> Figure:
+=======
+def _in_order(table: pd.DataFrame, dataset: str) -> pd.DataFrame:
+    """Sort the rows of one set by the strength of their condition."""
+    known = [*human_sets().get(dataset.rpartition(":")[2], {})]
+    order = {name: at for at, name in enumerate([*known, *(name for name in table["condition"] if name not in known)])}
+    return table.sort_values("condition", key=lambda column: column.map(order), kind="stable")
+
+
+def _draw(found: dict[str, pd.DataFrame], model_styles: dict[str, ModelStyle], people: set[str]) -> Figure:
+>>>>>>> c0da141d4365d4bf2da731535b1b0840898c9f0c
     from matplotlib.lines import Line2D
 
     columns = 1 if len(found) == 1 else 3
     lines = math.ceil(len(found) / columns)
-    networks = {model: look for model, look in looks.items() if model not in people}
+    networks = {model: drawn for model, drawn in model_styles.items() if model not in people}
     figure = new_figure(0.4 + 0.13 * (len(networks) // 2) + _HEIGHT * lines, width=COLUMN if columns == 1 else PAGE)
     panels = list(figure.subplots(lines, columns, squeeze=False).flat)
     for axes in panels[len(found) :]:
@@ -81,12 +92,12 @@ def _panel(axes: Axes, table: pd.DataFrame, networks: dict[str, ModelStyle], peo
         at = [position[str(condition)] for condition in persons.index]
         axes.fill_between(at, persons["min"], persons["max"], color=PEOPLE, alpha=0.2, linewidth=0)
         axes.plot(at, persons["mean"], color=PEOPLE)
-    for model, look in networks.items():
+    for model, drawn in networks.items():
         mine = table[table["model"] == model]
         if len(mine):
             at = [position[condition] for condition in mine["condition"]]
-            axes.fill_between(at, mine["low"], mine["high"], color=look.colour, alpha=0.18, linewidth=0)
-            axes.plot(at, mine["value"], color=look.colour, marker=look.marker, linestyle=look.line, clip_on=False)
+            axes.fill_between(at, mine["low"], mine["high"], color=drawn.colour, alpha=0.18, linewidth=0)
+            axes.plot(at, mine["value"], color=drawn.colour, marker=drawn.marker, linestyle=drawn.line, clip_on=False)
     shown = np.unique(np.linspace(0, len(conditions) - 1, min(_TICKS, len(conditions))).round().astype(int))
     names = [conditions[one] for one in shown]
     turned = sum(map(len, names)) > _LETTERS

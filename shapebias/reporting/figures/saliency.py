@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 __all__ = ["SaliencyFigure"]
 
-_Place: TypeAlias = tuple[str, str, float | None]
+_CellKey: TypeAlias = tuple[str, str, float | None]
 _NARROW = 4  # image columns that fit a paper's column; more need its whole width
 
 
@@ -60,16 +60,16 @@ class SaliencyFigure:
         maps = [view for view in maps if view.dataset == dataset]
         method = choose("method", self.method, (view.saliency for view in maps))
         maps = [view for view in maps if view.saliency == method]
-        answers = {_place(view): view for view in results.answers() if view.dataset == dataset}
+        answers = {_cell_key(view): view for view in results.answers() if view.dataset == dataset}
         with style(**{"axes.grid": False}):
-            return _draw({_place(view): view for view in maps}, answers, self.images, self.conditions)
+            return _draw({_cell_key(view): view for view in maps}, answers, self.images, self.conditions)
 
 
-def _place(view: StoredAnswers | StoredMaps) -> _Place:
+def _cell_key(view: StoredAnswers | StoredMaps) -> _CellKey:
     return view.model, view.condition, view.eps
 
 
-def _draw(maps: dict[_Place, StoredMaps], answers: dict[_Place, StoredAnswers], images: int, most: int) -> Figure:
+def _draw(maps: dict[_CellKey, StoredMaps], answers: dict[_CellKey, StoredAnswers], images: int, most: int) -> Figure:
     models = list(dict.fromkeys(model for model, _, _ in maps))
     blocks = one_of_each([(condition, eps) for _, condition, eps in maps], most)
     ids = _chosen([view for (_, *block), view in maps.items() if tuple(block) in blocks], images)
@@ -97,8 +97,8 @@ def _chosen(maps: list[StoredMaps], most: int) -> list[str]:
 
 
 def _column(
-    maps: dict[_Place, StoredMaps],
-    answers: dict[_Place, StoredAnswers],
+    maps: dict[_CellKey, StoredMaps],
+    answers: dict[_CellKey, StoredAnswers],
     model: str | None,
     block: Block,
     ids: list[str],
