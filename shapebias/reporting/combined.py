@@ -148,13 +148,8 @@ def is_of(studies: Iterable[Study]) -> Callable[[CellRecord], bool]:
     return counts
 
 
-<<<<<<< HEAD
-def _ambiguous_models(files: Sequence[Results]) -> set[str]:
-    """Find the names of several models, or of a model with several answers to a cell, or several kinds of scores."""
-=======
 def _ambiguous_models(files: Iterable[Sequence[StoredAnswers | StoredMaps | StoredValues]]) -> set[str]:
-    """Find the names that several models share, or that have several answers to the same cell."""
->>>>>>> c0da141d4365d4bf2da731535b1b0840898c9f0c
+    """Find the names of several models, or of a model with several answers to a cell, or several kinds of scores."""
     keys: dict[str, set[str]] = {}
     scorings: dict[tuple[str, str], set[tuple[str, str]]] = {}
     asked: Counter[tuple[str, str]] = Counter()

@@ -55,18 +55,7 @@ class HumanAccuracyFigure:
             return _draw(found, results.model_styles, results.people)
 
 
-<<<<<<< HEAD
-def _draw(found: dict[str, pd.DataFrame], looks: dict[str, ModelStyle], people: set[str]) -> Figure:
-=======
-def _in_order(table: pd.DataFrame, dataset: str) -> pd.DataFrame:
-    """Sort the rows of one set by the strength of their condition."""
-    known = [*human_sets().get(dataset.rpartition(":")[2], {})]
-    order = {name: at for at, name in enumerate([*known, *(name for name in table["condition"] if name not in known)])}
-    return table.sort_values("condition", key=lambda column: column.map(order), kind="stable")
-
-
 def _draw(found: dict[str, pd.DataFrame], model_styles: dict[str, ModelStyle], people: set[str]) -> Figure:
->>>>>>> c0da141d4365d4bf2da731535b1b0840898c9f0c
     from matplotlib.lines import Line2D
 
     columns = 1 if len(found) == 1 else 3

@@ -213,13 +213,8 @@ const DRAW = {
   /* Accuracy as a number grows. The axis is the number, or its logarithm; clean images are where it changes nothing. */
   sweeps(data, width) {
     const [low, high] = d3.extent(data.rows, (row) => row.x);
-<<<<<<< HEAD
     const points = data.rows.filter((row) => row.value !== null).map((row) => ({ ...row, text: says(nameOf(row.model), row.at === null ? "clean" : `${data.parameter} = ${row.label}`, row, row.note ?? counts(row, "right")) }));
-    const own = networks.filter((place) => points.some((point) => point.model === place));
-=======
-    const points = data.rows.filter((row) => row.value !== null).map((row) => ({ ...row, text: says(nameOf(row.model), row.at === null ? "clean" : `${data.parameter} = ${row.label}`, row, counts(row, "right")) }));
     const own = networks.filter((index) => points.some((point) => point.model === index));
->>>>>>> c0da141d4365d4bf2da731535b1b0840898c9f0c
     const people = [...d3.group(points, (point) => point.x)].flatMap(([x, rows]) => together(rows, 0, rows[0].at === null ? "clean" : `${data.parameter} = ${rows[0].label}`).map((row) => ({ ...row, x }))).sort((a, b) => a.x - b.x);
     const domain = [low - 0.03 * (high - low), high + 0.03 * (high - low)];
     const ticks = [];
@@ -256,10 +251,10 @@ const DRAW = {
 
   /* Geirhos et al. 2021, figure 4: the kappa of each model with people, by set; people among themselves last. */
   kappas(data, width) {
-    const place = (name) => page.models.findIndex((model) => model.name === name);
+    const indexOf = (name) => page.models.findIndex((model) => model.name === name);
     const cells = data.rows.map((row) => {
       const said = row.value === null ? "kappa –" : `kappa ${row.value.toFixed(2)}${row.low === null ? "" : ` [${row.low.toFixed(2)}, ${row.high.toFixed(2)}]`}`;
-      const models = place(row.name) < 0 ? persons : [place(row.name)];
+      const models = indexOf(row.name) < 0 ? persons : [indexOf(row.name)];
       return { row: data.models.indexOf(row.name), column: data.datasets.indexOf(row.dataset), value: row.value, models, text: `${row.name} with people\n${row.dataset}\n${said}\nn = ${row.n} images` };
     });
     const columns = data.datasets.map((name) => name.slice(name.lastIndexOf(":") + 1));
