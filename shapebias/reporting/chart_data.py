@@ -45,7 +45,7 @@ class ChartData:
             "sweeps": [*self._sweeps()],
             "accuracy": [*self._accuracies()],
             "consistency": [*self._consistencies()],
-            "strengths": [*strengths(self._results, self._places)] if self._results.people else [],
+            "strengths": [*strengths(self._results, self._positions)] if self._results.people else [],
             "kappas": [*kappas(self._results)] if self._results.people else [],
         }
 
