@@ -23,7 +23,7 @@ from shapebias.reporting.finding import evidence, finding
 from shapebias.reporting.image_browser import browse
 from shapebias.reporting.metric_tables import MetricTable, metric_tables
 from shapebias.reporting.panels import panels
-from shapebias.reporting.provenance import source
+from shapebias.reporting.provenance import provenance
 from shapebias.reporting.summary import summary
 from shapebias.spelling.grammar import spell_scalar
 from shapebias.store import Failure, Results
@@ -145,7 +145,7 @@ def render(results: CombinedResults, *, images: int, title: str, lead: LeadTable
         finding=finding(results),
         evidence=evidence(results),
         summary=summary(results),
-        files=[source(each) for each in results.files],
+        files=[provenance(each) for each in results.files],
         models=results.models,
         colours={model: drawn.css_colour for model, drawn in results.model_styles.items()},
         charts=charts,

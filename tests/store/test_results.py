@@ -1,4 +1,4 @@
-"""The user's view: what fits a request, in which order, under which names, and what is said where nothing fits."""
+"""The user's view: what matches a request, in which order, under which names, and the message if nothing matches."""
 
 from __future__ import annotations
 

@@ -204,7 +204,8 @@ const DRAW = {
   accuracy(data, width) {
     const titles = [...new Set(data.rows.map((row) => row.title))];
     const what = (row) => counts(row, "right");
-    if (!isMany()) return rowsPlot({ ...byRow(data.rows, titles, (row) => row.title, what), titles, width, label: "accuracy" });
+    const published = data.published.map((one) => ({ ...one, y: 0, text: says(`${one.model}, published`, titles[0], one, `${one.n === null ? "" : `n = ${one.n}, `}${one.paper}`) }));
+    if (!isMany()) return rowsPlot({ ...byRow(data.rows, titles, (row) => row.title, what), published, titles, width, label: "accuracy" });
     const order = ranked(data.rows);
     const cells = data.rows.map((row) => ({ row: titles.indexOf(row.title), column: order.indexOf(row.model), value: row.value, models: [row.model], text: says(nameOf(row.model), row.title, row, what(row)) }));
     return heatPlot({ rows: titles, columns: order.map(nameOf), cells, width, colour: d3.interpolateViridis, show: (value) => (value === null ? "–" : number(value)), aspect: 24 });
