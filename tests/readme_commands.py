@@ -15,6 +15,7 @@ from shapebias.cli import main
 from shapebias.plugins.catalog import default_catalog
 
 DATA = "../shared/data"
+MODELS = f"{DATA}/decisions/models"
 # What the README and the pages call by the reader's own names, or fetch, and where our copies are.
 OURS = {
     "torchvision:squeezenet1_1": f"torchvision:squeezenet1_1,weights={DATA}/weights/imagenet/squeezenet1_1.safetensors",
@@ -27,8 +28,8 @@ OURS = {
     "weights=microast": f"weights={DATA}/weights/microast",
     "styles=textures": f"styles={DATA}/textures",
     "decisions humans": f"decisions {DATA}/decisions/humans",
-    "/humans models": f"/humans {DATA}/decisions/models",
-    "/humans resnet50.csv": f"/humans {DATA}/decisions/models/style-transfer-512-nomask-experiment_resnet50_session-1.csv",
+    "/humans models": f"/humans {MODELS}",
+    "/humans resnet50.csv": f"/humans {MODELS}/style-transfer-512-nomask-experiment_resnet50_session-1.csv",
     "decisions benchmark": f"decisions {DATA}/decisions/benchmark",
 }
 

@@ -115,7 +115,7 @@ class Timm:
         return found
 
     def _data_config(self, stated: Mapping[str, Any], **given: Any) -> dict[str, Any]:
-        """Let timm settle input size, crop, interpolation and normalisation."""
+        """Let timm determine input size, crop, interpolation and normalisation."""
         from timm.data.config import resolve_data_config
 
         given["img_size"] = self.arg.get("img_size")
@@ -249,7 +249,7 @@ class Timm:
     def _converted(self, network: nn.Module, weights: Mapping[str, Any]) -> nn.Module:
         """Let timm make the network from weights in another form, such as that of their authors.
 
-        timm drops the classifier of weights for another number of classes than it expects, so it is told the number.
+        timm drops the classifier of weights for another number of classes than it expects, so the number is passed.
         Its conversions do not know the step counters of batch normalisation, which published files do not have.
         """
         import timm

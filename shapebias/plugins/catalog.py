@@ -96,9 +96,9 @@ class Component:
 
     @property
     def destroys(self) -> tuple[str, ...]:
-        """What a transform destroys: what its spec says, or nothing with a value that takes nothing away.
+        """What a transform destroys: as its spec states, or nothing at the value that leaves images unchanged.
 
-        Settings say so themselves in an attribute ``destroys``, where it depends on more than one value.
+        If it depends on more than one value, the settings state it in an attribute ``destroys``.
         """
         own: tuple[str, ...] | None = getattr(self.settings, "destroys", None)
         if own is not None:
