@@ -58,6 +58,14 @@ class Criterion:
 
         The first two are never the label.
 
+        Args:
+            model: the classifier.
+            images: (N, 3, H, W) in [0, 1]; their scores choose ``least-likely``.
+            labels: (N,) class indices.
+            rng: the random numbers of the images, which choose ``random``.
+            target: ``least-likely``, ``random`` or a class index; None for an untargeted attack.
+            objective: the loss to maximise.
+
         Raises:
             SpellingError: the model has no class of that index.
         """
@@ -101,7 +109,7 @@ class Criterion:
     def gradient(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Return the gradient of the loss with respect to the pixels, (N, 3, H, W), and the scores (N, C)."""
         gradient, scores = pixel_gradient(self.model, images, self._classes, self.objective)
-        return self._sign * gradient, scores
+        return gradient if self._sign == 1 else -gradient, scores
 
     @torch.no_grad()
     def scores(self, images: Tensor) -> Tensor:

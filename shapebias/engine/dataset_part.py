@@ -22,6 +22,8 @@ def dataset_part(work: Work, decoded: DecodedImages) -> DatasetPart:
     readable = decoded.readable()
     samples = decoded.samples(readable)
     height, width = decoded.size
+    is_cropped = work.dataset is not work.tasks[0].cell.dataset  # sizes are those of the models then
+    size = {} if is_cropped else {"height": height, "width": width}
     return DatasetPart(
         work.record,
         np.array([work.rows[position] for position in readable]),
@@ -29,11 +31,10 @@ def dataset_part(work: Work, decoded: DecodedImages) -> DatasetPart:
         np.array([sample.label for sample in samples]),
         np.array([-1 if sample.shape is None else sample.shape for sample in samples]),
         np.array([-1 if sample.texture is None else sample.texture for sample in samples]),
-        decoded.thumbnails(readable),
+        decoded.thumbnails(readable, enlarge=is_cropped),
         {
             "classes": json.dumps(list(decoded.dataset.classes)),
-            "height": height,
-            "width": width,
+            **size,
             "images": len(decoded.dataset),
             **_skipped(decoded.dataset),
             "note": getattr(decoded.dataset, "note", None),

@@ -31,6 +31,9 @@ def pieces(works: Iterable[Work], workers: int) -> list[Work]:
     Args:
         works: the work of a plan.
         workers: the number of workers; each gets about four pieces or more, if there are enough conditions.
+
+    Returns:
+        The pieces; together they have all tasks of the work.
     """
     works = list(works)
     total = sum(_cost(work.tasks) for work in works)
@@ -150,14 +153,15 @@ class SentWork:
     def work(self, study: Study) -> Work:
         """Restore the piece of work, with the components of an equal study."""
         datasets, *lists = _lists(study)
-        tasks = []
+        tasks: list[Task] = []
         for positions, task in zip(self.cells, self.tasks, strict=True):
             parts: list[Any] = [
                 None if position is None else components[position]
                 for components, position in zip(lists, positions, strict=True)
             ]
             tasks.append(Task(Cell(datasets[self.dataset], *parts), *task))
-        return Work(datasets[self.dataset], self.record, self.rows, tuple(tasks))
+        dataset = study.images_for(datasets[self.dataset], tasks[0].cell.model)
+        return Work(dataset, self.record, self.rows, tuple(tasks))
 
 
 class Sender:
@@ -179,7 +183,7 @@ class Sender:
             for task in work.tasks
         )
         tasks = tuple((task.record, task.key, task.rows) for task in work.tasks)
-        return SentWork(self._datasets[id(work.dataset)], work.record, work.rows, cells, tasks)
+        return SentWork(self._datasets[id(work.tasks[0].cell.dataset)], work.record, work.rows, cells, tasks)
 
 
 def _lists(study: Study) -> tuple[tuple[Any, ...], ...]:

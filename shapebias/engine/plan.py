@@ -53,7 +53,7 @@ class Work:
     """A piece of work: the tasks that share the images of one part, which one process computes.
 
     Args:
-        dataset: the data set.
+        dataset: the data set, in the crop of the models of the tasks where each model has its own.
         record: its identity in the store.
         rows: the rows of all images that the tasks need.
         tasks: the tasks.
@@ -154,9 +154,9 @@ class Plan:
 
     @property
     def pairs(self) -> list[tuple[Component, Component]]:
-        """Every pair of a data set and a model that are computed together, once."""
-        cells = {(id(task.cell.dataset), id(task.cell.model)): task.cell for work in self.works for task in work.tasks}
-        return [(cell.dataset, cell.model) for cell in cells.values()]
+        """Every data set and model that are computed together, each once."""
+        pairs = ((work.dataset, task.cell.model) for work in self.works for task in work.tasks)
+        return list({(id(dataset), id(model)): (dataset, model) for dataset, model in pairs}.values())
 
 
 def evenly_spaced(count: int, limit: int | None) -> Sequence[int]:
@@ -207,13 +207,14 @@ def plan_works(
 
 
 def all_works(study: Study, cells: Sequence[IdentifiedCell], first_images: FirstImages) -> Iterator[Work]:
-    """Yield all work of a study, including what the store already has."""
-    by_dataset: dict[int, list[IdentifiedCell]] = {}
+    """Yield all work of a study, whatever the store has."""
+    by_dataset: dict[int, tuple[Component, list[IdentifiedCell]]] = {}
     for each in cells:
-        by_dataset.setdefault(id(each.cell.dataset), []).append(each)
-    for dataset in study.datasets:
+        dataset = study.images_for(each.cell.dataset, each.cell.model)
+        by_dataset.setdefault(id(dataset), (dataset, []))[1].append(each)
+    for dataset, of_dataset in by_dataset.values():
         size = max(1, min(_PART_IMAGES, _STIMULI_BYTES // (4 * 3 * first_images.pixels(dataset))))
-        yield from _cut_dataset(study, dataset, by_dataset.get(id(dataset), []), size)
+        yield from _cut_dataset(study, dataset, of_dataset, size)
 
 
 def _cut_dataset(study: Study, dataset: Component, cells: Sequence[IdentifiedCell], part_size: int) -> Iterator[Work]:

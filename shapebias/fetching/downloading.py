@@ -1,4 +1,4 @@
-"""Download one file with pooch: interrupted downloads are resumed, and errors say what to do without a network."""
+"""Download one file with pooch: interrupted downloads continue, and an error says what to do offline."""
 
 from __future__ import annotations
 

@@ -142,10 +142,10 @@ def _locked(source: Source, data: Path) -> Iterator[None]:
     """Let one process at a time fetch a source."""
     from shapebias.fetching.messages import announce
 
-    room = downloads_folder(source, data)
+    downloads = downloads_folder(source, data)
     with writable(data):
-        room.parent.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(f"{room}.lock")
+        downloads.parent.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(f"{downloads}.lock")
         try:
             lock.acquire(timeout=0)
         except Timeout:
@@ -183,7 +183,7 @@ def _fetch_file(source: Source, data: Path, file: ListedFile, *, meter: Meter | 
     folder = folder_of(source, data)
     url = source.address + quote(file.path)
     by_hand = (
-        f"without a network: download it elsewhere and put it at {folder / file.path}, like all other "
+        f"offline: download it elsewhere and put it at {folder / file.path}, like all other "
         f"files of {source.name} (see {source.page});\nor set ${VARIABLE} to a folder that has it as {source.subfolder}"
     )
     # Not into the folder, which has only checked files.
@@ -203,8 +203,8 @@ def _fetch_archives(source: Source, data: Path) -> None:
     """Download and unpack the archives of a source outside of its folder, and move the files into it at the end."""
     from shapebias.fetching.unpacking import unpack
 
-    folder, room = folder_of(source, data), downloads_folder(source, data)
-    fresh = room.with_name(f"{room.name}.{uuid.uuid4().hex[:8]}.unpacked")
+    folder, downloads = folder_of(source, data), downloads_folder(source, data)
+    fresh = downloads.with_name(f"{downloads.name}.{uuid.uuid4().hex[:8]}.unpacked")
     try:
         for index, archive in enumerate(source.archives):
             arrived = _fetch_archive(source, archive, data)
@@ -220,7 +220,7 @@ def _fetch_archives(source: Source, data: Path) -> None:
         shutil.rmtree(fresh, ignore_errors=True)
         raise
     mark_finished(folder, count_files(folder))
-    shutil.rmtree(room, ignore_errors=True)
+    shutil.rmtree(downloads, ignore_errors=True)
 
 
 def _move(fresh: Path, folder: Path) -> None:
@@ -237,7 +237,7 @@ def _fetch_archive(source: Source, archive: Archive, data: Path) -> Path:
 
     path = downloads_folder(source, data) / archive.file_name
     by_hand = (
-        f"without a network: download it elsewhere, put it at {path} and run 'shapebias fetch {source.name}';\n"
+        f"offline: download it elsewhere, put it at {path} and run 'shapebias fetch {source.name}';\n"
         f"or set ${VARIABLE} to a folder that has it, unpacked, as {source.subfolder}"
     )
     known = archive.checksum or recorded_checksum(archive, data)

@@ -22,7 +22,7 @@ from shapebias.files import fingerprint
 from shapebias.paths import why_unusable
 from shapebias.published.image_names import CLEAN, ImageName, condition_name, cue_words, read_image_name
 
-__all__ = ["COLUMNS", "CUE_CONFLICT", "Table", "Trial", "read_tables"]
+__all__ = ["COLUMNS", "CUE_CONFLICT", "DecisionTable", "Trial", "read_tables"]
 
 COLUMNS = ("subj", "session", "trial", "rt", "object_response", "category", "condition", "imagename")
 CUE_CONFLICT = "cue-conflict"
@@ -57,7 +57,7 @@ class Trial:
 
 
 @attrs.frozen
-class Table:
+class DecisionTable:
     """One file.
 
     Args:
@@ -73,7 +73,7 @@ class Table:
     fingerprint: str
 
 
-def read_tables(given: Iterable[str | Path]) -> list[Table]:
+def read_tables(given: Iterable[str | Path]) -> list[DecisionTable]:
     """Read tables of answers.
 
     Args:
@@ -89,7 +89,7 @@ def read_tables(given: Iterable[str | Path]) -> list[Table]:
     return [_read(file) for file in files]
 
 
-def _read(file: Path) -> Table:
+def _read(file: Path) -> DecisionTable:
     if problem := why_unusable(file):
         raise DataError(f"{file} is {problem}; give a table, or a folder of them")
     try:
@@ -97,7 +97,7 @@ def _read(file: Path) -> Table:
             trials = tuple(_trials(file, csv.DictReader(stream)))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise DataError(f"{file} cannot be read as a table of decisions: {error}") from error
-    return Table(file, _stimuli(file, trials), trials, fingerprint(file))
+    return DecisionTable(file, _stimuli(file, trials), trials, fingerprint(file))
 
 
 def _trials(file: Path, rows: csv.DictReader[str]) -> Iterator[Trial]:

@@ -13,8 +13,8 @@ import attrs
 import numpy as np
 
 from shapebias.errors import DataError, StoreError, listed
-from shapebias.interop.decision_tables import Table, Trial, read_tables
-from shapebias.interop.stimuli import PublishedStimuli, described, fitting, stored
+from shapebias.interop.decision_tables import DecisionTable, Trial, read_tables
+from shapebias.interop.stimuli import PublishedStimuli, describe_stimuli, matching_stimuli, stored_stimuli
 from shapebias.store.reader import Store
 from shapebias.store.records import CellRecord, ComponentRecord, Header, Part
 from shapebias.store.writer import Writer
@@ -64,7 +64,7 @@ def import_decisions(
     sets = {stimuli: _sessions(group) for stimuli, group in _by_stimuli(read).items()}
     header = Header("", 0, {"shapebias": version("shapebias")})
     if beside is None:
-        pictures = {stimuli: described(stimuli, sessions.values()) for stimuli, sessions in sets.items()}
+        pictures = {stimuli: describe_stimuli(stimuli, sessions.values()) for stimuli, sessions in sets.items()}
     else:
         with Store(beside) as store:
             pictures = _found(sets, store, dataset)
@@ -82,14 +82,14 @@ def import_decisions(
     return taken
 
 
-def _by_stimuli(tables: Sequence[Table]) -> dict[str, list[Table]]:
-    groups: dict[str, list[Table]] = {}
+def _by_stimuli(tables: Sequence[DecisionTable]) -> dict[str, list[DecisionTable]]:
+    groups: dict[str, list[DecisionTable]] = {}
     for table in tables:
         groups.setdefault(table.stimuli, []).append(table)
     return groups
 
 
-def _observers(tables: Sequence[Table]) -> dict[str, ComponentRecord]:
+def _observers(tables: Sequence[DecisionTable]) -> dict[str, ComponentRecord]:
     """Make a model of each observer; all tables with its answers identify it."""
     files: dict[str, dict[str, str]] = defaultdict(dict)
     for table in tables:
@@ -100,7 +100,7 @@ def _observers(tables: Sequence[Table]) -> dict[str, ComponentRecord]:
     return {name: ComponentRecord(f"decisions:{name}", name, _PROVIDER, files[name]) for name in files}
 
 
-def _sessions(tables: Sequence[Table]) -> dict[Session, list[Trial]]:
+def _sessions(tables: Sequence[DecisionTable]) -> dict[Session, list[Trial]]:
     """Sort trials by observer and condition, and within these by session and number."""
     sessions: dict[Session, list[Trial]] = {}
     for table in tables:
@@ -112,7 +112,7 @@ def _sessions(tables: Sequence[Table]) -> dict[Session, list[Trial]]:
         if twice:
             files = dict.fromkeys(table.file.name for table in tables if observer in {t.observer for t in table.trials})
             raise DataError(
-                f"{observer} answered {len(twice)} pictures more than once in the same session and trial, such as "
+                f"{observer} answered {len(twice)} images more than once in the same session and trial, such as "
                 f"{twice[0]!r} (condition {condition!r}, {', '.join(files)}); give each table once"
             )
         trials.sort(key=lambda trial: (_natural(trial.session), _natural(trial.number)))
@@ -127,20 +127,18 @@ def _found(
     sets: Mapping[str, Mapping[Session, Sequence[Trial]]], store: Store, titles: str | Collection[str] | None
 ) -> dict[str, PublishedStimuli]:
     """Find the data set of a store that has the images of each set of stimuli; leave out sets without one."""
-    candidates = stored(store, titles)
-    found = {stimuli: fitting(stimuli, list(sets[stimuli].values()), candidates) for stimuli in sets}
+    candidates = stored_stimuli(store, titles)
+    found = {stimuli: matching_stimuli(stimuli, list(sets[stimuli].values()), candidates) for stimuli in sets}
     pictures = {stimuli: images for stimuli, images in found.items() if images is not None}
     if not pictures:
         example = next((trial for each in sets.values() for trials in each.values() for trial in trials), None)
         such = f"such as {f'{example.category}/{example.name.picture}'!r}" if example else "as they have none"
         titles = [dataset.record.title for dataset in store.datasets()]
-        raise StoreError(
-            listed(f"no data set of {store.path} has the pictures of these tables, {such}; it has:", titles)
-        )
+        raise StoreError(listed(f"no data set of {store.path} has the images of these tables, {such}; it has:", titles))
     sharing = Counter(images.record.key for images in pictures.values())
     shared = [stimuli for stimuli, images in pictures.items() if sharing[images.record.key] > 1]
     if shared:
-        raise StoreError(listed("these sets of stimuli have pictures of the same names; import one at a time:", shared))
+        raise StoreError(listed("these sets of stimuli have images of the same names; import one at a time:", shared))
     return pictures
 
 

@@ -19,7 +19,7 @@ from shapebias.store.reader import Store
 from shapebias.store.records import ComponentRecord, DatasetPart, Scalar
 from shapebias.store.stored import StoredDataset
 
-__all__ = ["PublishedStimuli", "described", "fitting", "stored"]
+__all__ = ["PublishedStimuli", "describe_stimuli", "matching_stimuli", "stored_stimuli"]
 
 Key: TypeAlias = tuple[str | None, str | None, str]
 """Condition, class and image; None where the names do not give them."""
@@ -70,7 +70,7 @@ class PublishedStimuli:
         )
 
 
-def described(stimuli: str, sessions: Iterable[Sequence[Trial]]) -> PublishedStimuli:
+def describe_stimuli(stimuli: str, sessions: Iterable[Sequence[Trial]]) -> PublishedStimuli:
     """Make a data set from tables: its images, their classes and their textures.
 
     Args:
@@ -127,7 +127,7 @@ def _classes(named: set[str], answered: set[str]) -> tuple[str, ...]:
     return tuple(sixteen if sixteen.keys() >= named | others else sorted(named | others))
 
 
-def stored(store: Store, titles: str | Collection[str] | None) -> list[PublishedStimuli]:
+def stored_stimuli(store: Store, titles: str | Collection[str] | None) -> list[PublishedStimuli]:
     """List the data sets of a store, or only those with given titles or texts."""
     wanted = {titles} if isinstance(titles, str) else None if titles is None else {*titles}
     return [
@@ -137,7 +137,7 @@ def stored(store: Store, titles: str | Collection[str] | None) -> list[Published
     ]  # fmt: skip
 
 
-def fitting(
+def matching_stimuli(
     stimuli: str, sessions: Sequence[Sequence[Trial]], candidates: Sequence[PublishedStimuli]
 ) -> PublishedStimuli | None:
     """Find the data set that has the images of a set of stimuli.
@@ -164,7 +164,7 @@ def fitting(
     if len(found) > 1:
         titles = [pictures.record.title for pictures in found]
         raise StoreError(
-            listed(f"several data sets have some of the pictures of {stimuli}; say which with --dataset:", titles)
+            listed(f"several data sets have some of the images of {stimuli}; choose one with --dataset:", titles)
         )
     return found[0] if found else None
 

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["Catalog", "CatalogEntry", "Component", "default_catalog"]
 
 _NAMES_SHOWN = 24
+_FEW = 2
 _TYPO = 0.75  # closer names are typos of each other; farther ones may be architectures
 
 
@@ -92,6 +93,18 @@ class Component:
     def files(self) -> list[Path]:
         """The files and folders that the settings name."""
         return files_named(self.settings)
+
+    @property
+    def destroys(self) -> tuple[str, ...]:
+        """What a transform destroys: as its spec states, or nothing at the value that leaves images unchanged.
+
+        If it depends on more than one value, the settings state it in an attribute ``destroys``.
+        """
+        own: tuple[str, ...] | None = getattr(self.settings, "destroys", None)
+        if own is not None:
+            return own
+        name, value = self.spec.unchanged or ("", None)
+        return () if name and getattr(self.settings, name) == value else self.spec.destroys
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle as text, which another process reads with its own plugins; by value if no plugin provides it."""
@@ -200,13 +213,20 @@ class Catalog:
         typo = difflib.get_close_matches(bare, self.names(*kinds), cutoff=_TYPO)
         if "model" not in kinds or (typo and not any(map(str.isdigit, bare))):
             return close
-        return f"; did you mean {' or '.join(repr(f'{each}:{bare}') for each in self._taking(kinds, str))}?"
+        return f"; did you mean {' or '.join(repr(f'{each}:{bare}') for each in self._knowing(kinds, bare))}?"
+
+    def _knowing(self, kinds: Sequence[Kind], bare: str) -> list[str]:
+        """List names that read a bare name as their first setting: those that know it, or else a few that take any."""
+        taking = list(self._taking(kinds, str))
+        targets: dict[str, Any] = {entry.spec.name: entry.spec.load() for entry in self if entry.spec.name in taking}
+        knowing = [name for name in taking if getattr(targets[name], "knows", None) and targets[name].knows(bare)]
+        return knowing or taking[:_FEW]
 
     def check_spelling(self, kind: Kind | Iterable[Kind], text: str) -> None:
         """Refuse a ``,`` instead of a ``:``, and a path without the name of a component that reads it.
 
         Raises:
-            SpellingError: the text has one of these mistakes; the message gives the right spelling.
+            SpellingError: the text has one of these mistakes; the message gives the correct text.
         """
         kinds = _kinds(kind)
         known = self.names(*kinds)
@@ -272,6 +292,11 @@ class Catalog:
 
     def wrap(self, kind: Kind | Iterable[Kind], settings: object, label: str | None = None) -> Component:
         """Make a component from settings that were built in Python, for example ``Saturate(p=8)``.
+
+        Args:
+            kind: the kind, or several where the context allows more than one.
+            settings: an instance of the target of a spec.
+            label: the user's name for it in tables.
 
         Raises:
             UnknownNameError: no plugin provides a target of this class, or it has several names.

@@ -95,9 +95,15 @@ def discover(plugins_dirs: Iterable[Path] = ()) -> tuple[PluginInfo, ...]:
     Args:
         plugins_dirs: folders of one-file plugins; those in ``$SHAPEBIAS_PLUGINS_DIR`` are added.
 
+    Returns:
+        One entry for each plugin, with its specs and problems.
+
     Raises:
         PluginError: a folder does not exist or every user can write to it; or, if ``$SHAPEBIAS_STRICT`` is 1, any
             plugin has a problem.
+
+    >>> "saturate" in {spec.name for plugin in discover() for spec in plugin.specs}
+    True
     """
     from_environment = [as_path(path) for path in os.environ.get("SHAPEBIAS_PLUGINS_DIR", "").split(os.pathsep) if path]
     folders = dict.fromkeys(path.resolve() for path in [*from_environment, *plugins_dirs])  # each once

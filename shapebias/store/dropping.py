@@ -44,6 +44,13 @@ def drop(
 
     Raises:
         StoreError: no text is given, a text matches nothing, no cell matches all kinds, or the file cannot be written.
+
+    >>> import tempfile, shapebias as sb
+    >>> path = Path(tempfile.mkdtemp(), "run.h5")
+    >>> study = sb.Study("stimuli:images=8,size=16", "planted:reliance=1", ["clean", "grayscale"])
+    >>> sb.run(study, path, device="cpu").close()
+    >>> drop(path, condition="grayscale")["images"].tolist()
+    [8]
     """
     given = {"dataset": dataset, "model": model, "condition": condition, "saliency": saliency, "probe": probe}
     wanted = {role: [texts] if isinstance(texts, str) else [*texts] for role, texts in given.items()}
@@ -76,6 +83,12 @@ def rename(path: str | Path, role: str, name: str, to: str) -> int:
     Raises:
         StoreError: no component or several have this name, another one has the new name, or the file cannot be
             written.
+
+    >>> import tempfile, shapebias as sb
+    >>> path = Path(tempfile.mkdtemp(), "run.h5")
+    >>> sb.run(sb.Study("stimuli:images=8,size=16", "planted:reliance=1"), path, device="cpu").close()
+    >>> rename(path, "model", "planted:reliance=1", "shape-biased")
+    1
     """
     if role not in ROLES:
         raise StoreError(f"no role is called {role!r}; there are {', '.join(ROLES)}")

@@ -22,7 +22,7 @@ from shapebias.errors import StoreError
 from shapebias.store.columns import column
 from shapebias.store.members import dataset_in
 
-__all__ = ["VERSIONS", "Stored", "decode", "encode", "read", "storage_options"]
+__all__ = ["VERSIONS", "EncodedArray", "decode", "encode", "read", "storage_options"]
 
 VERSIONS = {"array": 1, "string-array": 1, "scaled-float16": 1, "scale": 1}
 
@@ -30,7 +30,7 @@ _CHUNK_BYTES = 1 << 20
 
 
 @attrs.frozen(eq=False)
-class Stored:
+class EncodedArray:
     """An array as it is stored."""
 
     name: str
@@ -39,7 +39,7 @@ class Stored:
     attributes: dict[str, str] = attrs.field(factory=dict)
 
 
-def encode(name: str, array: NDArray[Any]) -> list[Stored]:
+def encode(name: str, array: NDArray[Any]) -> list[EncodedArray]:
     """Convert an array to the type that its column declares.
 
     Args:
@@ -56,14 +56,14 @@ def encode(name: str, array: NDArray[Any]) -> list[Stored]:
     if declared.scaled:
         values, scale = _to_scaled_float16(array)
         return [
-            Stored(name, values, "scaled-float16", {"scale": f"{name}_scale"}),
-            Stored(f"{name}_scale", scale, "scale"),
+            EncodedArray(name, values, "scaled-float16", {"scale": f"{name}_scale"}),
+            EncodedArray(f"{name}_scale", scale, "scale"),
         ]
     if array.dtype.kind in "UO":
-        return [Stored(name, _to_bytes(name, array), "string-array")]
+        return [EncodedArray(name, _to_bytes(name, array), "string-array")]
     if array.dtype.kind not in "biuf":
         raise StoreError(f"{name} is of type {array.dtype}, which has no encoding; store numbers or text")
-    return [Stored(name, array.astype(declared.dtype or array.dtype, copy=False))]
+    return [EncodedArray(name, array.astype(declared.dtype or array.dtype, copy=False))]
 
 
 def _to_bytes(name: str, array: NDArray[Any]) -> NDArray[np.bytes_]:
@@ -141,7 +141,7 @@ def read(dataset: h5py.Dataset, selection: Any) -> NDArray[Any]:
         ) from error
 
 
-def storage_options(like: Stored, shape: tuple[int, ...]) -> dict[str, Any]:
+def storage_options(like: EncodedArray, shape: tuple[int, ...]) -> dict[str, Any]:
     """Choose chunks and filters of an array, as options of h5py.
 
     Arrays of images have one chunk per image, so that packing can copy compressed chunks; other arrays have chunks of

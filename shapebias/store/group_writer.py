@@ -18,7 +18,7 @@ import numpy as np
 from h5py import h5a, h5d, h5f, h5p, h5s, h5t
 from numpy.typing import NDArray
 
-from shapebias.store.encoding import VERSIONS, Stored, encode, storage_options
+from shapebias.store.encoding import VERSIONS, EncodedArray, encode, storage_options
 from shapebias.store.records import Scalar
 from shapebias.store.sealing import description_digest, plain
 
@@ -63,7 +63,7 @@ class GroupWriter:
             else:
                 dataset[...] = stored.values
 
-    def create(self, like: Stored, count: int) -> h5py.Dataset:
+    def create(self, like: EncodedArray, count: int) -> h5py.Dataset:
         """Create an empty HDF5 data set for ``count`` images.
 
         Args:
@@ -128,7 +128,7 @@ def _type(dtype: np.dtype[Any]) -> h5t.TypeID:
     return h5t.py_create(dtype, logical=True)
 
 
-def _layout(like: Stored, shape: tuple[int, ...]) -> h5p.PropDCID:
+def _layout(like: EncodedArray, shape: tuple[int, ...]) -> h5p.PropDCID:
     """Chunks, filters and checksums of an array."""
     layout = h5p.create(h5p.DATASET_CREATE)
     layout.set_obj_track_times(False)

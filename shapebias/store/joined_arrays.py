@@ -198,7 +198,7 @@ class JoinedArrays:
         for index in wanted or holders[:1]:  # without any image, one source gives type and shape
             chosen = np.flatnonzero(sources == index)
             with self.sources[index].open() as group:
-                values = read_images(
+                values = _read_positions(
                     dataset_in(group, stored_name), self.source_positions[positions[chosen]], eps_index
                 )
             pieces.append((chosen, values))
@@ -221,7 +221,7 @@ class JoinedArrays:
         return joined
 
 
-def read_images(dataset: h5py.Dataset, positions: NDArray[np.int64], eps_index: int | None = None) -> NDArray[Any]:
+def _read_positions(dataset: h5py.Dataset, positions: NDArray[np.int64], eps_index: int | None = None) -> NDArray[Any]:
     """Read some images of one array, with one read for each run of consecutive positions.
 
     Args:

@@ -16,7 +16,7 @@ from shapebias.store.locking import WriterLock
 from shapebias.store.os_errors import translate_os_errors
 from shapebias.store.packing import write_store
 from shapebias.store.reader import Store, join_cells, join_datasets
-from shapebias.store.records import CellRecord
+from shapebias.store.records import CellRecord, differently_scored
 from shapebias.store.stored import StoredCell, StoredDataset
 from shapebias.store.writer import stray_files
 
@@ -39,6 +39,15 @@ def merge(paths: Sequence[str | Path], output: str | Path) -> None:
     Raises:
         StoreError: the output exists or cannot be written; a shard is missing or given twice; or two files disagree
             on the seed, the images of a data set, the settings or files of a cell, or an answer.
+
+    >>> import tempfile, shapebias as sb
+    >>> folder = Path(tempfile.mkdtemp())
+    >>> for reliance in (0, 1):
+    ...     study = sb.Study("stimuli:images=8,size=16", f"planted:reliance={reliance}")
+    ...     sb.run(study, folder / f"{reliance}.h5", device="cpu").close()
+    >>> merge([folder / "0.h5", folder / "1.h5"], folder / "both.h5")
+    >>> len(sb.open(folder / "both.h5").cells())
+    2
     """
     output = store_path(output)
     if not paths:
@@ -123,6 +132,8 @@ def _check_cells(stores: Iterable[Store]) -> None:
                 if other is not store:
                     _check_cell(other, same, store, cell)
             before.append((store, cell))
+    if problem := differently_scored(cell.record for cells in known.values() for _, cell in cells):
+        raise StoreError(f"{problem}; {_WAY_OUT}")
 
 
 def _check_cell(first: Store, one: StoredCell, second: Store, other: StoredCell) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from shapebias.errors import ShapebiasError, StoreError
-from shapebias.spelling.grammar import natural, split_label
+from shapebias.spelling.grammar import natural_sort_key, split_label
 from shapebias.store.reader import Store
 from shapebias.store.records import ComponentRecord
 from shapebias.store.stored import StoredCell
@@ -58,4 +58,4 @@ def _rank(ranks: Mapping[str, int], role: str, component: ComponentRecord) -> in
 
 def _key(component: ComponentRecord) -> list[tuple[float, str]]:
     """Return a sort key that compares numbers by value and puts ``clean`` first."""
-    return natural("" if component.canonical == "clean" else component.canonical)
+    return natural_sort_key("" if component.canonical == "clean" else component.canonical)

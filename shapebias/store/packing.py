@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from shapebias.errors import StoreError
 from shapebias.store.columns import column
-from shapebias.store.encoding import Stored, read
+from shapebias.store.encoding import EncodedArray, read
 from shapebias.store.group_writer import LIBVER, GroupWriter
 from shapebias.store.index import INDEX, group_digests, index_text
 from shapebias.store.joined_arrays import JoinedArrays, Source, runs
@@ -126,12 +126,12 @@ def _join(
     return example.attributes.get("scale")
 
 
-def _example(name: str, dataset: h5py.Dataset) -> Stored:
+def _example(name: str, dataset: h5py.Dataset) -> EncodedArray:
     facts = {key: value for key, value in dataset.attrs.items() if key not in ("encoding", "encoding_version")}
-    return Stored(name, np.empty((0, *dataset.shape[1:]), dataset.dtype), dataset.attrs["encoding"], facts)
+    return EncodedArray(name, np.empty((0, *dataset.shape[1:]), dataset.dtype), dataset.attrs["encoding"], facts)
 
 
-def _common(arrays: JoinedArrays, examples: list[Stored]) -> Stored:
+def _common(arrays: JoinedArrays, examples: list[EncodedArray]) -> EncodedArray:
     """Return an example whose type can represent all of them: texts may differ in length."""
     if len({(example.encoding, example.values.shape) for example in examples}) > 1:
         shapes = sorted({f"{example.encoding} {example.values.shape[1:]}" for example in examples})

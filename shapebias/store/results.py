@@ -271,7 +271,7 @@ class Results:
         self.store.refresh()
 
     def keep_alive(self, owner: object) -> None:
-        """Keep a reference to an object, such as the temporary folder of the store, as long as these results exist."""
+        """Keep a reference to ``owner``, such as the temporary folder of the store, as long as these results exist."""
         self._kept_alive.append(owner)
 
     def close(self) -> None:
@@ -291,8 +291,18 @@ def open_store(path: str | Path) -> Results:
     Args:
         path: the results file, for example ``"run.h5"``.
 
+    Returns:
+        The results; the file stays open until they are closed.
+
     Raises:
         StoreError: there is no store, or it cannot be read.
+
+    >>> import tempfile, shapebias as sb
+    >>> path = Path(tempfile.mkdtemp(), "run.h5")
+    >>> sb.run(sb.Study("stimuli:images=8,size=16", "planted:reliance=1"), path, device="cpu").close()
+    >>> with sb.open(path) as results:
+    ...     results.cells()["images"].tolist()
+    [8]
     """
     return Results(path)
 

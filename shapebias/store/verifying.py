@@ -39,6 +39,12 @@ def verify(path: str | Path) -> list[str]:
 
     Raises:
         StoreError: there is no store.
+
+    >>> import tempfile, shapebias as sb
+    >>> path = Path(tempfile.mkdtemp(), "run.h5")
+    >>> sb.run(sb.Study("stimuli:images=8,size=16", "planted:reliance=1"), path, device="cpu").close()
+    >>> verify(path)
+    []
     """
     path = store_path(path)
     parts = part_files(path)

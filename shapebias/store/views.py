@@ -116,7 +116,7 @@ class StoredAnswers(_View):
     @property
     def destroys(self) -> frozenset[str]:
         """What the condition's transforms destroy (texture, shape, colour); empty without their plugins."""
-        return frozenset(word for step in self.steps or () for word in step.spec.destroys)
+        return frozenset(word for step in self.steps or () for word in step.destroys)
 
     @property
     def classes(self) -> Sequence[str]:

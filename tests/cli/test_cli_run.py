@@ -148,7 +148,7 @@ def test_a_study_file_may_leave_out_what_options_give(ask, study_file):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["-d", DATASET], "name a data set with -d and a model with -m"),
+        (["-d", DATASET], "give a data set with -d and a model with -m"),
         (["-d", DATASET, "-m", SMALL, "-t", "satruate"], "did you mean 'saturate'?"),
         (["-d", DATASET, "-m", SMALL, "-t", "saturate:q=8"], "q: unknown parameter"),
         (["-d", DATASET, "-m", SMALL, "-c", "pgd+pgd"], "at most one"),
@@ -305,7 +305,7 @@ def test_a_new_label_for_a_known_model_is_taken_over_and_drop_renames(cli):
     assert cli("run", *options, "-m", "cnn:num_classes=8").exit_code == 0  # no label, and none is taken away
     with open_store("run.h5") as results:
         assert [answers.model for answers in results.answers()] == ["third"]
-    assert "--rename needs one thing" in cli("drop", "run.h5", "-m", "a", "-c", "b", "--rename", "third").stderr
+    assert "--rename needs one component" in cli("drop", "run.h5", "-m", "a", "-c", "b", "--rename", "third").stderr
 
 
 def test_shards_are_computed_by_processes_that_do_not_know_each_other_and_merged(cli, tmp_path):
@@ -327,3 +327,15 @@ def test_an_executor_is_named(cli):
     result = cli("run", *what, "--executor", "lokal")
     assert result.exit_code == 2
     assert "no executor is called 'lokal'; did you mean 'local'?" in result.stderr
+
+
+def test_towards_a_class_adds_a_condition_and_keeps_the_images(ask, cli):
+    study = ask("-d", DATASET, "-m", SMALL, "-t", "grayscale", "--towards", "3", "--towards", "disc/dots")["study"]
+    titles = [condition.title for condition in study.conditions]
+    assert titles[:2] == ["clean", "grayscale"]
+    assert len(titles) == 4
+    assert titles[-1] == "towards disc/dots"
+    assert study.keep_images
+    result = cli("run", "-d", DATASET, "-d", "other=stimuli", "-m", SMALL, "--towards", "0", "-o", "run.h5")
+    assert result.exit_code == 2
+    assert "a class belongs to one data set, and there are 2" in result.stderr

@@ -24,7 +24,7 @@ from shapebias_ray.queue import Piece, Queue
 
 __all__ = ["Scheduler"]
 
-_UNREAD = 2  # lists of messages that a worker may be ahead of this process: its memory does not grow with the workers
+_UNREAD = 2  # lists of messages that a worker may be ahead of this process; this bounds the memory of this process
 _KILLS = 2
 _MOST_HALVINGS = 8  # from the 256 images of a batch on CUDA to one
 
@@ -44,8 +44,8 @@ class Scheduler:
 
     Args:
         plan: what to compute.
-        pool: who computes.
-        patience: how many seconds to wait where no worker is left.
+        pool: the workers.
+        patience: seconds to wait for a worker if none is left.
     """
 
     def __init__(self, plan: Plan, pool: Pool, patience: float) -> None:
@@ -59,7 +59,7 @@ class Scheduler:
         self._halvings: dict[str, int] = {}  # by model: what it needs in memory differs most
 
     def messages(self) -> Generator[Message]:
-        """Yield what the workers finish; in the end, those that still compute are stopped."""
+        """Yield what the workers finish; at the end, stop those that are still computing."""
         try:
             yield self._workers()
             while self._queue or self._running:
@@ -98,7 +98,7 @@ class Scheduler:
         self._running[generator] = _Running(member, piece, halvings)
 
     def _receive(self) -> Iterator[Message]:
-        """Wait until a worker has something, and yield it.
+        """Wait until a worker has a message, and yield it.
 
         Raises:
             ShapebiasError: no worker is left, and none has started in time.
@@ -110,7 +110,7 @@ class Scheduler:
         if not ready:
             raise ShapebiasError(
                 f"no worker is left, and none started within {self._patience:g} seconds; what is finished is kept: run "
-                "the same command again when the cluster has room"
+                "the same command again when the cluster has free resources"
             )
         (one,) = ready
         if one in self._pool.opening:
@@ -155,7 +155,7 @@ class Scheduler:
             yield from self._give_up(running, f"{kills} workers died while they computed this; the last one: {error}")
             return
         left = running.piece.work.without(running.received)
-        # Condition by condition, so that those that are not the reason are not given up with it.
+        # Condition by condition, so that only the one that kills workers is recorded as failed.
         for work in left.by_condition() if left is not None else ():
             self._queue.put(Piece(work, kills))
 
