@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin
 
-.PHONY: help demo demo-short docs soak test test-all test-lowest coverage plugins lint types bench bench-quick clean
+.PHONY: help demo demo-short docs soak test test-core test-rest test-all test-lowest coverage plugins lint types bench bench-quick clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -14,8 +14,14 @@ demo demo-short soak test test-all test-lowest coverage: export OMP_NUM_THREADS 
 # Tests start many processes, and without a cache each of them compiles torch's source again, for seven seconds.
 demo demo-short soak test test-all test-lowest coverage: export PYTHONDONTWRITEBYTECODE :=
 
-test: lint $(VENV)/.plugins  ## check the style, the types and the import layers, and run the quick tests
+# Two at a time: no test depends on a clock, and the other core would wait.
+test: $(VENV)/.plugins  ## check the style, the types and the import layers, and run the quick tests
+	$(MAKE) --no-print-directory --jobs=2 test-core test-rest
+
+test-core: $(VENV)/.plugins
 	$(RUN)/python -m pytest -q -m "not slow"
+
+test-rest: lint
 	$(RUN)/python -m pytest -q -m "not slow" plugins
 
 test-all: lint $(VENV)/.plugins  ## the same with all tests

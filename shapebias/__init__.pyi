@@ -1,4 +1,4 @@
-"""What a user types; the one list of these names."""
+"""The public names of the package; this file is their only list."""
 
 from . import plugin as plugin
 from ._version import __version__ as __version__
@@ -17,5 +17,5 @@ from .reporting.page import report as report
 from .runtime.progress import Interrupted as Interrupted, Progress as Progress
 from .store import Results as Results, drop as drop, merge as merge, open as open, pack as pack, rename as rename, verify as verify
 from .study import Cell as Cell, Condition as Condition, Study as Study
-from .training.loop import train as train
+from .training.loop import TrainingProgress as TrainingProgress, train as train
 from .training.recipe import Recipe as Recipe

@@ -1,4 +1,4 @@
-"""``python -m shapebias`` is ``shapebias``."""
+"""Run the command line as ``python -m shapebias``."""
 
 from shapebias.cli import main
 

@@ -1,4 +1,4 @@
-"""A user's own defaults: a file that says where to compute and where data are."""
+"""A user's defaults: a file that sets the device, the data folder and the number of decoding threads."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ NAMES: dict[str, tuple[type, str]] = {
 
 
 def config_file() -> Path:
-    """Return the path of the file: ``$SHAPEBIAS_CONFIG``, else ``config.toml`` in the user's configuration folder."""
+    """Return the file's path: ``$SHAPEBIAS_CONFIG``, or ``config.toml`` in the user's configuration folder."""
     chosen = os.environ.get(VARIABLE)
     return Path(chosen).expanduser() if chosen else platformdirs.user_config_path("shapebias") / "config.toml"
 
 
 def user_defaults() -> dict[str, Any]:
-    """Read the file; without one there are no defaults.
+    """Read the user's defaults, by name; without a file there are none.
 
     Raises:
         ShapebiasError: it cannot be read, is not TOML, or has an unknown name or a wrong value.

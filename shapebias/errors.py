@@ -29,7 +29,7 @@ __all__ = [
 
 
 class ShapebiasError(Exception):
-    """Parent of every error that shapebias raises on purpose; the CLI prints it without a traceback."""
+    """Base class of every error that shapebias raises on purpose; the CLI prints it without a traceback."""
 
 
 class SpellingError(ShapebiasError):
@@ -37,11 +37,11 @@ class SpellingError(ShapebiasError):
 
 
 class UnknownNameError(ShapebiasError):
-    """No plugin, or more than one, provides the name that was asked for."""
+    """No plugin provides the requested name, or more than one does."""
 
 
 class PluginError(ShapebiasError):
-    """A plugin that was asked for cannot be imported, or breaks its contract."""
+    """A requested plugin cannot be imported, or it breaks its contract."""
 
 
 class StudyError(ShapebiasError):
@@ -52,8 +52,8 @@ class EvaluationError(ShapebiasError):
     """Some cells of an evaluation failed.
 
     Args:
-        message: which, and why.
-        results: what was computed all the same, a :class:`shapebias.Results`.
+        message: which cells failed, and why.
+        results: the results that could be computed, a :class:`shapebias.Results`.
     """
 
     def __init__(self, message: str, results: object) -> None:
@@ -62,7 +62,7 @@ class EvaluationError(ShapebiasError):
 
 
 class TrainingError(ShapebiasError):
-    """A training cannot continue, or its output belongs to another training."""
+    """A training run cannot continue, or its output belongs to another run."""
 
 
 class LabelError(ShapebiasError):
@@ -78,7 +78,7 @@ class WeightsError(ShapebiasError):
 
 
 class DeviceError(ShapebiasError):
-    """The device that was asked for is not there."""
+    """The requested device does not exist, or it cannot compute as requested."""
 
 
 class StoreError(ShapebiasError):
@@ -90,7 +90,7 @@ class FigureError(ShapebiasError):
 
 
 def suggestion(word: str, options: Iterable[str]) -> str:
-    """Return ``"; did you mean 'x'?"`` for the option closest to ``word``, or nothing.
+    """Return ``"; did you mean 'x'?"`` for the option closest to ``word``, or an empty text.
 
     >>> suggestion("satruate", ["saturate", "grayscale"])
     "; did you mean 'saturate'?"
@@ -102,7 +102,7 @@ def suggestion(word: str, options: Iterable[str]) -> str:
 
 
 def listed(title: str, problems: Sequence[str]) -> str:
-    """Join one title and its problems into a message with one problem a line.
+    """Join a title and its problems into a message with one problem per line.
 
     >>> print(listed("2 problems in a.toml", ["seed: not a whole number", "modles: unknown key"]))
     2 problems in a.toml
@@ -113,7 +113,7 @@ def listed(title: str, problems: Sequence[str]) -> str:
 
 
 def reason(error: str) -> str:
-    """Pick out of a traceback what the exception says: the lines after its last frame and the code shown there."""
+    """Return the exception's message from a traceback: the lines after the last frame and its line of code."""
     lines = error.strip().splitlines()
     last_frame = max((position for position, line in enumerate(lines) if line.startswith('  File "')), default=-1)
     message = list(itertools.dropwhile(lambda line: line.startswith(" "), lines[last_frame + 1 :])) or lines[-1:]

@@ -1,4 +1,4 @@
-"""Files and folders: fingerprints, atomic writes, downloads that are checked."""
+"""Files and folders: fingerprints, atomic writes, verified downloads."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ _digest = sha256  # `download` has a parameter of that name
 
 
 def read_text(path: str | Path) -> str:
-    """Read a text file that a person wrote, such as a study; bytes that are not UTF-8 become replacement characters.
+    """Read a hand-written text file, such as a study; bytes that are not UTF-8 become replacement characters.
 
     Args:
         path: a file of at most 16 MB.
@@ -69,14 +69,14 @@ def read_text(path: str | Path) -> str:
         if problem := why_unusable(path):
             raise DataError(f"{printable(path)} is {problem}; give a file")
         if path.stat().st_size > _LARGEST_TEXT:
-            raise DataError(f"{printable(path)} has more than 16 MB, so it is not a text that a person wrote")
+            raise DataError(f"{printable(path)} has more than 16 MB, so it is not a hand-written text; check the path")
         return path.read_text(encoding="utf-8", errors="replace")
     except OSError as error:
         raise DataError(f"{printable(path)} cannot be read: {error.strerror}; check the path") from error
 
 
 def fingerprint(path: str | Path) -> str:
-    r"""Hash what a path stands for: the content of a file, the listing of a folder.
+    r"""Hash the content of a file, or the listing of a folder.
 
     A folder's fingerprint is the SHA-256 over ``"NAME\0SIZE\n"`` of every regular file in it, at any depth, where
     NAME is the path below the folder with ``/`` and the names are sorted.  Reading the content of a whole data set
@@ -101,7 +101,7 @@ def fingerprint(path: str | Path) -> str:
 
 
 def file_stamp(path: Path) -> tuple[int, ...]:
-    """Return what changes when a file is replaced or written; nothing where there is no file."""
+    """Return device, inode, size and time of a file, which change with the file; an empty tuple if it is missing."""
     if not path.is_file():
         return ()
     facts = path.stat()
@@ -115,12 +115,12 @@ def _listing(folder: Path) -> Iterator[tuple[bytes, int]]:
 
 
 def temporary_path(path: Path) -> Path:
-    """Make up a temporary name beside ``path``, which no file has."""
+    """Return an unused temporary path in the folder of ``path``."""
     return path.with_name(f"{path.name}.{uuid.uuid4().hex[:12]}.tmp")
 
 
 def temporary_of(path: Path) -> str | None:
-    """Say for which name a temporary one was made up, None for any other name.
+    """Return the file name that a temporary path was made for, None if the path is not temporary.
 
     >>> temporary_of(Path("run.h5.0123456789ab.tmp")), temporary_of(Path("notes.tmp"))
     ('run.h5', None)
@@ -131,16 +131,16 @@ def temporary_of(path: Path) -> str | None:
 
 @contextlib.contextmanager
 def new_file(path: str | Path) -> Iterator[Path]:
-    """Give a temporary name beside ``path``; what is written there replaces ``path`` at the end, or not at all.
+    """Yield a temporary path; when the body ends without an error, the file there replaces ``path`` atomically.
 
-    The file is on the disk before it is renamed, and the rename before this returns: after a power loss there is the
-    old file or the new one.  The temporary file is removed when the body raises.
+    The file is flushed to the disk before it is renamed, and so is the rename before this returns: after a power loss
+    there is either the old file or the new one.  The temporary file is removed when the body raises.
 
     Args:
         path: the file to make or replace; its folder exists.
 
     Raises:
-        OSError: what the operating system says of the disk or the folder.
+        OSError: the file cannot be written.
     """
     path = Path(path)
     temporary = temporary_path(path)
@@ -155,23 +155,23 @@ def new_file(path: str | Path) -> Iterator[Path]:
 
 
 def write_atomically(path: str | Path, data: bytes | memoryview) -> None:
-    """Write a whole file, so that at any moment there is the old one or the new one: see :func:`new_file`.
+    """Write a whole file atomically: at any moment there is either the old file or the new one; see :func:`new_file`.
 
     Args:
         path: the file to make or replace; its folder exists.
         data: its content.
 
     Raises:
-        OSError: what the operating system says of the disk or the folder.
+        OSError: the file cannot be written.
     """
     with new_file(path) as temporary, temporary.open("xb") as file:
         file.write(data)
 
 
 def _sync(path: Path) -> None:
-    """Wait until a file, or the names in a folder, are on the disk."""
+    """Flush a file, or the names in a folder, to the disk."""
     if path.is_dir() and os.name == "nt":
-        return  # Windows opens no folders, and syncs their names with the files
+        return  # Windows cannot open folders; it flushes their names with the files
     handle = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)
     try:
         os.fsync(handle)
@@ -180,18 +180,18 @@ def _sync(path: Path) -> None:
 
 
 def download(url: str, path: str | Path, sha256: str) -> Path:
-    """Fetch a file whose checksum is known; one that is there already is not fetched again.
+    """Download a file and check its SHA-256; a file that already has it is not downloaded again.
 
     Args:
         url: an ``http`` or ``https`` address.
-        path: where to put it; folders are made.
-        sha256: 64 hexadecimal digits that the content must have.
+        path: where to write it; missing folders are created.
+        sha256: the SHA-256 that the content must have, 64 hexadecimal digits.
 
     Returns:
         The path.
 
     Raises:
-        DataError: nothing there, no connection, or another content; the message says how to get by without a network.
+        DataError: the address cannot be read, or the content differs; the message says what to do without a network.
     """
     path = Path(path)
     if path.is_file() and _digest(path) == sha256:
@@ -207,7 +207,7 @@ def download(url: str, path: str | Path, sha256: str) -> Path:
                     f"{url} has SHA-256 {found}, not {sha256}: the file changed or the download was cut short or "
                     f"tampered with, so it was not kept; try again, or put the right file at {path}"
                 )
-    except (OSError, ValueError) as error:  # URLError is an OSError; ValueError: no such kind of address
+    except (OSError, ValueError) as error:  # URLError is an OSError; a ValueError is an address of another scheme
         reason = error.reason if isinstance(error, urllib.error.URLError) else error
         raise DataError(f"{url} cannot be downloaded to {path}: {reason}; {by_hand}") from error
     return path

@@ -1,4 +1,4 @@
-"""Paths: home folders, names that are not UTF-8, and what lies in a folder."""
+"""Paths: home folders, names that are not UTF-8, and the files below a folder."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ __all__ = ["FoundFiles", "as_path", "files_below", "folder_identity", "printable
 
 
 def as_path(path: str | Path) -> Path:
-    """Make a path of text; a leading ``~`` or ``~user`` is that home folder, as a shell would have it.
+    """Convert text to a path; a leading ``~`` or ``~user`` becomes the home folder, as in a shell.
 
     >>> as_path("~/photos") == Path.home() / "photos"
     True
     """
     try:
         return Path(path).expanduser()
-    except RuntimeError:  # no such user: a file may be called so
+    except RuntimeError:  # no such user, so the name is taken literally
         return Path(path)
 
 
 def printable(path: str | Path) -> str:
-    r"""Return a path as text that every file and terminal takes: bytes that are not UTF-8 become escapes.
+    r"""Return a path as text that can be printed and stored: bytes that are not UTF-8 become escapes.
 
     >>> printable(Path("caf\udce9.png"))
     'caf\\xe9.png'
@@ -36,11 +36,11 @@ def printable(path: str | Path) -> str:
 
 @attrs.define
 class FoundFiles:
-    """What lies below a folder.
+    """The files below a folder.
 
     Args:
-        files: the regular files: paths below the folder, with ``/``, not sorted.
-        skipped: why something else was passed over, by its path.
+        files: the regular files, as unsorted paths relative to the folder, with ``/``.
+        skipped: why each other entry was skipped, by its path.
     """
 
     files: list[str] = attrs.field(factory=list)
@@ -48,21 +48,20 @@ class FoundFiles:
 
 
 def folder_identity(folder: Path) -> tuple[int, int]:
-    """Return what two paths of the same folder have in common: device and inode."""
+    """Return a folder's device and inode, which are the same for every path of the folder."""
     facts = folder.stat()
     return facts.st_dev, facts.st_ino
 
 
 def files_below(folder: Path, visited: set[tuple[int, int]] | None = None) -> FoundFiles:
-    """List the regular files at any depth below a folder, following links, since data sets are often made of them.
+    """List the regular files at any depth below a folder; links are followed, since many data sets consist of links.
 
-    Each folder is listed once, under its own path where it has one below ``folder``: a link to a folder that is listed
-    already, or to one that ``folder`` is in, is skipped.  So are links to nothing, pipes, sockets and devices, and
-    folders that cannot be read.
+    Each folder is listed once, under its own path if that is below ``folder``.  Skipped are links to a folder that is
+    already listed or that contains ``folder``, broken links, pipes, sockets, devices, and folders that cannot be read.
 
     Args:
         folder: the folder.
-        visited: folders, as :func:`folder_identity` gives them, that are not listed again; what is listed is added.
+        visited: folders not to list again, as :func:`folder_identity` returns them; the listed folders are added.
     """
     found, visited = FoundFiles(), set() if visited is None else visited
     visited |= {folder_identity(parent) for parent in folder.resolve().parents}
@@ -93,7 +92,7 @@ def files_below(folder: Path, visited: set[tuple[int, int]] | None = None) -> Fo
 
 
 def why_unusable(path: Path) -> str | None:
-    """Say why a path is neither a folder nor a regular file; None where it is one of them."""
+    """Return why a path is neither a folder nor a regular file; None if it is one of them."""
     try:
         mode = path.stat().st_mode
     except FileNotFoundError:

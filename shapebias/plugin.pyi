@@ -1,4 +1,4 @@
-"""What a plugin author imports; the one list of these names."""
+"""The names that plugin authors import; this file is their only list."""
 
 from .attacks.adversarial_search import ActiveBatch as ActiveBatch, AdversarialSearch as AdversarialSearch, Attempt as Attempt, Keep as Keep
 from .attacks.criterion import AttackObjective as AttackObjective, Criterion as Criterion
@@ -26,11 +26,10 @@ from .networks.tensor_cache import cached_tensors as cached_tensors
 from .networks.weights import load_weights as load_weights, seeded_weights as seeded_weights
 from .networks.zero_shot import ZeroShot as ZeroShot, class_embeddings as class_embeddings
 from .plugins.catalog import default_catalog as default_catalog
-from .plugins.events import CellSummary as CellSummary
 from .plugins.discovery import discover as discover
 from .plugins.hookspecs import hookimpl as hookimpl
 from .plugins.in_memory import InMemoryAnswers as InMemoryAnswers, InMemoryMaps as InMemoryMaps, InMemoryResults as InMemoryResults, InMemoryValues as InMemoryValues
-from .plugins.protocols import Answers as Answers, AttackedImages as AttackedImages, Attributed as Attributed, Maps as Maps, Sample as Sample, StudyResults as StudyResults, Transformed as Transformed, Values as Values
+from .plugins.protocols import Answers as Answers, AttackedImages as AttackedImages, Attributed as Attributed, CellSummary as CellSummary, Maps as Maps, Sample as Sample, StudyResults as StudyResults, Transformed as Transformed, Values as Values
 from .plugins.specs import AttackSpec as AttackSpec, DatasetSpec as DatasetSpec, ExecutorSpec as ExecutorSpec, MetricSpec as MetricSpec, ModelSpec as ModelSpec, ProbeSpec as ProbeSpec, SaliencySpec as SaliencySpec, SuiteSpec as SuiteSpec, TransformSpec as TransformSpec
 from .published.references import Reference as Reference, references as references
 from .rng import ImageRandom as ImageRandom, seeded_generators as seeded_generators

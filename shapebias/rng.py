@@ -1,13 +1,12 @@
 """Random numbers that belong to an image, not to a shared generator.
 
-A draw is a function of (seed, plugin, place in the chain, image id, epoch, stream, index, position) and of
-nothing else: not of the batch, its order, the chunk, the worker or the device, and never of a global state.
-``shape`` only names the positions in row-major order.  So sample 37 of SmoothGrad is the same whether it is
-drawn alone or as one of fifty.
+A draw depends only on (seed, plugin, step index, image id, epoch, stream, index, position): not on the batch, its
+order, the chunk, the worker or the device, and never on a global state.  ``shape`` only numbers the positions in
+row-major order.  So sample 37 of SmoothGrad is the same whether it is drawn alone or as one of fifty.
 
 Construction, a counter-based generator (Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3"):
 
-- *image key*, 64 bits: BLAKE2b of (seed, plugin, place, image id); epoch and stream are mixed into it.
+- *image key*, 64 bits: BLAKE2b of (seed, plugin, step index, image id); epoch and stream are mixed into it.
 - *row key*, 64 bits: output ``index`` of SplitMix64 (Steele, Lea & Flood 2014) seeded with the image key.
 - *word p*, 32 bits: ``h(h(p, 0), row key)``.  ``h`` is a two-round xorshift-multiply hash whose constants
   were found by search for the lowest bias (Wellons 2018, "Prospecting for hash functions"); one half of the
@@ -15,10 +14,10 @@ Construction, a counter-based generator (Salmon et al. 2011, "Parallel random nu
   hashed before a key comes in, no row is a shifted copy of another.
 
 Every step is integer arithmetic modulo 2^32 or 2^64, an exact scaling or a table look-up, so all kinds of draw
-are equal bit for bit on every device.  Limits: not for cryptography; the words of one row are all different,
-where chance would repeat one in some 93,000; a normal is 16 bits of a word looked up in a table of 65,536
-quantiles, with |z| <= 4.33, mean 0, variance 1, kurtosis 2.9992, and a distribution function within 1.1e-5 of
-the normal one.
+are equal bit for bit on every device.  Limits: the numbers are not for cryptography.  The words of one row are all
+different, whereas about 93,000 independent words would on average contain one repetition.  A normal is 16 bits of a
+word looked up in a table of 65,536 quantiles, with |z| <= 4.33, mean 0, variance 1, kurtosis 2.9992, and a
+distribution function within 1.1e-5 of the normal one.
 
 Cost: 0.93 times `torch.randn` for the noise of SmoothGrad (16 images, 50 samples, 3 x 224 x 224; one thread of a shared
 cloud CPU, torch 2.15, `benchmarks/rng.py`).
@@ -75,7 +74,8 @@ class ImageRandom:
         Args:
             seed: of the study.
             plugin: name of the plugin that draws.
-            step_index: its position in the chain of transforms and attacks; a plugin used twice draws other numbers.
+            step_index: its position in the chain of transforms and attacks, so that a plugin that is used twice draws
+                different numbers.
             ids: N image ids, relative to the data set.
             device: the device on which the numbers are drawn.
         """
@@ -124,7 +124,7 @@ class ImageRandom:
         return self._draw("normal", stream, index, shape, dtype=torch.float32, bits=16, values=quantiles)
 
     def integers(self, stream: str, index: Index, shape: Sequence[int], high: int) -> Tensor:
-        """Draw int64 uniform in [0, high): floor(u high / 2^64) of 64 bits u, off uniform by less than high / 2^64.
+        """Draw int64 uniform in [0, high): floor(u high / 2^64) of 64 bits u, uniform to within high / 2^64.
 
         Raises:
             ValueError: ``high`` is not in 1 ... 2^31.
@@ -184,16 +184,16 @@ class ImageRandom:
 
 @contextlib.contextmanager
 def seeded_generators(rng: ImageRandom) -> Iterator[None]:
-    """Let another library draw random numbers for one image: the global generators start from the image's seed.
+    """Let another library draw random numbers for one image: seed the global generators from the image.
 
-    Those of torch (CPU and the images' device), numpy and Python are put back afterwards.  A library that draws from
-    them is called with one image at a time, for in a batch the draws of an image depend on those before it.
+    The generators of torch (CPU and the images' device), numpy and Python are restored afterwards.  Call a library that
+    draws from them with one image at a time: in a batch, the draws of an image depend on those of the images before it.
 
     Args:
         rng: the random numbers of one image.
 
     Raises:
-        ValueError: ``rng`` is of several images.
+        ValueError: ``rng`` belongs to several images.
 
     >>> rng = ImageRandom.for_images(seed=0, plugin="theirs", step_index=0, ids=["cat.png", "dog.png"])
     >>> with seeded_generators(rng[1]):
@@ -203,16 +203,16 @@ def seeded_generators(rng: ImageRandom) -> Iterator[None]:
     True
     """
     if len(rng) != 1:
-        raise ValueError(f"seeded() takes the random numbers of one image, rng[row], not of {len(rng)}")
+        raise ValueError(f"seeded_generators() takes the random numbers of one image, rng[row], not of {len(rng)}")
     seed, device = int(rng.integers("seed", 0, (), high=2**31)), rng.device
-    positions, kind = ([], "cuda") if device.type == "cpu" else ([device], device.type)
+    devices, kind = ([], "cuda") if device.type == "cpu" else ([device], device.type)
     pythons, numpys = random.getstate(), np.random.get_state()  # noqa: NPY002 - what others draw from
     try:
-        with torch.random.fork_rng(positions, device_type=kind):
-            torch.default_generator.manual_seed(seed)  # torch.manual_seed would seed devices that are not put back
-            for step_index in positions:
-                module = torch.get_device_module(step_index)
-                with module.device(step_index):  # which need not be the current one, as with --device cuda:1
+        with torch.random.fork_rng(devices, device_type=kind):
+            torch.default_generator.manual_seed(seed)  # torch.manual_seed would seed devices that are not restored
+            for accelerator in devices:
+                module = torch.get_device_module(accelerator)
+                with module.device(accelerator):  # not always the current one, as with --device cuda:1
                     module.manual_seed(seed)
             np.random.seed(seed)  # noqa: NPY002
             random.seed(seed)
@@ -223,7 +223,7 @@ def seeded_generators(rng: ImageRandom) -> Iterator[None]:
 
 
 def _digest(*parts: int | str) -> int:
-    """Hash numbers and texts to a signed 64-bit integer; JSON keeps ("a", "bc") apart from ("ab", "c")."""
+    """Hash numbers and texts to a signed 64-bit integer; JSON distinguishes ("a", "bc") from ("ab", "c")."""
     digest = hashlib.blake2b(json.dumps(parts).encode(), digest_size=8).digest()
     return int.from_bytes(digest, "little", signed=True)
 
@@ -233,7 +233,7 @@ def _signed(unsigned: int) -> int:
 
 
 def _mix(z: Tensor) -> Tensor:
-    """Return SplitMix64's output for the state ``z``, int64; the masks undo that ``>>`` copies the sign bit."""
+    """Return SplitMix64's output for the state ``z``, int64; the masks clear the sign bits that ``>>`` copies."""
     z = (z ^ (z >> 30 & 2**34 - 1)) * _signed(0xBF58476D1CE4E5B9)
     z = (z ^ (z >> 27 & 2**37 - 1)) * _signed(0x94D049BB133111EB)
     return z ^ (z >> 31 & 2**33 - 1)

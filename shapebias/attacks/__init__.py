@@ -1,4 +1,4 @@
-"""The built-in attacks: only hook implementations here, one algorithm a file beside it."""
+"""The built-in attacks: only the hook implementations; each algorithm has its own file beside this one."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["shapebias_attacks"]
 
 @hookimpl
 def shapebias_attacks() -> Iterator[AttackSpec]:
-    """Yield the attacks of adversarial training and evaluation, and the noise to compare them with."""
+    """Yield the attacks for adversarial training and evaluation, and random noise to compare them with."""
     yield AttackSpec(
         "pgd",
         "shapebias.attacks.pgd:Pgd",

@@ -1,4 +1,4 @@
-"""The book-keeping around an attack: several eps and restarts, which images are left to attack, which result is kept.
+"""The bookkeeping around an attack: several eps and restarts, which images remain, and which result is kept.
 
 An attack itself is a function of an :class:`ActiveBatch` and a radius, and reads as in its paper::
 
@@ -32,13 +32,13 @@ class AdversarialSearch:
     """The search for adversarial examples of a batch, over several eps and restarts.
 
     Args:
-        criterion: what the attack wants of the N images.
-        images: (N, 3, H, W), not attacked.
-        rng: of the images; an attack without random numbers needs none.
+        criterion: when the attack on each of the N images succeeds, and the loss that it maximises.
+        images: (N, 3, H, W), before the attack.
+        rng: the random numbers of the images; an attack that draws none needs none.
         keep: ``first`` keeps the first adversarial example of an image, and attacks the image no further; ``worst``
-            attacks every image to the end and keeps the result of the highest loss; ``last`` keeps what an attack
-            ends with, also for images that were misclassified before, as adversarial training does.
-        scores: of the images, (N, C), where they are known already.
+            attacks every image to the end and keeps the result with the highest loss; ``last`` keeps the final
+            result, also for images that were misclassified before, as adversarial training does.
+        scores: (N, C), the scores of the images, if they are already known.
     """
 
     criterion: Criterion
@@ -97,7 +97,7 @@ class AdversarialSearch:
         return gradient.nan_to_num(nan=0.0)
 
     def note_failed(self, rows: Tensor) -> None:
-        """Note that a gradient of these images was NaN or infinite: not finding anything shows no robustness."""
+        """Note that a gradient of these images was NaN or infinite: that no attack succeeds shows no robustness."""
         self._gradient_failed[rows] = True
 
     def evaluated(self, batch: ActiveBatch, scores: Tensor) -> Tensor | None:
@@ -118,7 +118,7 @@ class AdversarialSearch:
         return ~successes
 
     def _finish(self, batch: ActiveBatch) -> None:
-        """Take what an attempt ends with."""
+        """Take the final result of an attempt."""
         if len(batch) == 0:
             return
         if self.keep == "worst" and not batch.is_evaluated:
@@ -140,7 +140,7 @@ class AdversarialSearch:
         return rows
 
     def _keep_higher_loss(self, rows: Tensor, images: Tensor, scores: Tensor) -> None:
-        """Keep images of a higher loss, but never a correctly classified one in place of an adversarial example."""
+        """Keep images with a higher loss, but never replace an adversarial example by a correctly classified image."""
         criterion = self.criterion[rows]
         loss, is_adversarial = criterion.loss(scores), criterion.is_adversarial(scores)
         worse = (loss > self._loss[rows]) & (is_adversarial | ~self._is_adversarial[rows])
@@ -158,10 +158,10 @@ class ActiveBatch:
 
     Args:
         rows: (M,) their indices among the N images of the search.
-        images: (M, 3, H, W), not attacked.
+        images: (M, 3, H, W), before the attack.
         restart: the number of the restart, from 0.
-        adversarial: (M, 3, H, W), the result so far; the images themselves at first.
-        scores: (M, C) of the adversarial images that were evaluated last.
+        adversarial: (M, 3, H, W), the result so far; at first the images themselves.
+        scores: (M, C), the scores of the adversarial images that were evaluated last.
     """
 
     search: AdversarialSearch = attrs.field(repr=False)
@@ -182,12 +182,12 @@ class ActiveBatch:
 
     @property
     def criterion(self) -> Criterion:
-        """What the attack wants of these images."""
+        """The criterion of these images."""
         return self.search.criterion[self.rows]
 
     @property
     def rng(self) -> ImageRandom:
-        """Random numbers of these images."""
+        """The random numbers of these images."""
         if self.search.rng is None:
             raise ValueError("this search has no random numbers; give AdversarialSearch the rng of its images")
         return self.search.rng[self.rows]
@@ -211,14 +211,14 @@ class ActiveBatch:
     def gradient(
         self, objective: Callable[[Tensor, Tensor], Tensor] | None = None, targets: Tensor | None = None
     ) -> Tensor:
-        """Evaluate the adversarial images and differentiate the loss in their pixels.
+        """Evaluate the adversarial images and differentiate the loss with respect to their pixels.
 
         Args:
             objective: what to differentiate instead of the criterion's loss: a function of scores (M, C) and targets.
-            targets: of the objective, one row for each image of the batch.
+            targets: the targets of the objective, one row for each image of the batch.
 
         Returns:
-            The gradient (M, 3, H, W) for the images that remain; NaN is 0, and noted.
+            The gradient (M, 3, H, W) for the images that remain; NaN becomes 0 and is noted.
         """
         if objective is None or targets is None:
             gradient, scores = self.criterion.gradient(self.adversarial)
@@ -234,11 +234,11 @@ class ActiveBatch:
         return self.scores
 
     def remaining(self, *tensors: Tensor) -> tuple[Tensor, ...]:
-        """Select from tensors with a row for each image before the last evaluation the rows of those that remain."""
+        """Select the rows of the remaining images from tensors that have a row for each image last evaluated."""
         return tensors if self._left is None else tuple(tensor[self._left] for tensor in tensors)
 
     def restrict_to(self, chosen: Tensor) -> None:
-        """Leave all images but the chosen ones, (M,) bool, out of the rest of the attempt."""
+        """Attack only the chosen images, (M,) bool, in the rest of the attempt."""
         self._left = chosen
         self.rows, self.images, self.adversarial = self.remaining(self.rows, self.images, self.adversarial)
 

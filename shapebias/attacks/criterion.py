@@ -1,4 +1,4 @@
-"""What an attack wants a model to answer: any class but the label, or a target; and the loss that leads there."""
+"""When an attack succeeds, at any class but the label or at a target class, and the loss that it maximises."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ AttackObjective: TypeAlias = Annotated[Literal["cross-entropy", "margin"], Forme
 
 @attrs.frozen(eq=False)
 class Criterion:
-    """Have each image classified as its target, or without targets as anything but its label.
+    """Success is that an image is classified as its target or, without targets, as any class but its label.
 
     Args:
         model: the classifier.
@@ -99,7 +99,7 @@ class Criterion:
         return self._sign * OBJECTIVES[self.objective](scores, self._classes)
 
     def gradient(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the gradient of the loss in the pixels, (N, 3, H, W), and the scores (N, C)."""
+        """Return the gradient of the loss with respect to the pixels, (N, 3, H, W), and the scores (N, C)."""
         gradient, scores = pixel_gradient(self.model, images, self._classes, self.objective)
         return self._sign * gradient, scores
 
@@ -114,5 +114,5 @@ class Criterion:
 
     @property
     def _sign(self) -> int:
-        """Return the sign that makes the loss rise towards success: cross-entropy and margin have opposite ones."""
+        """Return the sign that makes the loss rise towards success; it differs between cross-entropy and margin."""
         return 1 if (self.objective == "cross-entropy") == (self.targets is None) else -1

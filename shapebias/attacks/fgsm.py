@@ -24,7 +24,7 @@ class Fgsm:
     With the linf norm that is x + eps sign(gradient), with l2 x + eps gradient / |gradient|, clipped to [0, 1].  The
     variant of Wong et al. 2020 (Fast is better than free) with a random start is ``pgd:steps=1,step_size=1.25``.
 
-    Several eps give one more leading axis, in ascending order; adversarial examples found at a smaller eps are kept.
+    Several eps add a leading axis, in ascending order; adversarial examples found at a smaller eps are kept.
 
     With a ``target`` the loss of that class is minimised instead (Kurakin et al. 2017, Adversarial machine learning at
     scale, section 2), and the attack succeeds when the image is classified as the target; an image whose label is the

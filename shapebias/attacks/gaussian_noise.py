@@ -1,4 +1,4 @@
-"""``gaussian-noise``: Gaussian noise in the ball, drawn without regard to the model."""
+"""``gaussian-noise``: Gaussian noise in the ball, which does not depend on the model."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class GaussianNoise:
     With the linf norm the noise of a pixel value has standard deviation eps / 2 and is clipped at eps; with l2 it is a
     random direction scaled to length eps.  The noise has the same direction for every eps.
 
-    Several eps give one more leading axis, in ascending order; adversarial examples found at a smaller eps are kept.
+    Several eps add a leading axis, in ascending order; adversarial examples found at a smaller eps are kept.
 
     Source: a control of Fawzi et al. 2016, Robustness of classifiers: from adversarial to random noise.
 

@@ -1,4 +1,4 @@
-"""Parameters that attacks share, each declared once: its words, its unit and its bounds."""
+"""Parameters that attacks share, each declared once with its help, its unit and its bounds."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _NORMS = {
 
 
 def ascending(eps: float | Iterable[float]) -> tuple[float, ...]:
-    """Converter of ``eps``: one radius or several, in ascending order.
+    """Convert ``eps``, one radius or several, to ascending order.
 
     >>> ascending([0.5, 0.25]), ascending(0.5)
     ((0.25, 0.5), (0.5,))
@@ -55,7 +55,7 @@ def norm_param(default: str = "linf", *, norms: Iterable[str] = ("linf", "l2")) 
 
     Args:
         default: the default.
-        norms: those that the attack has, for the help.
+        norms: the norms that the attack supports, for the help.
 
     >>> norm_param().metadata["help"]
     'linf: largest change of any pixel value; l2: Euclidean length of the whole change'
@@ -74,7 +74,7 @@ def keep_param(
 
 
 def target_param() -> Any:
-    """Declare ``target``, the class that an attack wants the model to answer; its type is :data:`Target`."""
+    """Declare ``target``, the class that a targeted attack aims at; its type is :data:`Target`."""
     return param("class to reach: least-likely, random or an index; none: any class but the label", default=None, ge=0)
 
 

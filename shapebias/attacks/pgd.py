@@ -30,10 +30,10 @@ __all__ = ["Pgd"]
 class Pgd:
     """Take steps of steepest ascent on the loss, each followed by a projection into the ball and a clip to [0, 1].
 
-    The l2 step follows the normalised gradient, and the projection changes only what has left the ball.  The start is
-    uniform in the ball, in the same direction for every eps.
+    The l2 step follows the normalised gradient, and the projection changes only perturbations outside the ball.  The
+    start is uniform in the ball, in the same direction for every eps.
 
-    Several eps give one more leading axis, in ascending order; adversarial examples found at a smaller eps are kept.
+    Several eps add a leading axis, in ascending order; adversarial examples found at a smaller eps are kept.
 
     With a ``target`` the loss of that class is minimised instead, and the attack succeeds when the image is classified
     as the target; an image whose label is the target is not attacked.  ``objective=margin`` maximises the highest other

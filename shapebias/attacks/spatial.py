@@ -27,7 +27,7 @@ class Spatial:
     in pixels, and pixel values may change by any amount.  The steps grow up to the middle, so that an attack that
     succeeds early does so with a smooth flow, and shrink from there, so that the flow converges.
 
-    Several eps give one more leading axis, in ascending order; adversarial examples found at a smaller eps are kept.
+    Several eps add a leading axis, in ascending order; adversarial examples found at a smaller eps are kept.
 
     Source: Xiao et al. 2018, Spatially transformed adversarial examples, section 3.2.  They use L-BFGS, no
     bound, and a smoothness of 0.05, which keeps most displacements far below a pixel.
@@ -65,7 +65,7 @@ class Spatial:
 
     @torch.enable_grad()
     def _gradient(self, batch: ActiveBatch, flow: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the flow of the images that remain, and the gradient in it of the loss minus the smoothness term."""
+        """Return the flow of the remaining images, and the gradient of the loss minus the smoothness term for it."""
         flow = flow.detach().requires_grad_()
         warped = warp(batch.images, flow)
         batch.adversarial = warped.detach()
@@ -83,7 +83,7 @@ def _shortened(flow: Tensor, eps: float) -> Tensor:
 
 
 def warp(images: Tensor, flow: Tensor) -> Tensor:
-    """Give each pixel the colour at its own position plus its displacement, interpolated bilinearly.
+    """Give each pixel the colour found at its position plus its displacement, interpolated bilinearly.
 
     Args:
         images: (N, 3, H, W); outside an image the colours of its border are repeated.
@@ -104,7 +104,7 @@ def warp(images: Tensor, flow: Tensor) -> Tensor:
 
 
 def total_variation(flow: Tensor) -> Tensor:
-    """Return the sum over all pixels and their four neighbours of the length of the difference of displacements, (N,).
+    """Sum how far the displacement of each pixel differs from those of its four neighbours, (N,).
 
     Xiao et al. 2018, section 3.2, the loss of the flow.
 

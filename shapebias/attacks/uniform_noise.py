@@ -1,4 +1,4 @@
-"""``uniform-noise``: a random point of the ball, drawn without regard to the model."""
+"""``uniform-noise``: a random point of the ball, which does not depend on the model."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class UniformNoise:
     With the linf norm every pixel value changes by a number uniform in [-eps, eps]; with l2 the length of the noise is
     nearly always close to eps.  The noise has the same direction for every eps.
 
-    Several eps give one more leading axis, in ascending order; adversarial examples found at a smaller eps are kept.
+    Several eps add a leading axis, in ascending order; adversarial examples found at a smaller eps are kept.
 
     Source: a control of Fawzi et al. 2016, Robustness of classifiers: from adversarial to random noise.
 

@@ -7,7 +7,8 @@ from collections import Counter
 import attrs
 
 from shapebias.engine.plan import Plan
-from shapebias.plugins.events import CellSummary, notify
+from shapebias.plugins.events import notify
+from shapebias.plugins.protocols import CellSummary
 from shapebias.store import Part
 from shapebias.study import Cell
 

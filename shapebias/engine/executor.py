@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
-from typing import Any, TypeAlias
+from collections.abc import Generator, Iterator
+from typing import Any, Protocol, TypeAlias
 
 import attrs
 
-from shapebias.plugins.protocols import RunningExecutor
+from shapebias.engine.plan import ComputeOptions, Plan
+from shapebias.images.first import FirstImages
 from shapebias.store import DatasetPart, Part
 from shapebias.study.config import component
 
-__all__ = ["BatchComputed", "Message", "WorkersChanged", "started"]
+__all__ = ["BatchComputed", "Executor", "Message", "RunningExecutor", "WorkersChanged", "started"]
 
 
 @attrs.frozen
@@ -42,6 +43,54 @@ class WorkersChanged:
 
 
 Message: TypeAlias = DatasetPart | Part | BatchComputed | WorkersChanged
+
+
+class Executor(Protocol):
+    """Computes the cells of a run: in this process, on a cluster, or wherever the same plugins and data are.
+
+    Its settings choose the workers; an executor never writes a results file.
+    """
+
+    def start(self) -> RunningExecutor:
+        """Return the running executor; it may connect and start workers when it is first used.
+
+        Raises:
+            ShapebiasError: it cannot compute here.
+        """
+
+
+class RunningExecutor(Protocol):
+    """A started executor; its methods are called in this order."""
+
+    def describe_device(self, options: ComputeOptions) -> str:
+        """Name the device that computes, for the record of the run.
+
+        Raises:
+            DeviceError: there is no such device, or it cannot compute in that precision.
+        """
+
+    def check(self, plan: Plan, first_images: FirstImages) -> None:
+        """Refuse models that cannot be loaded or do not fit the data sets; called before anything is stored.
+
+        An executor that cannot load models at this point does nothing: such cells then fail when they are computed.
+
+        Args:
+            plan: what will be computed.
+            first_images: the first image of each data set, decoded by this process.
+
+        Raises:
+            ShapebiasError: says which model does not fit, and why.
+        """
+
+    def execute(self, plan: Plan) -> Generator[Message]:
+        """Yield each part as soon as it is finished; closing the generator stops the computation.
+
+        The parts may come in any order, but the part of a data set comes before the first finished part of a cell with
+        the same rows.  A cell that fails yields a part with its traceback and does not stop the others.
+        """
+
+    def close(self) -> None:
+        """Release all resources; called once, also after an error."""
 
 
 @contextlib.contextmanager

@@ -8,13 +8,13 @@ import tempfile
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import attrs
 import torch
 
 from shapebias.engine.cell_events import CellEvents
-from shapebias.engine.executor import BatchComputed, WorkersChanged, started
+from shapebias.engine.executor import BatchComputed, RunningExecutor, WorkersChanged, started
 from shapebias.engine.identity import CurrentCell, IdentifiedCell, Recorder, explain_changes, find_changed
 from shapebias.engine.local_executor import LocalExecutor
 from shapebias.engine.pieces import Shard
@@ -35,9 +35,6 @@ from shapebias.store import DatasetPart, Header, Part, Results, Store, Writer
 from shapebias.store.listing import part_files
 from shapebias.study import Study
 from shapebias.study.study import Conditions, Datasets, Methods
-
-if TYPE_CHECKING:
-    from shapebias.plugins.protocols import RunningExecutor
 
 __all__ = ["evaluate", "run"]
 

@@ -1,4 +1,4 @@
-"""The images of one part: decoded once, by threads that run ahead of the device, and shared by all models."""
+"""The images of one part: decoded once, by threads that work ahead of the device, and shared by all models."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ _REASONS_SHOWN = 10
 
 
 class UnreadableError(DataError):
-    """Some images of a part, or the partners that a transform takes for them, cannot be read.
+    """Some images of a part, or the partners that a transform needs for them, cannot be read.
 
     Args:
-        reasons: why, by their positions in the part.
+        reasons: the reason for each, by its position in the part.
     """
 
     def __init__(self, reasons: Mapping[int, str]) -> None:
@@ -61,7 +61,7 @@ class Batch:
     texture_labels: Tensor
 
     def to(self, device: torch.device) -> Batch:
-        """Move the batch to a device: a live network may be on another one than the study."""
+        """Move the batch to a device: a live network may not be on the study's device."""
         tensors = {name: getattr(self, name) for name in ("images", "labels", "shape_labels", "texture_labels")}
         return attrs.evolve(self, **{name: tensor.to(device) for name, tensor in tensors.items()})
 
@@ -77,14 +77,14 @@ class DecodedImages:
 
     Args:
         dataset: the data set.
-        rows: the rows of the images in it.
-        workers: decoding threads; None takes one a core, at most 8.
-        first: the first image of the data set that can be read, where it is known already; it is not decoded again.
+        rows: the rows of the images in the data set.
+        workers: decoding threads; None takes one per core, at most 8.
+        first: the first readable image of the data set, if it is already decoded.
 
     Raises:
         DataError: no image of the data set can be read.
         UnreadableError: when images are taken: some cannot be read, break the contract of
-            :class:`shapebias.plugins.protocols.Sample`, or differ in size or type from the first that can be read.
+            :class:`shapebias.plugins.protocols.Sample`, or differ in size or type from the first readable one.
     """
 
     def __init__(
@@ -109,7 +109,7 @@ class DecodedImages:
         """Decode one image of the data set.
 
         Raises:
-            DataError: it has another size or type than the first that can be read.
+            DataError: its size or type differs from that of the first readable image.
         """
         if row == self._first.row:
             return self._first.sample
@@ -135,7 +135,7 @@ class DecodedImages:
         self._pool.shutdown(wait=False, cancel_futures=True)
 
     def samples(self, positions: Sequence[int]) -> list[Sample]:
-        """Return ids, labels and masks of some images, without the pixels; waits for their decoding.
+        """Wait for the decoding of some images, and return their ids, labels and masks, without the pixels.
 
         Raises:
             UnreadableError: some of them cannot be read.
@@ -176,7 +176,7 @@ class DecodedImages:
         return np.stack([np.full(self.size, -1, np.int8) if mask is None else mask.astype(np.int8) for mask in masks])
 
     def partners(self, positions: Sequence[int], rng: ImageRandom, device: torch.device) -> Tensor:
-        """Return another image of the whole data set for each, chosen by the image's own random numbers.
+        """Return another image of the data set for each image, chosen by the image's random numbers.
 
         Raises:
             UnreadableError: some partners cannot be read.
@@ -189,21 +189,21 @@ class DecodedImages:
         return _to_device(np.stack([partner.result().image for partner in partners]), device)
 
     def unreadable(self) -> dict[int, str]:
-        """Return why images cannot be read, by position; waits for all of them."""
+        """Wait for the decoding of all images, and return why some cannot be read, by position."""
         return _reasons({position: sample.exception() for position, sample in enumerate(self._samples)})
 
     @property
     def first_readable(self) -> int | None:
-        """The position of the first image that can be read; None where none can."""
+        """The position of the first readable image; None where no image is readable."""
         positions = (position for position, sample in enumerate(self._samples) if sample.exception() is None)
         return next(positions, None)
 
     def readable(self) -> list[int]:
-        """List the positions of the images that can be read; waits for all of them."""
+        """Wait for the decoding of all images, and list the positions of the readable ones."""
         return [position for position, sample in enumerate(self._samples) if sample.exception() is None]
 
     def thumbnails(self, positions: Sequence[int]) -> NDArray[np.uint8]:
-        """Return (n, h, w, 3) uint8 thumbnails, at most 64 pixels on the long side; waits for their decoding."""
+        """Return (n, h, w, 3) uint8 thumbnails, at most 64 pixels on the long side, once they are decoded."""
         height, width = self.size
         scale = min(1.0, _THUMBNAIL / max(height, width))
         size = (max(1, round(height * scale)), max(1, round(width * scale)))
@@ -220,7 +220,7 @@ def threads(workers: int | None) -> int:
 
 
 def batched(positions: Sequence[int], size: int) -> list[list[int]]:
-    """Cut positions into lists of at most ``size``.
+    """Split positions into lists of at most ``size``.
 
     >>> batched(range(5), 2)
     [[0, 1], [2, 3], [4]]
@@ -229,7 +229,7 @@ def batched(positions: Sequence[int], size: int) -> list[list[int]]:
 
 
 def _reasons(errors: Mapping[int, BaseException | None]) -> dict[int, str]:
-    """Return the messages of those that raised an error."""
+    """Return the messages of the errors."""
     return {
         position: str(error) if isinstance(error, ShapebiasError) else f"{type(error).__name__}: {error}"
         for position, error in errors.items()
@@ -246,7 +246,7 @@ def _to_device(pixels: NDArray[Any], device: torch.device) -> Tensor:
     """Move (N, H, W, 3) pixels to the device and make them (N, 3, H, W) floats in [0, 1]."""
     moved = torch.from_numpy(pixels).to(device, non_blocking=True)
     floats = moved.float().div_(255) if moved.dtype == torch.uint8 else moved
-    # Already channels-last in memory: the permutation moves no byte.
+    # The memory is already channels-last, so the permutation copies nothing.
     return floats.permute(0, 3, 1, 2)
 
 

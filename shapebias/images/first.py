@@ -1,4 +1,4 @@
-"""The first image of a data set that can be read: it decides size and pixel type of all, and is decoded once."""
+"""The first readable image of a data set: it determines the size and pixel type of all, and is decoded once."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ _USUAL_PIXELS = 224 * 224
 
 @attrs.frozen(eq=False)
 class FirstImage:
-    """The first image of a data set that can be read.
+    """The first readable image of a data set.
 
     Args:
         row: its row in the data set.
-        sample: the image, its pixels uint8 or float32.
+        sample: the image, with uint8 or float32 pixels.
     """
 
     row: int
@@ -38,32 +38,32 @@ class FirstImage:
 
 
 class FirstImages:
-    """The first readable image of each data set of a run; each is decoded once, whoever needs its size or its mask."""
+    """The first readable image of each data set of a run; each is decoded once."""
 
     def __init__(self) -> None:
         self._found: dict[str, FirstImage | None] = {}
 
     def of(self, dataset: Component) -> FirstImage | None:
-        """Return the first readable image of a data set; None where no image can be read."""
+        """Return the first readable image of a data set; None if there is none."""
         key = dataset.canonical
         if key not in self._found:
             try:
                 self._found[key] = read_first_image(dataset.settings)
-            except Exception:  # noqa: BLE001 - a data set raises what it likes, and its cells will fail with the reason
+            except Exception:  # noqa: BLE001 - a data set may raise anything, and its cells will fail with the reason
                 self._found[key] = None
         return self._found[key]
 
     def pixels(self, dataset: Component) -> int:
-        """Count the pixels of one image of a data set; those of a usual one where no image can be read."""
+        """Return the number of pixels of one image of a data set; 224 x 224 if no image can be read."""
         first = self.of(dataset)
         return first.pixels if first else _USUAL_PIXELS
 
 
 def read_first_image(dataset: Dataset) -> FirstImage:
-    """Decode the first image of a data set that can be read.
+    """Decode the first readable image of a data set.
 
     Raises:
-        Exception: what the first image raises, where none can be read.
+        Exception: the error of the first image, if none can be read.
     """
     problem: Exception | None = None
     classes = len(dataset.classes)
@@ -72,7 +72,7 @@ def read_first_image(dataset: Dataset) -> FirstImage:
             with contained("the data set"):
                 sample = dataset[row]
             return FirstImage(row, attrs.evolve(sample, image=checked_pixels(sample, classes)))
-        except Exception as error:  # noqa: BLE001 - a data set raises what it likes
+        except Exception as error:  # noqa: BLE001 - a data set may raise anything
             problem = problem or error
     raise problem or DataError("the data set has no images")
 

@@ -1,7 +1,7 @@
-"""The manifest of a folder of written images: which they are, of which data set, and how they were made.
+"""The manifest of a folder of written images: the images, their data set, and how they were made.
 
-``manifest.json`` is in the folder of the images.  Until all are written there is ``unfinished.jsonl`` instead: the same
-facts in its first line, and one line for each image that is finished.
+``manifest.json`` is in the folder of the images.  Until all are written there is ``unfinished.jsonl`` instead: its
+first line has the same facts, and each finished image adds a line.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ class WrittenImage:
 
     Args:
         row: its row in the data set.
-        id: its id there.
-        file: path below the folder, with ``/``.
+        id: its id in the data set.
+        file: path relative to the folder, with ``/``.
         label: index of its class.
         shape, texture: index of the shape's and the texture's class; None where unknown.
-        sha256: of the file.
+        sha256: the SHA-256 of the file.
     """
 
     row: int
@@ -55,11 +55,11 @@ class Manifest:
     Args:
         dataset, condition: canonical texts.
         files: fingerprints of the files that these name.
-        seed: of the random numbers.
+        seed: the seed of the random numbers.
         classes: names of the classes of the data set, in the order of the labels.
-        versions: of all software that the pixels may depend on.
-        images: the images that are written, in the order of the data set.
-        failures: why others could not be written, by row.
+        versions: the versions of all software that may affect the pixels.
+        images: the written images, in the order of the data set.
+        failures: why the others could not be written, by row.
     """
 
     dataset: str
@@ -78,7 +78,7 @@ class Manifest:
         return json.dumps({**self._facts(), "images": images, "failures": failures}, indent=1)
 
     def to_lines(self) -> str:
-        """Write the manifest as lines that lines of further images can follow."""
+        """Write the manifest as lines, to which the lines of further images can be appended."""
         lines = [json.dumps(self._facts()), *(image.to_json() for image in self.images)]
         return "".join(f"{line}\n" for line in lines)
 
@@ -88,13 +88,13 @@ class Manifest:
 
 
 def write_manifest(path: Path, manifest: Manifest) -> None:
-    """Write a manifest, as JSON or as lines by its name; at any moment there is the old one or the new one."""
+    """Write a manifest atomically, as JSON or, if it is named ``unfinished.jsonl``, as lines."""
     text = manifest.to_lines() if path.name == UNFINISHED else manifest.to_json()
     write_atomically(path, text.encode("ascii"))
 
 
 def read_manifest(path: Path) -> Manifest:
-    """Read ``manifest.json`` or ``unfinished.jsonl``, in which a line that a kill cut short counts as not written.
+    """Read ``manifest.json`` or ``unfinished.jsonl``; an incomplete line, as a killed process leaves it, is ignored.
 
     Raises:
         DataError: it is missing, damaged, or of another format.

@@ -1,4 +1,4 @@
-"""Image files: which files are images, decoding, resizing."""
+"""Image files: finding, decoding and resizing them."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ SUFFIXES = (".bmp", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".
 """The suffixes of image files, in lower case."""
 
 GIVE_SIZE = "give size=, for example size=224,crop=0.875"
-"""The advice of errors where images have several sizes."""
+"""The advice in errors about images of several sizes."""
 
 _LIGHT = 127
 
@@ -42,18 +42,21 @@ def images_below(folder: Path) -> list[str]:
 
     Links are followed, and each folder is listed once: see :func:`shapebias.paths.files_below`.
 
+    Args:
+        folder: the folder.
+
     Returns:
-        Paths below the folder, with ``/``; folders are sorted, and files within each.
+        Paths relative to the folder, with ``/``, sorted by folder and then by name.
     """
     return find_images(folder).files
 
 
 def find_images(folder: Path, visited: set[tuple[int, int]] | None = None) -> FoundFiles:
-    """List the image files below a folder, in the order of :func:`images_below`, and say what was skipped and why.
+    """List the image files below a folder, in the order of :func:`images_below`, and the skipped files with reasons.
 
     Args:
         folder: the folder.
-        visited: folders that are not listed again, as in :func:`shapebias.paths.files_below`.
+        visited: folders not to list again, as in :func:`shapebias.paths.files_below`.
     """
     found = files_below(folder, visited)
     images, skipped = [], {}
@@ -74,8 +77,8 @@ def _is_shown(path: str) -> bool:
 def read_image(file: Path | BinaryIO, name: object = None) -> Image.Image:
     """Decode an image file to RGB.
 
-    Grey and palette images and CMYK are converted; transparency is dropped and the EXIF orientation is ignored, as
-    torchvision does, so that published accuracies can be met.
+    Grey, palette and CMYK images are converted.  As in torchvision, transparency is dropped and the EXIF orientation is
+    ignored, so that published accuracies can be reproduced.
 
     Args:
         file: its path, or an open file such as ``io.BytesIO(content)``.
@@ -101,7 +104,11 @@ def read_image(file: Path | BinaryIO, name: object = None) -> Image.Image:
 
 
 def check_crop(size: int | None, crop: float) -> None:
-    """Refuse a crop that :func:`fit` would ignore.
+    """Check that a crop comes with a size, since :func:`fit` would ignore it otherwise.
+
+    Args:
+        size: side of the square in pixels; None keeps the size of images.
+        crop: share of the short side that is kept.
 
     Raises:
         SpellingError: there is a crop and no size.
@@ -113,16 +120,19 @@ def check_crop(size: int | None, crop: float) -> None:
 def fit(
     image: Image.Image, size: int | None = None, crop: float = 1, interpolation: Interpolation = "bilinear"
 ) -> NDArray[np.uint8]:
-    """Resize the short side to ``floor(size / crop)`` and cut the centre out, with torchvision's own functions.
+    """Resize the short side to ``floor(size / crop)`` and crop the centre, with torchvision's functions.
 
     Args:
         image: an RGB image.
-        size: side of the square; None keeps the size.  An image of this size is not changed.
+        size: side of the square in pixels; None keeps the size.  An image of this size is not changed.
         crop: share of the short side that is kept; 0.875 is 224 of 256.
-        interpolation: Pillow's filter; it averages over all pixels that a new one covers.
+        interpolation: Pillow's filter, which antialiases.
 
     Returns:
-        (H, W, 3).
+        (H, W, 3) uint8.
+
+    >>> fit(Image.new("RGB", (512, 256)), size=224, crop=0.875).shape
+    (224, 224, 3)
     """
     if size is not None and image.size != (size, size):
         image = transforms.resize(image, int(size / crop), InterpolationMode(interpolation))
@@ -138,19 +148,24 @@ def fit_mask(
     crop: float = 1,
     interpolation: Interpolation = "bilinear",
 ) -> NDArray[np.bool_]:
-    """Make the mask of an image from a picture that is light, 128 to 255, on the object; resize it like the image.
+    """Threshold a mask that is light, 128 to 255, on the object, and resize it like its image.
 
     Args:
-        mask: the picture.
-        image: the image before :func:`fit`.
+        mask: the mask as an image.
+        image: the image of the object, before :func:`fit`.
         name: the name of the mask in messages.
         size, crop, interpolation: as of :func:`fit`.
 
     Returns:
-        (H, W), true on the object.
+        (H, W) bool, true on the object.
 
     Raises:
         DataError: the mask has another size than the image, or is dark everywhere.
+
+    >>> mask = Image.new("L", (4, 4))
+    >>> mask.putpixel((0, 0), 255)
+    >>> int(fit_mask(mask, Image.new("RGB", (4, 4)), "mask.png").sum())
+    1
     """
     mask = mask.convert("L")
     if mask.size != image.size:

@@ -1,4 +1,4 @@
-"""The images of a part after the transforms that come before any model."""
+"""The images of a part after the transforms that precede the model."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ __all__ = ["TransformedImages", "apply_transform"]
 
 
 class TransformedImages:
-    """The images of a part after the transforms that come before any model.
+    """The images of a part after the transforms that precede the model.
 
     Args:
         decoded: the decoded images.
         transforms: components with their loaded callables, in order.
         seed: the study's seed.
         device: where the transforms run.
-        keep: keep the transformed images, because several models use them.
+        keep: keep the transformed images in memory, because several models use them.
     """
 
     def __init__(
@@ -68,7 +68,7 @@ def apply_transform(
     """Apply one transform to a batch and check its result.
 
     Raises:
-        PluginError: the result has another shape, is not finite or leaves [0, 1]; or the transform changed its
+        PluginError: the result has another shape, is not finite or is not in [0, 1]; or the transform changed its
             arguments or a global mode.
     """
     needs: dict[str, Any] = {}

@@ -1,4 +1,4 @@
-"""The built-in metrics: only hook implementations here, one algorithm a file beside it."""
+"""The built-in metrics: only the hook implementations; each algorithm has its own file beside this one."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def shapebias_metrics() -> Iterator[MetricSpec]:
     yield MetricSpec(
         "human-consistency",
         "shapebias.metrics.human_consistency:HumanConsistency",
-        summary="accuracy and errors against those of people, as model-vs-human averages them",
+        summary="accuracy and errors compared with those of people, averaged as in model-vs-human",
         references=(
             "Geirhos et al. 2021, Partial success in closing the gap between human and machine vision",
             "Klein et al. 2025, Quantifying uncertainty in error consistency",
@@ -61,13 +61,13 @@ def shapebias_metrics() -> Iterator[MetricSpec]:
     yield MetricSpec(
         "completeness",
         "shapebias.metrics.completeness:Completeness",
-        summary="how far attributions are from adding up to what they share out",
+        summary="how far the sum of the attributions is from the difference that it should equal",
         references="Sundararajan et al. 2017, Axiomatic attribution for deep networks, proposition 1",
     )
     yield MetricSpec(
         "paired-difference",
         "shapebias.metrics.paired_difference:PairedDifference",
-        summary="accuracy and shape bias of each model minus those of one, on the same images",
+        summary="accuracy and shape bias of each model minus those of a reference model, on the same images",
         references=(
             "Newcombe 1998, Improved confidence intervals for the difference between binomial proportions",
             "McNemar 1947, Note on the sampling error of the difference between correlated proportions",
@@ -92,7 +92,7 @@ def shapebias_metrics() -> Iterator[MetricSpec]:
     yield MetricSpec(
         "headline",
         "shapebias.metrics.headline:Headline",
-        summary="how much each model relies on shape and on texture, beside the difference to one model",
+        summary="how much each model relies on shape and on texture, and the difference from a reference model",
         references="Geirhos et al. 2019, ImageNet-trained CNNs are biased towards texture, section 3",
     )
     yield from _saliency_and_frequency()
@@ -102,7 +102,7 @@ def _saliency_and_frequency() -> Iterator[MetricSpec]:
     yield MetricSpec(
         "saliency-agreement",
         "shapebias.metrics.saliency_agreement:SaliencyAgreement",
-        summary="how alike maps of two models are, or of one model clean and under a condition",
+        summary="how similar the maps of two models are, or those of one model clean and under a condition",
         references=(
             "Spearman 1904, The proof and measurement of association between two things",
             "Wang et al. 2004, Image quality assessment",
@@ -121,13 +121,13 @@ def _saliency_and_frequency() -> Iterator[MetricSpec]:
     yield MetricSpec(
         "sanity",
         "shapebias.metrics.sanity:Sanity",
-        summary="how much a map stays the same while the network is randomised",
+        summary="how similar a map stays as the network is randomised",
         references="Adebayo et al. 2018, Sanity checks for saliency maps, section 4",
     )
     yield MetricSpec(
         "spectrum",
         "shapebias.metrics.spectrum:Spectrum",
-        summary="spatial frequencies of saliency maps and of gradients in the pixels",
+        summary="spatial frequencies of saliency maps and of gradients with respect to the pixels",
         references="Field 1987, Relations between the statistics of natural images and cortical cells",
     )
     yield MetricSpec(
@@ -139,7 +139,7 @@ def _saliency_and_frequency() -> Iterator[MetricSpec]:
     yield MetricSpec(
         "band-accuracy",
         "shapebias.metrics.band_accuracy:BandAccuracy",
-        summary="accuracy where a band of spatial frequencies is gone or drowned in noise",
+        summary="accuracy when a band of spatial frequencies is removed or covered by noise",
         references="Subramanian et al. 2023, Spatial-frequency channels, shape bias, and adversarial robustness",
     )
     yield MetricSpec(
@@ -157,7 +157,7 @@ def _saliency_and_frequency() -> Iterator[MetricSpec]:
     yield MetricSpec(
         "cue-strength",
         "shapebias.metrics.cue_strength:CueStrength",
-        summary="choices of shape against texture as a parameter varies, and the point of equal reliance",
+        summary="share of decisions by shape as a parameter varies, and the point of equal reliance",
         references="Haldane 1956, The estimation and significance of the logarithm of a ratio of frequencies",
     )
     yield MetricSpec(
@@ -184,6 +184,6 @@ def _saliency_and_frequency() -> Iterator[MetricSpec]:
     yield MetricSpec(
         "configural-shape",
         "shapebias.metrics.configural_shape:ConfiguralShape",
-        summary="share of pairs of images, made of the same pieces, of which both are answered right",
+        summary="share of pairs of images made of the same pieces that are both answered correctly",
         references="Doshi et al. 2025, Visual anagrams reveal hidden differences in holistic shape processing",
     )

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 __all__ = ["BANDS", "STRENGTHS", "channel", "fit", "thresholds"]
 
 STRENGTHS = (0.16, 0.08, 0.04, 0.02, 0.0)
-"""Standard deviations of the noise, strongest first, as thresholds count them."""
+"""Standard deviations of the noise, strongest first: a threshold is an index into them."""
 
 BANDS = 7
 _STEPS = len(STRENGTHS) - 1
@@ -21,10 +21,10 @@ _BLOCK = 256  # rows on the grid at a time: bounds the memory, changes no number
 
 
 def thresholds(correct: NDArray[np.int64], shown: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Count the steps down from the strongest noise until accuracy exceeds 1/2; 4 where it never does.
+    """Count the steps down from the strongest noise until accuracy exceeds 1/2; 4 if it never does.
 
     Args:
-        correct, shown: (..., 5, 7) images answered right, and all images, by strength and band.
+        correct, shown: (..., 5, 7) images answered correctly, and all images, by strength and band.
 
     Returns:
         (..., 7).
@@ -41,15 +41,15 @@ def thresholds(correct: NDArray[np.int64], shown: NDArray[np.int64]) -> NDArray[
 def fit(steps: NDArray[np.int64]) -> NDArray[np.float64]:
     """Fit A exp(-(k - mu)^2 / 2 sigma^2) with 0 <= A <= 4 to thresholds, by least squares.
 
-    The best A follows from mu and sigma.  These two start at the best point of a grid, so that no local minimum is
-    taken for the best, and then follow the valley of the errors, which is long and bent where few bands are above 0.
+    The best A follows from mu and sigma.  The search for these two starts at the best point of a grid, to avoid local
+    minima, and then follows the valley of the errors, which is long and bent if few bands are above 0.
 
     Args:
         steps: (R, 7) thresholds by band k.
 
     Returns:
-        (R, 3): A, mu and sigma; NaN where the best mu or sigma is outside of the range that is searched, so that the
-        thresholds have no peak, or no width.
+        (R, 3): A, mu and sigma; NaN if the best mu or sigma is outside the range that is searched: then the thresholds
+        have no peak, or no width.
 
     >>> fit(np.exp(-(np.arange(7) ** 2) / (2 * 0.5**2))[None]).round(6)  # a peak in the first band
     array([[1. , 0. , 0.5]])
@@ -63,7 +63,7 @@ def fit(steps: NDArray[np.int64]) -> NDArray[np.float64]:
 
 
 def _best_on_grid(steps: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return mu and log sigma of the least error, (R, 2), on a grid that becomes finer around its best point."""
+    """Return mu and log sigma with the smallest error, (R, 2), on a grid that becomes finer around its best point."""
     ends = np.log(_WIDTHS)
     middle = np.tile([np.mean(_CENTRES), np.mean(ends)], (len(steps), 1))
     reach = np.array([np.ptp(_CENTRES) / 2, np.ptp(ends) / 2])
@@ -79,7 +79,7 @@ def _best_on_grid(steps: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _refined(steps: NDArray[np.float64], start: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return A, mu and sigma of the least error, (3,), starting at mu and log sigma; NaN outside of their range."""
+    """Return A, mu and sigma with the smallest error, (3,), starting at mu and log sigma; NaN outside their range."""
     from scipy.optimize import least_squares
 
     def residuals(point: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -113,7 +113,7 @@ def _amplitude(product: NDArray[np.float64], squared: NDArray[np.float64]) -> ND
 
 
 def _errors(steps: NDArray[np.float64], points: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the summed squared error of the best A, less that of A = 0, at each point, (R, P)."""
+    """Return the summed squared error of the best A minus that of A = 0, at each point, (R, P)."""
     curve = _curve(points)  # 1 or R, P, bands
     product = np.einsum("rk,rpk->rp", steps, np.broadcast_to(curve, (len(steps), *curve.shape[1:])))
     squared = (curve**2).sum(axis=-1)

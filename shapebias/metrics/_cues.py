@@ -1,4 +1,4 @@
-"""Shape and texture as cues: which of them the images of a cell have, and which one each answer follows."""
+"""Shape and texture as cues: which of them the images of a cell have, and which cue each answer follows."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ SHAPE, TEXTURE, NEITHER = range(3)
 
 
 def conflict(answers: Answers) -> NDArray[np.bool_]:
-    """Say which images have a shape and a texture of different, known classes, (n,)."""
+    """Return which images have a shape and a texture of different, known classes, (n,)."""
     shape, texture = answers.shape_labels, answers.texture_labels
     found: NDArray[np.bool_] = (shape >= 0) & (texture >= 0) & (shape != texture)
     return found
 
 
 def followed(answers: Answers) -> pd.Series[int]:
-    """Say for each image with a conflict what its answer follows, indexed by image id."""
+    """Return for each image with a conflict the cue that its answer follows, indexed by image id."""
     by_cue = [answers.prediction == answers.shape_labels, answers.prediction == answers.texture_labels]
     where = conflict(answers)
     return pd.Series(np.select(by_cue, [SHAPE, TEXTURE], NEITHER)[where], index=pd.Index(answers.ids)[where])
 
 
 def cues_of(answers: Answers) -> Literal["both", "shape", "texture", "conflict"]:
-    """Say which cues the images have: where nothing is said of either, or they agree, both."""
+    """Return which cues the images have; ``both`` if neither cue has labels, or if the two agree."""
     if conflict(answers).any():
         return "conflict"
     shape, texture = (answers.shape_labels >= 0).any(), (answers.texture_labels >= 0).any()

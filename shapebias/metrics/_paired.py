@@ -44,9 +44,9 @@ class Difference:
     """A difference between two models, first minus second, with its interval and the test of no difference.
 
     Args:
-        estimate: the difference; its ``n`` counts the common images that it rests on.
-        p: the two-sided p-value, NaN where there is nothing to test.
-        test: which test.
+        estimate: the difference; its ``n`` counts the common images it is based on.
+        p: the two-sided p-value, NaN if there is nothing to test.
+        test: the name of the test.
     """
 
     estimate: Estimate
@@ -57,8 +57,8 @@ class Difference:
 def accuracy_difference(first: Answers, second: Answers) -> Difference:
     """Compare the accuracies of two models on their common images with known labels.
 
-    The interval is Newcombe's, the test McNemar's exact one: the binomial test of 1/2 among the images on which only
-    one of the two is right (McNemar 1947, "Note on the sampling error of the difference between correlated
+    The interval is Newcombe's.  The test is McNemar's exact test: the binomial test of 1/2 among the images on which
+    only one of the two is right (McNemar 1947, "Note on the sampling error of the difference between correlated
     proportions").
     """
     pairs = pd.concat([correctness(first), correctness(second)], axis=1, join="inner").to_numpy(dtype=np.int64)
@@ -72,10 +72,10 @@ def newcombe(both: int, first_only: int, second_only: int, neither: int) -> Esti
 
     Newcombe 1998, "Improved confidence intervals for the difference between binomial proportions based on paired
     data", method 10: the Wilson intervals of the two proportions, squared and added with their correlation.  It keeps
-    its level where the two models seldom differ, and the bootstrap's interval shrinks to nothing.
+    its level if the two models seldom differ, when the bootstrap's interval shrinks to nothing.
 
     Args:
-        both, first_only, second_only, neither: images by which of the two is right.
+        both, first_only, second_only, neither: counts of images by which of the two models is right.
 
     >>> estimate = newcombe(both=36, first_only=12, second_only=2, neither=0)
     >>> round(estimate.value, 4), round(estimate.low, 4), round(estimate.high, 4)
@@ -103,9 +103,9 @@ def newcombe(both: int, first_only: int, second_only: int, neither: int) -> Esti
 def shape_bias_difference(first: Answers, second: Answers, seed: int) -> Difference:
     """Compare the shape bias of two models on their common images with a conflict.
 
-    Each model's bias is that of the images that it decides; what is drawn, and what is exchanged, are images with both
-    models' answers.  The interval is the bootstrap's; the test exchanges the two models' answers to each image at
-    random, which is what would change nothing if both decided alike (Edgington & Onghena 2007, "Randomization tests").
+    Each model's bias is computed from the images that it decides.  The interval is the bootstrap's over images with the
+    answers of both models.  The permutation test exchanges the two models' answers to each image at random, which would
+    change nothing if both models decided alike (Edgington & Onghena 2007, "Randomization tests").
     """
     pairs = pd.concat([followed(first), followed(second)], axis=1, join="inner").to_numpy(dtype=np.int64)
     counts = np.bincount(pairs @ [3, 1], minlength=9)
@@ -127,7 +127,7 @@ def _bias(counts: NDArray[np.int64]) -> NDArray[np.float64]:
 
 
 def _permutation_p(counts: NDArray[np.int64], seed: int) -> float:
-    """Exchange the two answers of each image with probability 1/2: a binomial draw for each two kinds of answers."""
+    """Exchange the two answers of each image with probability 1/2: one binomial draw for each pair of answers."""
     observed = float(_bias_difference(counts.ravel()))
     if np.isnan(observed):
         return np.nan
@@ -145,7 +145,7 @@ def _permutation_p(counts: NDArray[np.int64], seed: int) -> float:
 
 
 def value_difference(first: pd.Series[float], second: pd.Series[float], seed: int) -> Difference:
-    """Compare the means of a number that each image has with either model.
+    """Compare the means of a number that each image has for each of the two models.
 
     Args:
         first, second: the numbers, indexed by image id; images that lack one, or have NaN, are left out.

@@ -11,13 +11,13 @@ __all__ = ["label_probability"]
 
 
 def label_probability(answers: Answers) -> NDArray[np.float64] | None:
-    """Return the softmax probability of each image's label, (n,): of a class of several outputs the sum of theirs.
+    """Return the softmax probability of each image's label, (n,), summed over the outputs of the label's class.
 
     Args:
         answers: the answers of one cell; images without a label get NaN.
 
     Returns:
-        None where it cannot be known: not all scores were kept, or they are the largest probabilities of each class.
+        None if it is unknown: not all scores were kept, or they are the largest probabilities of each class.
 
     >>> from shapebias.plugins.in_memory import InMemoryAnswers
     >>> label_probability(InMemoryAnswers([0], labels=[1], logits=np.log([[0.75, 0.25]])))

@@ -20,14 +20,14 @@ CONTOUR_WIDTH = 1 / 32
 
 
 def regions(masks: NDArray[np.bool_], width: float) -> NDArray[np.int8]:
-    """Cut images into three regions.
+    """Divide images into three regions.
 
     Args:
         masks: (N, H, W), true on the object.
-        width: a pixel whose centre is at most so far from the outline is on the contour, as a share of the height.
+        width: a pixel is on the contour if its centre is at most this far from the outline, as a share of the height.
 
     Returns:
-        (N, H, W) places in :data:`REGIONS`.
+        (N, H, W) indices into :data:`REGIONS`.
 
     >>> mask = np.zeros((1, 9, 9), dtype=bool)
     >>> mask[:, :, 5:] = True
@@ -37,7 +37,7 @@ def regions(masks: NDArray[np.bool_], width: float) -> NDArray[np.int8]:
     cut = masks.astype(np.int8)
     for region, mask in zip(cut, masks, strict=True):
         if mask.any() and not mask.all():
-            # The outline runs between the pixels: half a pixel before the first of the other side.
+            # The outline runs between the pixels: half a pixel before the first pixel of the other side.
             distance = np.where(mask, *(ndimage.distance_transform_edt(side) for side in (mask, ~mask))) - 1 / 2
             region[distance <= width * masks.shape[1]] = REGIONS.index("contour")
     return cut
@@ -53,14 +53,14 @@ def shares(maps: NDArray[Any], cut: NDArray[np.int8]) -> NDArray[np.float64]:
     n = len(maps)
     positions = cut.reshape(n, -1) + len(REGIONS) * np.arange(n)[:, None]
     sums = np.bincount(positions.ravel(), np.abs(maps).ravel(), minlength=len(REGIONS) * n).reshape(n, len(REGIONS))
-    with np.errstate(invalid="ignore"):  # 0 / 0 is NaN: nothing mattered
+    with np.errstate(invalid="ignore"):  # 0 / 0 is NaN: the map is 0 everywhere
         share: NDArray[np.float64] = sums / sums.sum(axis=1, keepdims=True)
     return share
 
 
 @attrs.define
 class Cutter:
-    """Measures maps in the regions of their images; images that several cells share are cut once.
+    """Measure maps in the regions of their images; the regions of images that several cells share are computed once.
 
     Args:
         width: see :func:`regions`.
@@ -78,6 +78,6 @@ class Cutter:
             masks = maps.masks
             if masks is None:
                 return None
-            self._known = {key: regions(masks, self.width)}  # one data set's at a time: they are as large as its maps
+            self._known = {key: regions(masks, self.width)}  # of one data set at a time: they are as large as its maps
         cut = self._known[key]
         return shares(maps.maps, cut), shares(np.ones(cut.shape), cut)

@@ -1,4 +1,4 @@
-"""How alike two saliency maps of one image are."""
+"""Measures of how similar two saliency maps of one image are."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _C1, _C2 = 0.01**2, 0.03**2
 
 
 def spearman(first: NDArray[Any], second: NDArray[Any]) -> NDArray[np.float64]:
-    """Return the rank correlation of two maps for each image, (N,); NaN where one is constant.
+    """Return the rank correlation of two maps for each image, (N,); NaN if one map is constant.
 
     Spearman 1904, "The proof and measurement of association between two things"; equal pixels share the mean rank.
 
@@ -35,8 +35,8 @@ def ssim(first: NDArray[Any], second: NDArray[Any]) -> NDArray[np.float64]:
     """Return the structural similarity of two maps for each image, (N,).
 
     Wang et al. 2004, "Image quality assessment: from error visibility to structural similarity", equation 13, with its
-    Gaussian window, averaged over the places at which the window lies within the map (over all, in maps that are
-    smaller).  Each map is first divided by its largest value, so that 1 is the range.
+    Gaussian window, averaged over the positions at which the window is inside the map (over all positions in
+    smaller maps).  Each map is first divided by its largest value, so that its range is 1.
 
     Args:
         first, second: (N, H, W), not negative.
@@ -63,14 +63,14 @@ def _to_one(maps: NDArray[Any]) -> NDArray[np.float64]:
 
 
 def overlap(first: NDArray[Any], second: NDArray[Any], share: float) -> NDArray[np.float64]:
-    """Return which part of the largest pixels of one map are among the largest of the other, for each image, (N,).
+    """Return the share of the largest pixels of one map that are among the largest of the other, for each image, (N,).
 
-    Ghorbani, Abid & Zou 2019, "Interpretation of neural networks is fragile", section 2: top-k intersection.  Of equal
-    pixels the first in row-major order counts as larger.
+    Ghorbani, Abid & Zou 2019, "Interpretation of neural networks is fragile", section 2: top-k intersection.  Of pixels
+    with equal values, the first in row-major order counts as larger.
 
     Args:
         first, second: (N, H, W).
-        share: of the pixels that count as the largest.
+        share: share of the pixels that count as the largest.
     """
     flat = [each.reshape(len(each), -1) for each in (first, second)]
     count = max(1, round(share * flat[0].shape[1]))

@@ -1,4 +1,4 @@
-"""Numbers in the texts of components: which cells differ in one parameter alone."""
+"""Numbers in the canonical texts of components: which cells differ in only one parameter."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["number_in", "steps"]
 
 
 def steps(text: str) -> list[Spelling]:
-    """Parse the canonical text of a condition, or of a data set, into its steps; none where the text is not one.
+    """Parse the canonical text of a condition or a data set into its steps; no steps if the text is not canonical.
 
     >>> [step.name for step in steps("patch-shuffle:k=4+low-pass:radius=8")]
     ['patch-shuffle', 'low-pass']
@@ -24,15 +24,15 @@ def steps(text: str) -> list[Spelling]:
 
 
 def number_in(text: str, parameter: str) -> tuple[str, float] | None:
-    """Take the value of one parameter out of a canonical text.
+    """Extract the value of one parameter from a canonical text.
 
     Args:
-        text: of a data set, or of a condition.
-        parameter: its name.
+        text: the text of a data set or a condition.
+        parameter: the name of the parameter.
 
     Returns:
-        The text without the value, which is the same for cells that differ in nothing else, and the value; None where
-        no step or several have such a parameter, or its value is not a single number.
+        The text without the value, which is the same for cells that differ in nothing else, and the value; None if not
+        exactly one step has such a parameter, or if its value is not a single number.
 
     >>> number_in("stimuli:cue=conflict,contrast=0.12", "contrast")
     ('stimuli:cue=conflict,contrast=*', 0.12)

@@ -24,13 +24,12 @@ def _whole_numbers(value: int | Iterable[int]) -> tuple[int, ...]:
 class Accuracy:
     """Correct answers / images with a known label, in every cell.
 
-    Images without an answer (prediction -1) count as wrong, whatever k.  An image that is answered right under an
-    attack with a gradient that was NaN or infinite is left out: the attack has not searched.
-    The column ``top`` says which k a row has.  A
-    k > 1 has no row where there are not more than k classes, or where the store has kept fewer than k.
+    Images without an answer (prediction -1) count as wrong, whatever k.  A correctly answered image is left out if a
+    gradient of the attack was NaN or infinite, since the attack has not searched.  The column ``top`` is a row's k.
+    A k > 1 has no row if there are not more than k classes, or if the store has kept fewer than k.
 
     Args:
-        top: the k's; ``(1, 5)`` gives top-1 and top-5 accuracy.
+        top: the values of k; ``(1, 5)`` gives top-1 and top-5 accuracy.
     """
 
     top: tuple[int, ...] = param("k of top-k accuracy", default=(1, 5), ge=1, converter=_whole_numbers)

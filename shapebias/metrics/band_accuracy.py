@@ -1,4 +1,4 @@
-"""Band accuracy: accuracy where a band of spatial frequencies is gone, or drowned in noise."""
+"""Band accuracy: accuracy when a band of spatial frequencies is removed or covered by noise."""
 
 from __future__ import annotations
 
@@ -18,11 +18,12 @@ __all__ = ["BandAccuracy"]
 
 @attrs.frozen
 class BandAccuracy:
-    """Correct / n under ``low-pass``, ``high-pass`` and ``band-noise``, with the band that each takes away.
+    """Correct / n under ``low-pass``, ``high-pass`` and ``band-noise``, with the band that each of them removes.
 
-    Columns ``from_cycles`` and ``to_cycles`` are the band in cycles an image: above the radius of a low-pass filter, up
-    to that of a high-pass filter, that of the noise.  ``clean`` is the accuracy on clean images.  Subramanian et al.
-    2023, "Spatial-frequency channels, shape bias, and adversarial robustness".
+    Columns ``from_cycles`` and ``to_cycles`` are the band in cycles per image: above the radius of a low-pass filter,
+    up to that of a high-pass filter, or the band of the noise.  ``clean`` is the accuracy on clean images.
+
+    Subramanian et al. 2023, "Spatial-frequency channels, shape bias, and adversarial robustness".
     """
 
     def __call__(self, results: StudyResults) -> pd.DataFrame:

@@ -1,4 +1,4 @@
-"""Completeness of saliency maps: how far attributions are from adding up to what they share out."""
+"""Completeness of saliency maps: how far the sum of the attributions is from the difference it should equal."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ __all__ = ["Completeness"]
 
 @attrs.frozen
 class Completeness:
-    """Mean size of the stored ``completeness_error`` over the mean size of the ``difference`` that is shared out.
+    """Mean size of the stored ``completeness_error`` / mean size of the ``difference`` that attributions should sum to.
 
     Sundararajan, Taly & Yan 2017, "Axiomatic attribution for deep networks", proposition 1 and section 5: attributions
-    add up to the difference between image and baseline, and are to do so within 5 %.  Where no image differs from its
-    baseline there is nothing to share out: the number is undefined, with ``n`` 0.
+    should add up to the difference between image and baseline within 5 %.  If no image differs from its baseline, the
+    number is undefined, with ``n`` 0.
     """
 
     def __call__(self, results: StudyResults) -> pd.DataFrame:
@@ -32,9 +32,9 @@ class Completeness:
             for cell in results.maps()
             if "completeness_error" in cell.extras
         ]
-        note = "" if rows else "no finished saliency method says its completeness error"
+        note = "" if rows else "no finished saliency method has stored its completeness error"
         if any(row["n"] == 0 for row in rows):
-            note = "undefined where the model answers every image as it answers the baseline: nothing is shared out"
+            note = "undefined where the model answers every image as it answers the baseline: nothing to attribute"
         return table(rows, "saliency", note=note)
 
 

@@ -1,4 +1,4 @@
-"""Conditional accuracy: of the images answered right when clean, the share still right under the condition."""
+"""Conditional accuracy: the share of images answered correctly when clean that stay correct under the condition."""
 
 from __future__ import annotations
 
@@ -14,13 +14,12 @@ __all__ = ["ConditionalAccuracy"]
 
 @attrs.frozen
 class ConditionalAccuracy:
-    """Correct under the condition and clean / correct clean, for each condition but ``clean``.
+    """Correct both clean and under the condition / correct clean, for each condition except ``clean``.
 
     Zhang & Zhu 2019, "Interpreting adversarially trained convolutional neural networks", section 4: models of different
-    accuracy are compared on the images that each of them knows.  An image that is answered right under an attack with a
-    gradient that was NaN or infinite is left out: the attack has not searched.
-    A model without a finished ``clean`` cell on the same
-    data set has no rows, and the table's note says so.
+    accuracy are compared on the images that each of them classifies correctly.  A correctly answered image is left out
+    if a gradient of the attack was NaN or infinite, since the attack has not searched.  A model without a finished
+    ``clean`` cell on the same data set has no rows, and the table's note says so.
     """
 
     def __call__(self, results: StudyResults) -> pd.DataFrame:

@@ -20,12 +20,12 @@ _PAIR = re.compile(r"(?:.*/)?(\d+(?:_\d+)?)_transform_[^/]*")
 
 @attrs.frozen
 class ConfiguralShape:
-    """Configural Shape Score: the share of pairs of images of which both are answered right.
+    """Configural Shape Score: the share of pairs of images that are both answered correctly.
 
-    The two images of a pair have the same pieces, so that only their arrangement tells the classes apart.  A pair is
-    named by the number that the ids of its images begin with, as in the data set ``visual-anagrams``:
-    ``000_transform_bear_bunny_object0_bear.png``.  A pair of which only one image was answered does not count, and the
-    table's note says how many these are.
+    The two images of a pair have the same pieces, so that only their arrangement tells the classes apart.  The ids of
+    the images of a pair begin with the same number, as in the data set ``visual-anagrams``:
+    ``000_transform_bear_bunny_object0_bear.png``.  A pair does not count if only one of its images was answered; the
+    table's note says how many of these there are.
 
     Doshi et al. 2025, "Visual anagrams reveal hidden differences in holistic shape processing across vision models".
     """
@@ -52,7 +52,7 @@ class ConfiguralShape:
 
 
 def _pairs(answers: Answers) -> pd.DataFrame | None:
-    """Count the images of each pair, and how many of them are right; None where an id names no pair."""
+    """Count the images of each pair, and the correct ones among them; None if an id names no pair."""
     right = correctness(answers)
     named = [_PAIR.fullmatch(str(image)) for image in right.index]
     if not named or not all(named):

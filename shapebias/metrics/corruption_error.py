@@ -22,7 +22,7 @@ __all__ = ["CorruptionError"]
 
 @attrs.frozen
 class _Corrupted:
-    """A corruption of a data set, with ``*`` in the place of its severity."""
+    """A corruption of a data set, with ``*`` instead of its severity."""
 
     dataset: str
     model: str
@@ -36,18 +36,18 @@ class CorruptionError:
 
     Hendrycks & Dietterich 2019, "Benchmarking neural network robustness to common corruptions and perturbations",
     section 4.1, where the baseline is AlexNet.  A corruption is a condition whose text has a number called
-    ``severity``; severities that both models have count, and images that both have at all of them.
+    ``severity``.  Only severities that both models have count, and images that both have at all of these.
 
     Args:
-        against: what tables call the baseline; default the first model.
+        against: the name of the baseline in tables; default the first model.
         severity: the name of the parameter.
     """
 
     against: str = param("the baseline model; empty for the first", default="")
-    severity: str = param("name of the parameter that says how strong", default="severity")
+    severity: str = param("name of the parameter for the severity", default="severity")
 
     def __call__(self, results: StudyResults) -> pd.DataFrame:
-        """Return one row ``corruption-error`` a model and corruption, and one row ``mce`` a model and data set."""
+        """Return a row ``corruption-error`` per model and corruption, and a row ``mce`` per model and data set."""
         answers = results.answers()
         baseline = reference_model(answers, self.against)
         found = _by_corruption(answers, self.severity)
@@ -93,7 +93,7 @@ def _row(
     baseline: str,
     severities: int | None = None,
 ) -> dict[str, Any]:
-    """Estimate the mean over corruptions of the ratio of errors; an image is drawn with its errors everywhere."""
+    """Estimate the mean over corruptions of the ratio of errors; an image is drawn with all of its errors."""
     common = pd.concat(several, axis=1, join="inner").to_numpy(dtype=np.int64)
     patterns, counts = np.unique(common, axis=0, return_counts=True)
     if not len(common):

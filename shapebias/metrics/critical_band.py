@@ -1,4 +1,4 @@
-"""Critical band: which octaves of spatial frequencies a classifier needs, from how little noise there disturbs it."""
+"""Critical band: which octaves of spatial frequencies a classifier needs, measured by how much noise it tolerates."""
 
 from __future__ import annotations
 
@@ -28,15 +28,15 @@ _MEASURES = ("bandwidth", "centre", "sensitivity")
 
 @attrs.frozen
 class CriticalBand:
-    """Bandwidth, centre and sensitivity of the channel of spatial frequencies that a model reads.
+    """Bandwidth, centre and sensitivity of the channel of spatial frequencies that a model relies on.
 
     Noise of five strengths in seven octave bands comes from the stimuli (data set ``critical-band``: file names say
     strength and band), or from conditions that end in ``critical-band-noise``.  The threshold of a band is the number
     of steps of strength down from 0.16 until accuracy exceeds 1/2.  A exp(-(k - mu)^2 / 2 sigma^2) with 0 <= A <= 4 is
     fitted to the thresholds of the bands k = 0 ... 6; the bandwidth is 2 sqrt(ln 4) sigma octaves, the centre 1.75 2^mu
-    cycles per image of 224 pixels, and the sensitivity 2^(A - 4).  All three are NaN, and ``reason`` says why, where
-    the model has no more than 1/2 right without noise, where a strength is missing in a band, and where the fit has no
-    peak.
+    cycles per image of 224 pixels, and the sensitivity 2^(A - 4).  All three are NaN, and ``reason`` says why, if
+    the model answers at most half of the images correctly without noise, if a strength is missing in a band, or if the
+    fit has no peak.
 
     Subramanian et al. 2023, "Spatial-frequency channels, shape bias, and adversarial robustness", section 3.
     """
@@ -61,12 +61,12 @@ class CriticalBand:
 
 
 def _counted(answers: Answers) -> tuple[str, NDArray[np.int64]] | None:
-    """Count right answers and images by strength and band, (2, 5, 7), with the condition without its noise."""
+    """Count correct answers and images by strength and band, (2, 5, 7); also return the condition without its noise."""
     found = steps(answers.texts["condition"])
     if answers.eps is None and found and found[-1].name == "critical-band-noise":
         given = {argument.key: argument.text for argument in found[-1].arguments}
         factors = [(parse_number(given["sigma"]), int(parse_number(given["band"])))] * len(answers.ids)
-        # What differs in strength and band alone belongs together.
+        # Cells that differ only in strength and band belong together.
         *earlier, last = split(answers.texts["condition"], "+")
         condition = "+".join([*earlier, re.sub(r"(?<=[:,])(band|sigma)=[^,]*", r"\1=*", last)])
     else:

@@ -1,4 +1,4 @@
-"""Cue sensitivity: how high a model ranks the class of the shape, and that of the texture."""
+"""Cue sensitivity: how high a model ranks the class of the shape and the class of the texture."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ _RESAMPLES = 9_999
 _PROBE = "output-ranks"
 
 Ranks: TypeAlias = tuple[NDArray[np.int64], int]
-"""The rank of each class for each image, (n, C), 1 the best, and among how many classes."""
+"""The rank of each class for each image, (n, C), 1 for the best, and the number of ranked classes."""
 
 
 @attrs.frozen
 class CueSensitivity:
     """Mean 1 / rank of the shape's class and of the texture's class, and the share of the former.
 
-    Where the probe ``output-ranks`` was run, ranks are among all outputs of the model, those of one class merged to one
-    with the largest of their logits.  Otherwise they are among the data set's classes, whose scores are stored.  The
-    column ``ranked`` says which, and ``classes`` among how many.  The best rank is 1; equal scores go to the lower
-    index.  Images need not have both cues; where they have, the row ``shape-reliance`` is shape sensitivity / (shape
-    sensitivity + texture sensitivity) of the images with cue conflict.  A cell without the probe whose scores were not
-    all kept has no rows, and the table's note names it.
+    If the probe ``output-ranks`` was run, ranks are among all outputs of the model; the outputs of one class count as
+    one, with the largest of their logits.  Otherwise ranks are among the data set's classes, whose scores are stored.
+    The column ``ranked`` says which of the two, and ``classes`` is the number of ranked classes.  The best rank is 1;
+    equal scores are ranked by index.  Images need not have both cues.  For images with cue conflict the row
+    ``shape-reliance`` is shape sensitivity / (shape sensitivity + texture sensitivity).  A cell that has neither the
+    probe nor all scores has no rows, and the table's note names it.
 
     Kim et al. 2026, "On the reliability of cue conflict and beyond" (REFINED-BIAS).  The mean of 1 / rank is the mean
     reciprocal rank of Voorhees 1999, "The TREC-8 question answering track report".
@@ -70,7 +70,7 @@ def _key(cell: CellNames) -> tuple[object, ...]:
 
 
 def _among_classes(answers: Answers) -> Ranks | None:
-    """Return the ranks among the data set's classes; None where not all scores were kept."""
+    """Return the ranks among the data set's classes; None if not all scores were kept."""
     count = len(answers.classes)
     if answers.logits is None or (order := answers.top(count)).shape[1] < count:
         return None
@@ -97,7 +97,7 @@ def _reciprocal(ranks: NDArray[np.int64], labels: NDArray[np.int64]) -> NDArray[
 
 
 def _share(pairs: NDArray[np.float64], seed: int) -> Estimate:
-    """Estimate mean of the first column / sum of both means; images are drawn with both their ranks."""
+    """Estimate the mean of the first column / the sum of both means; images are drawn with both their ranks."""
     pairs = pairs[np.lexsort(pairs.T)]  # sorted: the same resamples whatever the order of the images
     n = len(pairs)
     value = float(pairs[:, 0].sum() / pairs.sum())

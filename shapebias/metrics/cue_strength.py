@@ -1,4 +1,4 @@
-"""Cue strength: at which strength of the texture, or of a transform, does a model follow shape as often as texture?"""
+"""Cue strength: the strength of the texture, or of a transform, at which a model follows shape as often as texture."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _STEPS = 30
 
 @attrs.frozen
 class _Curve:
-    """The source of a curve: texts with ``*`` instead of the strength."""
+    """What the cells of a curve share: texts with ``*`` instead of the strength."""
 
     dataset: str
     model: str
@@ -35,14 +35,14 @@ class _Curve:
 
 @attrs.frozen
 class CueStrength:
-    """Share of shape among the decided answers as one parameter varies, and where it crosses 1/2.
+    """Share of decisions by shape as one parameter varies, and the value at which it crosses 1/2.
 
-    Cells that differ in one parameter alone, of the data set (``contrast`` of ``stimuli``) or of the condition
-    (``alpha`` of ``stylize``), make one curve.  The point of equal reliance is where a logistic curve, fitted to the
+    Cells that differ in only one parameter, of the data set (``contrast`` of ``stimuli``) or of the condition
+    (``alpha`` of ``stylize``), form one curve.  The point of equal reliance is where a logistic curve, fitted to the
     choices by maximum likelihood, crosses 1/2; half a choice is added for each cue at each strength, so that the fit
     exists (Haldane 1956, "The estimation and significance of the logarithm of a ratio of frequencies").  It is NaN
-    where the curve does not cross 1/2 between the smallest and the largest strength; an interval that ends there may
-    go on.
+    if the curve does not cross 1/2 between the smallest and the largest strength; an interval that ends at one of them
+    may extend beyond it.
 
     Args:
         over: name of the parameter.
@@ -51,7 +51,7 @@ class CueStrength:
     over: str = param("name of the parameter that varies", default="contrast")
 
     def __call__(self, results: StudyResults) -> pd.DataFrame:
-        """Return one row for each strength, with Wilson's interval, and one ``point-of-equal-reliance`` a curve."""
+        """Return one row for each strength, with Wilson's interval, and one ``point-of-equal-reliance`` per curve."""
         curves: dict[_Curve, list[tuple[float, Answers]]] = {}
         for answers in results.answers():
             found = _strength(answers, self.over) if cues_of(answers) == "conflict" else None
@@ -63,7 +63,7 @@ class CueStrength:
             if len(cells) > 1
             for row in _rows(curve, sorted(cells, key=lambda cell: cell[0]), results.seed)
         ]
-        note = f"no cells with cue conflict that differ in {self.over!r} alone; give over=, the name of a parameter"
+        note = f"no cells with cue conflict differ only in {self.over!r}; set over= to the name of a parameter"
         return table(rows, "strength", note="" if rows else note)
 
 

@@ -1,4 +1,4 @@
-"""Error consistency: do two models fail on the same images, beyond what their accuracies alone would give?"""
+"""Error consistency: do two models fail on the same images more often than their accuracies predict?"""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ __all__ = ["ErrorConsistency", "agreement", "cohens_kappa"]
 
 @attrs.frozen
 class ErrorConsistency:
-    """Cohen's kappa of right and wrong, between each pair of models on one data set, condition and eps.
+    """Cohen's kappa of correct and wrong answers, between each pair of models on one data set, condition and eps.
 
     Geirhos, Meding & Wichmann 2020, "Beyond accuracy: quantifying trial-by-trial behaviour of CNNs and humans by
     measuring error consistency", section 2; its bootstrap: Klein et al. 2025, "Quantifying uncertainty in error
     consistency".  The columns ``observed`` and ``expected`` are the two shares of agreement that kappa compares; images
-    are paired by id, and ``n`` counts those that both models have.  Kappa is NaN, not defined, where one of the two
-    models is right on all images or wrong on all: nothing can then be told of whether it fails on the same images.
+    are paired by id, and ``n`` counts those that both models have.  Kappa is undefined, NaN, if one of the two
+    models is right on all images or wrong on all of them.
     """
 
     def __call__(self, results: StudyResults) -> pd.DataFrame:
@@ -78,8 +78,8 @@ def agreement(counts: NDArray[np.int64]) -> tuple[NDArray[np.float64], NDArray[n
 def cohens_kappa(counts: NDArray[np.int64]) -> NDArray[np.float64]:
     """Compare observed with expected agreement: (observed - expected) / (1 - expected).
 
-    Cohen 1960, "A coefficient of agreement for nominal scales", equation 1.  NaN where one of the two is always right
-    or always wrong: observed and expected agreement are then the same whatever the other answers.
+    Cohen 1960, "A coefficient of agreement for nominal scales", equation 1.  NaN if one of the two is always right or
+    always wrong: observed and expected agreement are then equal, whatever the other answers.
 
     Args:
         counts: (..., 4) images: both wrong, second right, first right, both right.

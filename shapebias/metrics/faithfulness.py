@@ -17,7 +17,7 @@ class Faithfulness:
     """Mean over images of the ``auc`` that a probe of saliency maps has stored.
 
     Petsiuk, Das & Saenko 2018, "RISE: randomized input sampling for explanation of black-box models", section 4.  Of
-    two saliency methods on one model, the more faithful one has the larger insertion and the smaller deletion area.
+    two saliency methods for one model, the more faithful one has the larger insertion and the smaller deletion area.
     """
 
     def __call__(self, results: StudyResults) -> pd.DataFrame:

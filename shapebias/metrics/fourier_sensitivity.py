@@ -14,10 +14,10 @@ __all__ = ["FourierSensitivity"]
 
 @attrs.frozen
 class FourierSensitivity:
-    """Images that noise of one frequency makes wrong / images, from the probe ``fourier-heatmap``.
+    """Images misclassified under noise of one frequency / images, from the probe ``fourier-heatmap``.
 
     Yin et al. 2019, "A Fourier perspective on model robustness in computer vision", section 3.  Columns ``down`` and
-    ``across`` are the wave's cycles an image; of a wave and its opposite, which are the same, one is listed.
+    ``across`` are the wave's cycles per image.  A wave and its opposite are the same, so only one of them is listed.
     """
 
     def __call__(self, results: StudyResults) -> pd.DataFrame:

@@ -1,4 +1,4 @@
-"""Tidy tables: the same first columns for every metric, one row a number."""
+"""Tidy tables: the same first columns for every metric, one row per number."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ COLUMNS = ("dataset", "model", "condition", "eps", "metric", "value", "low", "hi
 
 
 def record(cell: CellNames, metric: str, estimate: Estimate, **extra: object) -> dict[str, Any]:
-    """Make one row: where the number comes from, the number, and the columns of this metric alone."""
+    """Make one row: the cell of the number, the number, and the columns that only this metric has."""
     source = {"dataset": cell.dataset, "model": cell.model, "condition": cell.condition, "eps": cell.eps}
     return {**source, "metric": metric, **attrs.asdict(estimate), **extra}
 
@@ -46,16 +46,16 @@ def table(rows: Sequence[Mapping[str, object]], *extra: str, note: str = "") -> 
 
 
 def not_searched(answers: Answers) -> pd.Series[bool]:
-    """Say for each image with a known label whether its correct answer under an attack shows nothing, by image id.
+    """Return for each image with a known label whether it is correct although the attack has not searched, by image id.
 
-    It shows nothing where a gradient of the attack was NaN or infinite: the attack has not searched.
+    The attack has not searched where a gradient was NaN or infinite, so a correct answer shows no robustness.
     """
     failed = np.asarray(answers.gradient_failed, bool)[answers.labels >= 0]
     return correctness(answers) & failed
 
 
 def unsearched_note(counts: Mapping[str, int]) -> str:
-    """Say how many images are not in n, by the names of the cells; empty where there are none."""
+    """Say how many images of each cell are not in n; empty if there are none."""
     found = ", ".join(f"{count} ({name})" for name, count in counts.items() if count)
     if not found:
         return ""
@@ -66,7 +66,7 @@ def unsearched_note(counts: Mapping[str, int]) -> str:
 
 
 def correctness(answers: Answers) -> pd.Series[bool]:
-    """Say for each image with a known label whether it was answered right, indexed by image id.
+    """Return for each image with a known label whether it was answered correctly, indexed by image id.
 
     No answer (-1) is a wrong answer.
     """

@@ -1,4 +1,4 @@
-"""Headline: how much each model relies on shape and on texture, in one table."""
+"""Headline: how much each model relies on shape and on texture, in a single table."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _COLUMNS = ("cue", "saliency", "region", "against", *_DIFFERENCE)
 
 @attrs.frozen(eq=False)
 class _Measured:
-    """One number of one model, and how it compares with the same number of another model."""
+    """One number of one model, and how to compare it with the same number of another model."""
 
     cell: CellNames
     metric: str
@@ -54,25 +54,25 @@ class _Measured:
 
 @attrs.frozen
 class Headline:
-    """Evidence for shape and evidence for texture, for each model, beside the difference to one model.
+    """Evidence for shape and evidence for texture, for each model, and the difference from a reference model.
 
     Rows by ``cue``, the cue that a large value is evidence for:
 
-    - ``shape``: the shape bias where cues conflict; accuracy where only the shape says the class (outlines, edges,
+    - ``shape``: the shape bias where cues conflict; accuracy where only the shape shows the class (outlines, edges,
       silhouettes, or a condition that destroys texture); the share of saliency on the object's contour;
-    - ``texture``: accuracy where only the texture says the class (or under a condition that destroys shape); the share
+    - ``texture``: accuracy where only the texture shows the class (or under a condition that destroys shape); the share
       of saliency inside the object;
-    - ``both``: accuracy on clean images with both cues, what the others are to be seen against.
+    - ``both``: accuracy on clean images with both cues, with which to compare the others.
 
     Attacks are left out, and so are conditions that destroy both cues or neither.
 
     Args:
-        against: what tables call the model that the others are compared with; default the first.
-        correction: of the p-values.
+        against: the name in tables of the model that the others are compared with; default the first.
+        correction: the correction of the p-values for their number.
     """
 
     against: str = param("model that the others are compared with; empty for the first", default="")
-    correction: Correction = param("of the p-values for their number", default="holm")
+    correction: Correction = param("correction of the p-values for their number", default="holm")
 
     def __call__(self, results: StudyResults) -> pd.DataFrame:
         """Return one row for each model and number: both cues first, then shape, then texture."""
@@ -95,7 +95,7 @@ def _of_answers(results: StudyResults) -> Iterator[_Measured]:
     conflicts = {cell.dataset for cell in answers if _is_clean(cell) and cues_of(cell) == "conflict"}
     for cell in answers:
         if cues_of(cell) == "conflict":
-            # A condition's own conflict counts; one that is only left of the data set's says less than the clean cell.
+            # A conflict that the condition makes counts; what it leaves of the data set's says less than the clean one.
             if _is_clean(cell) or cell.dataset not in conflicts:
                 yield _Measured(cell, "shape-bias", "shape", shape_bias(cell), cell, compare_biases)
         elif (cue := _cue(cell)) is not None and (cell.labels >= 0).any():
@@ -109,7 +109,7 @@ def _is_clean(cell: Answers) -> bool:
 
 
 def _cue(cell: Answers) -> Cue | None:
-    """Say which cue a right answer is evidence for; None where it is evidence for neither."""
+    """Return the cue that a correct answer is evidence for; None if it is evidence for neither."""
     left = cues_of(cell)
     if _is_clean(cell):
         return left if left != "conflict" else None

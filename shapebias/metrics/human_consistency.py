@@ -1,4 +1,4 @@
-"""Human consistency: how near a model's accuracies and errors are to those of people, as model-vs-human measures it."""
+"""Human consistency: how close accuracies and errors are to those of people, as model-vs-human measures it."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ PEOPLE = "people"
 ALL_SETS = "all sets"
 
 Outcomes: TypeAlias = Mapping[str, pd.DataFrame]
-"""For each condition which images (rows) each model (columns) got right; NaN where it was not shown one."""
+"""For each condition, which images (rows) each model (columns) got right; NaN if it was not shown the image."""
 
 
 @attrs.frozen
@@ -47,7 +47,7 @@ class _Draws:
 
     @classmethod
     def mean(cls, draws: Sequence[_Draws], weights: Sequence[Sequence[int]] | None = None) -> _Draws:
-        """Average over conditions, or over sets; ``weights`` has a row for each measure."""
+        """Average over conditions, or over sets; ``weights`` has one row for each measure."""
         each = None if weights is None else np.array(weights, dtype=float)
         measured = np.stack([one.measured for one in draws], axis=-1)
         resampled = np.stack([one.resampled for one in draws], axis=-1)
@@ -59,7 +59,7 @@ class _Draws:
         )
 
     def estimates(self) -> Iterator[tuple[str, Estimate]]:
-        """Yield each measure with its interval, which takes at least two images."""
+        """Yield each measure with its interval, which needs at least two images."""
         for measure, value, resampled in zip(MEASURES, self.measured, self.resampled, strict=True):
             known = resampled[~np.isnan(resampled)]
             low, high = np.quantile(known, [0.025, 0.975]) if self.n > 1 and len(known) else (np.nan, np.nan)
@@ -68,22 +68,23 @@ class _Draws:
 
 @attrs.frozen
 class HumanConsistency:
-    """Accuracy and errors of each model against those of each person, averaged as in model-vs-human.
+    """Accuracy and errors of each model compared with those of each person, averaged as in model-vs-human.
 
     Geirhos et al. 2021, "Partial success in closing the gap between human and machine vision", section 2 and appendix:
     under each condition, between a model and each observer, the squared difference of their accuracies, the share of
     images on which both are right or both are wrong, and Cohen's kappa of the two, which is 1 where they agree on every
     image.  Means are taken over conditions, then over observers, then over sets of stimuli.  The fourth measure is the
-    accuracy over all images of a set.  Conditions that the paper leaves out are left out: see
-    :func:`shapebias.published.human_sets.human_sets`.  ``people`` are the observers among themselves, each pair once.
+    accuracy over all images of a set.  Conditions that the paper leaves out are left out here too: see
+    :func:`shapebias.published.human_sets.human_sets`.  ``people`` compares the observers with each other, each pair
+    once.
 
     Intervals are bootstrapped over the images of each condition, drawn for the model and all observers together:
     Klein et al. 2025, "Quantifying uncertainty in error consistency".
     """
 
-    observers: str = param("which models are people, as a pattern of their names", default="subject-*")
+    observers: str = param("pattern of the names of the models that are people", default="subject-*")
     conditions: bool = param(
-        "whether to have rows for each condition too, also those left out, and there for each person", default=False
+        "whether to add rows for each condition, including those left out, and for each person there", default=False
     )
 
     def __call__(self, results: StudyResults) -> pd.DataFrame:
@@ -118,9 +119,9 @@ class HumanConsistency:
 
     def _note(self, rows: Sequence[object], unknown: Sequence[str]) -> str:
         if not rows:
-            return f"no model has answered the same images as people, who are the models called {self.observers!r}"
+            return f"no model has answered the same images as people, which are the models named {self.observers!r}"
         if unknown:
-            return f"{', '.join(unknown)}: not a set of model-vs-human, so that no condition is left out"
+            return f"{', '.join(unknown)}: not a set of model-vs-human, so no condition is left out"
         return ""
 
 
@@ -152,7 +153,7 @@ def _by_dataset(listed: Iterable[Answers]) -> dict[str, list[Answers]]:
 
 
 def _outcomes(cells: Iterable[Answers]) -> Outcomes:
-    """Sort what every model got right by condition: that of the cell, or the one in the image's name.
+    """Group which images every model got right by condition: that of the cell, or the one in the image's name.
 
     Args:
         cells: answers to one data set, without attacks.
@@ -175,13 +176,13 @@ def _condition(answers: Answers, image: str) -> str:
 
 
 def _kept(dataset: str) -> Mapping[str, bool] | None:
-    """Return which conditions of a set count, by the last word of its name; None where it is not a published one."""
+    """Return which conditions of a set count, by the last word of its name; None if it is not a published set."""
     return human_sets().get(dataset.rstrip("/").replace(":", "/").split("/")[-1])
 
 
 @attrs.frozen
 class _Comparison:
-    """Whom to compare.
+    """Which models to compare.
 
     Args:
         scored: the models whose accuracy is measured.
@@ -192,13 +193,13 @@ class _Comparison:
     pairs: Sequence[tuple[str, str]]
 
     def draw(self, frame: pd.DataFrame, seed: Sequence[int]) -> _Draws | None:
-        """Compute the measures under one condition, and resample its images; None where no pair has common images."""
+        """Compute the measures under one condition, and resample its images; None if no pair has common images."""
         pairs = [pair for pair in self.pairs if {*pair} <= {*frame.columns}]
         pairs = [pair for pair in pairs if frame[[*pair]].notna().all(axis=1).any()]
         if not pairs:
             return None
         models = list(dict.fromkeys(itertools.chain.from_iterable(pairs)))
-        # Images with the same outcomes are alike: what is drawn is how many there are of each kind.
+        # Images with the same outcomes are interchangeable, so the number of images of each kind is drawn.
         outcomes = frame[models].dropna(how="all").fillna(-1).to_numpy(dtype=np.int8)
         kinds, counts = np.unique(outcomes, axis=0, return_counts=True)
         position = {model: column for column, model in enumerate(models)}
@@ -210,7 +211,7 @@ class _Comparison:
 
 
 def _comparisons(models: Iterable[str], people: Sequence[str]) -> Iterator[tuple[str, _Comparison]]:
-    """Yield each model with what to compare, and the people among themselves."""
+    """Yield each model with its comparison, and the people with each other."""
     for model in models:
         if model not in people:
             yield model, _Comparison([model], [(model, person) for person in people])
@@ -219,7 +220,7 @@ def _comparisons(models: Iterable[str], people: Sequence[str]) -> Iterator[tuple
 
 
 def _among_people(people: Sequence[str]) -> Iterator[tuple[str, _Comparison]]:
-    """Yield each person with the others, if there are any."""
+    """Yield each person compared with the others, if there are any."""
     for person in people if len(people) > 1 else ():
         yield person, _Comparison([person], [(person, other) for other in people if other != person])
 
@@ -231,8 +232,8 @@ def _measures(
 
     Args:
         counts: (..., K) images of each kind.
-        first, second: (K, P) whether the models of each pair are right, -1 where the image was not shown.
-        scored: (K, M) the same of the models whose accuracy is measured.
+        first, second: (K, P) whether the models of each pair are right, -1 if the image was not shown.
+        scored: (K, M) the same for the models whose accuracy is measured.
 
     Returns:
         (4, ...) the measures, in the order of ``MEASURES``.
@@ -257,9 +258,9 @@ def _over_conditions(conditions: Sequence[_Draws]) -> _Draws:
 
 
 def protocol_kappa(counts: NDArray[Any]) -> NDArray[np.float64]:
-    """Return Cohen's kappa as model-vs-human defines it: 1 where two agree on every image.
+    """Return Cohen's kappa as model-vs-human defines it: 1 if the two agree on every image.
 
-    :func:`shapebias.metrics.error_consistency.cohens_kappa` is not defined where agreement is certain.
+    :func:`shapebias.metrics.error_consistency.cohens_kappa` is not defined if agreement is certain.
 
     Args:
         counts: (..., 4) images: both wrong, second right, first right, both right.

@@ -28,8 +28,8 @@ class Estimate:
     Args:
         value: the number, NaN where it is not defined.
         low, high: its 95 % interval, NaN where there is none.
-        n: number of images that it rests on.
-        method: what kind of interval it is.
+        n: number of images it is based on.
+        method: the kind of interval.
     """
 
     value: float
@@ -42,8 +42,8 @@ class Estimate:
 def wilson(hits: int, n: int) -> Estimate:
     """Estimate a proportion with Wilson's score interval.
 
-    It keeps its level for few images and for proportions near 0 and 1, where the bootstrap and ±1.96 standard errors
-    shrink to nothing.  Wilson 1927, "Probable inference, the law of succession, and statistical inference".
+    It keeps its level for few images and for proportions near 0 and 1, for which the bootstrap and ±1.96 standard
+    errors shrink to nothing.  Wilson 1927, "Probable inference, the law of succession, and statistical inference".
 
     Args:
         hits: number of successes.
@@ -66,18 +66,18 @@ def wilson(hits: int, n: int) -> Estimate:
 def bootstrap(counts: NDArray[Any], statistic: Statistic, seed: int, *, n: int | None = None) -> Estimate:
     """Estimate a statistic of counts with the percentile bootstrap over images.
 
-    Where a statistic depends only on how many images fall into each of K categories, drawing n images with replacement
-    is one multinomial draw of the K counts: the same distribution, without a loop over images.
+    If a statistic depends only on how many images are in each of K categories, drawing n images with replacement is
+    one multinomial draw of the K counts: the same distribution, without a loop over images.
     Efron & Tibshirani 1993, "An introduction to the bootstrap", chapter 13.
 
     Args:
         counts: (K,) images in each category.
         statistic: takes counts (..., K) and returns (...), NaN where it is not defined; such resamples are left out.
         seed: the study's seed.
-        n: number of images to report where not all of them count; default all.
+        n: number of images to report if not all of them count; default all.
 
     Returns:
-        The estimate; without an interval where there are fewer than two images.
+        The estimate; without an interval if there are fewer than two images.
 
     >>> share = bootstrap(np.array([30, 70]), lambda counts: counts[..., 0] / counts.sum(axis=-1), seed=0)
     >>> share.value, 0.2 < share.low < 0.25, 0.35 < share.high < 0.4
@@ -94,11 +94,11 @@ def bootstrap(counts: NDArray[Any], statistic: Statistic, seed: int, *, n: int |
 
 
 def resamples(counts: NDArray[Any], seed: int | Sequence[int]) -> Iterator[NDArray[np.int64]]:
-    """Draw as many images with replacement, 9,999 times; yield the counts in blocks (R, K) that fit into memory.
+    """Resample the images with replacement 9,999 times; yield the counts in blocks (R, K) that fit into memory.
 
     Args:
         counts: (K,) images in each category, at least one in all.
-        seed: the study's seed, or that and further numbers.
+        seed: the study's seed, or a sequence of it and further numbers.
     """
     images = int(counts.sum())
     rng = np.random.default_rng(seed)
@@ -108,14 +108,14 @@ def resamples(counts: NDArray[Any], seed: int | Sequence[int]) -> Iterator[NDArr
 
 
 def mean(values: NDArray[Any], seed: int) -> Estimate:
-    """Estimate the mean of one number an image with the percentile bootstrap over images.
+    """Estimate the mean of one number per image with the percentile bootstrap over images.
 
     Args:
-        values: (N,) numbers; NaN, where an image has none, is left out.
+        values: (N,) numbers; NaN, for an image that has none, is left out.
         seed: the study's seed.
 
     Returns:
-        The estimate; without an interval where there are fewer than two images.
+        The estimate; without an interval if there are fewer than two images.
 
     >>> mean(np.array([0.5, 0.7, np.nan]), seed=0)
     Estimate(value=0.6, low=0.5, high=0.7, n=2, method='bootstrap percentile 95 %')

@@ -38,19 +38,19 @@ class Leaderboard:
 
     Each pair of models is compared on the images that both have answered: McNemar's exact test for accuracy, a paired
     permutation test for shape bias, as in ``paired-difference``.  The p-values of all pairs under one condition are
-    corrected for their number.  Of each model, ``above`` has the ranks of the models below it from which it differs,
-    ``not_told_apart`` those of the models, above or below, from which it does not, and ``not_compared`` those with
-    which it has no images in common.
+    corrected for their number.  For each model, ``above`` lists the ranks of lower-ranked models that differ from it,
+    ``not_told_apart`` those of models, above or below, that do not differ from it, and ``not_compared`` those of models
+    with which it has no images in common.
 
     Args:
         of: what the models are sorted by.
-        level: a difference is beyond chance where the corrected p-value is smaller.
-        correction: of the p-values.
+        level: a difference is beyond chance if the corrected p-value is below this.
+        correction: the correction of the p-values for their number.
     """
 
     of: Measure = param("what the models are sorted by", default="shape-bias")
     level: float = param("largest p-value of a difference beyond chance", default=0.05, gt=0, lt=1)
-    correction: Correction = param("of the p-values for their number", default="holm")
+    correction: Correction = param("correction of the p-values for their number", default="holm")
 
     def __call__(self, results: StudyResults) -> pd.DataFrame:
         """Return one row for each model under each condition, largest value first."""
@@ -66,7 +66,7 @@ class Leaderboard:
         pairs = max(row["pairs"] for row in rows)
         if self.of == "shape-bias" and self.correction == "holm" and pairs * SMALLEST_P >= self.level:
             return (
-                f"with {pairs} pairs no permutation test can be beyond chance after Holm's correction; compare fewer "
+                f"with {pairs} pairs no permutation test can be significant after Holm's correction; compare fewer "
                 "models, or take correction=benjamini-hochberg"
             )
         return ""
@@ -97,7 +97,7 @@ class Leaderboard:
         return wilson(int(right.sum()), len(right))
 
     def _compared(self, answers: Sequence[Answers], seed: int) -> Mapping[tuple[int, int], float]:
-        """Return the corrected p-value of each pair, by their positions; NaN where they share no images."""
+        """Return the corrected p-value of each pair, by their positions; NaN if they share no images."""
         measures: dict[Measure, Callable[[Answers, Answers], Difference]] = {
             "accuracy": accuracy_difference,
             "shape-bias": lambda first, second: shape_bias_difference(first, second, seed),

@@ -1,4 +1,4 @@
-"""Paired difference: one model against the others on the very same images."""
+"""Paired difference: a reference model compared with the others on the same images."""
 
 from __future__ import annotations
 
@@ -25,21 +25,21 @@ def _measures(value: Measure | Iterable[Measure]) -> tuple[Measure, ...]:
 
 @attrs.frozen
 class PairedDifference:
-    """Accuracy and shape bias of each model minus those of one, on their common images.
+    """Accuracy and shape bias of each model minus those of a reference model, on their common images.
 
-    Two models that saw the same images share the luck of the draw, so the interval of the difference is shorter than
-    their own two intervals suggest.  ``p`` is that of no difference; ``p_adjusted`` corrects it for the number of tests
-    of the same measure in this table.
+    Two models that saw the same images share the chance of which images were sampled, so the interval of the difference
+    is shorter than their two separate intervals suggest.  ``p`` is the p-value of no difference; ``p_adjusted`` is
+    corrected for the number of tests of the same measure in this table.
 
     Args:
-        against: what tables call the model that the others are compared with; default the first.
+        against: the name in tables of the model that the others are compared with; default the first.
         of: what is compared.
-        correction: of the p-values.
+        correction: the correction of the p-values for their number.
     """
 
     against: str = param("model that the others are compared with; empty for the first", default="")
     of: tuple[Measure, ...] = param("what is compared", default=("accuracy", "shape-bias"), converter=_measures)
-    correction: Correction = param("of the p-values for their number", default="holm")
+    correction: Correction = param("correction of the p-values for their number", default="holm")
 
     def __call__(self, results: StudyResults) -> pd.DataFrame:
         """Return one row for each model, cell and measure: the model's value minus that of the model ``against``."""
@@ -59,7 +59,7 @@ class PairedDifference:
 
 
 def _pairs(answers: Iterable[Answers], against: str) -> Iterator[tuple[Answers, Answers]]:
-    """Pair the answers of every model with those of one to the same data set, condition and eps."""
+    """Pair the answers of every model with the reference model's to the same data set, condition and eps."""
     answers = list(answers)
     reference = reference_model(answers, against)
     standards = {(one.dataset, one.condition, one.eps): one for one in answers if one.model == reference}

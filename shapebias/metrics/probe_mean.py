@@ -14,10 +14,10 @@ __all__ = ["ProbeMean"]
 
 @attrs.frozen
 class ProbeMean:
-    """Mean over images of each quantity of which a probe has stored one number an image.
+    """Mean over images of each quantity of which a probe has stored one number per image.
 
-    So the numbers of a probe have error bars without a metric of its own.  Curves and grids, which have more numbers an
-    image, are left out; ``n`` counts the images whose number is defined, that is not NaN.
+    This gives the numbers of any probe error bars, without a metric for that probe.  Curves and grids, which have more
+    numbers per image, are left out; ``n`` counts the images whose number is not NaN.
     """
 
     def __call__(self, results: StudyResults) -> pd.DataFrame:
@@ -35,5 +35,5 @@ class ProbeMean:
             for quantity, numbers in cell.values.items()  # noqa: PD011 - a mapping, no data frame
             if numbers.ndim == 1
         ]
-        note = "" if rows else "no finished probe has stored one number an image"
+        note = "" if rows else "no finished probe has stored one number per image"
         return table(rows, "saliency", "probe", "quantity", note=note)

@@ -1,4 +1,4 @@
-"""Relative accuracy: how much of a model's accuracy is left when a feature of the images is suppressed."""
+"""Relative accuracy: how much of a model's accuracy remains when a feature of the images is suppressed."""
 
 from __future__ import annotations
 
@@ -22,21 +22,21 @@ __all__ = ["RelativeAccuracy", "outcomes"]
 
 @attrs.frozen
 class RelativeAccuracy:
-    """Accuracy under the condition / accuracy clean, for each condition but ``clean``, on the same images.
+    """Accuracy under the condition / accuracy clean, for each condition except ``clean``, on the same images.
 
-    The second row of a cell, ``rescaled-accuracy``, is (accuracy - chance) / (clean accuracy - chance): 1 where nothing
-    is lost, 0 where only chance, 1 / classes, is left.  It is NaN where the model is no better than chance when clean.
+    The second row of a cell, ``rescaled-accuracy``, is (accuracy - chance) / (clean accuracy - chance): 1 if nothing is
+    lost, 0 if only chance, 1 / classes, remains.  It is NaN if the model is no better than chance on clean images.
     Resamples draw images with both their answers.  A model without a finished ``clean`` cell on the same data set has
     no rows, and the table's note says so.
 
-    With ``threshold=0.5`` an image is right only if its label has a probability above that, a class of several outputs
-    the sum of theirs, as in the comparison with people of the source; there is no chance to rescale by then.
+    With ``threshold=0.5`` an answer is correct only if its label has a probability above 0.5, summed over the outputs
+    of its class, as in the source's comparison with people.  There is then no level of chance to rescale by.
 
     Burgert et al. 2025, "ImageNet-trained CNNs are not biased towards texture", section 3.
     """
 
     threshold: float | None = param(
-        "probability of the label above which an image is right; none asks for the best class",
+        "probability of the label above which an answer is correct; none: the label has the best score",
         default=None,
         gt=0,
         lt=1,
@@ -73,14 +73,14 @@ def _key(cell: Answers) -> tuple[str, str]:
 
 
 def outcomes(answers: Answers, threshold: float | None = None) -> pd.Series[bool] | None:
-    """Say for each image with a known label whether it was answered right, indexed by image id.
+    """Return for each image with a known label whether it was answered correctly, indexed by image id.
 
     Args:
         answers: the answers of one cell.
-        threshold: with one, right means that the probability of the label is above it.
+        threshold: if given, correct means that the probability of the label is above it.
 
     Returns:
-        None where a threshold is given and the probabilities are not known.
+        None if a threshold is given and the probabilities are not known.
     """
     if threshold is None:
         return correctness(answers)
@@ -107,7 +107,7 @@ def _rows(
 
 
 def _ratio(counts: NDArray[np.int64], floor: float) -> NDArray[np.float64]:
-    """Divide accuracy above a floor under the condition by that when clean; NaN where the latter is not above it."""
+    """Divide the accuracy above a floor under the condition by that on clean images; NaN if that is below the floor."""
     n = counts.sum(axis=-1)
     after, before = ((counts[..., one] + counts[..., 3]) / n - floor for one in (1, 2))
     undefined = np.full(np.shape(before), np.nan)

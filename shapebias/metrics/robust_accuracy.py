@@ -1,4 +1,4 @@
-"""Robust accuracy: the share of images that no attack up to eps has fooled."""
+"""Robust accuracy: the share of images on which no attack up to eps has succeeded."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ __all__ = ["RobustAccuracy"]
 
 @attrs.frozen
 class RobustAccuracy:
-    """Images answered right at eps and at every smaller eps of the cell / images with a known label.
+    """Images answered correctly at eps and at every smaller eps of the cell / images with a known label.
 
-    A ball contains the smaller ones, so what fools the model in a small ball also counts in a larger one: the curve
+    A ball contains the smaller ones, so an adversarial example in a small ball also counts in a larger one: the curve
     never increases.  Only cells of an attack have an eps.  An attack gives an upper bound of the true robust
     accuracy: a stronger one may find more (Carlini et al. 2019, "On evaluating adversarial robustness").
 
-    Where a gradient was NaN or infinite the attack has not searched, so an image that is still answered right shows no
-    robustness: it is left out of the cell's whole curve, and counted in the column ``gradient_failed``.
+    If a gradient was NaN or infinite, the attack has not searched, so a correct answer shows no robustness: the image
+    is left out of the cell's whole curve, and counted in the column ``gradient_failed``.
     """
 
     def __call__(self, results: StudyResults) -> pd.DataFrame:

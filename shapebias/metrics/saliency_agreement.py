@@ -1,4 +1,4 @@
-"""Saliency agreement: how alike the maps of two models are, or those of one model with and without a condition."""
+"""Saliency agreement: how similar the maps of two models are, or those of one model with and without a condition."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ __all__ = ["SaliencyAgreement"]
 class SaliencyAgreement:
     """Spearman's rank correlation, structural similarity and overlap of the largest pixels, of two maps of one image.
 
-    Compared are the maps of each two models under one condition (column ``other``), and those of one model under each
-    condition with its clean ones (column ``other_condition``), method by method; of the magnitudes.  Conditions that
-    move pixels are not compared with clean: the object is elsewhere.
+    For each method the metric compares the magnitudes of the maps of every two models under one condition (column
+    ``other``), and of the maps of one model under each condition with its clean maps (column ``other_condition``).
+    Conditions that move pixels are not compared with clean, because they move the object.
 
     Args:
         top: share of the pixels that count as the largest.

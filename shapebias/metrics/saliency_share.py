@@ -18,12 +18,12 @@ __all__ = ["SaliencyShare"]
 class SaliencyShare:
     """Mean over images of the share of a map's magnitude in each of three regions.
 
-    A classifier that reads the shape has its saliency on the contour, one that reads the texture inside the object.
-    The column ``area`` is the share of the pixels: what a map that knows nothing has there, so ``value / area`` is how
-    many times more than chance.  Images need masks, and the condition must not move pixels.
+    A classifier that relies on shape has its saliency on the contour, one that relies on texture inside the object.
+    The column ``area`` is the region's share of the pixels, which a random map would have there, so ``value / area``
+    is the ratio to chance.  Images need masks, and the condition must not move pixels.
 
     Args:
-        width: a pixel is on the contour where its centre is at most so far from the object's outline, on either side.
+        width: a pixel is on the contour if its centre is at most this far from the object's outline, on either side.
     """
 
     width: float = param(

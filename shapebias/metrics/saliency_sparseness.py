@@ -20,7 +20,7 @@ __all__ = ["SaliencySparseness", "gini"]
 class SaliencySparseness:
     """Mean over images of the Gini index of a map's magnitudes.
 
-    0 where all pixels are equal, nearly 1 where a single one has everything.  Chalasani et al. 2020, "Concise
+    It is 0 if all pixels are equal, and nearly 1 if all magnitude is in one pixel.  Chalasani et al. 2020, "Concise
     explanations of neural networks using adversarial training", section 4: adversarial training makes maps sparser.
     """
 
@@ -47,6 +47,6 @@ def gini(maps: NDArray[Any]) -> NDArray[np.float64]:
     ascending = np.sort(abs(maps.reshape(len(maps), -1)).astype(np.float64), axis=1)
     pixels = ascending.shape[1]
     weights = (pixels - np.arange(1, pixels + 1) + 1 / 2) / pixels
-    with np.errstate(invalid="ignore"):  # 0 / 0 is NaN: nothing mattered
+    with np.errstate(invalid="ignore"):  # 0 / 0 is NaN: the map is 0 everywhere
         index: NDArray[np.float64] = 1 - 2 * (ascending @ weights) / ascending.sum(axis=1)
     return index

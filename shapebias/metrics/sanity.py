@@ -1,4 +1,4 @@
-"""Sanity: how much a saliency map stays the same while the network is randomised, layer by layer."""
+"""Sanity: how similar a saliency map stays as the network is randomised, layer by layer."""
 
 from __future__ import annotations
 
@@ -16,8 +16,9 @@ __all__ = ["Sanity"]
 class Sanity:
     """Mean over images of the rank correlations that the probe ``randomization`` has stored.
 
-    The column ``randomized`` is the share of the layers that are, those nearest to the outputs first.  A method that
-    looks at the model falls to 0; one that looks at the picture, like the control ``edge-detector``, stays at 1.
+    The column ``randomized`` is the share of the layers that are randomised, those nearest to the outputs first.  The
+    value of a method that depends on the model drops to 0; that of a method that depends only on the image, like the
+    control ``edge-detector``, stays at 1.
     Adebayo et al. 2018, "Sanity checks for saliency maps", section 4.
     """
 

@@ -1,4 +1,4 @@
-"""Shape bias: of the images answered by their shape or by their texture, the share answered by shape."""
+"""Shape bias: the share of shape among the answers that follow either shape or texture."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ _COLUMNS = ("averaging", "class", "shape_hits", "texture_hits", "n_conflict", "c
 class ShapeBias:
     """Shape hits / (shape hits + texture hits), on images whose shape and texture are of different, known classes.
 
-    Geirhos et al. 2019, "ImageNet-trained CNNs are biased towards texture", section 3.  An image is *decided* where the
-    answer is its shape's or its texture's class; ``n`` counts those, ``n_conflict`` all with a conflict, and
+    Geirhos et al. 2019, "ImageNet-trained CNNs are biased towards texture", section 3.  An image is *decided* if the
+    answer is its shape's or its texture's class; ``n`` counts these, ``n_conflict`` all with a conflict, and
     ``cue_accuracy`` is their ratio.  Rows by ``averaging``:
 
     - ``micro``: all decided images together, Wilson's interval;
     - ``class``: those of one shape ``class``, Wilson's interval;
     - ``macro``: mean of the classes' values that are defined, bootstrap over images.
 
-    Where no image is decided the value is NaN and ``n`` is 0.
+    If no image is decided, the value is NaN and ``n`` is 0.
     """
 
     def __call__(self, results: StudyResults) -> pd.DataFrame:
@@ -62,7 +62,7 @@ def _outcomes(answers: Answers) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
 
 
 def _mean_of_classes(counts: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Average the shape bias of the classes in which an image is decided; ``counts`` are (..., K * 3)."""
+    """Average the shape bias over the classes that have a decided image; ``counts`` are (..., K * 3)."""
     shape, texture, _ = np.moveaxis(counts.reshape(*counts.shape[:-1], -1, 3), -1, 0)
     with np.errstate(invalid="ignore"):  # 0 / 0 is NaN: a class, or a whole resample, without a decided image
         bias = shape / (shape + texture)

@@ -1,4 +1,4 @@
-"""Spectrum: which spatial frequencies saliency maps, or the gradients in the pixels, are made of."""
+"""Spectrum: the spatial frequencies of saliency maps, or of gradients with respect to the pixels."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from shapebias.plugins.protocols import CellNames, StudyResults
 
 __all__ = ["Spectrum", "radial_power"]
 
-_ROUNDING = 1e-20  # what a Fourier transform makes of a constant, relative to its power
+_ROUNDING = 1e-20  # what rounding leaves in the Fourier transform of a constant, relative to its power
 
 
 @attrs.frozen
@@ -29,7 +29,7 @@ class Spectrum:
     """
 
     def __call__(self, results: StudyResults) -> pd.DataFrame:
-        """Return rows ``spectrum``, one an octave, and one row ``mean-frequency``, for each cell."""
+        """Return rows ``spectrum``, one per octave, and one row ``mean-frequency``, for each cell."""
         rows = [
             row
             for cell in results.maps()

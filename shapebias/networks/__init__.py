@@ -1,1 +1,1 @@
-"""What is known of a network: how it takes pixels, which classes it has, where its weights come from."""
+"""Networks: how they take pixels, which classes they have, and where their weights come from."""

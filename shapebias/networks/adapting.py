@@ -1,4 +1,4 @@
-"""Make a network of any function: its output found, its axes in order, two scores where it has one."""
+"""Wrap any function as a network: find its logits, reorder its axes, and make two scores of one binary logit."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Adapted(nn.Module):
         if self.binary:
             if logits.ndim not in (1, 2) or logits.numel() != len(pixels):
                 raise ShapebiasError(
-                    f"a binary network gives one logit an image, and this one returns {tuple(logits.shape)} for "
+                    f"a binary network gives one logit for each image, and this one returns {tuple(logits.shape)} for "
                     f"{len(pixels)} images; leave binary out"
                 )
             return functional.pad(logits.reshape(-1, 1), (1, 0))
@@ -42,19 +42,19 @@ class Adapted(nn.Module):
 def adapt(
     network: Callable[..., Any], output: Output = None, layout: AxisOrder = "NCHW", *, binary: bool = False
 ) -> nn.Module:
-    """Make a network that takes (N, 3, H, W) and returns (N, C) logits of one that does otherwise.
+    """Wrap a network so that it takes (N, 3, H, W) images and returns (N, C) logits.
 
     Args:
-        network: a module, or any function of images; torch must be able to differentiate it where attacks or saliency
-            methods are used.
-        output: where the logits are in what it returns: a path of names and indices, such as ``"head.0.logits"``, or a
+        network: a module, or any function of images; attacks and gradient-based saliency methods need one that torch
+            can differentiate.
+        output: where the logits are in its result: a path of names and indices, such as ``"head.0.logits"``, or a
             function; None finds them, see :func:`shapebias.networks.classifier.logits_of`.
-        layout: the axes of the images that it takes.
+        layout: the order of the axes of the images that it takes.
         binary: it returns one logit z, of the second of two classes; the scores are 0 and z, whose softmax is the
             sigmoid.
 
     Raises:
-        ShapebiasError: when it is called: the path leads to no tensor, or a binary network has several outputs.
+        ShapebiasError: when the result is called: the path leads to no tensor, or a binary network has several outputs.
 
     >>> import torch
     >>> network = adapt(lambda images: {"z": images.mean(dim=(1, 2, 3))}, output="z", binary=True)
@@ -70,7 +70,9 @@ def _entry(found: Any, path: str | None) -> Tensor:
     if path is None:
         logits = logits_of(found)
         if logits is None:
-            raise ShapebiasError(f"the network returns a {type(found).__name__} without a tensor; say where: output=")
+            raise ShapebiasError(
+                f"the network returns a {type(found).__name__} without a tensor; give the path to the logits: output="
+            )
         return logits
     at = found
     for position, name in enumerate(path.split(".")):
@@ -82,7 +84,7 @@ def _entry(found: Any, path: str | None) -> Tensor:
                 f"output={path}: {so_far} is a {type(at).__name__} without {name!r}; it has {_names(at)}"
             ) from error
     if not isinstance(at, Tensor):
-        raise ShapebiasError(f"output={path} is a {type(at).__name__}, not a tensor; go on to one of {_names(at)}")
+        raise ShapebiasError(f"output={path} is a {type(at).__name__}, not a tensor; add one of {_names(at)}")
     return at
 
 

@@ -13,13 +13,13 @@ __all__ = ["without_classifier"]
 
 
 def without_classifier(classifier: Classifier) -> Classifier:
-    """Return a classifier whose outputs are what its last linear layer reads.
+    """Remove the last linear layer of a classifier, so that it returns the features that this layer takes.
 
     Args:
-        classifier: its network ends in a linear layer; the network is changed.
+        classifier: its network ends in a linear layer; the network is modified.
 
     Raises:
-        WeightsError: the network does not end in a linear layer on one vector an image.
+        WeightsError: the network does not end in a linear layer that takes one vector for each image.
 
     >>> network = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(3, 10))
     >>> without_classifier(Classifier(network))(torch.rand(2, 3, 8, 8)).shape
@@ -41,7 +41,7 @@ def without_classifier(classifier: Classifier) -> Classifier:
             hook.remove()
     if len(seen) != 1 or outputs is None or seen[0].ndim != 2 or not torch.equal(seen[0].float(), outputs.float()):
         raise WeightsError(
-            f"{type(network).__name__} does not end in a linear layer, so that its features cannot be told from its "
+            f"{type(network).__name__} does not end in a linear layer, so its features cannot be separated from its "
             "classifier; a probe needs a network of timm, or one whose last layer is torch.nn.Linear"
         )
     parent, _, attribute = name.rpartition(".")

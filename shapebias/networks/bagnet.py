@@ -1,4 +1,4 @@
-"""BagNets: residual networks that see patches of 9, 17 or 33 pixels and average their answers."""
+"""BagNets: residual networks that classify patches of 9, 17 or 33 pixels and average their logits."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class _Bottleneck(nn.Module):
 
 
 class BagNet(nn.Module):
-    """A ResNet-50 whose receptive field is a small patch; its answer is the mean of the answers to all patches.
+    """A ResNet-50 whose receptive field is a small patch; its logits are the mean of the logits of all patches.
 
     Source: Brendel & Bethge 2019, Approximating CNNs with bag-of-local-features models works surprisingly well on
     ImageNet, section 2.

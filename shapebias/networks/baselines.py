@@ -1,4 +1,4 @@
-"""What absent pixels are replaced by, wherever part of an image is removed."""
+"""The images whose pixels replace removed pixels."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ Baseline: TypeAlias = Literal["blur", "mean", "zero"]
 
 
 def blank(model: Classifier, images: Tensor, baseline: Baseline) -> Tensor:
-    """Return the images that absent pixels are taken from, (N, 3, H, W).
+    """Return the images whose pixels replace removed pixels, (N, 3, H, W).
 
     Args:
-        model: the classifier, which knows its mean colour.
+        model: the classifier, for its mean colour.
         images: (N, 3, H, W) in [0, 1].
         baseline: ``blur`` (the images under a Gaussian of 11 x 11 pixels, standard deviation 5), ``mean`` (the model's
             mean colour, which is 0 after normalisation) or ``zero`` (black).

@@ -1,9 +1,9 @@
-"""Checkpoints: networks trained here, each in one safetensors file that says what the network is.
+"""Checkpoints: networks trained here, each in one safetensors file that also describes the network.
 
-The metadata of a safetensors file are pairs of text.  Ours are ``shapebias_checkpoint`` (version of this format),
-``class`` (where the settings of the architecture are defined), ``model`` (the settings, spelled), ``classes``,
-``mean``, ``std``, ``input_size``, ``interpolation``, ``packed`` (JSON; the keys of what the network's state has besides
-tensors, as bytes), and whatever training adds about itself.
+The metadata of a safetensors file map text to text.  Ours are ``shapebias_checkpoint`` (version of this format),
+``class`` (where the settings of the architecture are defined), ``model`` (the settings as text), ``classes``,
+``mean``, ``std``, ``input_size``, ``interpolation``, ``packed`` (JSON; the keys of the entries of the network's state
+that are not tensors, and are stored as bytes), and facts about the training.
 """
 
 from __future__ import annotations
@@ -43,15 +43,15 @@ _PIXELS = ("classes", "mean", "std", "input_size", "interpolation")
 def save_checkpoint(
     path: Path, classifier: Classifier, settings: Any, name: str, extra: Mapping[str, str] | None = None
 ) -> None:
-    """Write a network to a file that :func:`load_checkpoint` reads; at any moment there is the old file or the new one.
+    """Write a network atomically to a file that :func:`load_checkpoint` reads.
 
     Args:
         path: the file, ``*.safetensors``.
         classifier: the network, with its classes, normalisation and input size.
-        settings: the settings whose ``load`` made it.  Where they have ``untrained()``, its result is written, so
-            that the file depends on no other.
+        settings: the settings whose ``load`` made it.  If they have ``untrained()``, its result is written, so that
+            the file does not depend on other files.
         name: the plugin's name for it, for example ``"timm"``.
-        extra: what else to keep: recipe, history, versions.
+        extra: further metadata: recipe, history, versions.
 
     Raises:
         OSError: the folder does not exist or the disk is full.
@@ -77,8 +77,8 @@ def load_checkpoint(path: Path, device: torch.device) -> Classifier:
     """Make the network that a file describes and read its weights.
 
     Raises:
-        WeightsError: the file is missing, damaged, not one of ours, describes itself, or its architecture cannot be
-            made here.
+        WeightsError: the file is missing, damaged, not one of ours, or names itself as its own network; or its
+            architecture cannot be made here.
     """
     before = file_stamp(path)
     described = read_metadata(path)
@@ -89,7 +89,7 @@ def load_checkpoint(path: Path, device: torch.device) -> Classifier:
         raise WeightsError(f"checkpoint {str(path)!r} was replaced while it was read; run the command again")
     for key in _packed(path, described):
         if not isinstance(weights.get(key), Tensor):
-            raise WeightsError(f"checkpoint {str(path)!r} is damaged: it packs {key!r}, which it does not have")
+            raise WeightsError(f"checkpoint {str(path)!r} is damaged: it lacks {key!r}, which its metadata list")
         weights[key] = torch.load(io.BytesIO(weights[key].numpy().tobytes()), weights_only=True)
     put_weights(classifier.module, weights, path)
     classifier.module.to(device)
@@ -122,7 +122,7 @@ def _untrained(path: Path, described: Mapping[str, str]) -> Classifier:
     finally:
         _LOADING.reset(token)
     if not isinstance(classifier, Classifier):
-        raise WeightsError(f"checkpoint {str(path)!r} holds a {described['model']!r}, which is no classifier")
+        raise WeightsError(f"checkpoint {str(path)!r} holds a {described['model']!r}, which is not a classifier")
     return classifier
 
 
@@ -130,7 +130,7 @@ def _pixels(path: Path, described: Mapping[str, str]) -> dict[str, Any]:
     """Read classes, normalisation and input size.
 
     Raises:
-        WeightsError: one is of another type or size than it can be.
+        WeightsError: one of them has a wrong type or size.
     """
     try:
         found = {key: _tuples(json.loads(described[key])) for key in _PIXELS}
@@ -139,7 +139,9 @@ def _pixels(path: Path, described: Mapping[str, str]) -> dict[str, Any]:
         wrong = [*_PIXELS]
     if wrong:
         given = ", ".join(f"{key} {described[key][:40]}" for key in wrong)
-        raise WeightsError(f"checkpoint {str(path)!r} is damaged: it cannot have {given}; train or copy it again")
+        raise WeightsError(
+            f"checkpoint {str(path)!r} is damaged: its metadata are not valid: {given}; train or copy it again"
+        )
     return found
 
 
@@ -165,7 +167,7 @@ _FITS: dict[str, Callable[[Any], bool]] = {
 
 
 def _packed(path: Path, described: Mapping[str, str]) -> list[str]:
-    """Return the keys of what the network's state has besides tensors."""
+    """Return the keys of the entries of the network's state that are not tensors."""
     try:
         keys = json.loads(described.get("packed", "[]"))
     except (ValueError, RecursionError):
@@ -176,7 +178,7 @@ def _packed(path: Path, described: Mapping[str, str]) -> list[str]:
 
 
 def _as_tensor(value: object) -> Tensor:
-    """Pack what a network has in its state besides tensors (``get_extra_state``) into bytes."""
+    """Pack an entry of a network's state that is not a tensor (``get_extra_state``) into bytes."""
     if isinstance(value, Tensor):
         return value
     buffer = io.BytesIO()
@@ -189,7 +191,7 @@ def _tuples(value: Any) -> Any:
 
 
 def read_metadata(path: Path) -> dict[str, str]:
-    """Read what a checkpoint says about itself, without its weights.
+    """Read the metadata of a checkpoint, without its weights.
 
     Raises:
         WeightsError: the file is missing, damaged, or not one of ours.
@@ -218,7 +220,7 @@ def read_metadata(path: Path) -> dict[str, str]:
 
 
 def stated_classes(path: Path) -> tuple[str, ...] | None:
-    """Return the names of the classes that a weight file states; None where it is not a checkpoint of ours."""
+    """Return the names of the classes in the metadata of a weight file; None where it is not a checkpoint of ours."""
     try:
         classes: tuple[str, ...] | None = _pixels(path, read_metadata(path))["classes"]
     except WeightsError:
@@ -238,7 +240,7 @@ def _settings(path: Path, described: Mapping[str, str]) -> Any:
 
 
 def _plugin_class(target: str) -> type:
-    """Import a class of settings, but only from a plugin, because reading a file must not run other code."""
+    """Import a class of settings, but only from a plugin: reading a file must not run any other code."""
     module, _, attribute = target.partition(":")
     plugins = {point.module.partition(".")[0] for point in metadata.entry_points(group="shapebias")}
     if module not in sys.modules and module.partition(".")[0] not in plugins:

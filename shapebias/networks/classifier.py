@@ -52,14 +52,14 @@ class Classifier:
         module: the network; normalised (N, 3, H, W) in, (N, outputs) logits out.  Where it returns more than one
             tensor, see :func:`logits_of`.
         mean, std: per-channel normalisation, in pixel values of [0, 1].
-        input_size: (H, W) that images are resized to; None takes every size as it is.  Images that already have the
-            size are not touched.
+        input_size: (H, W) to which images are resized; None leaves every size as it is.  Images that already have this
+            size are not changed.
         interpolation: how images are resized (with antialiasing).
         classes: names of the outputs, None where unknown.
         features: the layer that feature-based saliency methods read, None where there is none.
         mapping: how logits become scores for a data set's classes; None gives the logits.
-        chunk: the most images in one forward and backward pass; bounds the memory that gradients take.
-        descriptions: what else the outputs are called, by their names in ``classes``, where that is known.
+        chunk: the most images in one forward and backward pass; it bounds the memory that gradients take.
+        descriptions: other names of the outputs, by their names in ``classes``, where they are known.
 
     >>> network = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(3, 10))
     >>> Classifier(network)(torch.rand(2, 3, 32, 32)).shape
@@ -79,7 +79,7 @@ class Classifier:
 
     @property
     def device(self) -> torch.device:
-        """Where the network is."""
+        """The device of the network."""
         tensor = next(self.module.parameters(), next(self.module.buffers(), None))
         return torch.device("cpu") if tensor is None else tensor.device
 
@@ -89,7 +89,7 @@ class Classifier:
         return self.mapping is None or self.mapping.groups is None
 
     def feature_layer(self, method: str) -> Features:
-        """Return the feature layer, for a saliency method that cannot do without one.
+        """Return the feature layer, for a saliency method that needs one.
 
         Raises:
             ShapebiasError: the model declares none.
@@ -124,8 +124,8 @@ class Classifier:
         wants_gradient = images.requires_grad and torch.is_grad_enabled()
         if wants_gradient and (not logits.requires_grad or _is_quantised(self.module)):
             raise ShapebiasError(
-                f"{type(self.module).__name__} passes no gradient from its answers to the pixels, as quantised "
-                "networks do not; attacks and saliency methods that need one need the network before it was quantised"
+                f"{type(self.module).__name__} passes no gradient from its answers to the pixels; quantised networks "
+                "never do: for attacks and saliency methods with gradients, give the network before quantisation"
             )
         return logits
 
@@ -139,7 +139,7 @@ class Classifier:
     @contextlib.contextmanager
     def evaluating(self) -> Iterator[None]:
         """Put the network into eval mode without parameter gradients; restore every flag afterwards."""
-        # A frozen TorchScript network is in eval mode for ever and has no flag.
+        # A frozen TorchScript network is always in eval mode and has no flag.
         modes = {module: module.training for module in self.module.modules() if hasattr(module, "training")}
         needed = [parameter for parameter in self.module.parameters() if parameter.requires_grad]
         try:
@@ -156,7 +156,7 @@ class Classifier:
 
 
 def _is_quantised(module: nn.Module) -> bool:
-    """Tell quantised layers, some of which let a backward pass end in them without an error."""
+    """Return whether a network has quantised layers; in some of them a backward pass ends without an error."""
     return any(type(part).__module__.startswith("torch.ao.nn.quantized") for part in module.modules())
 
 
@@ -190,13 +190,13 @@ def logits_of(outputs: object) -> Tensor | None:
 def grouped(logits: Tensor, groups: tuple[tuple[int, ...], ...], aggregate: Aggregate = "mean") -> Tensor:
     """Score each group of outputs by the log of the mean, the sum or the largest of its softmax probabilities.
 
-    The mean gives a class with many members no advantage; see :class:`shapebias.networks.labels.LabelMapping` for who
-    takes which.
+    The mean gives no advantage to a class with many members; :class:`shapebias.networks.labels.LabelMapping` names the
+    papers that use each.
 
     Args:
         logits: (N, outputs).
         groups: the outputs of each class.
-        aggregate: what is taken of the probabilities of a group.
+        aggregate: how the probabilities of a group are combined: ``mean``, ``sum`` or ``max``.
 
     >>> grouped(torch.zeros(1, 4), ((0,), (1, 2))).exp()
     tensor([[0.2500, 0.2500]])
@@ -221,12 +221,12 @@ def _aggregated(log_probabilities: Tensor, aggregate: Aggregate) -> Tensor:
 
 @attrs.frozen
 class LiveModel:
-    """A network that already lives in Python, named by the user and identified by the hash of its state.
+    """A network that exists only in this process, named by the user and identified by the hash of its state.
 
     Args:
         name: the user's name for it.
         classifier: the wrapped network; it stays on its own device.
-        fingerprint: SHA-256 of its parameters and buffers when it was handed over.
+        fingerprint: SHA-256 of its parameters and buffers when it was wrapped.
     """
 
     name: str
@@ -240,17 +240,26 @@ class LiveModel:
         return cls(name, classifier, hash_state(classifier.module))
 
     def load(self, device: torch.device) -> Classifier:  # noqa: ARG002 - part of the call of every model
-        """Return the classifier where it is."""
+        """Return the classifier, on its own device."""
         return self.classifier
 
 
 def hash_state(module: nn.Module) -> str:
     """Return the SHA-256 of a network's state, names included: parameters, buffers, quantised weights, extra state.
 
-    A frozen TorchScript network has no state, so that the constants in its code are hashed.
+    A frozen TorchScript network has no state, so the constants in its code are hashed instead.
+
+    Args:
+        module: the network.
+
+    Returns:
+        64 hexadecimal digits.
 
     Raises:
         ShapebiasError: a part of the state is neither numbers, text nor a collection of them.
+
+    >>> hash_state(nn.ReLU()) == hash_state(nn.ReLU()), hash_state(nn.ReLU()) == hash_state(nn.BatchNorm2d(3))
+    (True, False)
     """
     digest = hashlib.sha256()
     state = module.state_dict()
@@ -285,7 +294,7 @@ def _hash_into(digest: hashlib._Hash, name: str, value: object) -> None:
         _hash_into(digest, name, torch.from_numpy(value))
     else:
         raise ShapebiasError(
-            f"the network's state {name!r} is a {type(value).__name__}, by which it cannot be known again; let its "
+            f"the network's state {name!r} is a {type(value).__name__}, which cannot be hashed; let its "
             "get_extra_state return tensors, numbers, text, or collections of them"
         )
 

@@ -1,7 +1,7 @@
-"""Convert a weight file that needs code to be read, where you trust it: ``python -m shapebias.networks.convert``.
+"""Convert a pickled weight file that you trust to safetensors: ``python -m shapebias.networks.convert``.
 
-A pickle can run any code when it is read, so that shapebias reads none but the harmless kind.  This script reads one
-that its owner vouches for, once, and writes its weights alone as safetensors, which holds numbers and nothing else.
+Reading a pickle can run any code, so shapebias reads only pickles that run none.  This script reads one that you
+trust, once, and writes only its weights, as safetensors, a format that cannot hold code.
 """
 
 from __future__ import annotations
@@ -22,17 +22,17 @@ __all__ = ["convert", "main"]
 
 
 def convert(source: Path, target: Path) -> int:
-    """Read a pickle, which runs what it says, and write the tensors of its state dict.
+    """Read a pickle, which may run code, and write the tensors of its state dict.
 
     Args:
-        source: the file; a whole network in it counts by its ``state_dict()``.
+        source: the file; of a whole network in it, the ``state_dict()`` is taken.
         target: the file to write, ``*.safetensors``.
 
     Returns:
         The number of tensors.
 
     Raises:
-        WeightsError: there is no state dict in it.
+        WeightsError: it has no state dict.
         OSError: a file cannot be read or written.
     """
     content = torch.load(source, map_location="cpu", weights_only=False)
@@ -53,11 +53,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m shapebias.networks.convert", description=__doc__)
     parser.add_argument("source", type=Path, help="the pickle")
     parser.add_argument("target", type=Path, help="the file to write, *.safetensors")
-    parser.add_argument("--i-trust-this-file", action="store_true", help="reading it may run any code; say that it may")
+    parser.add_argument("--i-trust-this-file", action="store_true", help="allow the code in it to run")
     given = parser.parse_args(arguments)
     if not given.i_trust_this_file:
-        parser.error("reading this file may run any code that its author put into it; where you trust them, "
-                     "say --i-trust-this-file")  # fmt: skip
+        parser.error("reading this file may run any code that its author put into it; if you trust them, "
+                     "pass --i-trust-this-file")  # fmt: skip
     count = convert(given.source, given.target)
     print(f"{given.target}: {count} tensors")  # noqa: T201 - a command
 

@@ -1,7 +1,7 @@
 """Label spaces, and how a model's outputs become scores for a data set's classes: data only, no arithmetic.
 
-``shapebias.networks.classifier`` computes the scores.  What is kept here is which outputs belong to which class, so
-that the mapping can be decided before any network is loaded, and stored beside the results it led to.
+``shapebias.networks.classifier`` computes the scores.  This module decides which outputs belong to which class, so
+that the mapping is known before any network is loaded and can be stored with the results.
 """
 
 from __future__ import annotations
@@ -36,13 +36,13 @@ __all__ = [
 ]
 
 Aggregate: TypeAlias = Literal["mean", "sum", "max"]
-"""What is taken of the softmax probabilities of the outputs of one class."""
+"""How the softmax probabilities of the outputs of one class are combined."""
 
 AGGREGATES: tuple[str, ...] = get_args(Aggregate)
 
 Groups = tuple[tuple[int, ...], ...]
 Entries = Sequence[tuple[str, object]]
-"""Each class of a data set with its outputs as written by hand: a list of names and indices, if it is right."""
+"""Each class of a data set with its outputs as in a mapping file: a list of names and indices, if it is correct."""
 
 _MAPPING_FILE = 'a JSON object from each class of the data set to outputs of the model, as in {"dog": ["beagle", 207]}'
 _STRANGERS_NAMED = 20
@@ -70,7 +70,7 @@ class LabelMapping:
             ``imagenet-1k -> NAME`` with the name of one of :func:`class_groups`.
         source: the model's label space in words, such as ``ImageNet-1k (1,000 classes)``.
         classes: the data set's classes in the order of its labels.
-        groups: for each class the indices of the model's outputs, or None where the logits pass untouched.
+        groups: for each class the indices of the model's outputs, or None where the logits are the scores.
         aggregate: ``mean`` of the probabilities (Geirhos et al. 2019, "ImageNet-trained CNNs are biased towards
             texture"), their ``sum`` (Burgert et al. 2025, "ImageNet-trained CNNs are not biased towards texture"), or
             the largest, ``max``, which is that of the largest logit (Doshi et al. 2025, "Visual anagrams").
@@ -193,10 +193,10 @@ def entry_level_classes() -> Mapping[str, tuple[int, ...]]:
 
 @cache
 def class_groups() -> Mapping[str, Mapping[str, tuple[int, ...]]]:
-    """Return the published sets of classes that ImageNet-1k outputs are put together to, by name, each as indices.
+    """Return the published sets of classes into which ImageNet-1k outputs are grouped, by name, each as indices.
 
     ``entry-level-16`` of Geirhos et al. 2019; ``animals-9`` of Doshi et al. 2025; ``refined-bias-shape`` and
-    ``refined-bias-texture`` of Kim et al. 2026, in which classes with the same name to people are merged.
+    ``refined-bias-texture`` of Kim et al. 2026, which merge classes that people call by the same name.
 
     >>> class_groups()["animals-9"]["wolf"]
     (269, 270, 271, 272, 273, 274, 275)
@@ -225,7 +225,7 @@ def _imagenet_spellings() -> tuple[frozenset[str], ...]:
 
 
 def is_imagenet(classes: Sequence[str]) -> bool:
-    """Whether these are all ImageNet-1k classes in index order, each in any spelling."""
+    """Return whether these are all ImageNet-1k classes in index order, each in any spelling."""
     spellings = _imagenet_spellings()
     return len(classes) == len(spellings) and all(map(frozenset.__contains__, spellings, classes))
 
@@ -238,24 +238,24 @@ def match_labels(
     descriptions: Mapping[str, str] | None = None,
     aggregate: Aggregate = "mean",
 ) -> LabelMapping:
-    """Decide how a model's outputs become scores for a data set's classes: the first of these rules that fits.
+    """Decide how a model's outputs become scores for a data set's classes, by the first of these rules that fits.
 
     1. ``file:NAME``: a mapping file is given.  It must fit; otherwise every problem in it is reported.
     2. ``identical``: both have the same classes in the same order, or both are all of ImageNet-1k in index order.
     3. ``reordered``: both have the same classes in another order; the data set may name them by their descriptions.
     4. ``imagenet-1k -> entry-level-16``: the model is an ImageNet-1k model and the data set's classes are among the
-       16 of Geirhos et al. 2019; or they are all classes of another of :func:`class_groups`, whose name is then given.
+       16 of Geirhos et al. 2019; or they are all classes of another of :func:`class_groups`, under that name.
     5. ``imagenet-1k -> subset``: the model is an ImageNet-1k model and each of the data set's classes is one of
        ImageNet-1k, written as WordNet id, index in digits, name, or first or all words of the synset.
-    6. ``by position``: the model does not name its outputs, which are as many as the data set's classes.
+    6. ``by position``: the model does not name its outputs, and has as many as the data set has classes.
 
-    An ImageNet-1k model names 1,000 outputs so, in index order, or has 1,000 outputs and does not name them; then
-    ``source`` says that this is assumed.
+    An ImageNet-1k model names its 1,000 outputs like these, in index order, or has 1,000 outputs without names; in
+    the second case ``source`` says that this is assumed.
 
-    A mapping file is a JSON object: for each of the data set's classes the list of the model's outputs, an output
-    being an index (a number) or a name (a string; for ImageNet-1k any of the spellings above), such as
+    A mapping file is a JSON object: for each of the data set's classes the list of the model's outputs.  An output is
+    an index (a number) or a name (a string; for ImageNet-1k any of the spellings above), such as
     ``{"bear": ["brown bear", "n02133161", 296], "cat": [281]}``.  Outputs may be left out, but none may be used
-    twice, since two classes that share an output could not be distinguished by it.
+    twice, since it could not distinguish the two classes.
 
     Args:
         model_classes: the names of the model's outputs, or None where they are unknown.
@@ -357,7 +357,7 @@ class _Outputs:
         return f"{self.count:,} classes ({_some(self.classes)})" if self.classes else f"{self.count:,} unnamed outputs"
 
     def index(self, output: object) -> int:
-        """Return the index of an output given by name or index; a LabelError says why it is neither."""
+        """Return the index of an output given by name or index; raise LabelError if it is neither."""
         if isinstance(output, int) and not isinstance(output, bool):
             if output in range(self.count):
                 return output
@@ -416,7 +416,7 @@ def _resolve(entries: Entries, model: _Outputs, classes: Sequence[str], origin: 
 
 
 def _used_twice(groups: Iterable[tuple[str, Sequence[int]]]) -> list[str]:
-    """Say which outputs are used twice, and by which classes."""
+    """Describe which outputs are used twice, and by which classes."""
     users: dict[int, list[str]] = {}
     for name, group in groups:
         for index in group:
@@ -425,7 +425,7 @@ def _used_twice(groups: Iterable[tuple[str, Sequence[int]]]) -> list[str]:
 
 
 def _mismatch(model: _Outputs, classes: Sequence[str]) -> str:
-    """Say what both sides have, which of the data set's classes the model lacks, and how to map them by hand."""
+    """Describe both label spaces, the classes that the model lacks, and how to map them by hand."""
     entry_level = [name for name in classes if model.imagenet and name in entry_level_classes()]
     known = {*model.indices, *entry_level}
     strangers = [name for name in classes if known and name not in known]

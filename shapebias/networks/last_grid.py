@@ -21,22 +21,23 @@ _COLLECTING = ("BmmBackward", "ScaledDotProduct")  # operations that collect row
 
 @torch.enable_grad()
 def last_grid(network: nn.Module, size: tuple[int, int] | None) -> Features | None:
-    """Find the last module whose output is a grid of image positions that the whole answer depends on.
+    """Find the last module whose output is a grid of image positions on which all logits depend.
 
-    Three conditions: no path leads from the pixels to the logits around this output, as one leads around each branch of
-    a residual block.  The answer has a gradient at the patches; those of a vision transformer have none after the last
-    attention, which reads only the class token.  And each token belongs to a position of the image, as the latents of a
-    Perceiver do not.  So a convolutional network gives its last stage, and a vision transformer the hidden state before
-    its last layer, or after it where it averages the patches.
+    The output meets three conditions.  No path leads from the pixels to the logits around it, as one does around each
+    branch of a residual block.  The logits have a gradient at the patches; in a vision transformer they have none after
+    the last attention, which reads only the class token.  Each token belongs to a position of the image, unlike the
+    latents of a Perceiver.  The result is the last stage of a convolutional network, and the hidden state before the
+    last layer of a vision transformer, or after it if the network averages the patches.
 
-    The network sees one square image of noise and is not changed.
+    The network runs once, on a square image of noise, and is not changed.
 
     Args:
         network: normalised pixels in, logits out; in eval mode.
-        size: of the images that it takes; None tries 224 pixels.
+        size: (H, W) of the images that it takes; None tries 224 pixels.
 
     Returns:
-        None where the network has no such module, answers from latents, or takes images that are not square.
+        The layer; None where the network has no such module, classifies from latents, or takes images that are not
+        square.
 
     Raises:
         ShapebiasError: the network does not take images of that size.
@@ -63,7 +64,7 @@ def last_grid(network: nn.Module, size: tuple[int, int] | None) -> Features | No
 
 
 def _traced(network: nn.Module, height: int, width: int) -> tuple[list[tuple[nn.Module, Tensor]], Tensor]:
-    """Return what each module returns for an image of noise, in the order of the calls, and the logits.
+    """Return the output of each module for an image of noise, in the order of the calls, and the logits.
 
     The pixels are the only leaf of the graph.
     """
@@ -109,22 +110,22 @@ def _as_grid(module: nn.Module, output: Tensor) -> Features | None:
 
 
 def _is_latents(output: Tensor) -> bool:
-    """Tell whether tokens (N, L, C) have no position in the image: learned queries that collect from all of it.
+    """Return whether tokens (N, L, C) have no position in the image, as those of learned queries.
 
-    Attention gives each query one output token, so a token has a position if its query has one, or if a residual path
+    Attention returns one token for each query, so a token has a position if its query has one, or if a residual path
     leads around the attention.
     """
     return output.ndim == 3 and output.shape[1] > 1 and not _reaches_pixels(output, queries_only=True)
 
 
 def _reaches_pixels(end: Tensor, *, around: Tensor | None = None, queries_only: bool = False) -> bool:
-    """Tell whether a path of the graph leads from a tensor back to the pixels, its only leaf.
+    """Return whether a path of the graph leads from a tensor back to the pixels, its only leaf.
 
     Args:
         end: where the path begins.
-        around: a tensor that the path must not touch.
+        around: a tensor that the path must not contain.
         queries_only: follow only the first factor of batched matrix products, whose rows are those of the product, and
-            only the queries of fused attention; not what is collected by them.
+            only the queries of fused attention, not its keys and values.
     """
     seen: set[Any] = {None} if around is None else {None, around.grad_fn}
     ahead: list[Any] = [end.grad_fn]

@@ -24,7 +24,7 @@ _RELUS = {torch.relu, Tensor.relu, functional.relu, *_IN_PLACE, functional.relu6
 class ModifiedReLUs(TorchFunctionMode):
     """A context in which ReLUs pass gradients by another rule; the network is neither changed nor copied.
 
-    ReLUs are replaced where they call PyTorch: modules, functions and methods, in place or not, and ReLU6.  Other
+    ReLUs are intercepted where they call PyTorch: modules, functions and methods, in place or not, and ReLU6.  Other
     activations, ``clamp`` and TorchScript keep their own gradients.
 
     Args:
@@ -44,7 +44,7 @@ class ModifiedReLUs(TorchFunctionMode):
         self.seen = 0
 
     def require(self, method: str, network: torch.nn.Module) -> None:
-        """Refuse a network in which nothing was changed: the result would be the plain gradient.
+        """Refuse a network in which no ReLU was changed: the result would be the plain gradient.
 
         Raises:
             ShapebiasError: no ReLU was called in this context.
@@ -80,12 +80,12 @@ class _Deconvolved(torch.autograd.Function):
     """A ReLU with a maximum of ``largest`` that passes back only positive gradients."""
 
     @staticmethod
-    def forward(ctx: Any, inputs: Tensor, largest: float | None, in_place: bool) -> Tensor:  # noqa: FBT001 - autograd hands over no keywords
+    def forward(ctx: Any, inputs: Tensor, largest: float | None, in_place: bool) -> Tensor:  # noqa: FBT001 - autograd passes no keywords
         if not in_place:
             return inputs.clamp(0, largest)
         ctx.mark_dirty(inputs)
         return inputs.clamp_(0, largest)
 
     @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> Any:  # noqa: ARG004 - the input plays no part
+    def backward(ctx: Any, *gradients: Tensor) -> Any:  # noqa: ARG004 - the gradient does not depend on the input
         return gradients[0].clamp(min=0), None, None

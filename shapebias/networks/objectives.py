@@ -1,4 +1,4 @@
-"""What an attack maximises and a saliency map explains: one number for each image, and its gradient in the pixels."""
+"""Objectives, which attacks maximise and saliency maps explain: one number for each image, and its pixel gradient."""
 
 from __future__ import annotations
 
@@ -49,16 +49,21 @@ OBJECTIVES: dict[Objective, Callable[[Tensor, Tensor], Tensor]] = {
 
 
 def objective_values(model: Classifier, scores: Tensor, targets: Tensor, objective: Objective) -> Tensor:
-    """Return the objective of each image.
+    """Return the objective of each image, (N,).
 
     Args:
-        model: the classifier that gave the scores.
+        model: the classifier that computed the scores.
         scores: (N, C).
         targets: (N,) class indices.
         objective: ``cross-entropy``, ``logit``, ``log-prob``, or ``margin`` over the best other class.
 
     Raises:
         ShapebiasError: ``logit`` of grouped classes, which have no logits.
+
+    >>> from torch import nn
+    >>> network = Classifier(nn.Flatten())
+    >>> objective_values(network, torch.tensor([[1.0, 3.0, 0.0]]), torch.tensor([1]), "margin")
+    tensor([2.])
     """
     if objective == "logit" and not model.has_logits:
         raise ShapebiasError(
@@ -74,7 +79,7 @@ def pixel_gradient(
     targets: Tensor,
     objective: Objective | Callable[[Tensor, Tensor], Tensor] = "cross-entropy",
 ) -> tuple[Tensor, Tensor]:
-    """Differentiate the objective of each image by its own pixels, ``model.chunk`` images at a time.
+    """Compute the gradient of each image's objective in its pixels, ``model.chunk`` images at a time.
 
     Args:
         model: the classifier.
@@ -85,6 +90,16 @@ def pixel_gradient(
 
     Returns:
         The gradient (N, 3, H, W) and the scores (N, C), both detached.
+
+    Raises:
+        ShapebiasError: the network passes no gradient, or the objective is ``logit`` of grouped classes.
+
+    >>> from torch import nn
+    >>> network = Classifier(nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten()), mean=(0, 0, 0), std=(1, 1, 1))
+    >>> gradient, scores = pixel_gradient(network, torch.full((1, 3, 2, 2), 0.5), torch.tensor([0]), "logit")
+    >>> gradient[0, 0], scores
+    (tensor([[0.2500, 0.2500],
+            [0.2500, 0.2500]]), tensor([[0.5000, 0.5000, 0.5000]]))
     """
     pieces = [
         _gradient_of_chunk(model, chunk, wanted, objective)
@@ -109,10 +124,10 @@ def _gradient_of_chunk(
 
 
 def reduce_channels(attributions: Tensor, reduction: Reduction) -> Tensor:
-    """Turn attributions of pixels (N, 3, H, W) into maps (N, H, W), larger meaning that it mattered more.
+    """Reduce attributions of pixels (N, 3, H, W) to maps (N, H, W), larger where the pixel mattered more.
 
     Args:
-        attributions: signed attributions.
+        attributions: (N, 3, H, W), signed.
         reduction: ``abs-sum`` (sum of magnitudes), ``max`` (largest magnitude, Simonyan et al. 2014) or ``signed-sum``.
 
     >>> reduce_channels(torch.tensor([1.0, -3.0, 1.0]).view(1, 3, 1, 1), "abs-sum").item()

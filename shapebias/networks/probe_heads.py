@@ -18,8 +18,8 @@ _NO_VOTE = 1e-6  # the share of a class without a vote, so that its score is fin
 class NearestNeighbours(nn.Module):
     """Score classes by the votes of the k nearest training images.
 
-    A neighbour of cosine similarity s votes for its class with the weight ``exp(s / temperature)``; the score of a
-    class is the logarithm of its share of all votes, and of one millionth where nobody votes for it.
+    A neighbour of cosine similarity s votes for its class with the weight ``exp(s / temperature)``.  The score of a
+    class is the logarithm of its share of all votes plus one millionth, so that it is finite without votes.
 
     Source: Wu et al. 2018, Unsupervised feature learning via non-parametric instance discrimination, section 3.4, as in
     Caron et al. 2021, Emerging properties in self-supervised vision transformers, section 4.1.
@@ -29,7 +29,7 @@ class NearestNeighbours(nn.Module):
         labels: (M,) their classes.
         classes: the number of classes.
         k: neighbours that vote, at most M.
-        temperature: of the votes.
+        temperature: the temperature of the weights.
 
     >>> head = NearestNeighbours(torch.eye(2), torch.tensor([0, 1]), classes=2, k=2)
     >>> head(torch.tensor([[3.0, 0.0]])).argmax(dim=1)
@@ -50,7 +50,7 @@ class NearestNeighbours(nn.Module):
         return self.classes, self.k, self.temperature
 
     def set_extra_state(self, state: tuple[int, int, float]) -> None:
-        """Take the settings."""
+        """Restore the settings."""
         self.classes, self.k, self.temperature = state
 
     def forward(self, features: Tensor) -> Tensor:
@@ -62,10 +62,10 @@ class NearestNeighbours(nn.Module):
 
 
 def fit_linear(features: Tensor, labels: Tensor, classes: int, penalty: float = 1.0, steps: int = 1000) -> nn.Linear:
-    """Fit multinomial logistic regression with L-BFGS, as SciPy has it.
+    """Fit multinomial logistic regression with SciPy's L-BFGS.
 
-    The weights minimise the sum of the cross-entropies plus ``penalty / 2`` times the sum of their squares; the bias is
-    free.
+    The weights minimise the sum of the cross-entropies plus ``penalty / 2`` times the sum of their squares, without a
+    penalty on the bias.
 
     Source: the linear evaluation of Radford et al. 2021, Learning transferable visual models from natural language
     supervision, section A.3.
@@ -74,7 +74,7 @@ def fit_linear(features: Tensor, labels: Tensor, classes: int, penalty: float = 
         features: (M, D) of the training images.
         labels: (M,) their classes.
         classes: the number of classes.
-        penalty: of large weights; the inverse of scikit-learn's ``C``.
+        penalty: the weight of the L2 penalty; the inverse of scikit-learn's ``C``.
         steps: the most steps of the solver.
 
     Raises:

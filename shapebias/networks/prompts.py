@@ -20,10 +20,13 @@ _WNID = re.compile(r"n\d{8}")
 def as_templates(value: str | Iterable[str]) -> tuple[str, ...]:
     """Convert the parameter ``templates``: texts with ``{}`` for the name of the class, or the word ``imagenet``.
 
-    ``imagenet`` is the 80 templates of Radford et al. 2021, section 3.1.4; nothing is the bare name.
+    ``imagenet`` means the 80 templates of Radford et al. 2021, section 3.1.4; no template means the bare name.
+
+    Args:
+        value: one template, or several.
 
     Raises:
-        SpellingError: a template has no ``{}``, or two.
+        SpellingError: a template does not have exactly one ``{}``.
 
     >>> as_templates("a photo of a {}."), as_templates(()), as_templates("imagenet")
     (('a photo of a {}.',), (), ('imagenet',))
@@ -32,14 +35,18 @@ def as_templates(value: str | Iterable[str]) -> tuple[str, ...]:
     for template in templates:
         if not isinstance(template, str) or (template.count("{}") != 1 and templates != ("imagenet",)):
             raise SpellingError(
-                f"template {template!r}: write {{}} once, where the name of the class belongs, as in "
+                f"template {template!r}: write {{}} once, for the name of the class, as in "
                 "'a photo of a {}.', or imagenet for the 80 templates of CLIP"
             )
     return templates
 
 
 def prompts(words: Sequence[str], templates: Sequence[str]) -> list[list[str]]:
-    """Fill the name of each class into each template: one list for each class.
+    """Insert the name of each class into each template: one list for each class.
+
+    Args:
+        words: the name of each class.
+        templates: texts with ``{}``, as :func:`as_templates` returns them; without any, the name alone is the text.
 
     >>> prompts(["cat", "dog"], ["a photo of a {}.", "a {}."])
     [['a photo of a cat.', 'a cat.'], ['a photo of a dog.', 'a dog.']]
@@ -51,17 +58,17 @@ def prompts(words: Sequence[str], templates: Sequence[str]) -> list[list[str]]:
 
 
 def class_words(classes: Sequence[str], file: Path | None = None) -> list[str]:
-    """Return the words for each class of a data set, for a text.
+    """Return the words that name each class of a data set in a text.
 
-    All of ImageNet-1k, and its WordNet ids, have the names with which CLIP was evaluated; other names are taken as they
+    All of ImageNet-1k, and its WordNet ids, have the names with which CLIP was evaluated; other names are used as they
     are, with spaces for ``_``.
 
     Args:
         classes: names of the classes.
-        file: a JSON object from classes to words, for those that need others.
+        file: a JSON object that maps classes to other words; None, the default, replaces none.
 
     Raises:
-        LabelError: a class has no words, such as a number; or the file names a class that there is not.
+        LabelError: a class has no words, such as a number; or the file names an unknown class.
 
     >>> class_words(["n02124075", "n07747607"]), class_words(["ice_cream", "dog"])
     (['Egyptian Mau', 'orange'], ['ice cream', 'dog'])
@@ -79,7 +86,7 @@ def class_words(classes: Sequence[str], file: Path | None = None) -> list[str]:
     ]  # fmt: skip
     if problems:
         raise LabelError(
-            listed("these classes have no words that a text could name them with:", problems[:10])
+            listed("these classes have no words that name them in a text:", problems[:10])
             + "\ngive a JSON file with their words, names=FILE: {"
             + f'{problems[0]}: "..."'.replace("'", '"')
             + "}"

@@ -1,4 +1,4 @@
-"""Tensors that take long to compute, kept on the disk by what they were computed from."""
+"""Tensors that take long to compute, cached on the disk under a hash of what they were computed from."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ VARIABLE = "SHAPEBIAS_CACHE"
 
 
 def cached_tensors(made_from: object, compute: Callable[[], Mapping[str, Tensor]]) -> dict[str, Tensor]:
-    """Return tensors from the disk, or compute and keep them.
+    """Return tensors from the cache on the disk, or compute and cache them.
 
-    They are in ``$SHAPEBIAS_CACHE``, or in the folder ``tensors`` of the user's cache; a file that is damaged or cannot
-    be written costs a computation, and nothing else.
+    The cache is ``$SHAPEBIAS_CACHE``, or the folder ``tensors`` in the user's cache.  If a file is damaged or cannot be
+    written, the tensors are computed again.
 
     Args:
-        made_from: all that determines the tensors, as JSON values: names and hashes of weights, texts, images, and the
-            versions of what computes.
-        compute: computes them, by name.
+        made_from: everything that determines the tensors, as JSON values: names and hashes of weights, texts, images,
+            and versions of software.
+        compute: computes the tensors, by name.
 
     Returns:
-        The tensors, on the CPU.
+        The tensors by name, on the CPU.
     """
     name = hashlib.sha256(json.dumps(made_from, sort_keys=True).encode()).hexdigest()
     path = _folder() / f"{name}.safetensors"

@@ -22,7 +22,7 @@ __all__ = ["read_state_dict", "state_dict_in"]
 _log = logging.getLogger(__name__)
 _NUMPY_SCALAR = np.float64(0).__reduce__()[0]
 # Types that training scripts write beside the weights and that run no code: options, and accuracies as NumPy numbers,
-# which files written with NumPy 1 and NumPy 2 call by different names.
+# whose type has different names in NumPy 1 and NumPy 2.
 _HARMLESS: list[Any] = [
     argparse.Namespace,
     np.dtype,
@@ -32,17 +32,17 @@ _HARMLESS: list[Any] = [
     (_NUMPY_SCALAR, "numpy.core.multiarray.scalar"),
     (_NUMPY_SCALAR, "numpy._core.multiarray.scalar"),
 ]
-# A library that keeps a moving average validates and publishes it, so it comes first, as in timm.
+# Libraries that keep a moving average publish its accuracy, so it comes first, as in timm.
 _AVERAGED = ("state_dict_ema", "model_ema", "model_state_dict_ema", "ema_state_dict", "ema_model", "ema")
 _USUAL = ("state_dict", "model_state_dict", "model", "net", "network", "module", "weights", "params")
 
 
 def read_state_dict(path: Path) -> OrderedDict[str, Any]:
-    """Read a state dict, its keys and the versions of its modules as they are in the file.
+    """Read a state dict with unchanged keys and module versions.
 
-    Of a safetensors file all tensors are taken.  A torch file may hold the state dict itself or a training checkpoint:
-    of its entries a moving average is preferred, then ``state_dict``, ``model_state_dict``, ``model``, ``net``,
-    ``network``, ``module``, ``weights``, ``params``, then the only state dict.
+    A safetensors file gives all its tensors.  A torch file may hold the state dict itself or a training checkpoint; of
+    its entries this takes, in this order: a moving average, ``state_dict``, ``model_state_dict``, ``model``, ``net``,
+    ``network``, ``module``, ``weights``, ``params``, or the only state dict.
 
     Raises:
         WeightsError: the file is missing, damaged, needs code to be read, or holds no state dict.
@@ -55,10 +55,10 @@ def read_state_dict(path: Path) -> OrderedDict[str, Any]:
 
 
 def state_dict_in(content: Any, path: Path) -> OrderedDict[str, Any]:
-    """Return the state dict in what a torch file holds, see :func:`read_state_dict`.
+    """Return the state dict in the content of a torch file, see :func:`read_state_dict`.
 
     Raises:
-        WeightsError: there is none.
+        WeightsError: it has none, or several.
     """
     entries: list[str] = []
     while isinstance(content, Mapping) and not _is_state_dict(content):
@@ -98,18 +98,18 @@ def _read_torch_file(path: Path) -> Any:
 
 
 def _why(path: Path, error: Exception) -> str:
-    """Say why a file cannot be read without running code, and what can be done."""
+    """Explain why a file cannot be read without running code, and what to do."""
     if "TorchScript" in str(error):
         return (
             "it is a TorchScript program, not weights; where you trust it, load it with torch.jit.load and save its "
             "state_dict() with torch.save"
         )
     if path.suffix in (".npz", ".npy"):
-        return "it holds arrays of NumPy; convert it with the library that it is for, and save its state_dict()"
+        return "it holds arrays of NumPy; load it with the library that wrote it, and save the model's state_dict()"
     try:
         with torch.serialization.safe_globals(_HARMLESS):
             needed = sorted(torch.serialization.get_unsafe_globals_in_checkpoint(path))
-    except Exception:  # noqa: BLE001 - it is damaged, or no torch file of today
+    except Exception:  # noqa: BLE001 - it is damaged, or not a torch file
         needed = []
     if not needed:
         return (
@@ -124,7 +124,7 @@ def _why(path: Path, error: Exception) -> str:
 
 
 def _is_state_dict(content: Mapping[Any, Any]) -> bool:
-    """Tell a state dict: tensors, and what layers with a state of their own and quantised ones put beside them."""
+    """Return whether a mapping is a state dict: tensors, and the extra entries of quantised and custom layers."""
     return bool(content) and all(
         isinstance(value, Tensor) or str(key).endswith(("_extra_state", "_packed_params", "_packed_params.dtype"))
         for key, value in content.items()
@@ -140,9 +140,9 @@ def _entry(content: Mapping[Any, Any], path: Path) -> str:
     if len(candidates) == 1:
         return candidates[0]
     found = ", ".join(repr(str(name)) for name in list(content)[:8]) or "nothing"
-    several = f"{len(candidates)} entries that are one" if candidates else "no entry that is one"
+    several = f"{len(candidates)} of these are state dicts" if candidates else "none of these is a state dict"
     raise WeightsError(
-        f"weight file {str(path)!r} holds no state_dict but {found}, with {several}; "
+        f"weight file {str(path)!r} is not a state_dict; it has the entries {found}, and {several}: "
         "save model.state_dict() of the network that you mean"
     )
 

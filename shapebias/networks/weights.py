@@ -1,4 +1,4 @@
-"""Weights of networks: reproducible random weights, and files loaded as the library that wrote them loads them."""
+"""Weights of networks: reproducible random weights, and weight files in the formats of many libraries."""
 
 from __future__ import annotations
 
@@ -36,7 +36,10 @@ _AVERAGED = re.compile(r"(?:^|[._])ema[._]")
 
 @contextlib.contextmanager
 def seeded_weights(seed: int) -> Iterator[None]:
-    """Draw the random weights of a network that is made on the CPU from a seed; the global generator stays as it was.
+    """Seed the random weights of a network that is made on the CPU; the global generator is restored afterwards.
+
+    Args:
+        seed: the seed.
 
     >>> with seeded_weights(0):
     ...     layer = nn.Linear(2, 2)
@@ -72,12 +75,13 @@ def load_weights(module: nn.Module, path: Path, prefix: str | None = None) -> No
     """Load a weight file into a network, in the network's own precision.
 
     Args:
-        module: the network; it stays as it was where the weights do not fit.
+        module: the network; it is not changed if the weights do not fit.
         path: the file.
-        prefix: what stands before the network's keys, other entries are left out; None finds it.
+        prefix: the prefix of the network's keys in the file; other entries are ignored.  None finds it.
 
     Raises:
-        WeightsError: names every key that is missing, left over or of another shape.
+        WeightsError: a key is missing, left over or of another shape; the message names every such key.  Or the file
+            is missing, damaged or needs code to be read.
     """
     put_weights(module, read_state_dict(path), path, prefix)
 
@@ -85,19 +89,19 @@ def load_weights(module: nn.Module, path: Path, prefix: str | None = None) -> No
 def put_weights(module: nn.Module, weights: Mapping[str, Any], path: Path, prefix: str | None = None) -> None:
     """Load a state dict that was read from a file into a network, in the network's own precision.
 
-    The module's own conversions of older state dicts run before anything is compared.  Keys are taken as they are;
-    where they do not fit, without what torch.compile, FSDP and activation checkpointing put into them; and then those
-    under a prefix (``module.``, Lightning's ``model.``) under which the whole network is found.  Of several such
-    prefixes, the one of the moving average (``ema``) is taken, and without one the file is refused.
+    The module's own conversions of older state dicts run before keys are compared.  This first tries the keys as they
+    are; then without the parts that torch.compile, FSDP and activation checkpointing insert; and then those under a
+    prefix (``module.``, Lightning's ``model.``) that fits the whole network.  Of several such prefixes, it takes the
+    one of the moving average (``ema``), and without one it refuses the file.
 
     Args:
-        module: the network; it stays as it was where the weights do not fit.
+        module: the network; it is not changed if the weights do not fit.
         weights: the state dict, with torch's ``_metadata`` where the file has it.
         path: the file, for messages.
-        prefix: what stands before the network's keys, other entries are left out; None finds it.
+        prefix: the prefix of the network's keys in the file; other entries are ignored.  None finds it.
 
     Raises:
-        WeightsError: names every key that is missing, left over or of another shape.
+        WeightsError: a key is missing, left over or of another shape; the message names every such key.
     """
     if prefix is not None:
         weights = with_prefix(weights, prefix, path)
@@ -147,7 +151,7 @@ def with_prefix(weights: Mapping[str, Any], prefix: str, path: Path) -> OrderedD
     """Return the entries under a prefix, without it.
 
     Raises:
-        WeightsError: there are none; the message names the prefixes that there are.
+        WeightsError: there are none; the message lists the most frequent prefixes.
 
     >>> dict(with_prefix({"net.fc.bias": 1, "normalizer.mean": 2}, "net.", Path("x.pt")))
     {'fc.bias': 1}
@@ -161,13 +165,13 @@ def with_prefix(weights: Mapping[str, Any], prefix: str, path: Path) -> OrderedD
 
 
 def stated_normalisation(weights: Mapping[str, Any]) -> tuple[tuple[float, ...], tuple[float, ...]] | None:
-    """Return the mean and the standard deviation of pixels that a file keeps beside the weights, if it does.
+    """Return the mean and the standard deviation of pixels that a file stores with the weights; None if it has none.
 
-    Robust training puts them into layers called ``normalizer`` or ``normalize``, once for the network and once for its
-    attacker.
+    Libraries of robust training store them in layers called ``normalizer`` or ``normalize``, once for the network and
+    once for its attacker.
 
     Raises:
-        WeightsError: the file has several, which differ.
+        WeightsError: the file has several that differ.
 
     >>> stated_normalisation({"module.normalizer.new_mean": torch.ones(3), "module.normalizer.new_std": torch.ones(3)})
     ((1.0, 1.0, 1.0), (1.0, 1.0, 1.0))
@@ -186,7 +190,7 @@ def stated_normalisation(weights: Mapping[str, Any]) -> tuple[tuple[float, ...],
 
 
 def _same_weights(parts: Mapping[str, Mapping[str, Any]], prefixes: list[str]) -> list[str]:
-    """Keep one of the prefixes whose weights are equal, the shortest: an attacker has a copy of its network."""
+    """Keep only the shortest of the prefixes whose weights are equal: an attacker has a copy of its network."""
     kept: list[str] = []
     for prefix in sorted(prefixes, key=len):
         weights = parts[prefix]
@@ -201,7 +205,7 @@ def _same_weights(parts: Mapping[str, Mapping[str, Any]], prefixes: list[str]) -
 
 
 def _chosen(prefixes: list[str], path: Path) -> str:
-    """Choose the only prefix, or the only one of a moving average."""
+    """Return the only prefix, or the only prefix of a moving average."""
     averaged = [prefix for prefix in prefixes if _AVERAGED.search(prefix)]
     if len(prefixes) > 1 and len(averaged) != 1:
         names = ", ".join(repr(prefix) for prefix in prefixes)
@@ -213,14 +217,14 @@ def _chosen(prefixes: list[str], path: Path) -> str:
 
 
 def _report(path: Path, prefix: str, whole: Mapping[str, Any], taken: Mapping[str, Any]) -> None:
-    """Warn which entries of a file were left out, unless only a step counter was."""
+    """Log a warning that names the entries of a file that were ignored, unless it is only a step counter."""
     left_out = [key for key in whole if key.removeprefix(prefix) not in taken or not key.startswith(prefix)]
     if left_out and left_out != ["n_averaged"]:
         _log.warning("%s: the weights under %r were taken; left out: %s", path, prefix, _some("keys", left_out)[0])
 
 
 def _load(module: nn.Module, weights: Mapping[str, Any]) -> list[str]:
-    """Load a state dict and return what does not fit."""
+    """Load a state dict and describe what does not fit."""
     own = module.state_dict()
     problems: list[str] = []
     for metadata in _versions(weights, own):
@@ -242,7 +246,7 @@ def _load(module: nn.Module, weights: Mapping[str, Any]) -> list[str]:
 
 
 def _versions(weights: Mapping[str, Any], own: Mapping[str, Any]) -> list[Any]:
-    """Return the versions of modules that the weights may have: those that they state; else old ones, then today's."""
+    """Return the module versions that the weights may have: those that they state; else old ones, then current ones."""
     stated = getattr(weights, "_metadata", None)
     return [stated] if stated is not None else [None, getattr(own, "_metadata", None)]
 
@@ -255,7 +259,7 @@ def _misfit(
     missing = [
         key
         for key in missing
-        # BatchNorm's step counter plays no part in eval mode and older files lack it.
+        # BatchNorm's step counter has no effect in eval mode, and older files lack it.
         if not key.endswith("num_batches_tracked")
         # safetensors keeps only one name of weights that a network uses twice.
         and not (isinstance(own[key], Tensor) and own[key].numel() and own[key].data_ptr() in present)

@@ -1,4 +1,4 @@
-"""Classify images by the texts that describe the classes: a network of images, and one vector for each class."""
+"""Classify images by texts that describe the classes: an image encoder, and one vector for each class."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ class ZeroShot(nn.Module):
     Zhai et al. 2023, Sigmoid loss for language image pre-training, section 3.2.
 
     Args:
-        image_encoder: normalised (N, 3, H, W) pixels in, (N, D) embeddings out; of a tuple the first tensor.
-        embeddings: (C, D), one of length 1 for each class.
-        scale: the factor of the cosine, already out of its logarithm.
-        bias: added to each score.
+        image_encoder: takes normalised (N, 3, H, W) pixels, returns (N, D) embeddings; of a tuple, the first tensor.
+        embeddings: (C, D), a unit vector for each class.
+        scale: the factor of the cosine, not its logarithm.
+        bias: added to each score; 0 by default.
 
     >>> network = ZeroShot(nn.Flatten(), torch.eye(3), scale=2.0)
     >>> network(torch.tensor([0.0, 3.0, 4.0]).view(1, 3, 1, 1))
@@ -44,7 +44,7 @@ class ZeroShot(nn.Module):
         return self.scale, self.bias
 
     def set_extra_state(self, state: tuple[float, float]) -> None:
-        """Take the scale and the bias."""
+        """Restore the scale and the bias."""
         self.scale, self.bias = state
 
     def forward(self, pixels: Tensor) -> Tensor:
@@ -58,14 +58,19 @@ class ZeroShot(nn.Module):
 def class_embeddings(
     encode: Callable[[Sequence[str]], Tensor], texts: Sequence[Sequence[str]], batch_size: int = 256
 ) -> Tensor:
-    """Return one vector for each class: the embeddings of its texts, normalised, averaged, and normalised again.
+    """Return one unit vector for each class, (C, D): the mean of the normalised embeddings of its texts, normalised.
 
     Source: Radford et al. 2021, section 3.1.4.
 
     Args:
-        encode: texts in, (N, D) embeddings out; in the network's own state, without gradients.
+        encode: takes N texts, returns (N, D) embeddings; it is called without gradients.
         texts: the texts of each class.
         batch_size: the most texts in one call.
+
+    >>> vectors = {"a cat": [2.0, 0.0], "a dog": [0.0, 3.0]}
+    >>> class_embeddings(lambda texts: torch.tensor([vectors[text] for text in texts]), [["a cat"], ["a dog"]])
+    tensor([[1., 0.],
+            [0., 1.]])
     """
     flat = [text for of_class in texts for text in of_class]
     with torch.no_grad():

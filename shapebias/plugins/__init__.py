@@ -1,1 +1,1 @@
-"""How plugins are described, found and looked up; what a plugin itself imports is :mod:`shapebias.plugin`."""
+"""How plugins are described, found and looked up; plugins themselves import :mod:`shapebias.plugin`."""

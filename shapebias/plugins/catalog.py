@@ -1,4 +1,4 @@
-"""Look up names: (kind, name) to the spec and its plugin, and text to a component with settings."""
+"""Find a spec and its plugin by kind and name, and read text into a component with settings."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class CatalogEntry:
 
 @attrs.frozen
 class Component:
-    """A model, data set, transform, ... with its settings: the meaning of a text such as ``saturate:p=8``.
+    """A model, data set, transform, ... with its settings, as a text such as ``saturate:p=8`` describes it.
 
     Two components are equal if their names and settings are; label and provider do not matter.
 
@@ -50,7 +50,7 @@ class Component:
         settings: an instance of the spec's target.
         provider: distribution and version of the plugin.
         label: the user's name for it in tables.
-        distribution: the distribution, where several provide the name and it must be written in full.
+        distribution: the distribution, where several provide the name, so that texts must write it in full.
     """
 
     spec: Spec = attrs.field(eq=lambda spec: (spec.kind, spec.name))
@@ -94,17 +94,17 @@ class Component:
         return files_named(self.settings)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Pickle as text, which another process reads with its own plugins; what no plugin provides, by value."""
+        """Pickle as text, which another process reads with its own plugins; by value if no plugin provides it."""
         found = default_catalog()._entries.get((self.kind, self.name), [])  # noqa: SLF001 - the same module
         if any(_is_target(entry.spec, type(self.settings)) for entry in found):
             return _read, (self.kind, self.canonical, self.label)
         return _made, (self.spec, self.settings, self.provider, self.label, self.distribution)
 
     def load(self, device: torch.device, classes: Sequence[str] | None = None) -> Any:
-        """Return the callable: what the settings load on the device, or the settings themselves.
+        """Return the callable: the result of the settings' ``load``, or the settings themselves.
 
         Args:
-            device: where it computes.
+            device: the device on which it computes.
             classes: the classes of the data set, for a model that needs them.
 
         Raises:
@@ -113,15 +113,13 @@ class Component:
         load = getattr(self.settings, "load", None)
         if load is None:
             return self.settings
-        told = {}
+        options = {}
         if self.spec.needs_classes:
             if classes is None:
-                raise PluginError(
-                    f"{self.text} has no classes of its own, but takes those of a data set; run it on one"
-                )
-            told["classes"] = tuple(classes)
+                raise PluginError(f"{self.text} has no fixed classes, but takes those of a data set; run it on one")
+            options["classes"] = tuple(classes)
         with contained(self.text):
-            return load(device, **told)
+            return load(device, **options)
 
     def fingerprints(self, classes: Sequence[str] | None = None) -> dict[str, str]:
         """Hash the files and folders that the settings name, by path, and the texts of the classes of a data set.
@@ -187,10 +185,10 @@ class Catalog:
             known = self.names(*kinds)
             elsewhere = [each for each, known_name in self._entries if known_name == bare and each not in kinds]
             other = "".join(f"; {bare!r} is of the kind {each}" for each in elsewhere if bare not in known)
-            nobody = "nothing" if len(kinds) == len(KINDS) else f"no {what}"
+            nothing = "nothing" if len(kinds) == len(KINDS) else f"no {what}"
             names = ", ".join(known) if len(known) <= _NAMES_SHOWN else f"{', '.join(known[:_NAMES_SHOWN])}, ..."
             raise UnknownNameError(
-                f"{nobody} is called {name!r}{other or self._meant(kinds, bare)}\n"
+                f"{nothing} is called {name!r}{other or self._meant(kinds, bare)}\n"
                 f"known: {names} (see 'shapebias list', and 'shapebias plugins' for what failed to load)"
             )
         providers = ", ".join(f"{entry.plugin.distribution}/{bare} ({entry.plugin.source})" for entry in found)
@@ -205,14 +203,14 @@ class Catalog:
         return f"; did you mean {' or '.join(repr(f'{each}:{bare}') for each in self._taking(kinds, str))}?"
 
     def check_spelling(self, kind: Kind | Iterable[Kind], text: str) -> None:
-        """Refuse a ``,`` in place of a ``:``, and a path without the name of a component that reads it.
+        """Refuse a ``,`` instead of a ``:``, and a path without the name of a component that reads it.
 
         Raises:
-            SpellingError: the text has one of these mistakes; the message has the right spelling.
+            SpellingError: the text has one of these mistakes; the message gives the right spelling.
         """
         kinds = _kinds(kind)
         known = self.names(*kinds)
-        for separator in ",=":  # a label before "=" that is a name, and then nothing that has one
+        for separator in ",=":  # before "=": a known name, which is no label if no name follows
             head, _, rest = (piece.strip() for piece in text.partition(separator))
             if rest and head in known and (separator == "," or not self._begins_with_a_name(rest)):
                 raise SpellingError(f"{text!r}: settings follow a ':'; did you mean '{head}:{rest}'?")
@@ -227,7 +225,7 @@ class Catalog:
                 raise UnknownNameError(f"no model is called {name!r}{self._meant(kinds, name)}")
 
     def _check_path(self, kinds: Sequence[Kind], text: str, thing: str) -> None:
-        """Refuse a path without the name of what reads it, and one of nothing."""
+        """Refuse a path without the name of what reads it, and a path that does not exist."""
         if not ("/" in thing or os.sep in thing) or ":" in thing:
             return
         if Path(thing).expanduser().exists():
@@ -235,7 +233,7 @@ class Catalog:
             if spelled:
                 raise SpellingError(f"{text!r} is a path; name what reads it: {' or '.join(spelled)}")
         elif thing.startswith(("/", "~", ".")):
-            raise SpellingError(f"{text!r} is a path, and there is nothing; correct it, and name what reads it")
+            raise SpellingError(f"{text!r} is a path that does not exist; correct it, and name what reads it")
 
     def _begins_with_a_name(self, text: str) -> bool:
         return text.partition(":")[0].partition("+")[0].rpartition("/")[2].strip() in {
@@ -309,7 +307,7 @@ def _kinds(kind: Kind | Iterable[Kind]) -> tuple[Kind, ...]:
 
 
 def _is_target(spec: Spec, cls: type) -> bool:
-    """Compare without importing: the module of a class that exists has been imported already."""
+    """Compare without importing: if the class exists, its module has already been imported."""
     if isinstance(spec.target, type):
         return spec.target is cls
     module, _, attribute = spec.target.partition(":")
@@ -318,7 +316,7 @@ def _is_target(spec: Spec, cls: type) -> bool:
 
 @functools.cache
 def default_catalog() -> Catalog:
-    """Return the catalog of this environment; it is made once.
+    """Return the catalog of all plugins in this environment; it is made once.
 
     >>> default_catalog().find("transform", "saturate").spec.name
     'saturate'

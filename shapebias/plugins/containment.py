@@ -1,4 +1,4 @@
-"""Keep code of plugins from ending the process."""
+"""Prevent the code of plugins from ending the process."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ __all__ = ["contained"]
 
 @contextlib.contextmanager
 def contained(plugin: str) -> Iterator[None]:
-    """Turn what would end the process, such as ``SystemExit``, into an error of the plugin; Ctrl-C still ends it.
+    """Turn an exception that would end the process, such as ``SystemExit``, into an error; Ctrl-C still ends it.
 
     Args:
-        plugin: what messages call it.
+        plugin: the plugin's name in messages.
 
     Raises:
         PluginError: the plugin raised an exception that is not an ``Exception``.

@@ -1,4 +1,4 @@
-"""Published data by name: what every plugin's data sets can fetch, and fetching it."""
+"""Published data by name: the sources that the data sets of all plugins declare, and how to fetch them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["fetch", "sources", "sources_named"]
 
 
 def sources() -> Mapping[str, Source]:
-    """Return the sources of all data sets by name; where two plugins have the same name, the built-in one counts."""
+    """Return the sources of all data sets by name; of two with the same name, the built-in one."""
     entries = [entry for entry in default_catalog() if entry.spec.kind == "dataset"]
     entries.sort(key=lambda entry: entry.plugin.distribution != "shapebias")
     found: dict[str, Source] = {source.name: source for source in built_in_sources().values()}
@@ -25,10 +25,10 @@ def sources() -> Mapping[str, Source]:
 
 
 def sources_named(name: str) -> list[Source]:
-    """Find the source of a name, or all of a family: ``model-vs-human`` has 17.
+    """Find the source of a name, or all sources of a family, such as the 17 of ``model-vs-human``.
 
     Raises:
-        UnknownNameError: there is none.
+        UnknownNameError: no source has this name.
     """
     known = sources()
     found = [source for each, source in known.items() if name in (each, each.partition(":")[0])]
@@ -40,19 +40,20 @@ def sources_named(name: str) -> list[Source]:
 
 
 def fetch(name: str, to: str | Path | None = None) -> Path:
-    """Fetch published data by its name, unless it is here already, and check it.
+    """Download published data by name, unless they are already here, and check them.
 
     Args:
         name: a name of ``shapebias fetch --list``, such as ``"edges"`` or ``"model-vs-human:sketch"``; the part before
-            the colon fetches all of the family.
+            the colon fetches the whole family.
         to: the data folder; None takes ``$SHAPEBIAS_DATA``, or a folder in the user's cache.
 
     Returns:
         The folder of the data.
 
     Raises:
-        UnknownNameError: nothing is called so.
-        DataError: it cannot be fetched, or is not what was published; the message says how to do without a network.
+        UnknownNameError: no published data have this name.
+        DataError: they cannot be fetched, or differ from what was published; the message says what to do without a
+            network.
     """
     found = sources_named(name)
     folders = [fetch_source(source, to).folder for source in found]

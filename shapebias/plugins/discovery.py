@@ -1,8 +1,7 @@
 """Find plugins, one at a time, so that a broken plugin is one line on stderr and never stops a command.
 
-A plugin is announced by an entry point in the group ``shapebias`` of an installed distribution, as the built-in ones
-are, or it is a single file in a folder (``--plugins-dir``, ``$SHAPEBIAS_PLUGINS_DIR``) whose name does not begin with
-``_``.
+A plugin is an entry point in the group ``shapebias`` of an installed distribution, as the built-in ones are, or a
+single file in a folder (``--plugins-dir``, ``$SHAPEBIAS_PLUGINS_DIR``) whose name does not begin with ``_``.
 """
 
 from __future__ import annotations
@@ -45,7 +44,7 @@ class Problem:
     """One fault of one plugin.
 
     Args:
-        stage: where it was found: ``import``, ``register``, ``hook`` or ``spec``; ``target`` when the plugin is used.
+        stage: the stage that failed: ``import``, ``register``, ``hook`` or ``spec``; ``target`` when a spec is used.
         message: what is wrong, in one line.
         traceback: the whole traceback, or an empty text.
     """
@@ -97,7 +96,8 @@ def discover(plugins_dirs: Iterable[Path] = ()) -> tuple[PluginInfo, ...]:
         plugins_dirs: folders of one-file plugins; those in ``$SHAPEBIAS_PLUGINS_DIR`` are added.
 
     Raises:
-        PluginError: a folder does not exist; or any problem at all, where ``$SHAPEBIAS_STRICT`` is 1.
+        PluginError: a folder does not exist or every user can write to it; or, if ``$SHAPEBIAS_STRICT`` is 1, any
+            plugin has a problem.
     """
     from_environment = [as_path(path) for path in os.environ.get("SHAPEBIAS_PLUGINS_DIR", "").split(os.pathsep) if path]
     folders = dict.fromkeys(path.resolve() for path in [*from_environment, *plugins_dirs])  # each once
@@ -122,7 +122,7 @@ def _entry_points() -> Iterator[tuple[metadata.EntryPoint, PluginInfo]]:
 def _distribution(point: metadata.EntryPoint) -> tuple[str, str]:
     if point.dist is None:
         return "unknown", ""
-    return point.dist.name or "unknown", point.dist.version or ""  # a damaged installation lacks either
+    return point.dist.name or "unknown", point.dist.version or ""  # a damaged installation may lack either
 
 
 def _files(folder: Path) -> Iterator[tuple[PluginInfo, Callable[[], ModuleType]]]:
@@ -131,8 +131,7 @@ def _files(folder: Path) -> Iterator[tuple[PluginInfo, Callable[[], ModuleType]]
     for path in (folder, *(files := sorted(folder.glob("[!_]*.py")))):
         if os.name == "posix" and path.exists() and path.stat().st_mode & stat.S_IWOTH:
             raise PluginError(
-                f"{path} can be written by every user of this machine, so its code is not run; change that: chmod o-w "
-                f"{path}"
+                f"every user of this machine can write to {path}, so its code is not run; change that: chmod o-w {path}"
             )
     for path in files:
         yield PluginInfo(path.stem, path.stem, "", str(path)), functools.partial(_import_file, path)
@@ -148,7 +147,7 @@ class _Fresh(SourceFileLoader):
 
 
 def _import_file(path: Path) -> ModuleType:
-    """Import a file once, under a unique name by which pickle and attrs find it; an edited file is another module."""
+    """Import a file once, under a unique name by which pickle and attrs find it; an edited file is a new module."""
     if problem := why_unusable(path):
         raise ImportError(f"{path} is {problem}")
     name = f"shapebias_file_plugin_{path.stem}_{hashlib.sha256(bytes(path) + path.read_bytes()).hexdigest()[:8]}"
@@ -167,7 +166,7 @@ def _import_file(path: Path) -> ModuleType:
 
 
 def _load(info: PluginInfo, load: Callable[[], Any]) -> PluginInfo:
-    """Take one plugin through import, registration, hooks and specs; stop at the stage that fails."""
+    """Import one plugin, register it, and collect the specs of its hooks; stop at the first stage that fails."""
     try:
         module = load()
     except (Exception, SystemExit) as error:  # noqa: BLE001 - any failure of foreign code is that plugin's problem alone
@@ -192,7 +191,7 @@ def _load(info: PluginInfo, load: Callable[[], Any]) -> PluginInfo:
 
 
 def _misspelled_hooks(module: object) -> Iterator[str]:
-    """Name the functions that look like hooks and would never be called; pluggy alone ignores them silently."""
+    """Describe functions that look like hooks but would never be called; pluggy itself ignores them silently."""
     for name in dir(module):
         function = getattr(module, name)
         mark = getattr(function, f"{GROUP}_impl", None)
@@ -208,7 +207,7 @@ def _misspelled_hooks(module: object) -> Iterator[str]:
 
 
 def _call(manager: pluggy.PluginManager, hook: str) -> tuple[list[Spec], list[Problem]]:
-    """Take the specs of one hook one by one; those before an error are kept."""
+    """Collect the specs of one hook one by one; those before an error are kept."""
     wanted = HOOKS[hook]
     specs: dict[str, Spec] = {}
     problems: list[Problem] = []

@@ -1,4 +1,4 @@
-"""Call the hooks that react: one plugin manager for all plugins, and no hook that fails stops a run."""
+"""Call the hooks that react: all plugins share one plugin manager, and a hook that fails never stops a run."""
 
 from __future__ import annotations
 
@@ -7,39 +7,21 @@ import logging
 import warnings
 from typing import Any
 
-import attrs
 import pluggy
 
 from shapebias.plugins import hookspecs
 from shapebias.plugins.catalog import Catalog, default_catalog
 from shapebias.plugins.discovery import EVENTS, GROUP
 
-__all__ = ["CellSummary", "manager", "notify"]
+__all__ = ["manager", "notify"]
 
 _log = logging.getLogger(__name__)
-
-
-@attrs.frozen
-class CellSummary:
-    """How the computation of one cell ended.
-
-    Args:
-        images: images that were computed in this run.
-        failed: images that failed, or were not tried because the cell had failed before them.
-        seconds: time spent on the images that were computed.
-        error: the traceback of the first failure; empty where nothing failed.
-    """
-
-    images: int = 0
-    failed: int = 0
-    seconds: float = 0.0
-    error: str = ""
 
 
 def manager() -> pluggy.PluginManager:
     """Return the plugin manager of the hooks that react, with every plugin that implements one.
 
-    A notebook registers an object here to react without a plugin: ``manager().register(MyHooks())``.
+    A notebook can register an object here instead of a plugin: ``manager().register(MyHooks())``.
     """
     return _manager(default_catalog())
 

@@ -1,17 +1,16 @@
 """The hooks of shapebias: nine that provide, four that react.
 
-A plugin is a module (or an object) with some of these functions, marked with ``@plugin.hookimpl`` and announced by an
-entry point in the group ``shapebias``.
+A plugin is a module (or an object) with some of these functions, marked with ``@plugin.hookimpl``.  An entry point in
+the group ``shapebias`` names it.
 
 The hooks that provide (``shapebias_models`` to ``shapebias_executors``) take no argument, are called once, when the
 catalog is made, and yield specs.  They are pure and cheap: two calls give equal specs, and nothing heavy is imported,
-because ``shapebias list`` must answer at once.  A hook that raises is a problem of its plugin and of no other.
+because ``shapebias list`` must answer at once.  If a hook raises, only its own plugin is affected.
 
 The hooks that react (``shapebias_run_started`` to ``shapebias_training_epoch``) are called while a study runs or a
 network is trained, in the process and thread of that run.  A plugin implements those that it needs, with any of their
-arguments, and what it returns is ignored.  A hook that raises, ``SystemExit`` included, is named in a
-``RuntimeWarning``; the run continues, and so do the hooks of the other plugins.  What a hook is given is read, never
-changed.
+arguments; return values are ignored.  If a hook raises, even ``SystemExit``, a ``RuntimeWarning`` names it, and the run
+and the hooks of other plugins continue.  A hook must not change its arguments.
 """
 
 from __future__ import annotations
@@ -24,7 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-    from shapebias.plugins.events import CellSummary
+    import shapebias as sb
+    from shapebias.plugins.protocols import CellSummary
     from shapebias.plugins.specs import (
         AttackSpec,
         DatasetSpec,
@@ -36,10 +36,6 @@ if TYPE_CHECKING:
         SuiteSpec,
         TransformSpec,
     )
-    from shapebias.store import Results
-    from shapebias.study import Cell, Study
-    from shapebias.training.loop import TrainingProgress
-    from shapebias.training.recipe import Recipe
 
 __all__ = [
     "hookimpl",
@@ -64,7 +60,7 @@ hookimpl = pluggy.HookimplMarker("shapebias")
 
 @hookspec
 def shapebias_models() -> Iterable[ModelSpec]:  # type: ignore[empty-body]
-    """Yield the image classifiers, one spec a family; see :class:`shapebias.plugins.protocols.Model`."""
+    """Yield the image classifiers, one spec for each family; see :class:`shapebias.plugins.protocols.Model`."""
 
 
 @hookspec
@@ -99,16 +95,16 @@ def shapebias_metrics() -> Iterable[MetricSpec]:  # type: ignore[empty-body]
 
 @hookspec
 def shapebias_suites() -> Iterable[SuiteSpec]:  # type: ignore[empty-body]
-    """Yield the standard protocols that a model is profiled by; see :class:`shapebias.plugins.protocols.Suite`."""
+    """Yield the standard protocols for profiling a model; see :class:`shapebias.plugins.protocols.Suite`."""
 
 
 @hookspec
 def shapebias_executors() -> Iterable[ExecutorSpec]:  # type: ignore[empty-body]
-    """Yield what can compute a run; see :class:`shapebias.plugins.protocols.Executor`."""
+    """Yield what can compute a run; see :class:`shapebias.engine.executor.Executor`."""
 
 
 @hookspec
-def shapebias_run_started(study: Study, output: Path) -> None:
+def shapebias_run_started(study: sb.Study, output: Path) -> None:
     """Called once when a study begins to run, for example to open an entry in an experiment tracker.
 
     Called by :func:`shapebias.run`, and so by ``shapebias run`` and :func:`shapebias.evaluate`, after everything has
@@ -116,46 +112,46 @@ def shapebias_run_started(study: Study, output: Path) -> None:
 
     Args:
         study: the study: what is run, with its seed.
-        output: the results file; of :func:`shapebias.evaluate` it is a temporary one.
+        output: the results file; with :func:`shapebias.evaluate`, a temporary file.
     """
 
 
 @hookspec
-def shapebias_cell_finished(cell: Cell, summary: CellSummary) -> None:
+def shapebias_cell_finished(cell: sb.Cell, summary: CellSummary) -> None:
     """Called when the last images of a cell have been computed or have failed, for example to show progress elsewhere.
 
     Called by :func:`shapebias.run` after the answers have been written to the disk, once for each cell that this run
-    computed: cells that the results file already had are not reported.
+    computed, but not for cells that were already in the results file.
 
     Args:
         cell: the cell: data set, model, condition, and perhaps saliency method and probe.
         summary: how many images were computed and failed, how long it took, and the first error; see
-            :class:`shapebias.plugins.events.CellSummary`.
+            :class:`shapebias.plugins.protocols.CellSummary`.
     """
 
 
 @hookspec
-def shapebias_run_finished(results: Results) -> None:
+def shapebias_run_finished(results: sb.Results) -> None:
     """Called once when a study has run to its end, for example to keep its tables, its figures and its page.
 
-    Called by :func:`shapebias.run` when the results file is complete, also where cells failed (``results.failures``).
+    Called by :func:`shapebias.run` when the results file is complete, even if cells failed (``results.failures``).
     It is not called for a run that was interrupted or that ended with an error.
 
     Args:
-        results: what :func:`shapebias.run` is about to return; leave them open.
+        results: the results that :func:`shapebias.run` is about to return; do not close them.
     """
 
 
 @hookspec
-def shapebias_training_epoch(recipe: Recipe, progress: TrainingProgress) -> None:
-    """Called after every epoch of a training, for example to plot the learning curves.
+def shapebias_training_epoch(recipe: sb.Recipe, progress: sb.TrainingProgress) -> None:
+    """Called after every epoch of training, for example to plot the learning curves.
 
     Called by :func:`shapebias.train`, and so by ``shapebias train``, after the epoch has been validated and its state
-    has been saved; by the first process alone where several train together.  A training that is continued does not
-    report the epochs that it had finished before.
+    has been saved; in distributed training, only by the first process.  A resumed training run does not report the
+    epochs that it finished earlier.
 
     Args:
-        recipe: what is trained on what, and how.
-        progress: how far the training is.  ``epoch`` is the epoch that has just ended, counted from 1, and
+        recipe: the recipe: model, data and hyperparameters.
+        progress: the progress of training.  ``epoch`` is the epoch that has just ended, counted from 1, and
             ``validation`` its loss and accuracies.
     """

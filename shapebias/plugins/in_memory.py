@@ -1,6 +1,6 @@
-"""Answers, maps and values held in memory, as the tests of a metric and tools make them.
+"""Answers, maps and values held in memory, for tests of metrics and for tools.
 
-A store reads the same things from its file; metrics see no difference (:class:`shapebias.plugins.protocols.Answers`).
+A store reads the same from its file; metrics see no difference (:class:`shapebias.plugins.protocols.Answers`).
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ class _InMemoryCell:
         return {**{role: name for role, name in names.items() if name is not None}, **self._texts}
 
     def taking(self, positions: Sequence[int] | NDArray[np.int64]) -> Self:
-        """Return the same cell with only some of its images, or with its images in another order.
+        """Return the same cell with a selection of its images, or with its images in another order.
 
         Args:
             positions: the images, as positions in every array.

@@ -1,16 +1,16 @@
-"""What the targets of specs are called with, and what they return.
+"""The arguments and results of the targets of specs.
 
 No class here needs to be inherited: they are protocols for readers and type checkers, and small values that plugins
 return.  A target is a frozen attrs class whose fields are its parameters
-(:func:`shapebias.spelling.params.param`).  One that holds weights or other state has ``load(device)``, which returns
-the callable; without ``load`` it is itself the callable.
+(:func:`shapebias.spelling.params.param`).  A target with weights or other state has ``load(device)``, which returns
+the callable; a target without ``load`` is itself the callable.
 
 Shapes: N images, H rows, W columns, C classes.  Pixels are float in [0, 1] everywhere outside a model.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Generator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 import attrs
@@ -22,14 +22,11 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
 
-    from shapebias.engine.executor import Message
-    from shapebias.engine.plan import ComputeOptions, Plan
-    from shapebias.images.first import FirstImages
+    import shapebias as sb
     from shapebias.networks.classifier import Classifier
     from shapebias.networks.labels import LabelMapping
     from shapebias.published.references import Reference
     from shapebias.rng import ImageRandom
-    from shapebias.study import Study
 
 __all__ = [
     "Answers",
@@ -37,14 +34,13 @@ __all__ = [
     "AttackedImages",
     "Attributed",
     "CellNames",
+    "CellSummary",
     "Dataset",
-    "Executor",
     "Maps",
     "Metric",
     "Model",
     "Probe",
     "ResultCell",
-    "RunningExecutor",
     "Saliency",
     "Sample",
     "StudyResults",
@@ -57,7 +53,7 @@ __all__ = [
 
 
 def _as_pixels(image: Any) -> Any:
-    """Take a picture of Pillow, such as ``read_image`` returns, for its pixels."""
+    """Convert an image of Pillow, such as ``read_image`` returns, to an array."""
     if not hasattr(image, "convert"):
         return image
     import numpy as np
@@ -70,8 +66,8 @@ class Sample:
     """One image of a data set.
 
     Args:
-        image: (H, W, 3), uint8, or float in [0, 1]; or a picture of Pillow.
-        id: unique in the data set and stable across machines: a relative path, an index.
+        image: (H, W, 3), uint8, or float in [0, 1]; or an image of Pillow.
+        id: unique in the data set and the same on every machine, such as a relative path or an index.
         label: index into the data set's ``classes``.
         shape, texture: index of the shape's and the texture's class where the two may differ.
         mask: (H, W) bool, true on the object.
@@ -86,10 +82,10 @@ class Sample:
 
 
 class Dataset(Protocol):
-    """Images of one declared size with labels.  ``labels``-like facts come from the samples themselves.
+    """Images of one size, with labels; the labels come with the samples.
 
-    A data set that had to pass something over may say so in ``skipped``, a mapping from paths to reasons: the caption
-    of the results counts them.  An image that raises when it is taken fails for itself alone.
+    A data set may list the files that it had to skip in ``skipped``, a mapping from paths to reasons; the caption of
+    the results gives their number.  If taking an image raises, only that image fails.
     """
 
     @property
@@ -109,10 +105,10 @@ class Model(Protocol):
 
 
 class ZeroShotModel(Protocol):
-    """An image classifier that is told the classes of the data set, such as CLIP; its spec has ``needs_classes``."""
+    """An image classifier that takes the classes of the data set, such as CLIP; its spec has ``needs_classes``."""
 
     def class_texts(self, classes: Sequence[str]) -> Sequence[str]:
-        """Return every text that the classes are described with: they are part of the identity of the answers."""
+        """Return every text that describes the classes; the texts are part of what identifies the answers."""
 
     def load(self, device: torch.device, *, classes: Sequence[str]) -> Classifier:
         """Make the network on the device; its ``classes`` are those of the data set, or others that map to them."""
@@ -120,11 +116,11 @@ class ZeroShotModel(Protocol):
 
 @attrs.frozen(eq=False)
 class Transformed:
-    """What a transform returns when the picture's truth changes with it.
+    """The result of a transform that also changes labels.
 
     Args:
         images: (N, 3, H, W) in [0, 1].
-        shape, texture: (N,) new labels where the transform makes a conflict; None keeps the old ones.
+        shape, texture: (N,) new labels of a transform that makes cue conflicts; None, the default, keeps the old ones.
     """
 
     images: Tensor
@@ -141,12 +137,12 @@ class Transform(Protocol):
 
 @attrs.frozen(eq=False)
 class AttackedImages:
-    """What an attack returns when it could not search for some images.
+    """The result of an attack whose gradients were not finite for some images.
 
     Args:
         images: in the ball and in [0, 1], (N, 3, H, W) or (E, N, 3, H, W).
-        gradient_failed: bool, (N,) or (E, N): a gradient of the image was NaN or infinite, so that an answer that is
-            still right shows no robustness.
+        gradient_failed: bool, (N,) or (E, N): a gradient of the image was NaN or infinite, so a correct answer does not
+            show that the model is robust.
     """
 
     images: Tensor
@@ -156,25 +152,25 @@ class AttackedImages:
 class Attack(Protocol):
     """Changes images to fool the model.
 
-    A parameter ``eps`` is its radius: several are an axis of the results, and training can let one rise.  A parameter
-    ``keep`` is set to ``last`` in training, where no image is left alone, not even one that is wrong already.  A
+    A parameter ``eps`` is its radius: several values are an axis of the results, and training can ramp up a single one.
+    Training sets a parameter ``keep`` to ``last``, so that images that are already misclassified are attacked too.  A
     parameter ``target`` that is a number is the index of a class of the data set.
     """
 
     def __call__(self, model: Classifier, images: Tensor, labels: Tensor, rng: ImageRandom) -> Tensor | AttackedImages:
         """Return images in the ball and in [0, 1], (N, 3, H, W); several eps give (E, N, 3, H, W).
 
-        :class:`AttackedImages` says besides for which images a gradient was not finite.
+        :class:`AttackedImages` also marks the images of which a gradient was not finite.
         """
 
 
 @attrs.frozen(eq=False)
 class Attributed:
-    """What a saliency method returns when it has more to say than the map.
+    """The result of a saliency method that returns more than maps.
 
     Args:
-        maps: (N, H, W), larger means that it mattered more.
-        extras: per-image arrays, for example the completeness error of integrated gradients.
+        maps: (N, H, W), larger where the pixel mattered more.
+        extras: per-image arrays by name, such as the completeness error of integrated gradients; empty by default.
     """
 
     maps: Tensor
@@ -182,22 +178,22 @@ class Attributed:
 
 
 class Saliency(Protocol):
-    """Says where the answer comes from; a parameter ``target`` (label, prediction, INDEX) chooses what is explained."""
+    """Explains a model's output by pixels; a parameter ``target`` (label, prediction, INDEX) chooses the class."""
 
     def __call__(self, model: Classifier, images: Tensor, targets: Tensor, rng: ImageRandom) -> Tensor | Attributed:
         """Return maps (N, H, W); ``targets`` are (N,) class indices.
 
-        A map with NaN, infinite or values beyond 1.7e38 is stored as missing, the maps of other images are kept.
+        A map with NaN or values beyond 1.7e38 is stored as missing; the maps of other images are kept.
         """
 
 
 class Probe(Protocol):
-    """Measures one value or vector an image; ``maps`` is (N, H, W) for a probe of saliency methods, else None.
+    """Measures one value or vector for each image; ``maps`` is (N, H, W) for a probe of saliency methods, else None.
 
-    A probe whose spec says ``needs_method`` also gets the keyword argument ``explain``: a function that takes a
-    classifier and returns the maps that the same method draws of it, with the same random numbers.  ``explain(model)``
-    asks about the images and targets of the call, ``explain(model, images=..., targets=...)`` about others in their
-    place: changed pixels, another class.
+    A probe whose spec has ``needs_method`` also gets the keyword argument ``explain``: a function that takes a
+    classifier and returns the maps of the same method, with the same random numbers.  ``explain(model)`` explains the
+    images and targets of the call; ``explain(model, images=..., targets=...)`` explains others instead, such as
+    changed pixels or another class.
     """
 
     def __call__(
@@ -206,8 +202,25 @@ class Probe(Protocol):
         """Return named arrays whose first axis is the image."""
 
 
+@attrs.frozen
+class CellSummary:
+    """The result of computing one cell.
+
+    Args:
+        images: images that were computed in this run.
+        failed: images that failed, or were not tried because the cell had failed before them.
+        seconds: time spent on the images that were computed.
+        error: the traceback of the first failure; empty where nothing failed.
+    """
+
+    images: int = 0
+    failed: int = 0
+    seconds: float = 0.0
+    error: str = ""
+
+
 class CellNames(Protocol):
-    """The names in tables of what a result was computed with."""
+    """The names, as in tables, of the components that a result was computed with."""
 
     @property
     def dataset(self) -> str:
@@ -227,7 +240,7 @@ class CellNames(Protocol):
 
 
 class ResultCell(CellNames, Protocol):
-    """What answers, maps and values have in common."""
+    """The properties that answers, maps and values share."""
 
     @property
     def ids(self) -> Sequence[str]:
@@ -356,7 +369,7 @@ class Metric(Protocol):
 
 
 class Suite(Protocol):
-    """A standard protocol: what to run for any model, which numbers to report, and the published values beside.
+    """A standard protocol: what to run for any model, which numbers to report, and published values to compare with.
 
     The settings of the suite are its parameters.  ``shapebias profile`` runs the study, adds people's answers where
     they are known, and prints the headline with people, published models and the rank among these.
@@ -364,7 +377,7 @@ class Suite(Protocol):
 
     @property
     def human_answers(self) -> Sequence[str]:
-        """The sets of stimuli, such as ``cue-conflict``, to whose images people's answers are published; often none.
+        """The sets of stimuli, such as ``cue-conflict``, for which people's answers are published; often none.
 
         Each is a folder of the source ``human-answers``.
         """
@@ -373,63 +386,15 @@ class Suite(Protocol):
     def published_models(self) -> Sequence[str]:
         """The two or three published models that are shown by name, as ``model`` of :meth:`references` spells them."""
 
-    def study(self, models: Any, limit: int | None = None) -> Study:
+    def study(self, models: Any, limit: int | None = None) -> sb.Study:
         """Return what to run: ``models`` and ``limit`` are passed on to :class:`shapebias.Study`."""
 
     def headline(self, results: StudyResults) -> pd.DataFrame:
         """Return the numbers to report: the rows of metrics, and a column ``measure`` that names each in words.
 
-        Each model has at most one row of a measure.  ``results`` have the cells of this suite's study, and people's
+        Each model has at most one row for each measure.  ``results`` have the cells of this suite's study, and people's
         answers to the same images where they are known.  An optional column ``counts`` says in words what was counted.
         """
 
     def references(self) -> Mapping[str, Sequence[Reference]]:
         """Return the published values by measure, of people and of models; measures without any are left out."""
-
-
-class Executor(Protocol):
-    """Computes the cells of a run: in this process, on a cluster, or wherever the same plugins and data are.
-
-    The settings say where; an executor never writes a file of results.
-    """
-
-    def start(self) -> RunningExecutor:
-        """Return what computes; it may connect and start workers when it is first used.
-
-        Raises:
-            ShapebiasError: it cannot compute here.
-        """
-
-
-class RunningExecutor(Protocol):
-    """An executor at work; its methods are called in this order."""
-
-    def describe_device(self, options: ComputeOptions) -> str:
-        """Name the device that computes, for the record of the run.
-
-        Raises:
-            DeviceError: there is no such device, or it cannot compute in that precision.
-        """
-
-    def check(self, plan: Plan, first_images: FirstImages) -> None:
-        """Refuse models that cannot be loaded or do not fit the data sets; called before anything is stored.
-
-        An executor that cannot load models at this point does nothing: these cells then fail when they are computed.
-
-        Args:
-            plan: what will be computed.
-            first_images: the first image of each data set, decoded by this process.
-
-        Raises:
-            ShapebiasError: says which model does not fit, and why.
-        """
-
-    def execute(self, plan: Plan) -> Generator[Message]:
-        """Yield what is finished, as soon as it is; closing the generator stops the computation.
-
-        The parts may come in any order, but the part of a data set comes before the first finished part of a cell with
-        the same rows.  A cell that fails comes as a part with its traceback, and does not stop the others.
-        """
-
-    def close(self) -> None:
-        """Release what was started; called once, also after an error."""

@@ -1,8 +1,8 @@
 """The specs that a plugin provides: a frozen one for each algorithm, data set or family of models.
 
-A spec has what must be known before anything is imported.  Its ``target`` is the class that does the work, or the text
-``"package.module:Class"``, which is imported on first use.  :mod:`shapebias.plugins.protocols` has the call of each
-kind.
+A spec holds what must be known before anything is imported.  Its ``target`` is the class that does the work, or the
+text ``"package.module:Class"``, which is imported on first use.  :mod:`shapebias.plugins.protocols` defines how each
+kind is called.
 """
 
 from __future__ import annotations
@@ -124,7 +124,7 @@ class Spec:
 
     @property
     def needs_classes(self) -> bool:
-        """Whether a model is told the classes of the data set."""
+        """Whether a model takes the classes of the data set when it is loaded."""
         return False
 
     @property
@@ -144,7 +144,7 @@ class Spec:
             module, _, attribute = self.target.partition(":")
             try:
                 target = getattr(importlib.import_module(module), attribute)
-            except (Exception, SystemExit) as error:  # a broken library raises what it likes
+            except (Exception, SystemExit) as error:  # a broken library may raise anything
                 raise PluginError(
                     f"{self.kind} {self.name!r} cannot be loaded from {self.target!r}: "
                     f"{type(error).__name__}: {error}; "
@@ -160,9 +160,9 @@ class ModelSpec(Spec):
     """An image classifier, or a family of them: ``timm`` is one spec whose first parameter is the architecture.
 
     Args:
-        needs_classes: its outputs are the classes of the data set, which it is told when it is loaded; see
+        needs_classes: its outputs are the classes of the data set, which its ``load`` takes; see
             :class:`shapebias.plugins.protocols.ZeroShotModel`.
-        licence: of published weights, as their authors state it.
+        licence: the licence of published weights, as their authors state it.
     """
 
     kind: ClassVar[Kind] = "model"
@@ -196,7 +196,7 @@ class TransformSpec(Spec):
     Args:
         destroys: what it destroys: ``"texture"``, ``"shape"``, ``"colour"``.
         moves_pixels: it moves objects, so that masks no longer fit.
-        needs: its keyword arguments: ``"mask"`` (N, H, W), ``"partner"`` (another image for each).
+        needs: its keyword arguments: ``"mask"`` (N, H, W) bool, ``"partner"`` (N, 3, H, W), another image for each.
     """
 
     kind: ClassVar[Kind] = "transform"
@@ -242,8 +242,8 @@ class ProbeSpec(Spec):
 
     Args:
         needs_maps: it measures saliency maps, so it runs once for each saliency method of the study.
-        needs_method: it also calls the method on other models, changed images or other targets; gets ``explain`` as a
-            keyword argument.
+        needs_method: it also calls the method on other models, changed images or other targets, through the keyword
+            argument ``explain``.
     """
 
     kind: ClassVar[Kind] = "probe"
@@ -268,7 +268,7 @@ class SuiteSpec(Spec):
 
 @attrs.frozen
 class ExecutorSpec(Spec):
-    """Computes the pieces of a run: in this process, on a cluster, or wherever plugins and data are the same."""
+    """Computes the pieces of a run: in this process, on a cluster, or wherever the same plugins and data are."""
 
     kind: ClassVar[Kind] = "executor"
 

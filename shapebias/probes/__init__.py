@@ -1,4 +1,4 @@
-"""The built-in probes: only hook implementations here, one algorithm a file beside it."""
+"""The built-in probes: only the hook implementations; each algorithm has its own file beside this one."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def shapebias_probes() -> Iterator[ProbeSpec]:
     yield ProbeSpec(
         "randomization",
         "shapebias.probes.randomization:Randomization",
-        summary="does the map change while the network is randomised, layer by layer",
+        summary="does the map change as the network is randomised, layer by layer",
         references="Adebayo et al. 2018, Sanity checks for saliency maps, section 3",
         needs_maps=True,
         needs_method=True,
@@ -39,7 +39,7 @@ def shapebias_probes() -> Iterator[ProbeSpec]:
     yield ProbeSpec(
         "gradient-spectrum",
         "shapebias.probes.gradient_spectrum:GradientSpectrum",
-        summary="spatial frequencies of the gradient in the pixels",
+        summary="spatial frequencies of the gradient with respect to the pixels",
         references="Tsipras et al. 2019, Robustness may be at odds with accuracy, section 3",
     )
     yield ProbeSpec(

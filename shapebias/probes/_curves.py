@@ -14,18 +14,18 @@ __all__ = ["probability_curve"]
 def probability_curve(
     model: Classifier, start: Tensor, end: Tensor, targets: Tensor, maps: Tensor, steps: int
 ) -> dict[str, Tensor]:
-    """Turn ``start`` into ``end``, pixel by pixel in descending order of the map, and follow the target's probability.
+    """Measure the target's probability while ``start`` becomes ``end``, one pixel at a time, highest in the map first.
 
     Args:
         model: the classifier; it sees at most ``model.chunk`` images at once.
         start, end: (N, 3, H, W) in [0, 1].
         targets: (N,) class indices.
-        maps: (N, H, W); of equal pixels the first in row-major order goes first.
+        maps: (N, H, W); pixels of equal value change in row-major order.
         steps: number of equal steps.
 
     Returns:
         ``curve``, (N, steps + 1), the softmax probability after each step, and ``auc``, (N,), the area under it over
-        the changed share of the pixels, by the trapezoidal rule.
+        the share of changed pixels, by the trapezoidal rule.
     """
     n, pixels = len(maps), maps[0].numel()
     order = maps.flatten(1).argsort(dim=1, descending=True, stable=True)

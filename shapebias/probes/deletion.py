@@ -1,4 +1,4 @@
-"""Deletion: how fast the answer goes when the pixels that a map calls important vanish first."""
+"""Deletion: how fast the target's probability drops when the map's most important pixels are removed first."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ __all__ = ["Deletion"]
 
 @attrs.frozen
 class Deletion:
-    """Follow the target's probability while the map's most important pixels are taken out of the picture.
+    """Measure the target's probability while the map's most important pixels are removed from the image.
 
-    A faithful map brings the probability down early: a small area.  Petsiuk, Das & Saenko 2018, "RISE: randomized input
+    A faithful map lowers the probability early: a small area.  Petsiuk, Das & Saenko 2018, "RISE: randomized input
     sampling for explanation of black-box models", section 4.
 
     Args:

@@ -17,14 +17,14 @@ __all__ = ["FourierHeatmap"]
 
 @attrs.frozen
 class FourierHeatmap:
-    """Add a wave of each frequency to the picture, and see whether the target is still the answer.
+    """Add a wave of each frequency to the image, and test whether the target is still the answer.
 
     Yin et al. 2019, "A Fourier perspective on model robustness in computer vision", section 3: the wave is the same in
     all channels but for its sign, which is drawn for each image, wave and channel; the result is clipped to [0, 1].
-    It costs one forward pass a wave: (2 radius + 1)^2 / 2 of them.
+    It costs one forward pass per wave: (2 radius + 1)^2 / 2 of them.
 
     Args:
-        radius: the highest number of cycles an image, down and across.
+        radius: the highest number of cycles per image, down and across.
         strength: root mean square of a wave; the paper's norm of 4 on CIFAR-10 is 0.125.
 
     >>> colours = Classifier(torch.nn.Sequential(torch.nn.AdaptiveAvgPool2d(1), torch.nn.Flatten()))

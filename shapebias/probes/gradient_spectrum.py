@@ -1,4 +1,4 @@
-"""Gradient spectrum: which spatial frequencies of the picture the model's loss depends on."""
+"""Gradient spectrum: on which spatial frequencies of the image the model's loss depends."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["GradientSpectrum", "radial_power"]
 
 @attrs.frozen
 class GradientSpectrum:
-    """Share out the power of the gradient in the pixels among spatial frequencies.
+    """Divide the power of the gradient with respect to the pixels among spatial frequencies.
 
     Adversarially trained networks have gradients of lower frequencies than standard ones.  Tsipras et al. 2019,
     "Robustness may be at odds with accuracy", section 3, compare such gradients by eye.
@@ -42,7 +42,7 @@ class GradientSpectrum:
         maps: None,
         rng: ImageRandom,
     ) -> dict[str, Tensor]:
-        """Return ``power``, (N, R): the share of the frequencies that round to 0, 1, 2, ... cycles an image."""
+        """Return ``power``, (N, R): the share of the frequencies that round to 0, 1, 2, ... cycles per image."""
         gradient, _ = pixel_gradient(model, images, targets, self.objective)
         return {"power": radial_power(gradient)}
 

@@ -1,4 +1,4 @@
-"""Insertion: how fast the answer comes when the pixels that a map calls important appear first."""
+"""Insertion: how fast the target's probability rises when the map's most important pixels are inserted first."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ __all__ = ["Insertion"]
 
 @attrs.frozen
 class Insertion:
-    """Follow the target's probability while the map's most important pixels are put into an empty picture.
+    """Measure the target's probability while the map's most important pixels are inserted into an empty image.
 
-    A faithful map brings the probability up early: a large area.  Petsiuk, Das & Saenko 2018, "RISE: randomized input
+    A faithful map raises the probability early: a large area.  Petsiuk, Das & Saenko 2018, "RISE: randomized input
     sampling for explanation of black-box models", section 4.
 
     Args:
         steps: number of equal steps.
-        baseline: the empty picture; a blurred one has no edges that could look like an object of their own.
+        baseline: the empty picture; a blurred one has no edges that the model could take for an object.
 
     >>> import torch
     >>> colours = Classifier(torch.nn.Sequential(torch.nn.AdaptiveAvgPool2d(1), torch.nn.Flatten()))

@@ -14,9 +14,9 @@ __all__ = ["OutputRanks", "merged_ranks"]
 
 @attrs.frozen
 class OutputRanks:
-    """Rank each class of the data set among all outputs of the model, also those that mean no class of the data set.
+    """Rank each class of the data set among all outputs of the model, including those of no class in the data set.
 
-    Outputs of one class, such as three kinds of clocks, count as one whose logit is the largest of theirs.
+    The outputs of one class, such as three kinds of clocks, count as one output with the largest of their logits.
 
     Kim et al. 2026, "On the reliability of cue conflict and beyond" (REFINED-BIAS), rank in the full label space.
 
@@ -34,7 +34,7 @@ class OutputRanks:
         maps: None,
         rng: ImageRandom,
     ) -> dict[str, Tensor]:
-        """Return ``rank``, (N, C) int32, 1 for the best, and ``outputs``, (N,) int32, among how many."""
+        """Return ``rank``, (N, C) int32, 1 for the best, and ``outputs``, (N,) int32, the number of ranked outputs."""
         with torch.no_grad():
             logits = torch.cat([model.logits(some).float() for some in images.split(model.chunk)])
         groups = None if model.mapping is None else model.mapping.groups
@@ -50,7 +50,7 @@ def merged_ranks(logits: Tensor, groups: tuple[tuple[int, ...], ...]) -> tuple[T
         groups: the outputs of each class; its logit is the largest of theirs.
 
     Returns:
-        (N, groups) ranks, 1 for the best, equal logits in the order of their first outputs; and how many are ranked.
+        (N, groups) ranks, 1 for the best, equal logits in the order of their first outputs; and the number ranked.
 
     >>> merged_ranks(torch.tensor([[0.1, 0.9, 0.3, 0.8]]), ((2,), (1, 3)))
     (tensor([[2, 1]], dtype=torch.int32), 3)

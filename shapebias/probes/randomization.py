@@ -18,15 +18,15 @@ __all__ = ["Randomization"]
 
 @attrs.frozen
 class Randomization:
-    """Randomise the network from its outputs to its inputs, and compare each map with the map of the whole network.
+    """Randomise the network from its outputs to its inputs, and compare each map with that of the intact network.
 
-    A map that stays as it was shows the picture and not the model.  Adebayo et al. 2018, "Sanity checks for saliency
-    maps", section 3.1, cascading randomisation; the numbers of each parameter are shuffled, so that a layer keeps its
-    scale and loses what it knows.
+    A map that does not change shows the image instead of the model.  Adebayo et al. 2018, "Sanity checks for saliency
+    maps", section 3.1, cascading randomisation.  The values of each parameter are shuffled, so that a layer keeps its
+    scale and loses what it has learned.
 
     Args:
         stages: number of steps in which the layers with parameters are randomised, those nearest to the outputs first.
-        seed: of the shuffles, which are the same for all images.
+        seed: the seed of the shuffles, which are the same for all images.
 
     >>> network = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(4 * 36, 5))
     >>> images, targets = torch.rand(2, 3, 8, 8), torch.tensor([0, 1])
@@ -38,7 +38,7 @@ class Randomization:
     """
 
     stages: int = param("steps from the outputs to the inputs", default=4, ge=1)
-    seed: int = param("of the shuffles", default=0, ge=0, lt=2**63)
+    seed: int = param("seed of the shuffles", default=0, ge=0, lt=2**63)
 
     def __call__(
         self,
@@ -50,7 +50,7 @@ class Randomization:
         *,
         explain: Callable[[Classifier], Tensor],
     ) -> dict[str, Tensor]:
-        """Return ``spearman``, (N, stages): rank correlations of each map's magnitudes with the whole network's."""
+        """Return ``spearman``, (N, stages): rank correlations of each map's magnitudes with the intact network's."""
         # Together, so that the copied features are a layer of the copied network.
         module, features = copy.deepcopy((model.module, model.features))
         forgetting = attrs.evolve(model, module=module, features=features)
@@ -87,7 +87,7 @@ def _rank_correlation(maps: Tensor, others: Tensor) -> Tensor:
 
 
 def _ranks(values: Tensor) -> Tensor:
-    """Return the ranks of each row less their mean, (N, P); equal values share the mean of their ranks."""
+    """Return the ranks of each row minus their mean, (N, P); equal values share the mean of their ranks."""
     ranks = []
     for row in values:
         _, position, counts = torch.unique(row, return_inverse=True, return_counts=True)

@@ -1,1 +1,1 @@
-"""Device, memory, versions and progress: what every computation shares."""
+"""What every computation needs: device, memory, versions and progress."""

@@ -1,4 +1,4 @@
-"""Devices, precision, and errors that say that memory ran out."""
+"""Devices, precision, and out-of-memory errors."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def choose_device(text: str = "auto") -> torch.device:
     """Read ``auto``, ``cpu``, ``cuda``, ``cuda:1``, ``mps`` or ``xpu``; ``auto`` is the first CUDA device, or the CPU.
 
     Raises:
-        DeviceError: there is no such device here.
+        DeviceError: the device is unknown or does not exist.
 
     >>> choose_device("cpu")
     device(type='cpu')
@@ -40,7 +40,7 @@ def choose_device(text: str = "auto") -> torch.device:
 
 
 def _check_accelerator(device: torch.device) -> None:
-    """Refuse an accelerator that torch does not have here."""
+    """Refuse an accelerator that torch does not see."""
     here = torch.accelerator.current_accelerator() if torch.accelerator.is_available() else None
     if here is None or here.type != device.type:
         found = "no accelerator" if here is None else f"an accelerator of the type {here.type}"
@@ -59,10 +59,10 @@ def describe_device(device: torch.device) -> str:
 
 
 def autocast(device: torch.device, precision: Precision) -> contextlib.AbstractContextManager[object]:
-    """Return the context of predictions; attacks and saliency always run in float32.
+    """Return the autocast context of predictions; attacks and saliency always run in float32.
 
     Raises:
-        DeviceError: reduced precision without a CUDA device, where it would be slower and less exact.
+        DeviceError: the precision is reduced and there is no CUDA device: it would be slower and less exact.
     """
     if precision == "float32":
         return contextlib.nullcontext()

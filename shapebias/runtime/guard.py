@@ -1,7 +1,7 @@
-"""Call plugins: whatever a plugin changes besides its result is restored, and an error names the plugin.
+"""Call plugins: restore everything that a plugin changes, and raise an error that names the plugin.
 
-Other cells therefore get the same numbers whatever a plugin does to its arguments, to the network, or to the global
-modes of PyTorch.
+Therefore no plugin can affect the numbers of other cells by changing its arguments, the network or the global modes of
+PyTorch.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ _SAMPLED = 4096  # values of each argument that are compared where no version co
 def call(
     plugin: str, run: Callable[..., _Result], *arguments: Any, network: NetworkState | None = None, **needs: Any
 ) -> _Result:
-    """Call a plugin with copies of the tensors, and restore what it changed besides its result.
+    """Call a plugin with copies of the tensors, and restore everything else that it changed.
 
     Args:
         plugin: its text, for messages.
-        run: what to call with ``arguments`` and ``needs``.
+        run: the function to call with ``arguments`` and ``needs``.
         arguments, needs: tensors among them are passed as copies.
         network: the network that the plugin can reach, if any.
 
@@ -67,8 +67,8 @@ def _copied(argument: Any) -> Any:
 def _differs(original: Any, copy: Any) -> bool:
     """Return whether a plugin wrote to its copy of an argument.
 
-    Writing through ``.data`` or NumPy changes no version counter, so some values are compared as well.  Not all of
-    them, which would cost more than many transforms: what is missed changed a copy that nothing else reads.
+    Writing through ``.data`` or NumPy does not change the version counter, so a sample of the values is compared too.
+    Comparing all would cost more than many transforms; a missed change is harmless, as nothing else reads the copy.
     """
     if not isinstance(original, Tensor):
         return False

@@ -18,7 +18,7 @@ _Result = TypeVar("_Result")
 
 @attrs.define
 class Memory:
-    """How many images fit into memory at once; the numbers shrink when memory runs out, the results do not change.
+    """How many images fit into memory at once; the sizes shrink when memory runs out, and results do not change.
 
     Args:
         batch: the most images in one forward pass.
@@ -32,7 +32,7 @@ class Memory:
         """Call with the size named ``batch`` or ``chunk``; when memory runs out, halve the size and call again.
 
         Raises:
-            torch.OutOfMemoryError: not even one image fits.
+            torch.OutOfMemoryError, RuntimeError, MemoryError: not even one image fits.
         """
         while True:
             images = getattr(self, size)

@@ -1,4 +1,4 @@
-"""The state of a network that a plugin must not change: compared cheaply around each call, and restored."""
+"""The state of a network, which no plugin may change: compared cheaply around each call, and restored."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ _ABSENT = object()
 
 
 class NetworkState:
-    """The state of a network that a plugin must not change: layers, weights, hooks and flags.
+    """The state of a network, which no plugin may change: layers, weights, hooks and flags.
 
-    The comparison around each call is cheap: the entries of each module, and of each tensor the version counter, the
-    address and a few values.  It makes no new objects where nothing changed, since thousands of them would make Python
-    collect garbage.  A copy of the weights is kept in main memory, so that they can be restored; it is made before the
-    first call, and again only when the network changed between two calls.
+    The comparison around each call is cheap: it compares the entries of each module, and of each tensor the version
+    counter, the address and a few values.  It makes no new objects if nothing changed, since thousands of them would
+    trigger garbage collection.  A copy of the weights is kept in main memory, so that they can be restored; it is made
+    before the first call, and again only when the network changed between two calls.
 
     Args:
         module: the network.
@@ -48,7 +48,7 @@ class NetworkState:
         self._weights: _Weights | None = None
 
     def remember(self) -> None:
-        """Remember the network before a call."""
+        """Record the state of the network before a call."""
         if self._modules is None or self._modules.are_opaque or any(self._modules.changed()):
             self._modules = _Modules(self.module)
             self._tensors = []
@@ -59,7 +59,7 @@ class NetworkState:
             self._weights = _Weights(tensors)
 
     def restore(self) -> list[str]:
-        """Restore what changed since :meth:`remember`, and return the names of it."""
+        """Restore everything that changed since :meth:`remember`, and return its names."""
         changed = [] if self._modules is None else list(dict.fromkeys(self._modules.changed()))
         if changed and self._modules is not None:
             self._modules.restore()
@@ -89,7 +89,7 @@ class _Modules:
             self._flags.append((attributes, attributes.get("training", _ABSENT), attributes.get("forward", _ABSENT)))
 
     def changed(self) -> Iterator[str]:
-        """Yield what messages call each change; tensors and modules are compared by identity."""
+        """Yield a name for each change; tensors and modules are compared by identity."""
         for attributes, name, holder, contents in self._holders:
             if attributes.get(name) is not holder or len(holder) != len(contents):
                 yield _DICTIONARIES[name]
@@ -102,7 +102,7 @@ class _Modules:
                 yield _FLAGS
 
     def restore(self) -> None:
-        """Give every module its dictionaries and flags back."""
+        """Restore the dictionaries and flags of every module."""
         for attributes, name, holder, contents in self._holders:
             attributes[name] = holder
             put_back(holder, contents)
@@ -115,7 +115,7 @@ class _Modules:
 
 
 def put_back(holder: dict[Any, Any], contents: dict[Any, Any]) -> None:
-    """Give a dictionary the entries that it had."""
+    """Restore the entries of a dictionary."""
     holder.clear()
     holder.update(contents)
 
@@ -143,7 +143,7 @@ class _TensorState:
         )
 
     def restore(self) -> bool:
-        """Restore what changed; return whether nothing did."""
+        """Restore the tensor's attributes; return whether they were unchanged."""
         if self.is_current():
             return True
         hooks = _hooks(self.tensor) or {}

@@ -1,4 +1,4 @@
-"""What a notebook shows: figures as pictures, and a bar for the progress."""
+"""Output in notebooks: figures as images, and a progress bar."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ __all__ = ["figure_class", "progress_line", "reporter"]
 
 @functools.cache
 def figure_class() -> type[Figure]:
-    """Return matplotlib's ``Figure`` with what a notebook asks for, so that it shows without pyplot."""
+    """Return matplotlib's ``Figure`` with the method by which a notebook displays it without pyplot."""
     from matplotlib.figure import Figure
 
     class ShownFigure(Figure):
-        """A figure of matplotlib that is shown as a picture where it is the result of a notebook's cell."""
+        """A figure of matplotlib that is displayed as an image if it is the result of a notebook's cell."""
 
         def _repr_png_(self) -> bytes:
             buffer = io.BytesIO()
@@ -33,11 +33,11 @@ def figure_class() -> type[Figure]:
 
 
 def reporter(progress: bool | Callable[[Progress], None] | None) -> Callable[[Progress], None] | None:  # noqa: FBT001
-    """Return what to tell the progress of a run.
+    """Return the function that reports the progress of a run, or None.
 
     Args:
         progress: true shows a bar, in a notebook as HTML and elsewhere as a line on stderr; false and None show
-            nothing; a function is called itself.
+            nothing; a function is returned as it is.
     """
     if progress is True:
         return _NotebookBar() if _is_notebook() else _Line()
@@ -51,13 +51,13 @@ def _is_notebook() -> bool:
 
 
 def progress_line(progress: Progress) -> str:
-    """Say in a line how far a run is."""
+    """Describe the progress of a run in one line."""
     state = "" if progress.status == "running" else f" {progress.status}"
     return f"{progress.done}/{progress.total} images: {progress.cell}{state}"
 
 
 class _Line:
-    """One line on stderr that changes."""
+    """One line on stderr that is overwritten."""
 
     def __call__(self, progress: Progress) -> None:
         end = "\n" if progress.done == progress.total and progress.status != "running" else ""
@@ -67,7 +67,7 @@ class _Line:
 
 
 class _NotebookBar:
-    """A bar in the output of a notebook's cell."""
+    """A progress bar in the output of a notebook's cell."""
 
     def __init__(self) -> None:
         self._handle: Any = None

@@ -13,11 +13,11 @@ __all__ = ["Interrupted", "Progress"]
 
 
 class Interrupted(ShapebiasError):  # noqa: N818 - a wish of the user, not an error
-    """The run was interrupted; everything finished is in the store."""
+    """The run was interrupted; everything that was finished is in the results file."""
 
     @classmethod
     def with_results_in(cls, output: str | Path) -> Interrupted:
-        """Name the output, and say how to continue."""
+        """Make an error that names the output and says how to continue."""
         return cls(f"interrupted; everything finished is in {output}: run the same command again to continue")
 
 
@@ -26,10 +26,11 @@ class Progress:
     """The progress of a run.
 
     Args:
-        done, total: images times cells.
-        cell: the title of the cell that is being computed.
-        status: ``done`` or ``failed`` when a part of the cell, at most 2,048 images, has just been written.
-        cells_done, cells: cells of which every image is written, and all cells of this run.
+        done, total: finished images and all images, summed over the cells.
+        cell: the title of the current cell.
+        status: ``done`` or ``failed`` when a part of the cell, at most 2,048 images, has just been written; else
+            ``running``.
+        cells_done, cells: cells whose images are all written, and all cells of this run.
         workers, workers_lost: processes that compute, and how many were lost since the start.
     """
 

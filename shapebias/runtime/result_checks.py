@@ -1,4 +1,4 @@
-"""Check what plugins return, so that a bad result fails its own cell and nothing else."""
+"""Check the results of plugins, so that a wrong result fails only its own cell."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ __all__ = [
 ]
 
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_ -]{0,99}")
-_LARGEST_MAP = 2.0**127  # beyond it the store cannot keep a map, see shapebias/store/encoding.py
-_LARGEST_ROW = 2**28  # values of one image: more would not fit into a chunk of HDF5
+_LARGEST_MAP = 2.0**127  # the store cannot encode larger values, see shapebias/store/encoding.py
+_LARGEST_ROW = 2**28  # values of one image; more would not fit into a chunk of HDF5
 
 
 def check_scores(scores: Any, count: int) -> None:
-    """Refuse outputs that are not scores.
+    """Check the scores that a model returns.
 
     Raises:
         PluginError: the type or the shape is wrong, or a score is NaN or infinite.
@@ -50,7 +50,7 @@ def check_scores(scores: Any, count: int) -> None:
 
 
 def check_images(plugin: str, images: Any, shape: torch.Size) -> None:
-    """Refuse images that a transform or an attack must not return.
+    """Check the images that a transform or an attack returns.
 
     Raises:
         PluginError: the type or the shape differs, or a pixel is not in [0, 1].
@@ -69,7 +69,7 @@ def checked_attack(plugin: str, result: Tensor | AttackedImages, shape: torch.Si
     """Check attacked images of a shape (..., N, 3, H, W), and return them with ``gradient_failed``.
 
     Raises:
-        PluginError: images as :func:`check_images` refuses them, or ``gradient_failed`` is not bool of their shape.
+        PluginError: :func:`check_images` refuses the images, or ``gradient_failed`` is not bool or has a wrong shape.
     """
     images = result.images if isinstance(result, AttackedImages) else result
     check_images(plugin, images, shape)
@@ -89,7 +89,7 @@ def checked_labels(plugin: str, what: str, labels: Any, count: int, classes: int
     """
     whole = isinstance(labels, Tensor) and not labels.is_floating_point() and not labels.is_complex()
     if not whole or labels.dtype == torch.bool or labels.shape != (count,):
-        raise PluginError(f"{plugin} must return {what} labels as a tensor of {count} whole numbers, one an image")
+        raise PluginError(f"{plugin} must return {what} labels as a tensor of {count} whole numbers, one per image")
     if count and not (labels.min() >= -1 and labels.max() < classes):
         raise PluginError(
             f"{plugin} returned {what} labels from {int(labels.min())} to {int(labels.max())}; "
@@ -100,7 +100,7 @@ def checked_labels(plugin: str, what: str, labels: Any, count: int, classes: int
 
 
 def checked_maps(plugin: str, result: Any, shape: tuple[int, int, int]) -> Attributed:
-    """Check maps (N, H, W) and extras; where a map is not finite, map and extras of that image become NaN.
+    """Check maps (N, H, W) and extras; if a map is not finite, the map and the extras of that image become NaN.
 
     Raises:
         PluginError: type or shape of the maps is wrong, or :func:`checked_arrays` refuses an extra.
@@ -125,7 +125,7 @@ def has_map(maps: Tensor) -> Tensor:
 
 
 def _only(good: Tensor, array: Tensor) -> Tensor:
-    """Replace the numbers of the other images by NaN."""
+    """Replace the numbers of all images that are not good by NaN."""
     numbers = array if array.is_floating_point() else array.double()
     return torch.where(good.view(-1, *[1] * (array.ndim - 1)).to(array.device), numbers, torch.nan)
 
@@ -139,8 +139,8 @@ def checked_arrays(plugin: str, arrays: Any, count: int) -> dict[str, Tensor]:
         count: number of images.
 
     Raises:
-        PluginError: not a mapping, a name that HDF5 could not store, a tensor that is complex, sparse or too large, or
-            has another number of images.
+        PluginError: they are not a mapping, a name cannot be stored in HDF5, or a tensor is complex, sparse, too large
+            or has another number of images.
     """
     if not isinstance(arrays, Mapping):
         raise PluginError(f"{plugin} returned {type(arrays).__name__}; it must return a mapping from names to tensors")
@@ -166,6 +166,6 @@ def _checked_array(plugin: str, name: str, array: Any, count: int) -> Tensor:
         )
     if array.numel() > count * _LARGEST_ROW:
         raise PluginError(f"{plugin} returned {name!r} of shape {tuple(array.shape)}, which is too large to store")
-    # NumPy has no bfloat16, and the half types are too narrow to be added up.
+    # NumPy has no bfloat16, and 16-bit floats lose precision in sums.
     narrow = array.is_floating_point() and array.element_size() < 4
     return array.detach().float() if narrow else array.detach()

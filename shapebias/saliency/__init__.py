@@ -1,4 +1,4 @@
-"""The built-in saliency methods: only hook implementations here, one algorithm a file beside it."""
+"""The built-in saliency methods: only the hook implementations; each algorithm has its own file beside this one."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def shapebias_saliency() -> Iterator[SaliencySpec]:
     yield SaliencySpec(
         "gradient",
         "shapebias.saliency.gradient:Gradient",
-        summary="gradient of the objective in the pixels",
+        summary="gradient of the objective with respect to the pixels",
         references="Simonyan et al. 2014, Deep inside convolutional networks, section 3",
     )
     yield SaliencySpec(
@@ -37,7 +37,7 @@ def shapebias_saliency() -> Iterator[SaliencySpec]:
     yield SaliencySpec(
         "integrated-gradients",
         "shapebias.saliency.integrated_gradients:IntegratedGradients",
-        summary="gradient along the way from a baseline to the image, which adds up to what the image adds",
+        summary="gradient along the line from a baseline to the image; sums to the change of the objective",
         references="Sundararajan et al. 2017, Axiomatic attribution for deep networks",
     )
     yield SaliencySpec(
@@ -56,7 +56,7 @@ def shapebias_saliency() -> Iterator[SaliencySpec]:
     yield SaliencySpec(
         "occlusion",
         "shapebias.saliency.occlusion:Occlusion",
-        summary="fall of the objective when a window is covered",
+        summary="drop of the objective when a window is covered",
         references="Zeiler & Fergus 2014, Visualizing and understanding convolutional networks, section 4.2",
     )
     yield SaliencySpec(
@@ -74,6 +74,6 @@ def shapebias_saliency() -> Iterator[SaliencySpec]:
     yield SaliencySpec(
         "edge-detector",
         "shapebias.saliency.edge_detector:EdgeDetector",
-        summary="a control: where brightness changes, whatever the model",
+        summary="a control: where brightness changes, independent of the model",
         references="Adebayo et al. 2018, Sanity checks for saliency maps",
     )

@@ -27,7 +27,7 @@ def chunks(model: Classifier, images: Tensor, count: int) -> Iterator[tuple[Tens
 
 
 def gradient_of_copies(model: Classifier, copies: Tensor, targets: Tensor, objective: Objective) -> Tensor:
-    """Return the gradient of the objective in the pixels of copies (N, K, 3, H, W) for (N,) targets."""
+    """Return the gradient of the objective with respect to the pixels of copies (N, K, 3, H, W) for (N,) targets."""
     wanted = targets.repeat_interleave(copies.shape[1])
     gradient, _ = pixel_gradient(model, copies.flatten(0, 1), wanted, objective)
     return gradient.view_as(copies)

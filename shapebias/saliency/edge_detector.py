@@ -1,4 +1,4 @@
-"""``edge-detector``: where brightness changes, the control that looks right and knows nothing of the model."""
+"""``edge-detector``: where brightness changes; a control that looks plausible but does not depend on the model."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _SMOOTH, _DIFFERENCE = (1.0, 2.0, 1.0), (-1.0, 0.0, 1.0)
 class EdgeDetector:
     """Take the length of the brightness gradient, by Sobel's kernels: sqrt(Gx^2 + Gy^2).
 
-    A control: a map that looks like this one may show the picture and not the model.  Brightness is the luma of ITU-R
+    A control: a map that looks like this one may show the image instead of the model.  Brightness is the luma of ITU-R
     BT.601; border pixels are repeated beyond the border.
 
     Source: Adebayo et al. 2018, Sanity checks for saliency maps, section 5.

@@ -23,10 +23,11 @@ __all__ = ["GradCam"]
 
 @attrs.frozen
 class GradCam:
-    """Weight the channels of the model's feature layer by the mean gradient of the objective in them, and add them up.
+    """Add up the channels of the model's feature layer, each weighted by the mean gradient of the objective there.
 
-    The layer is the one that the model declares: convolutional, or the patch tokens of a transformer, on a coarse grid
-    that is made as large as the image, bilinearly.  What speaks against the target is cut off unless ``relu=false``.
+    The layer is the one that the model declares: a convolution, or the patch tokens of a transformer.  Its coarse grid
+    is enlarged bilinearly to the size of the image.  Negative values, which are evidence against the target, are set to
+    zero unless ``relu=false``.
 
     Raises:
         ShapebiasError: the model declares no feature layer, or ``logit`` where its classes are grouped.
@@ -40,7 +41,7 @@ class GradCam:
     torch.Size([2, 8, 8])
     """
 
-    relu: bool = param("keep only what speaks for the target", default=True)
+    relu: bool = param("keep only evidence for the target", default=True)
     objective: Objective = param("what is explained, such as the log-probability of the target", default="log-prob")
     target: ExplainedClass = explained_class_param()
 
@@ -69,12 +70,12 @@ class GradCam:
 
 @contextlib.contextmanager
 def _output_as_leaf(layer: nn.Module) -> Iterator[list[Tensor]]:
-    """Collect what the layer returns, as leaves of the graph: nothing below it is differentiated."""
+    """Collect the layer's outputs as leaves of the graph, so that nothing below the layer is differentiated."""
     outputs: list[Tensor] = []
 
     def keep(_layer: nn.Module, _inputs: object, output: Tensor) -> Tensor:
         outputs.append(output.detach().requires_grad_())
-        return outputs[-1].clone()  # the next layer may work in place, which no leaf allows
+        return outputs[-1].clone()  # the next layer may work in place, which a leaf does not allow
 
     hook = layer.register_forward_hook(keep)
     try:
@@ -84,7 +85,7 @@ def _output_as_leaf(layer: nn.Module) -> Iterator[list[Tensor]]:
 
 
 def _as_grid(features: Features, output: Tensor, aspect: float) -> Tensor:
-    """Bring what the layer returns, or its gradient, to (N, C, H, W)."""
+    """Reshape the layer's output, or its gradient, to (N, C, H, W)."""
     match features.layout:
         case "NCHW":
             return output

@@ -1,4 +1,4 @@
-"""``gradient``: the gradient of the objective in the pixels."""
+"""``gradient``: the gradient of the objective with respect to the pixels."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["Gradient"]
 
 @attrs.frozen
 class Gradient:
-    """Differentiate the objective by each pixel: how fast would the answer change with it.
+    """Differentiate the objective with respect to each pixel: how fast would the answer change with that pixel?
 
     Simonyan et al. explain the class score by the largest magnitude over the channels: ``objective=logit,reduce=max``.
 

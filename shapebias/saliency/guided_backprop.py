@@ -17,11 +17,11 @@ __all__ = ["GuidedBackprop"]
 
 @attrs.frozen
 class GuidedBackprop:
-    """Go back through a ReLU only where its input and the gradient above are both positive.
+    """Pass the gradient through a ReLU only where both the ReLU's input and the incoming gradient are positive.
 
-    The network is not changed, nor copied: ReLUs are caught where they call PyTorch, so modules, functions and methods
-    count alike, in place or not, and ReLU6 too.  What cannot be seen keeps its own gradient: other activations,
-    ``clamp``, and TorchScript.
+    The network is neither changed nor copied: calls of PyTorch's ReLU are intercepted, whether they come from a module,
+    a function or a method, in place or not; ReLU6 counts too.  Other activations, ``clamp`` and TorchScript are not
+    intercepted and keep their own gradient.
 
     A sanity check (Adebayo et al. 2018) finds that these maps hardly depend on the upper layers' weights or the target:
     they show edges that the first layers see.  Compare them with ``edge-detector``.

@@ -1,4 +1,4 @@
-"""``integrated-gradients``: the gradient along the way from a baseline to the image."""
+"""``integrated-gradients``: the gradient along the line from a baseline to the image."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ class IntegratedGradients:
     dF/dx at x' + alpha (x - x') over alpha from 0 to 1.  It is taken by Gauss-Legendre quadrature, whose weights add up
     to 1.
 
-    Completeness: the attributions of all pixels add up to F(x) - F(x').  How far they are off says whether the steps
-    were enough, so ``extras`` has ``completeness_error``, the sum less that difference, beside ``difference`` itself.
+    Completeness: the attributions of all pixels add up to F(x) - F(x').  How far they are off shows whether there were
+    enough steps, so ``extras`` has ``completeness_error``, the sum minus that difference, and ``difference`` itself.
 
     Pixels that equal the baseline get 0, so with the paper's black baseline black pixels get 0.
 

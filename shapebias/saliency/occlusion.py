@@ -1,4 +1,4 @@
-"""``occlusion``: how much the objective falls when a window of the image is covered."""
+"""``occlusion``: how much the objective drops when a window of the image is covered."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ __all__ = ["Occlusion"]
 
 @attrs.frozen
 class Occlusion:
-    """Cover a square window with the baseline, step by step over the image, and see how far the objective falls.
+    """Slide a square window of the baseline over the image, and measure how far the objective drops.
 
-    A pixel gets the mean fall over the windows that cover it.  Windows begin at multiples of the stride, and the last
+    A pixel gets the mean drop over the windows that cover it.  Windows begin at multiples of the stride, and the last
     of a row or column is cut off at the border, so that every pixel is covered.
 
     Raises:
@@ -40,8 +40,8 @@ class Occlusion:
         "side of the window; none is an eighth of the image's shorter side", default=None, ge=1, unit="pixels"
     )
     stride: int | None = param("step of the window; none is half its side", default=None, ge=1, unit="pixels")
-    baseline: Baseline = param("what covers: black, the model's mean colour, or a blur", default="mean")
-    objective: Objective = param("what falls, such as the log-probability of the target", default="log-prob")
+    baseline: Baseline = param("what covers the window: black, the model's mean colour, or a blur", default="mean")
+    objective: Objective = param("what is explained, such as the log-probability of the target", default="log-prob")
     target: ExplainedClass = explained_class_param()
 
     def __call__(self, model: Classifier, images: Tensor, targets: Tensor, rng: ImageRandom) -> Tensor:

@@ -14,7 +14,7 @@ ExplainedClass: TypeAlias = Literal["label", "prediction"] | int
 
 def explained_class_param() -> Any:
     """Declare ``target``, the class whose objective is explained; its type is :data:`ExplainedClass`."""
-    return param("class that is explained; a number is its index", default="label")
+    return param("the class to explain; a number is its index", default="label")
 
 
 def reduce_param(default: Reduction = "abs-sum") -> Any:

@@ -44,7 +44,7 @@ class Rise:
     samples: int = param("masks of each image", default=1000, ge=1)
     cells: int = param("cells along a side of the mask", default=7, ge=1)
     keep: float = param("probability that a cell stays visible", default=0.5, gt=0, lt=1)
-    baseline: Baseline = param("what hides: black, the model's mean colour, or a blur", default="mean")
+    baseline: Baseline = param("what hides masked pixels: black, the model's mean colour, or a blur", default="mean")
     objective: Objective = param("what is averaged, such as the log-probability of the target", default="log-prob")
     target: ExplainedClass = explained_class_param()
 
@@ -60,7 +60,7 @@ class Rise:
             total[rows] += (values * masks).sum(dim=1)
             visible[rows] += masks.sum(dim=1)
             mean[rows] += values.sum(dim=1) / self.samples
-        return torch.where(visible > 0, total / visible, mean)  # nothing is known of what no mask shows
+        return torch.where(visible > 0, total / visible, mean)  # a pixel that no mask leaves visible gets the mean
 
     def _masks(self, rng: ImageRandom, samples: range, images: Tensor) -> Tensor:
         """Draw masks (N, K, H, W) in [0, 1]: grids, times matrices that enlarge and crop them."""

@@ -20,8 +20,8 @@ __all__ = ["SmoothGrad"]
 class SmoothGrad:
     """Average the gradient of the objective over copies of the image with Gaussian noise.
 
-    Noise is in pixel values, and the noisy copies are not clipped, as in the paper.  Sample 37 of an image is the same
-    whatever the batch and the chunk, and no more than a chunk of copies exists at a time.
+    Noise is in pixel values, and the noisy copies are not clipped, as in the paper.  A sample of an image does not
+    depend on the batch or the chunk, and at most one chunk of copies is in memory.
 
     Raises:
         ShapebiasError: ``logit`` where the model's classes are grouped into the data set's.

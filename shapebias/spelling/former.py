@@ -1,7 +1,7 @@
-"""Earlier names of parameters and of their values: read in texts that an earlier version stored, refused elsewhere.
+"""Earlier names of parameters and of their values: accepted in texts that an earlier version stored, else refused.
 
-A parameter says its earlier names itself, ``param(..., formerly=("step",))``; a type says which of its words were once
-called something else, ``Annotated[Literal["cross-entropy", "margin"], FormerWords({"loss": "cross-entropy"})]``.
+A parameter lists its earlier names: ``param(..., formerly=("step",))``.  A type lists the earlier names of its words:
+``Annotated[Literal["cross-entropy", "margin"], FormerWords({"loss": "cross-entropy"})]``.
 """
 
 from __future__ import annotations
@@ -24,16 +24,23 @@ _ACCEPTED: ContextVar[bool] = ContextVar("former spellings are accepted", defaul
 
 @attrs.frozen
 class FormerWords:
-    """Which words a type had earlier: a mapping from the earlier word to today's, put beside the type."""
+    """Earlier words of a type, as an annotation of the type: a mapping from each earlier word to the current one.
+
+    Args:
+        today: the current word, by the earlier one.
+
+    >>> FormerWords({"loss": "cross-entropy"}).today["loss"]
+    'cross-entropy'
+    """
 
     today: Mapping[str, str] = attrs.field(converter=dict, hash=False)
 
 
 @contextlib.contextmanager
 def former_spellings() -> Iterator[None]:
-    """Accept earlier names while texts are read that an earlier version stored, such as those of a results file.
+    """Accept earlier names inside this context, to read texts that an earlier version stored in a results file.
 
-    A context rather than an argument, because the texts of a stored study or recipe are read by converters of fields.
+    It is a context and not an argument, because converters of fields read the texts of a stored study or recipe.
 
     >>> from shapebias.spelling.grammar import parse
     >>> from shapebias.spelling.params import build, param
@@ -52,7 +59,7 @@ def former_spellings() -> Iterator[None]:
 
 
 def updated(cls: type, spelling: Spelling) -> Spelling:
-    """Put today's names in place of earlier ones, inside :func:`former_spellings`; elsewhere return what is given."""
+    """Replace earlier names by current ones inside :func:`former_spellings`; outside, change nothing."""
     if not _ACCEPTED.get():
         return spelling
     names, words = former_names(cls), former_words(cls)
@@ -68,13 +75,13 @@ def updated(cls: type, spelling: Spelling) -> Spelling:
 
 
 def former_names(cls: type) -> dict[str, str]:
-    """Map the earlier names of the parameters of a settings class to today's."""
+    """Map the earlier names of the parameters of a settings class to the current ones."""
     return {old: field.name for field in attrs.fields(cls) for old in field.metadata.get("formerly", ())}
 
 
 @functools.cache
 def former_words(cls: type) -> dict[str, dict[str, str]]:
-    """Map the earlier words of each parameter's type to today's, by the parameter's name."""
+    """Map the earlier words of each parameter's type to the current ones, by the parameter's name."""
     hints = typing.get_type_hints(cls, include_extras=True)
     return {name: found for name, hint in hints.items() if (found := _words(hint))}
 

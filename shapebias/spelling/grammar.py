@@ -35,14 +35,14 @@ _QUOTED = re.compile(r"""(["'])((?:\\.|(?!\1)[^\\])*)\1""", re.DOTALL)
 _SAFE = re.compile(r"[\w./:@~*%#\[\]()-]+")
 _PLAIN_LABEL = re.compile(r"[\w./@~*%#()-]+(?: [\w./@~*%#()-]+)*")
 _PIXEL_STEPS = 255
-# A sign belongs to a number only where a value begins: photos-3 is the third, not minus three.
+# A minus sign counts only at the start of a value: the number in photos-3 is 3, not -3.
 _NUMBER = re.compile(r"((?:(?<=[=,])-)?\d+(?:\.\d+)?(?:/0*[1-9]\d*)?)")
 _BEFORE_QUOTE = ",=:+"
 
 
 @attrs.frozen
 class Argument:
-    """One ``key=value`` of a spelling; the key of a bare value is None, and what stood in quotes is text."""
+    """One ``key=value`` of a spelling; the key of a bare value is None, and a quoted value is always text."""
 
     key: str | None
     text: str
@@ -58,7 +58,7 @@ class Spelling:
 
 
 def split(text: str, separator: str) -> list[str]:
-    """Cut ``text`` at every ``separator`` that no quotes protect.
+    """Split ``text`` at every ``separator`` outside quotes.
 
     >>> split('folder:"a,b",size=64', ",")
     ['folder:"a,b"', 'size=64']
@@ -80,7 +80,7 @@ def split(text: str, separator: str) -> list[str]:
 
 
 def split_label(text: str) -> tuple[str | None, str]:
-    """Split a user's own label from the thing: an ``=`` before the first ``:`` can only be a label's.
+    """Split a text into the user's label and the rest: an ``=`` before the first ``:`` ends a label.
 
     >>> split_label("mine=checkpoint:at.safetensors")
     ('mine', 'checkpoint:at.safetensors')
@@ -103,7 +103,7 @@ def split_label(text: str) -> tuple[str | None, str]:
 
 
 def spell_label(label: str | None, thing: str) -> str:
-    """Put a label before a thing, so that :func:`split_label` parts them again.
+    """Write a label before a text, so that :func:`split_label` can separate them again.
 
     >>> spell_label("mine", "saturate"), spell_label("a=b", "saturate"), spell_label(None, "saturate")
     ('mine=saturate', '"a=b"=saturate', 'saturate')
@@ -120,7 +120,7 @@ def parse(text: str) -> Spelling:
         text: the spelling, for example ``"pgd:eps=8/255,steps=20"``.
 
     Raises:
-        SpellingError: the name is not one, or a quote is not closed.
+        SpellingError: the name is not legal, or a quote is not closed.
 
     >>> parse("saturate:p=8")
     Spelling(name='saturate', arguments=(Argument(key='p', text='8', quoted=False),))
@@ -159,7 +159,7 @@ def quote(text: str) -> str:
 
 
 def parse_number(text: str) -> float:
-    """Read a decimal number or a fraction; raise ``ValueError`` for anything else, also for NaN, which equals nothing.
+    """Read a decimal number or a fraction; raise ``ValueError`` for anything else, including NaN.
 
     >>> parse_number("8/255") == 8 / 255
     True
@@ -175,7 +175,7 @@ def parse_number(text: str) -> float:
 
 
 def _spell_number(value: float) -> str:
-    """Spell a number as short as is exact: ``8``, ``0.1``, ``8/255``; 3/255 stays as people write it."""
+    """Write a number in its shortest exact form, such as ``8``, ``0.1`` or ``8/255``; 3/255 is not reduced to 1/85."""
     if isinstance(value, int) or (value.is_integer() and abs(value) < 1e15):
         return str(int(value))
     decimal = repr(float(value)).replace("e+", "e")
@@ -188,7 +188,7 @@ def _spell_number(value: float) -> str:
 
 
 def spell_scalar(value: object) -> str:
-    """Spell one value so that :func:`parse` and the parameter's type give it back.
+    """Write one value as text that :func:`parse` and the parameter's type read as the same value.
 
     >>> spell_scalar(8 / 255), spell_scalar(3 / 255), spell_scalar(True), spell_scalar("a,b"), spell_scalar(None)
     ('8/255', '3/255', 'true', '"a,b"', 'none')
@@ -207,7 +207,7 @@ def spell_scalar(value: object) -> str:
 
 
 def natural(text: str) -> list[tuple[float, str]]:
-    """Return a key that sorts texts by the numbers in them, fractions too, and else by their letters.
+    """Return a sort key that compares the numbers in texts by value, fractions included, and the rest by letters.
 
     >>> sorted(["saturate:p=1024", "saturate:p=8", "pgd:eps=4/255", "pgd:eps=1/255", "clean"], key=natural)
     ['clean', 'pgd:eps=1/255', 'pgd:eps=4/255', 'saturate:p=8', 'saturate:p=1024']
@@ -217,7 +217,7 @@ def natural(text: str) -> list[tuple[float, str]]:
 
 
 def read_literal(text: str) -> str | float | bool | None:
-    """Give unquoted free-form text the type that it looks like: none, true, false, a number, or itself.
+    """Convert unquoted free-form text to the type it looks like: none, true, false, a number, or else text.
 
     >>> read_literal("true"), read_literal("3"), read_literal("1/2"), read_literal("same")
     (True, 3, 0.5, 'same')

@@ -1,4 +1,4 @@
-"""The types that a parameter may have: which values fit, how text becomes one, and what a type is called.
+"""The types that a parameter may have: which values they accept, how text is converted, and their names in messages.
 
 Numbers, true and false, text, paths, ``Literal``, ``tuple[X, ...]``, unions of these, and :class:`Options`.
 """
@@ -61,7 +61,7 @@ def _is_union(kind: Any) -> bool:
 
 
 def has_spelling(kind: Any) -> bool:
-    """Say whether a type is one that text can be read into and written from.
+    """Return whether values of a type can be read from text and written as text.
 
     >>> has_spelling(tuple[int, ...] | None), has_spelling(dict[str, int])
     (True, False)
@@ -81,7 +81,7 @@ def _is_value(kind: Any, *, lists: bool) -> bool:
 
 
 def is_list(kind: Any) -> bool:
-    """Say whether a type takes several values.
+    """Return whether a type takes several values.
 
     >>> is_list(tuple[int, ...] | None), is_list(int)
     (True, False)
@@ -90,7 +90,7 @@ def is_list(kind: Any) -> bool:
 
 
 def fits(value: object, kind: Any) -> bool:
-    """Say whether a value is of a type; true is no number, a whole number is a number, and NaN is of no type.
+    """Return whether a value has a type; a bool is not a number, a whole number is also a float, and NaN never fits.
 
     >>> fits(1, float), fits(True, int), fits((1, 2), tuple[int, ...]), fits("l3", Literal["linf", "l2"])
     (True, False, True, False)
@@ -124,7 +124,7 @@ def type_text(kind: Any) -> str:
 
 
 def read(values: Sequence[Argument], kind: Any) -> Any:
-    """Give the text of one parameter its type; ``ValueError`` where it has none.
+    """Convert the text of one parameter to its type; raise ``ValueError`` if it does not fit.
 
     >>> read([Argument("eps", "1/255"), Argument(None, "2/255")], tuple[float, ...]) == (1 / 255, 2 / 255)
     True
@@ -145,7 +145,7 @@ def read(values: Sequence[Argument], kind: Any) -> Any:
 
 
 def _read_union(values: Sequence[Argument], members: Sequence[Any]) -> Any:
-    """Take the first type that the text has; text and paths, which take anything, come last."""
+    """Convert to the first type that fits; text and paths, which accept anything, come last."""
     for member in sorted(members, key=lambda member: 0 if member in _PLAIN else 2 if member in _TEXT else 1):
         try:
             return read(values, member)

@@ -1,7 +1,7 @@
 """Parameters of plugins: fields of a frozen attrs class, read from and written as ``name:key=value`` text.
 
-The class is the single source: its field types, defaults and bounds drive parsing, validation, the canonical text that
-identifies a result, and the tables of ``shapebias show``.
+Parsing, validation, the canonical text that identifies a result, and the tables of ``shapebias show`` all follow from
+the field types, defaults and bounds of this class.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _BOUNDS: dict[str, Callable[[Any, Any], bool]] = {
 }
 
 
-# Where a parameter states no upper bound: what no plugin needs, and what memory, float32 or patience would not bear.
+# Limits of parameters without an upper bound; larger numbers would exhaust the memory, float32 or any running time.
 _LARGEST_COUNT = 10**7
 _LARGEST_SIDE = 2**13
 _LARGEST_NUMBER = 1e15
@@ -39,7 +39,10 @@ _SMALLEST_NUMBER = 1e-30
 
 
 def numbers(value: float | Iterable[float]) -> tuple[float, ...]:
-    """Converter for list-valued parameters: one number becomes a list of one.
+    """Convert the value of a list-valued parameter: one number becomes a list of one.
+
+    Args:
+        value: a number, or several.
 
     >>> numbers(0.5), numbers([1, 2])
     ((0.5,), (1, 2))
@@ -64,16 +67,19 @@ def param(
 
     Args:
         help: what the parameter is, in a few words.
-        default: its default; without one the parameter must be given.
+        default: its default; a parameter without one is required.
         ge, gt, le, lt: bounds of the number, or of every number of a list.  Without ``le`` and ``lt``, whole numbers
-            are at most 10 million (8,192 in pixels) and others 1e15 in magnitude; none but 0 is smaller than 1e-30.
+            are at most 10 million (8,192 in pixels) and others 1e15 in magnitude; numbers but 0 are at least 1e-30.
         unit: unit of the number, for example ``"pixel value"``.
         converter: applied first, for example :func:`numbers`; without one, text becomes a path and a list a tuple where
             only these fit.
-        formerly: earlier names of the parameter.  Texts that an earlier version stored are read under these names, and
-            keep their meaning; in a study, a recipe or a command they are refused with a pointer to today's name.
+        formerly: earlier names of the parameter.  They are read in texts that an earlier version stored; in a study, a
+            recipe or a command they are refused with an error that names the current one.
         implied: the name alone implies the default, so that short texts do not repeat it: ``grayscale``, not
             ``grayscale:alpha=1``.
+
+    Raises:
+        SpellingError: when settings are made: a value has the wrong type or is out of bounds.
 
     >>> @attrs.frozen
     ... class Blur:
@@ -92,7 +98,7 @@ def param(
 
 
 def _accept(value: object, instance: Any, field: attrs.Attribute[Any]) -> object:
-    """Take what Python users write: text for a path, a list for a tuple, a dictionary for free options."""
+    """Convert what Python users write: text to a path, a list to a tuple, a dictionary to free options."""
     cls: type = type(instance)
     kind = field_types(cls)[field.name]
     if isinstance(value, list):
@@ -111,12 +117,12 @@ def _validate(instance: object, field: attrs.Attribute[Any], value: object) -> N
 
 
 def _problem(cls: type, field: attrs.Attribute[Any], value: object) -> str | None:
-    """Say what is wrong with a field's value, if anything: first its type, then its bounds."""
+    """Return what is wrong with a field's value, if anything: first its type, then its bounds."""
     kind = field_types(cls)[field.name]
     if not fits(value, kind):
         return f"must be {type_text(kind)}, got {value!r}{_renamed_word(cls, field.name, value)}"
     if isinstance(value, str | Path) and printable(value) != str(value):
-        return f"{printable(value)} is not UTF-8, and results could not name it; rename it, or give a link to it"
+        return f"{printable(value)} is not UTF-8, so results could not record it; rename it, or give a link to it"
     for number in value if isinstance(value, tuple) else (value,):
         for sign, limit in field.metadata.get("bounds", {}).items():
             if isinstance(number, int | float) and not _BOUNDS[sign](number, limit):
@@ -129,7 +135,7 @@ def _problem(cls: type, field: attrs.Attribute[Any], value: object) -> str | Non
 
 
 def _size_problem(field: attrs.Attribute[Any], kind: Any, number: float) -> str | None:
-    """Refuse a number that is too large or too small to compute with, where the parameter does not bound it itself."""
+    """Refuse a number that is too large or too small to compute with, if the parameter has no bound of its own."""
     bounded = {"<=", "<"} & set(field.metadata.get("bounds", {}))
     if fits(0.5, kind) or fits((0.5,), kind):
         largest: float = _LARGEST_NUMBER
@@ -144,7 +150,7 @@ def _size_problem(field: attrs.Attribute[Any], kind: Any, number: float) -> str 
 
 
 def _shown(number: float) -> str:
-    """Spell a number for a message; one of hundreds of digits is cut."""
+    """Write a number for a message; of a number with hundreds of digits give only the size."""
     if isinstance(number, int) and abs(number) >= _LARGEST_NUMBER:
         return f"a number of {len(f'{abs(number):x}') * 4} bits" if abs(number) >= 2**1000 else str(number)
     return spell_scalar(number)
@@ -166,20 +172,20 @@ def field_types(cls: type) -> dict[str, Any]:
         hints = typing.get_type_hints(cls)
     except NameError as error:
         raise PluginError(
-            f"{cls.__qualname__}: {error}; import the types of parameters for real, not under TYPE_CHECKING alone"
+            f"{cls.__qualname__}: {error}; import the types of parameters at run time, not only under TYPE_CHECKING"
         ) from error
     kinds = {field.name: hints.get(field.name) for field in _parameters(cls)}
     for name, kind in kinds.items():
         if not has_spelling(kind):
             raise PluginError(
-                f"{cls.__qualname__}: {name} has the type {kind}, which no text can spell; use int, float, bool, str, "
+                f"{cls.__qualname__}: {name} has the type {kind}, which is not supported; use int, float, bool, str, "
                 "Path, Literal, tuple[X, ...], unions of these, or Options"
             )
     return kinds
 
 
 def _parameters(cls: type) -> list[attrs.Attribute[Any]]:
-    """List the fields that are settings; a live network beside them is not."""
+    """List the fields that are parameters; a field that holds a live network is not one."""
     return [field for field in attrs.fields(cls) if field.init and field.metadata.get("spelled", True)]
 
 
@@ -220,7 +226,7 @@ def build(cls: type[_Target], spelling: Spelling) -> _Target:
         raise SpellingError(f"{listed(title, problems)}\n{_valid(spelling.name, cls)}")
     try:
         return cls(**found)
-    except (TypeError, ValueError) as error:  # a check of the plugin's own
+    except (TypeError, ValueError) as error:  # from the plugin's own check
         raise SpellingError(f"{spelling.name}: {error}") from error
 
 
@@ -233,7 +239,7 @@ def _valid(name: str, cls: type) -> str:
 
 
 def _assign(cls: type, spelling: Spelling, problems: list[str]) -> dict[str, list[Argument]]:
-    """Give each argument to its parameter: by key, by place for a leading bare value, or to the list before it."""
+    """Assign each argument to a parameter: by key, to the first one if it leads, or to the list before it."""
     kinds = field_types(cls)
     first = next(iter(kinds), None)
     assigned: dict[str, list[Argument]] = {}
@@ -276,8 +282,8 @@ def spell(name: str, settings: Any, *, full: bool = True) -> str:
     Args:
         name: the plugin's name.
         settings: an instance of its frozen attrs class.
-        full: write every parameter (the canonical text, an identity), or only those that are not at their default, and
-            the first unless it is none or implied (for tables and axes).
+        full: write every parameter (the canonical text, which identifies results); else, for tables and axes, write
+            those that differ from their default, and the first unless it is none or implied.
     """
     pieces = []
     for position, field in enumerate(_parameters(type(settings))):
@@ -304,7 +310,7 @@ def _spell_value(value: Any) -> str:
 
 
 def _default(field: attrs.Attribute[Any]) -> Any:
-    """Return the value that a field has when it is not given; ``attrs.NOTHING`` where it must be."""
+    """Return the default of a field after conversion; ``attrs.NOTHING`` if the field is required."""
     default: Any = field.default
     converter: Any = field.converter
     if isinstance(default, attrs.Factory):  # type: ignore[arg-type]
@@ -357,9 +363,9 @@ def _describe_default(default: Any) -> str:
 
 
 def files_named(settings: Any) -> list[Path]:
-    """List the files and folders that settings name: their content is part of what the settings mean.
+    """List the files and folders that settings name: their content is part of what identifies a result.
 
-    Settings that read only some files of a folder say which in a method ``files()``.
+    Settings that read only some files of a folder return them from a method ``files()``.
     """
     if callable(own := getattr(settings, "files", None)):
         return list(own())

@@ -15,12 +15,13 @@ from shapebias.store.selection import select
 from shapebias.store.views import StoredAnswers, StoredMaps
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import pandas as pd
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from shapebias.store.results import Results
-    from shapebias.store.stored import StoredDataset
+    from shapebias.store.stored import Failure, StoredDataset
 
 __all__ = ["answers_frame", "html", "show_image", "show_thumbnails"]
 
@@ -29,12 +30,12 @@ _BRIGHTEST = 99  # percentile of a map that is opaque: a single pixel would leav
 _HEADLINE_ROWS = 30
 
 
-def answers_frame(results: Results) -> pd.DataFrame:
+def answers_frame(answers: Sequence[StoredAnswers]) -> pd.DataFrame:
     """Make the table of :meth:`shapebias.Results.frame`."""
     import pandas as pd
 
     columns = ["dataset", "model", "condition", "eps", "image", "label", "shape", "texture", "prediction"]
-    frames = [_answers(view) for view in results.answers()]
+    frames = [_answers(view) for view in answers]
     if not frames:
         return pd.DataFrame(columns=[*columns, "probability", "right"])
     table = pd.concat(frames, ignore_index=True)
@@ -80,12 +81,14 @@ def _probabilities(view: StoredAnswers) -> NDArray[np.float64]:
     return np.where(view.prediction >= 0, chosen, np.nan)
 
 
-def show_image(results: Results, image: str | int, dataset: str | None = None) -> Figure:
+def show_image(
+    answers: Sequence[StoredAnswers], maps: Sequence[StoredMaps], image: str | int, dataset: str | None
+) -> Figure:
     """Draw the figure of :meth:`shapebias.Results.show`."""
-    found = _dataset(results, dataset)
+    found = _dataset(answers, dataset)
     row = _row(found, image)
-    answers = [view for view in results.answers() if view.images.record.key == found.record.key and row in view.rows]
-    maps = [view for view in results.maps() if view.images.record.key == found.record.key and row in view.rows]
+    answers = [view for view in answers if view.images.record.key == found.record.key and row in view.rows]
+    maps = [view for view in maps if view.images.record.key == found.record.key and row in view.rows]
     if not answers:
         raise StoreError(f"no model has an answer to image {image!r} of {found.name}; see frame() for those that have")
     blocks = list(dict.fromkeys((view.condition, view.eps) for view in answers))
@@ -112,9 +115,9 @@ def show_image(results: Results, image: str | int, dataset: str | None = None) -
     return figure
 
 
-def show_thumbnails(results: Results, dataset: str | None = None, most: int = 40) -> Figure:
+def show_thumbnails(answers: Sequence[StoredAnswers], dataset: str | None, most: int) -> Figure:
     """Draw the figure of :meth:`shapebias.Results.thumbnails`."""
-    found = _dataset(results, dataset)
+    found = _dataset(answers, dataset)
     if "thumbnails" not in found.names:
         raise StoreError(f"{found.name} has no pictures: its answers were imported")
     rows = found.rows[np.unique(np.linspace(0, len(found.rows) - 1, min(most, len(found.rows))).round().astype(int))]
@@ -133,10 +136,10 @@ def show_thumbnails(results: Results, dataset: str | None = None, most: int = 40
     return figure
 
 
-def _dataset(results: Results, dataset: str | None) -> StoredDataset:
+def _dataset(answers: Sequence[StoredAnswers], dataset: str | None) -> StoredDataset:
     """Find a data set by what tables call it, or the only one."""
-    views: dict[str, StoredAnswers] = {view.images.record.key: view for view in results.answers()}
-    return select("data sets", [*views.values()], {"dataset": dataset}).images
+    one_each = {view.images.record.key: view for view in answers}
+    return select("data sets", [*one_each.values()], {"dataset": dataset}).images
 
 
 def _row(dataset: StoredDataset, image: str | int) -> int:
@@ -203,9 +206,8 @@ def _truth(view: StoredAnswers, row: int) -> str:
     return f"{view.ids[position]} ({', '.join(f'{what} {name}' for what, name in known.items())})"
 
 
-def html(results: Results) -> str:
+def html(path: Path, cells: pd.DataFrame, headline: pd.DataFrame | None, failures: Sequence[Failure]) -> str:
     """Write what is in some results, the headline, and what failed, as a piece of HTML."""
-    cells = results.cells()
     counts = ", ".join(
         f"{count} {name}{'s' * (count != 1)}"
         for name, count in (
@@ -215,21 +217,18 @@ def html(results: Results) -> str:
             ("cell", len(cells)),
         )
     )
-    pieces = [f"<p><b>Results</b> in {escape(str(results.store.path))}: {counts}; {cells['images'].sum()} answers</p>"]
-    if results.answers():
-        pieces.append(_headline(results))
-    failed = [(failure.record.title, failure.error.strip().splitlines()[-1:]) for failure in results.failures]
+    pieces = [f"<p><b>Results</b> in {escape(str(path))}: {counts}; {cells['images'].sum()} answers</p>"]
+    if headline is not None:
+        pieces.append(_headline(headline))
+    failed = [(failure.record.title, failure.error.strip().splitlines()[-1:]) for failure in failures]
     if failed:
         items = "".join(f"<li>{escape(title)}: {escape(''.join(why))}</li>" for title, why in failed)
         pieces.append(f"<p><b>{len(failed)} failed</b></p><ul>{items}</ul>")
     return "".join(pieces)
 
 
-def _headline(results: Results) -> str:
+def _headline(table: pd.DataFrame) -> str:
     """Write the headline with each number beside its interval; of many rows the first."""
-    table = results.metric("headline")
-    if table.empty:
-        table = results.metric("accuracy:top=1")
     rows = [
         f"<td>{'</td><td>'.join(map(escape, _cells(row)))}</td>"
         for row in table.head(_HEADLINE_ROWS).to_dict("records")

@@ -217,7 +217,7 @@ class Results:
         """
         from shapebias.store.display import answers_frame
 
-        return answers_frame(self)
+        return answers_frame(self.answers())
 
     def show(self, image: str | int, dataset: str | None = None) -> Figure:
         """Draw one image under every condition, with the answers of every model, and below it the maps over it.
@@ -236,7 +236,7 @@ class Results:
         """
         from shapebias.store.display import show_image
 
-        return show_image(self, image, dataset)
+        return show_image(self.answers(), self.maps(), image, dataset)
 
     def thumbnails(self, dataset: str | None = None, images: int = 40) -> Figure:
         """Draw some images of a data set in small, spread evenly over it, each with its label.
@@ -253,12 +253,17 @@ class Results:
         """
         from shapebias.store.display import show_thumbnails
 
-        return show_thumbnails(self, dataset, images)
+        return show_thumbnails(self.answers(), dataset, images)
 
     def _repr_html_(self) -> str:
         from shapebias.store.display import html
 
-        return html(self)
+        headline = None
+        if self.answers():
+            headline = self.metric("headline")
+            if headline.empty:
+                headline = self.metric("accuracy:top=1")
+        return html(self.store.path, self.cells(), headline, self.failures)
 
     def refresh(self) -> None:
         """Read the store again, where a run is still writing."""

@@ -1,4 +1,4 @@
-"""A condition: what is done to an image before the model gets it."""
+"""A condition: the transforms and the attack that an image goes through before the model gets it."""
 
 from __future__ import annotations
 
@@ -20,10 +20,11 @@ _STEPS: tuple[Kind, ...] = ("transform", "attack")
 
 @attrs.frozen
 class Condition:
-    """What is done to an image before the model gets it: transforms in order, at most one attack among them.
+    """The steps that change an image before the model gets it: transforms in order, at most one attack among them.
 
     Args:
-        steps: transforms and at most one attack; no step is ``clean``.  Steps after the attack change its result.
+        steps: transforms and at most one attack; without steps, the condition is ``clean``.  Steps after the attack
+            change its result.
         label: the user's name for it in tables.
 
     >>> Condition.parse("patch-shuffle:k=4+grayscale").text
@@ -60,7 +61,7 @@ class Condition:
 
     @property
     def before(self) -> tuple[Component, ...]:
-        """The transforms before the attack: they make the stimulus, which all models share."""
+        """The transforms before the attack; they make the stimulus, which is the same for all models."""
         return self.steps[: self._attack_at]
 
     @property
@@ -70,7 +71,7 @@ class Condition:
 
     @property
     def after(self) -> tuple[Component, ...]:
-        """The transforms of the attack's result."""
+        """The transforms after the attack."""
         return self.steps[self._attack_at + 1 :]
 
     @property

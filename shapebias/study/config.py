@@ -1,4 +1,4 @@
-"""What studies and recipes share: settings read from and written to TOML, with every problem reported at once."""
+"""Settings of studies and recipes: read from TOML, with every problem reported at once, and written to TOML."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _Settings = TypeVar("_Settings", bound=attrs.AttrsInstance)
 
 
 def component(kinds: tuple[Kind, ...], given: object, label: str | None = None) -> Component:
-    """Accept what a user may give for one component: text, settings built in Python, or a component.
+    """Make a component of what a user may give: text, settings built in Python, or a component.
 
     Raises:
         ShapebiasError: the text cannot be read, or the component is of another kind.
@@ -38,12 +38,12 @@ def component(kinds: tuple[Kind, ...], given: object, label: str | None = None) 
 
 
 def each(name: str, read: Callable[[object, str | None], Any], given: Any) -> tuple[Any, ...]:
-    """Read one thing, a list of things, or a mapping from labels to things; report all that cannot be read.
+    """Read one item, a list of items, or a mapping from labels to items; report all that cannot be read.
 
     Args:
         name: the field, for messages.
-        read: reads one thing, perhaps with a label.
-        given: what the user gave.
+        read: reads one item, perhaps with a label.
+        given: the value that the user gave.
 
     Raises:
         StudyError: some cannot be read.
@@ -72,7 +72,7 @@ def path(value: Any) -> Any:
 
 
 def check(wanted: str, good: Callable[[Any], bool]) -> Callable[[object, attrs.Attribute[Any], object], None]:
-    """Make a validator of a single value; a default is always good."""
+    """Make a validator of a single value; a default is always valid."""
 
     def validate(_: object, field: attrs.Attribute[Any], value: object) -> None:
         if value is not field.default and not good(value):
@@ -105,7 +105,7 @@ def parse_toml(text: str, name: str) -> dict[str, Any]:
 
 
 def structure(cls: type[_Settings], content: Mapping[str, Any], name: str) -> _Settings:
-    """Make settings from plain values; every problem is reported at once, with its path.
+    """Make settings from plain values, and report every problem at once, with its path.
 
     Args:
         cls: a frozen attrs class; a field without a default is required.
@@ -152,7 +152,7 @@ def _settle(cls: type, field: Any, value: Any) -> Any:
 
 
 def to_toml(settings: attrs.AttrsInstance) -> str:
-    """Write settings so that parsing and :func:`structure` give equal ones; None is left out."""
+    """Write settings as TOML that :func:`parse_toml` and :func:`structure` read as equal ones; None is left out."""
     import tomli_w
 
     values = {field.name: getattr(settings, field.name) for field in attrs.fields(type(settings))}

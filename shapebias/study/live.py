@@ -1,8 +1,8 @@
-"""Objects that live in this process: data, transforms, attacks and saliency methods that no plugin provides.
+"""Live objects, which exist only in this process: data, transforms, attacks and saliency methods without a plugin.
 
 Each is named by the user and identified by its content, so that a results file can be continued with the same object; a
-study file cannot name it.  Where the content of an object cannot be told, its answers are never taken for those of
-another one: they are computed in each run.
+study file cannot name it.  If the content of an object cannot be hashed, its answers are computed in each run, so they
+are never mixed up with those of another object.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ if TYPE_CHECKING:
 
 __all__ = ["LiveAttack", "LiveData", "LiveSaliency", "LiveTransform", "is_live_data", "live_component"]
 
-_HASHED = 256  # images by which a data set is known again, evenly spaced; tensors are hashed whole
+_HASHED = 256  # evenly spaced images that identify a data set; tensors are hashed completely
 _NOT_SPELLED = {"spelled": False}
 
 
 def is_live_data(given: object) -> bool:
-    """Tell a data set of PyTorch or Hugging Face, a loader, or a pair of images and labels from other objects."""
+    """Return whether an object is a data set of PyTorch or Hugging Face, a loader, or a pair of images and labels."""
     if _is_pair(given):
         return True
     if isinstance(given, (str, list, tuple, Mapping, Component)) or attrs.has(type(given)):
@@ -55,17 +55,17 @@ def _is_loader(given: object) -> bool:
 
 
 def _is_stream(given: object) -> bool:
-    """Tell an iterable data set of PyTorch, which has no length."""
+    """Return whether an object is an iterable data set of PyTorch, which has no length."""
     return any(each.__name__ == "IterableDataset" for each in type(given).__mro__)
 
 
 def live_component(kinds: tuple[Kind, ...], given: Any, label: str | None) -> Component | None:
-    """Make a component of a live object, None where it is of no kind that is known.
+    """Make a component of a live object; return None if its kind is unknown.
 
     Args:
-        kinds: the kinds that fit.
+        kinds: the accepted kinds.
         given: the object.
-        label: the user's name for it; a function has its own.
+        label: the user's name for it; None takes that of the function or class.
 
     Raises:
         StudyError: it has no name.
@@ -96,7 +96,7 @@ def _component(spec: Spec, settings: object, label: str | None) -> Component:
 
 
 def _takes(function: Callable[..., object]) -> int:
-    """Count the arguments that a function must be given, by position."""
+    """Count the required positional arguments of a function."""
     try:
         parameters = inspect.signature(getattr(function, "forward", function)).parameters.values()
     except (TypeError, ValueError):
@@ -109,8 +109,9 @@ def _takes(function: Callable[..., object]) -> int:
 class LiveTransform:
     """A function from images to images, or a transform of torchvision.
 
-    A function of one argument gets one image at a time, (1, 3, H, W), while PyTorch's random numbers are seeded by the
-    image, so that its result depends on nothing else.  One of two arguments gets the batch and an ``ImageRandom``.
+    A function of one argument gets one image at a time, (1, 3, H, W), with PyTorch's random numbers seeded by the
+    image, so that the result depends only on the image.  A function of two arguments gets the batch and an
+    ``ImageRandom``.
     """
 
     name: str
@@ -189,14 +190,14 @@ def _seeded(seed: int, function: Callable[..., Any], *arguments: object) -> Any:
 
 @attrs.frozen
 class LiveData:
-    """Images and labels of a data set that lives in this process.
+    """Images and labels of a data set that exists only in this process.
 
-    Images are ``(3, H, W)`` tensors, ``(H, W, 3)`` arrays or pictures of Pillow, with pixels in [0, 1] or of 8 bits:
-    without normalisation.  All have one size.
+    Images are ``(3, H, W)`` tensors, ``(H, W, 3)`` arrays or images of Pillow, all of one size, with pixels in [0, 1]
+    or of 8 bits, without normalisation.
 
     Args:
         name: the user's name for it.
-        items: gives an image and a label by index.
+        items: returns an image and a label by index.
         classes: the names of the classes.
         fingerprint: the hash of the content.
     """
@@ -211,7 +212,7 @@ class LiveData:
         """Wrap a data set of PyTorch or Hugging Face, a loader (its data set), or a pair of images and labels.
 
         Raises:
-            DataError: it is empty, or gives neither pairs nor mappings of image and label.
+            DataError: it is empty, or its items are neither pairs nor mappings of image and label.
         """
         import numpy as np
 
@@ -289,7 +290,7 @@ def _pixels(image: Any) -> NDArray[Any]:
 
 
 def _classes(name: str, items: Any) -> tuple[str, ...]:
-    """Return the names of the classes that the data set states, or else the numbers of its labels."""
+    """Return the class names that the data set states, or else the numbers of its labels."""
     features = getattr(items, "features", None)
     stated = getattr(items, "classes", None)
     if isinstance(features, Mapping):
@@ -303,7 +304,7 @@ def _classes(name: str, items: Any) -> tuple[str, ...]:
 
 
 def _data_fingerprint(name: str, items: Any) -> str:
-    """Hash the tensors whole, what Hugging Face knows its data by, or evenly spaced images and the number of all."""
+    """Hash whole tensors, the fingerprint of Hugging Face, or evenly spaced images and the number of images."""
     import numpy as np
 
     digest = hashlib.sha256(f"{len(items)}".encode())

@@ -1,4 +1,4 @@
-"""What a function of the user's does, as a hash: its code, its defaults, and what it refers to."""
+"""Hash a user's function: its code, its defaults, and the values it refers to."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ _log = logging.getLogger(__name__)
 
 
 class _UnknownContentError(ShapebiasError):
-    """A value has no content that could be hashed."""
+    """A value has no content that can be hashed."""
 
 
 def identify(name: str, function: object) -> str:
-    """Hash what a function does.
+    """Hash a function by its code and the values it refers to.
 
-    Where something in it cannot be told, the hash is of this object alone, and a warning of the log says so.
+    If one of these cannot be hashed, the result is unique to this object, and a warning in the log says so.
 
     >>> identify("half", lambda images: images / 2) == identify("half", lambda images: images / 2)
     True
@@ -54,7 +54,7 @@ def _hash_into(digest: hashlib._Hash, value: object, seen: set[int]) -> None:
 
 
 def _own_bytes(value: Any) -> bytes | None:
-    """Return what identifies a value by itself; None where it has parts."""
+    """Return the bytes that identify a value; None if it consists of parts."""
     import numpy as np
 
     if value is None or isinstance(value, (bool, int, float, complex, str, bytes)):
@@ -74,10 +74,10 @@ def _own_bytes(value: Any) -> bytes | None:
 
 
 def _parts(value: Any) -> Iterable[object]:
-    """Return what else decides about a value.
+    """Return the parts of a value.
 
     Raises:
-        _UnknownContentError: that cannot be told.
+        _UnknownContentError: its parts are unknown.
     """
     parts: Iterable[object]
     match value:

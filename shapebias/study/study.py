@@ -51,7 +51,7 @@ LISTS = ("datasets", "models", "conditions", "saliency", "probes")
 
 
 def _component(kinds: tuple[Kind, ...], given: object, label: str | None = None) -> Component:
-    """Accept what a user may give for one component: text, settings, a live network, or a component."""
+    """Make a component of what a user may give: text, settings, a live network, or a component."""
     if kinds == ("model",) and callable(given) and not (attrs.has(type(given)) and hasattr(given, "load")):
         given = _live_model(given, label)
     if not isinstance(given, (str, Component)) and (live := live_component(kinds, given, label)):
@@ -115,29 +115,32 @@ class Study:
     """What to run: every data set with every model under every condition.
 
     Each list takes text (``"timm:resnet50"``), settings built in Python (``Saturate(p=8)``), or a mapping from your own
-    labels to either.  Live objects go in too: networks, by label; a data set of PyTorch or Hugging Face, a
-    ``DataLoader``, or ``(images, labels)`` tensors as data; a function or a transform of torchvision as condition
-    (of images; one of model, images and labels is an attack) and as saliency (of model, images and classes).  Live
-    objects are identified by their content; a study file cannot name them.
+    labels to either.  It also takes live objects:
+
+    - as models: networks, by label;
+    - as data: a data set of PyTorch or Hugging Face, a ``DataLoader``, or ``(images, labels)`` tensors;
+    - as conditions: a transform of torchvision, a function of images, or an attack, of model, images and labels;
+    - as saliency: a function of model, images and classes.
+
+    Live objects are identified by their content; a study file cannot name them.
 
     Args:
         datasets: the data sets.
         models: the models.
-        conditions: what is done to the images; only ``clean`` by default.
-        saliency: saliency methods, on every data set, model and condition.
-        probes: probes; a probe of saliency maps runs once for each method.
-        seed: of the random numbers.
-        limit: the most images of each data set, spread evenly over it; None takes all.
-        saliency_limit: the same for saliency maps and probes, within ``limit``.
+        conditions: the conditions; only ``clean`` by default.
+        saliency: saliency methods, for every data set, model and condition; none by default.
+        probes: probes; a probe of saliency maps runs once for each method; none by default.
+        seed: the seed of all random numbers; 0 by default.
+        limit: the most images of each data set, evenly spaced; None takes all.
+        saliency_limit: the most images for saliency maps and probes, evenly spaced among those of ``limit``.
         mapping: JSON file that maps the outputs of the models to the classes of the data sets.
-        aggregate: the score of a class to which several outputs are mapped: the log of the ``mean``, the ``sum`` or the
-            largest (``max``) of their softmax probabilities; the class with the largest probability is also that with
-            the largest logit.
+        aggregate: the score of a class with several outputs: the log of the ``mean``, the ``sum`` or the largest
+            (``max``) of their softmax probabilities; with ``max``, the predicted class is that of the largest logit.
         logits: ``full``, or ``top-K`` to keep only the K best classes of each image.
-        keep_images: keep the images that the model gets.
+        keep_images: store the images that the model gets; false by default.
 
     Raises:
-        StudyError: something is missing or given twice.
+        StudyError: a list is empty, a value is wrong, or something is given twice.
 
     >>> study = Study("cue-conflict:PATH", "timm:resnet50", ["clean", "saturate:p=8"])
     >>> [cell.title for cell in study.cells()]
@@ -214,12 +217,12 @@ class Study:
         return structure(cls, content, name)
 
     def to_toml(self) -> str:
-        """Write the study so that :meth:`from_toml` gives an equal one, unless it has a live network."""
+        """Write the study as TOML that :meth:`from_toml` reads as an equal one, unless it has live objects."""
         return to_toml(self)
 
 
 def _repeated(things: Sequence[Component | Condition]) -> Iterator[str]:
-    """Return problems: things that would be computed twice, or have the same name in tables."""
+    """Yield problems: items that would be computed twice, or have the same name in tables."""
     by_canonical: dict[str, Component | Condition] = {}
     by_title: dict[str, Component | Condition] = {}
     for thing in things:
@@ -234,14 +237,14 @@ def _repeated(things: Sequence[Component | Condition]) -> Iterator[str]:
 
 
 def read_toml(text: str, name: str = "study") -> dict[str, Any]:
-    r"""Read a study file into plain values; a table of labels becomes a list of ``label=thing``.
+    r"""Read a study file into plain values; a table of labels becomes a list of ``label=text``.
 
     Args:
         text: the TOML.
         name: the file's name, for messages.
 
     Raises:
-        StudyError: the text is not TOML, or has another value in place of a list.
+        StudyError: the text is not TOML, or a list has another type.
 
     >>> read_toml('[models]\nmine = "timm:resnet18"')
     {'models': ['mine=timm:resnet18']}
@@ -254,7 +257,7 @@ def read_toml(text: str, name: str = "study") -> dict[str, Any]:
             content[key] = [spell_label(label, thing) for label, thing in value.items() if isinstance(thing, str)]
             wrong = [label for label, thing in value.items() if not isinstance(thing, str)]
             problems += [
-                f"{key}.{label} is not text; a table has labels and texts; put values such as 'seed' above all tables"
+                f"{key}.{label} is not text; a table maps labels to texts; put values such as 'seed' above all tables"
                 for label in wrong
             ]
         elif not isinstance(value, list):

@@ -41,7 +41,7 @@ class Paper:
     """
 
     dataset: str = param("data set as a study spells it; quote a text with commas")
-    styles: Path | None = param("folder of style images; none takes drawn textures", default=None)
+    styles: Path | None = param("folder of style images; none takes synthetic textures", default=None)
     style_weights: Path | None = param("folder of the weights of style transfer", default=None)
     style_method: Literal["adain", "microast"] = param("network that transfers the style", default="adain")
     maps: int = param("images with SmoothGrad maps; 0 for none", default=32, ge=0)

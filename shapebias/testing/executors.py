@@ -9,12 +9,11 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from shapebias.engine.executor import Message
+from shapebias.engine.executor import Message, RunningExecutor
 from shapebias.engine.identity import Recorder
 from shapebias.engine.local_executor import LocalExecutor
 from shapebias.engine.plan import ComputeOptions, Plan, plan_works
 from shapebias.images.first import FirstImages
-from shapebias.plugins.protocols import RunningExecutor
 from shapebias.store import DatasetPart, Part
 from shapebias.study import Study
 from shapebias.testing.rules import BrokenRuleError, Rules, require

@@ -1,4 +1,4 @@
-"""The built-in transforms: only hook implementations here, one algorithm a file beside it."""
+"""The built-in transforms: only the hook implementations; each algorithm has its own file beside this one."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _BURGERT = "Burgert et al. 2025, ImageNet-trained CNNs are not biased towards te
 
 @hookimpl
 def shapebias_transforms() -> Iterator[TransformSpec]:
-    """Yield what takes texture, shape or colour out of a picture."""
+    """Yield the transforms that remove texture, shape or colour."""
     yield TransformSpec(
         "saturate",
         "shapebias.transforms.saturate:Saturate",
@@ -52,7 +52,7 @@ def shapebias_transforms() -> Iterator[TransformSpec]:
     yield TransformSpec(
         "stylize",
         "shapebias.transforms.stylize:Stylize",
-        summary="paint the picture in the style of a texture: shape stays, texture and colour are another's",
+        summary="paint the image in the style of a texture: shape stays, texture and colour are those of the style",
         references=(
             "Huang & Belongie 2017, Arbitrary style transfer in real-time with adaptive instance normalization",
             "Wang et al. 2023, MicroAST: towards super-fast ultra-resolution arbitrary style transfer",
@@ -66,7 +66,7 @@ def shapebias_transforms() -> Iterator[TransformSpec]:
 
 
 def _drawn() -> Iterator[TransformSpec]:
-    """Yield what leaves one cue alone: lines, the outline, the texture."""
+    """Yield the transforms that keep only one cue: lines, the outline, or the texture."""
     yield TransformSpec(
         "edges",
         "shapebias.transforms.edges:Edges",
@@ -88,7 +88,7 @@ def _drawn() -> Iterator[TransformSpec]:
     yield TransformSpec(
         "texture-only",
         "shapebias.transforms.texture_only:TextureOnly",
-        summary="patches from inside the object all over the picture: texture stays, the outline goes",
+        summary="fill the image with patches from inside the object: texture stays, the outline goes",
         references="Ge et al. 2022, Contributions of shape, texture, and color in visual recognition, section 3.1",
         destroys="shape",
         moves_pixels=True,
@@ -97,7 +97,7 @@ def _drawn() -> Iterator[TransformSpec]:
 
 
 def _pointwise() -> Iterator[TransformSpec]:
-    """Yield what changes light and colour, adds white noise, or blurs."""
+    """Yield the transforms that change light and colour, add white noise, or blur."""
     yield TransformSpec(
         "brightness",
         "shapebias.transforms.brightness:Brightness",
@@ -142,11 +142,11 @@ def _pointwise() -> Iterator[TransformSpec]:
 
 
 def _spectral() -> Iterator[TransformSpec]:
-    """Yield what acts on the Fourier transform of the picture."""
+    """Yield the transforms that act on the Fourier transform of the image."""
     yield TransformSpec(
         "amplitude-swap",
         "shapebias.transforms.amplitude_swap:AmplitudeSwap",
-        summary="Fourier phase of the picture, amplitude of another: shape stays, texture is replaced",
+        summary="Fourier phase of the image, amplitude of another image: shape stays, texture is replaced",
         references=(
             "Oppenheim & Lim 1981, The importance of phase in signals",
             "Chen et al. 2021, Amplitude-phase recombination: rethinking robustness of CNNs in frequency domain",

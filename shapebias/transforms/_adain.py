@@ -1,4 +1,4 @@
-"""AdaIN: the features of a picture take the mean and spread of another's, and a decoder paints them."""
+"""AdaIN: an image's features get the mean and standard deviation of a style's features; a decoder paints them."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def published_weights() -> list[Path]:
     """Download the published weights of AdaIN into the user's cache, once.
 
     Raises:
-        DataError: there is no network; the message says where to put the files by hand.
+        DataError: the download failed; the message says where to put the files by hand.
     """
     folder = platformdirs.user_cache_path("shapebias") / "adain"
     return [download(f"{_RELEASE}/{name}", folder / name, digest) for name, digest in _SHA256.items()]
@@ -54,7 +54,7 @@ def normalise_to(features: Tensor, mean: Tensor, std: Tensor, alpha: float) -> T
 class AdaIN(nn.Module):
     """VGG-19 up to relu4_1, and the decoder that was trained to invert it.
 
-    The layers are in the order of the published weights, so that the keys of the files fit.
+    The layers are in the order of the published weights, so that the keys of the files match.
 
     Source: Huang & Belongie 2017, Arbitrary style transfer in real-time with adaptive instance normalization.
     """
@@ -70,7 +70,7 @@ class AdaIN(nn.Module):
         self.decoder.extend(_layers(64, [64, 3])[:-1])  # no ReLU at the end
 
     def read(self, vgg: Path, decoder: Path) -> None:
-        """Read the weights; those of VGG behind relu4_1 are not read.
+        """Read the weights; those of VGG after relu4_1 are ignored.
 
         Raises:
             WeightsError: a file is damaged or for another network.
@@ -84,14 +84,14 @@ class AdaIN(nn.Module):
         return moments(self.encoder(images))
 
     def forward(self, images: Tensor, style: Tensor, alpha: float) -> Tensor:
-        """Paint (N, 3, H, W) images in the style of each; sides grow to the next multiple of 8."""
+        """Paint each of (N, 3, H, W) images in its own style; sides are rounded up to a multiple of 8."""
         mean, std = style.unbind(1)
         painted: Tensor = self.decoder(normalise_to(self.encoder(images), mean, std, alpha))
         return painted
 
 
 def _layers(channels: int, plan: Sequence[int | str]) -> list[nn.Module]:
-    """Make 3 x 3 convolutions with reflection and ReLU for a list of outputs; halve or double the sides."""
+    """Make 3 x 3 convolutions with reflection padding and ReLU from a list of widths; halve or double the sides."""
     layers: list[nn.Module] = []
     for step in plan:
         if isinstance(step, int):

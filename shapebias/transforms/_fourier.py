@@ -11,8 +11,8 @@ __all__ = ["filtered", "spectrum", "squared_frequency"]
 def squared_frequency(images: Tensor) -> Tensor:
     """Return the squared frequency of each coefficient of ``torch.fft.rfft2``, in (cycles per image)^2.
 
-    Frequencies are counted along the shorter side, so that circles are circles also where sides differ.  On square
-    images the squares are whole numbers, exact in float32, and the edge of a mask falls where it is written.
+    Frequencies are counted along the shorter side, so that circles are circles in images that are not square, too.  On
+    square images the squares are whole numbers and exact in float32, and so is the edge of a mask.
 
     Args:
         images: (..., H, W).

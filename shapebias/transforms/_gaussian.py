@@ -13,13 +13,13 @@ _REACH = 4  # standard deviations after which the Gaussian ends
 def smooth(images: Tensor, sigma: float, *, down: int = 0, across: int = 0, reach: int | None = None) -> Tensor:
     """Smooth images with a Gaussian, or take the first derivative of the smoothed image.
 
-    Beyond its border the image is mirrored, without repeating the outermost pixel.
+    The image is mirrored beyond its border, without repeating the outermost pixel.
 
     Args:
         images: (..., H, W).
         sigma: standard deviation in pixels.
         down, across: order of the derivative along rows and columns, 0 or 1.
-        reach: pixels on either side of the centre after which the Gaussian ends; None is 4 sigma.
+        reach: pixels on either side of the centre at which the Gaussian ends; None is 4 sigma.
 
     Returns:
         (..., H, W).
@@ -44,11 +44,11 @@ def gaussian(sigma: float, reach: int, order: int = 0) -> Tensor:
 
 
 def smoothing(side: int, weights: Tensor) -> Tensor:
-    """Return (side, side): row i has the weights with which the pixels make pixel i of the result.
+    """Return a matrix (side, side): row i has the weights of the pixels in pixel i of the result.
 
     Args:
         side: number of pixels.
-        weights: of a pixel and its neighbours, (2 reach + 1,).
+        weights: (2 reach + 1,), those of a pixel and its neighbours.
     """
     reach = len(weights) // 2
     positions = mirrored(side, reach).unfold(0, 2 * reach + 1, 1)
@@ -56,7 +56,7 @@ def smoothing(side: int, weights: Tensor) -> Tensor:
 
 
 def mirrored(side: int, reach: int) -> Tensor:
-    """Return which pixels continue a row of pixels by ``reach`` at both ends, (side + 2 reach,).
+    """Return the indices of a row of pixels that is mirrored by ``reach`` at both ends, (side + 2 reach,).
 
     >>> mirrored(4, 2)
     tensor([2, 1, 0, 1, 2, 3, 2, 1])

@@ -16,8 +16,8 @@ __all__ = ["MicroAST"]
 class MicroAST(nn.Module):
     """Two encoders, a modulator and a decoder with 0.47 million weights in all.
 
-    A style is eight vectors of 64 channels: mean and standard deviation of its two features, by which those of the
-    picture are normalised, and from each a weight and a bias, which modulate one block of the decoder.
+    A style is eight vectors of 64 channels: the mean and standard deviation of each of its two features, to which the
+    features of the image are normalised, and for each feature a weight and a bias, which modulate a decoder block.
 
     Source: Wang et al. 2023, MicroAST: towards super-fast ultra-resolution arbitrary style transfer.
     """
@@ -45,7 +45,7 @@ class MicroAST(nn.Module):
         return torch.cat([*map(moments, features), self.modulator(*features)], dim=1)
 
     def forward(self, images: Tensor, style: Tensor, alpha: float) -> Tensor:
-        """Paint (N, 3, H, W) images in the style of each; sides grow to the next multiple of 4."""
+        """Paint each of (N, 3, H, W) images in its own style; sides are rounded up to a multiple of 4."""
         mean1, std1, mean2, std2, *modulation = style.unbind(1)
         weight1, bias1, weight2, bias2 = modulation
         _, features = self.content_encoder(images)
@@ -80,7 +80,7 @@ class _Residual(nn.Module):
 
 
 class _Encoder(nn.Module):
-    """Two features, both a quarter as wide and high as the picture, rounded up."""
+    """Two features, both a quarter as wide and high as the image, rounded up."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -113,7 +113,7 @@ class _Modulator(nn.Module):
 
 
 class _Decoder(nn.Module):
-    """Two modulated blocks, and what brings the features back to the size of the picture."""
+    """Two modulated blocks, then upsampling of the features to the size of the image."""
 
     def __init__(self) -> None:
         super().__init__()

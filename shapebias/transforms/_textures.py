@@ -1,4 +1,4 @@
-"""Drawn textures: coloured noise of one grain and direction each, for where no photographs of textures are at hand."""
+"""Synthetic textures: coloured noise, each with its own grain and direction, to use without photographs of textures."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ def draw_texture(index: int) -> Image.Image:
     """Draw one of the ``COUNT`` textures, 256 x 256 pixels.
 
     A texture is noise with random phases whose amplitudes are a Gaussian bump around one frequency: in one direction,
-    which gives stripes, waves and grain, or in all directions, which gives blotches and labyrinths.  The noise, more or
-    less steepened, runs through three random colours.
+    which gives stripes, waves and grain, or in all directions, which gives blotches and labyrinths.  The noise, with
+    random contrast, is mapped to a scale of three random colours.
 
     Source: Lagae et al. 2009, Procedural noise using sparse Gabor convolution, for the spectrum.
 
@@ -38,7 +38,7 @@ def draw_texture(index: int) -> Image.Image:
 
 def _bump(random: np.random.Generator) -> NDArray[np.float64]:
     """Return the amplitudes of the frequencies of numpy's ``rfft2``; the mean has none."""
-    frequency, width = 2 ** random.uniform(2, 5), 2 ** random.uniform(-2, 1)  # cycles a side; share of the frequency
+    frequency, width = 2 ** random.uniform(2, 5), 2 ** random.uniform(-2, 1)  # cycles per side; share of the frequency
     angle, every_direction = random.uniform(0, math.pi), random.random() < 1 / 3
     y, x = np.fft.fftfreq(_SIDE, 1 / _SIDE)[:, None], np.fft.rfftfreq(_SIDE, 1 / _SIDE)
     if every_direction:

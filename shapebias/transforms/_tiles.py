@@ -1,4 +1,4 @@
-"""Images as tiles of a k x k grid, also where k does not divide their sides."""
+"""Images as tiles of a k x k grid, also if k does not divide their sides."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ __all__ = ["Tiling", "tilings"]
 
 @attrs.frozen(eq=False)
 class Tiling:
-    """The tiles of one size: those where some rows of the grid meet some of its columns.
+    """The tiles of one size, which are the intersections of some rows of the grid with some of its columns.
 
     Args:
         down, across: indices of the pixels of these rows and columns, (rows * height,) and (columns * width,).
-        rows, columns: how many rows and columns of the grid have such tiles.
+        rows, columns: number of rows and columns of the grid that have such tiles.
     """
 
     down: Tensor
@@ -47,10 +47,10 @@ class Tiling:
 
 
 def tilings(images: Tensor, k: int, plugin: str) -> Iterator[Tiling]:
-    """Cut a k x k grid out of (N, C, H, W) images, and yield its tiles size by size, the smaller first.
+    """Cut (N, C, H, W) images into a k x k grid, and yield its tiles by size, the smallest first.
 
-    Row i of the grid begins at pixel floor(i H / k), and so do columns: where k does not divide a side, its tiles have
-    two sizes, one pixel apart, spread evenly.
+    Row i of the grid begins at pixel floor(i H / k), and columns likewise.  If k does not divide a side, tiles have two
+    sizes along it, which differ by one pixel and are spread evenly.
 
     Raises:
         DataError: k is larger than a side.
@@ -67,7 +67,7 @@ def tilings(images: Tensor, k: int, plugin: str) -> Iterator[Tiling]:
 
 
 def _by_size(side: int, k: int, device: torch.device) -> Iterator[tuple[Tensor, int]]:
-    """Yield the pixels of the parts of one size, and how many parts these are."""
+    """Yield for each size the pixels of the parts of that size, and the number of these parts."""
     edges = [part * side // k for part in range(k + 1)]
     parts = [range(start, end) for start, end in itertools.pairwise(edges)]
     for size in sorted({len(part) for part in parts}):

@@ -1,4 +1,4 @@
-"""``amplitude-swap``: the Fourier phase of the picture with the Fourier amplitude of another."""
+"""``amplitude-swap``: the Fourier phase of an image with the Fourier amplitude of another."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from shapebias.transforms._fourier import spectrum
 
 __all__ = ["AmplitudeSwap"]
 
-# Of the mean's amplitude: float32 is off by 1e-9, and photographs of 8 bits have 1e-6 at their faintest frequencies.
+# Relative to the mean's amplitude: float32 is off by 1e-9; 8-bit photographs have 1e-6 at their faintest frequencies.
 _ROUNDING = 1e-7
 
 
 @attrs.frozen
 class AmplitudeSwap:
-    """Give each picture the Fourier amplitudes of another: phase carries shape, amplitude the statistics of texture.
+    """Give each image the Fourier amplitudes of another: phase carries shape, amplitude the statistics of texture.
 
-    F becomes ((1 - strength) |F| + strength |P|) F / |F| in each channel, where F and P are the spectra of the picture
-    and of its partner; a frequency that the picture lacks stays away, since it has no phase.  The mean is an amplitude
+    F becomes ((1 - strength) |F| + strength |P|) F / |F| in each channel, where F and P are the spectra of the image
+    and of its partner; a frequency that the image lacks stays 0, since it has no phase.  The mean is an amplitude
     too, so brightness and colour cast are the partner's.  The result is clipped to [0, 1].
 
-    The partner is another image of the data set, drawn for each image, as it is before any transform.
+    The partner is another image of the data set, drawn for each image and taken before any transform.
 
     Source: Oppenheim & Lim 1981, The importance of phase in signals; for networks, Chen et al. 2021,
     Amplitude-phase recombination: rethinking robustness of CNNs in frequency domain.
@@ -40,7 +40,7 @@ class AmplitudeSwap:
         """Change the amplitudes of (N, 3, H, W) images in [0, 1]; ``partner`` has their shape."""
         of_images = spectrum(images)
         own, other = of_images.abs(), spectrum(partner).abs()
-        # What rounding leaves of a frequency that the picture lacks has a phase too, of no meaning.
+        # Rounding leaves a meaningless phase in a frequency that the image lacks.
         phase = torch.where(own > _ROUNDING * own[..., :1, :1], of_images.sgn(), 0)
         swapped: Tensor = torch.fft.irfft2(own.lerp(other, self.strength) * phase, s=images.shape[-2:])
         return swapped.clamp(0, 1)

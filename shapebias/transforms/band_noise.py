@@ -15,7 +15,7 @@ __all__ = ["BandNoise"]
 
 @attrs.frozen
 class BandNoise:
-    """Add grey noise of one band of spatial frequencies: where it hurts is the band that a classifier reads.
+    """Add grey noise of one band of spatial frequencies: it hurts most in the band that a classifier relies on.
 
     Gaussian noise keeps its coefficients with low <= sqrt(u^2 + v^2) < high, where high / low = 2^octaves and
     sqrt(low high) = centre, u and v in cycles per image (per shorter side).  It is scaled so that its root mean square

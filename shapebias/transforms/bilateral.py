@@ -20,8 +20,8 @@ class Bilateral:
     """Average each pixel with those neighbours that are near in position and in colour: texture goes, edges stay.
 
     The weight of a neighbour is exp(-r^2 / 2 sigma_space^2) exp(-c^2 / 2 sigma_colour^2), r the distance in pixels and
-    c = |dR| + |dG| + |dB|.  Neighbours are those with r <= max(floor(d / 2), 1); beyond its border the image goes on
-    as its mirror image.  This is OpenCV's ``bilateralFilter(image, d, 255 sigma_colour, sigma_space)`` without its
+    c = |dR| + |dG| + |dB|.  Neighbours are those with r <= max(floor(d / 2), 1); the image is mirrored beyond its
+    border.  This is OpenCV's ``bilateralFilter(image, d, 255 sigma_colour, sigma_space)`` without its
     rounding to 8 bits.  The grid of Burgert et al. goes from d = 4, sigma_colour = 50/255 to d = 14, sigma_colour =
     200/255.
 

@@ -17,7 +17,7 @@ __all__ = ["Blur"]
 class Blur:
     """Blur each image with a Gaussian: fine texture and sharp contours go, coarse shape stays.
 
-    The Gaussian ends after 4 sigma, or is a kernel of k x k pixels; beyond its border the image is mirrored.  The
+    The Gaussian ends after 4 sigma, or is a kernel of k x k pixels; the image is mirrored beyond its border.  The
     grid of Geirhos et al. is sigma = 1, 3, 5, 7, 10, 15, 40 on grey images of 224 pixels, that of Burgert et al. goes
     from k = 3, sigma = 0.33 to k = 15, sigma = 2.33.  ``low-pass`` is the filter with a sharp cut-off.
 

@@ -1,4 +1,4 @@
-"""``brightness:shift``: make every pixel lighter or darker, in its own hue."""
+"""``brightness:shift``: make every pixel lighter or darker; its hue stays."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ __all__ = ["ChannelShuffle"]
 
 @attrs.frozen
 class ChannelShuffle:
-    """Permute red, green and blue: colours are wrong, shape, texture and greys stay.
+    """Permute red, green and blue: colours become wrong; shape, texture and greys stay.
 
     Each image has its own permutation, uniform over all six, so that one image in six stays as it is.
 

@@ -30,7 +30,7 @@ class Contrast:
     tensor([0.2500, 0.5000, 0.7500])
     """
 
-    c: float = param("contrast that is left; 1 is the identity", default=0.3, ge=0)
+    c: float = param("factor of the contrast; 1 is the identity", default=0.3, ge=0)
 
     def __call__(self, images: Tensor, rng: ImageRandom) -> Tensor:
         """Change the contrast of (N, 3, H, W) images in [0, 1]."""

@@ -22,9 +22,9 @@ class CriticalBandNoise:
     """Show each image in grey, with little contrast, under Gaussian noise of one octave of spatial frequencies.
 
     Luma Y becomes ``mean`` + ``contrast`` (Y - mean of Y).  White Gaussian noise of standard deviation sigma is cut
-    into seven bands by a Laplacian pyramid; that of the chosen band is scaled to the root mean square of the finest
-    one, about 0.95 sigma, so that the noise of each band has the same power, and added.  The sum is clipped to [0, 1].
-    Band k is centred on 1.75 2^k cycles per image where images have 224 pixels, otherwise on (side / 128) 2^k.  The
+    into seven bands by a Laplacian pyramid.  The noise of the chosen band is scaled to the root mean square of the
+    finest band, about 0.95 sigma, so that every band has the same power, and then added.  The sum is clipped to [0, 1].
+    Band k is centred on 1.75 2^k cycles per image for images of 224 pixels, and on (side / 128) 2^k in general.  The
     grid of the source is sigma = 0, 0.02, 0.04, 0.08, 0.16 in each of the seven bands; the metric ``critical-band``
     reads thresholds from it.
 
@@ -41,8 +41,8 @@ class CriticalBandNoise:
 
     band: int = param("number of the octave, from coarse to fine", default=4, ge=0, le=_BANDS - 1)
     sigma: float = param("standard deviation of the noise before filtering", default=0.16, ge=0, unit="pixel value")
-    contrast: float = param("that stays of the image's", default=0.2, ge=0, le=1)
-    mean: float = param("of the image", default=0.449, ge=0, le=1, unit="pixel value")
+    contrast: float = param("share of the image's contrast that stays", default=0.2, ge=0, le=1)
+    mean: float = param("mean of the image", default=0.449, ge=0, le=1, unit="pixel value")
 
     def __call__(self, images: Tensor, rng: ImageRandom) -> Tensor:
         """Make (N, 3, H, W) images in [0, 1] grey and add the noise."""

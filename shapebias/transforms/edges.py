@@ -25,11 +25,11 @@ _EQUAL = 1e-5
 class Edges:
     """Draw the edges that Canny's detector finds as thin lines: contours stay, surfaces go.
 
-    1. The gradient of luma, smoothed with a Gaussian of width sigma; its length in units of the height of a step.
-    2. A pixel is a ridge where that length is largest along the direction of the gradient, of three points one pixel
-       apart, those beside it interpolated.
-    3. A ridge is an edge where the length exceeds ``high``, or where it exceeds ``low`` and one of the eight pixels
-       around is an edge.
+    1. Luma is smoothed with a Gaussian of width sigma; the length of its gradient is in units of the height of a step.
+    2. A pixel is a ridge if that length is the largest of three points one pixel apart along the direction of the
+       gradient; the two outer points are interpolated.
+    3. A ridge is an edge if the length exceeds ``high``, or if it exceeds ``low`` and one of the eight pixels around it
+       is an edge.
 
     ``high`` is the length that the share ``flat`` of all pixels does not exceed, ``low`` is 0.4 of it: the rule of
     MATLAB's ``edge(I, 'canny')``, with which the source made its stimuli.  Steps of less than 1/255 are not edges.
@@ -62,9 +62,9 @@ class Edges:
 def _is_ridge(length: Tensor, down: Tensor, across: Tensor) -> Tensor:
     """Tell where the (N, H, W) length of the gradient is largest along the gradient's direction.
 
-    On its way to the next pixels the gradient meets the square of the eight around a pixel between a corner and the
-    middle of a side; there the length is interpolated.  Of two equal lengths, as on both sides of a sharp step, the one
-    on the brighter side is the ridge; the tolerance keeps rounding from choosing.
+    The direction of the gradient meets the square of the eight pixels around a pixel between a corner and the middle
+    of a side; there the length is interpolated.  Of two equal lengths, as on both sides of a sharp step, the one on the
+    brighter side is the ridge; the tolerance keeps rounding from deciding.
     """
     width = length.shape[-1] + 2
     padded = functional.pad(length, (1, 1, 1, 1)).flatten(1)

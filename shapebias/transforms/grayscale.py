@@ -18,9 +18,9 @@ __all__ = ["Grayscale"]
 
 @attrs.frozen
 class Grayscale:
-    """Take the colour out of each image: three equal channels of luma, 0.299 R + 0.587 G + 0.114 B.
+    """Remove the colour of each image: three equal channels of luma, 0.299 R + 0.587 G + 0.114 B.
 
-    With ``alpha`` below 1 colour fades and a part of it stays: alpha luma + (1 - alpha) v in each channel.
+    With ``alpha`` below 1 colour only fades: alpha luma + (1 - alpha) v in each channel.
 
     Source: ITU-R Recommendation BT.601; Pillow's mode ``L``; alpha: Burgert et al. 2025, ImageNet-trained CNNs are not
     biased towards texture, section 3.

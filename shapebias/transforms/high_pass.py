@@ -16,7 +16,7 @@ __all__ = ["HighPass"]
 class HighPass:
     """Keep the spatial frequencies above a radius, and the mean of each channel: contours and fine texture stay.
 
-    A coefficient F(u, v) stays where u^2 + v^2 > radius^2, u and v in cycles per image (per shorter side): what
+    A coefficient F(u, v) stays where u^2 + v^2 > radius^2, u and v in cycles per image (per shorter side): those that
     ``low-pass`` of the same radius removes.  F(0, 0) is kept, so that the result varies around the image's own colour
     and not around black.  The result is clipped to [0, 1].
 
@@ -29,7 +29,7 @@ class HighPass:
     True
     """
 
-    radius: float = param("highest frequency that goes", default=8, ge=0, unit="cycles per image")
+    radius: float = param("highest frequency that is removed", default=8, ge=0, unit="cycles per image")
 
     def __call__(self, images: Tensor, rng: ImageRandom) -> Tensor:
         """Filter (N, 3, H, W) images in [0, 1]."""

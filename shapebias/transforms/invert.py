@@ -18,7 +18,7 @@ __all__ = ["Invert"]
 class Invert:
     """Make the negative: v becomes 1 - v.
 
-    Contours stay where they are and change their polarity; colours become their complements.
+    Contours stay in place and change their polarity; colours become their complements.
 
     Source: Hosseini et al. 2017, On the limitation of convolutional neural networks in recognizing negative images.
 

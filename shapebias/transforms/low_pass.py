@@ -14,7 +14,7 @@ __all__ = ["LowPass"]
 
 @attrs.frozen
 class LowPass:
-    """Keep the spatial frequencies up to a radius, the mean among them: coarse shape stays, fine texture goes.
+    """Keep the spatial frequencies up to a radius, including the mean: coarse shape stays, fine texture goes.
 
     A coefficient F(u, v) stays where u^2 + v^2 <= radius^2, u and v in cycles per image (per shorter side).  The result
     is clipped to [0, 1].

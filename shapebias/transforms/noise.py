@@ -18,12 +18,12 @@ __all__ = ["Noise"]
 
 @attrs.frozen
 class Noise:
-    """Add white noise, each pixel its own, and clip to [0, 1].
+    """Add white noise, independent for each pixel, and clip to [0, 1].
 
     Uniform noise is in [-strength, strength), Gaussian noise has the standard deviation ``strength``.  The grid of the
     source for uniform noise is 0.03, 0.05, 0.1, 0.2, 0.35, 0.6, 0.9: grey noise on grey images of less contrast, so
     that little is clipped, ``grayscale+contrast:c=0.3+noise:strength=0.1,grey=true``.  The severities of ImageNet-C for
-    Gaussian noise, each channel its own, are 0.08, 0.12, 0.18, 0.26, 0.38.
+    Gaussian noise, independent in each channel, are 0.08, 0.12, 0.18, 0.26, 0.38.
 
     Source: uniform: Geirhos et al. 2018, Generalisation in humans and deep neural networks, section 2; Gaussian:
     Hendrycks & Dietterich 2019, Benchmarking neural network robustness to common corruptions and perturbations.
@@ -36,9 +36,11 @@ class Noise:
     True
     """
 
-    strength: float = param("half width, or standard deviation", default=0.2, ge=0, unit="pixel value")
-    distribution: Literal["uniform", "gaussian"] = param("of the noise", default="uniform")
-    grey: bool = param("the three channels have the same noise", default=False)
+    strength: float = param(
+        "half width of uniform noise, standard deviation of Gaussian noise", default=0.2, ge=0, unit="pixel value"
+    )
+    distribution: Literal["uniform", "gaussian"] = param("distribution of the noise", default="uniform")
+    grey: bool = param("whether the three channels get the same noise", default=False)
 
     def __call__(self, images: Tensor, rng: ImageRandom) -> Tensor:
         """Add noise to (N, 3, H, W) images in [0, 1]."""

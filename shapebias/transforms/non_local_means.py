@@ -27,13 +27,13 @@ class NonLocalMeans:
     """Average each pixel with those pixels of a window around it that have similar surroundings: texture goes.
 
     The weight of pixel q in the average of pixel p is exp(-D(p, q) / h^2), D the mean squared difference of the patches
-    of template x template pixels around them; weights below 0.001 count as 0.  The image is taken as CIE L*a*b* of
-    linear RGB, L* and (a*, b*) apart, each with its own weights; for the latter D is the mean over both.  In units of
-    h, L* is in [0, 1], and a* and b* are divided by 255.  Beyond its border the image is mirrored.
+    of template x template pixels around them; weights below 0.001 count as 0.  The image is converted to CIE L*a*b*
+    of linear RGB; L* and (a*, b*) have separate weights, and for (a*, b*) D is the mean over both.  In units of h, L*
+    is in [0, 1], and a* and b* are divided by 255.  The image is mirrored beyond its border.
 
     This is OpenCV's ``fastNlMeansDenoisingColored(image, None, 255 h, 255 h, template, window)`` without its rounding
-    of L*a*b* and of pixels to 8 bits.  As there an even template or window gets one pixel more.  The grid of Burgert et
-    al. is h = 5/255, 10/255, ..., 25/255.
+    of L*a*b* and of pixels to 8 bits.  As there, an even template or window becomes one pixel wider.  The grid of
+    Burgert et al. is h = 5/255, 10/255, ..., 25/255.
 
     Source: Buades, Coll & Morel 2005, A non-local algorithm for image denoising; the grid: Burgert et al. 2025,
     ImageNet-trained CNNs are not biased towards texture, section 3.
@@ -54,7 +54,7 @@ class NonLocalMeans:
         return _to_rgb(torch.cat([lightness, colour], dim=1)).clamp(0, 1)
 
     def _averaged(self, planes: Tensor) -> Tensor:
-        """Average (N, C, H, W) planes, which share their weights."""
+        """Average (N, C, H, W) planes, whose channels share their weights."""
         height, width = planes.shape[-2:]
         search, margin = self.window // 2, self.template // 2
         rows, columns = (mirrored(side, search + margin).to(planes.device) for side in (height, width))

@@ -21,8 +21,8 @@ __all__ = ["PatchRotate"]
 class PatchRotate:
     """Cut each image into k x k tiles and rotate each in place: contours break at the tiles' borders.
 
-    The turns of a square tile are 0, 90, 180 and 270 degrees, equally likely.  A tile that is not square, as where k
-    does not divide the side of the image, fits only after 0 or 180 degrees, equally likely.  No pixel is lost
+    A square tile is turned by 0, 90, 180 or 270 degrees, equally likely.  A tile that is not square, for example
+    because k does not divide the side of the image, is turned by 0 or 180 degrees, equally likely.  No pixel is lost
     or changed.  The grid of the source is k = 2, 4, ..., 16.
 
     Raises:

@@ -21,8 +21,8 @@ __all__ = ["PatchShuffle"]
 class PatchShuffle:
     """Cut each image into k x k tiles and permute them: local texture stays, global shape goes.
 
-    Each image has its own uniform permutation, the same for every model.  No pixel is lost, turned or changed.  Where k
-    does not divide a side, tiles have sizes that differ by one pixel, and each is exchanged with tiles of its own
+    Each image has its own uniform permutation, the same for every model.  No pixel is lost, turned or changed.  If k
+    does not divide a side, the sizes of tiles differ by one pixel, and tiles are exchanged only with tiles of the same
     size.  The usual grid is k = 2, 4, 8.
 
     Raises:

@@ -20,9 +20,8 @@ class PhaseNoise:
     """Shift the phase of every spatial frequency at random: contours dissolve, the power spectrum stays.
 
     F(u, v) becomes F(u, v) exp(i phi(u, v)) with phi uniform in [-width, width), the same in the three channels, so
-    that colours that go together stay together.  phi(-u, -v) = -phi(u, v), as the spectrum of a real image wants it;
-    coefficients that are their own mirror image, the mean among them, keep their phase.  The result is clipped to
-    [0, 1].
+    that the channels stay aligned.  phi(-u, -v) = -phi(u, v), as the spectrum of a real image requires; coefficients
+    that are their own mirror image, including the mean, keep their phase.  The result is clipped to [0, 1].
 
     Source: Geirhos et al. 2018, Generalisation in humans and deep neural networks, section 2.
 
@@ -33,7 +32,7 @@ class PhaseNoise:
     (True, False)
     """
 
-    width: float = param("largest shift; 180 leaves nothing of the phase", default=90, ge=0, le=180, unit="degrees")
+    width: float = param("largest shift; 180 makes the phase fully random", default=90, ge=0, le=180, unit="degrees")
 
     def __call__(self, images: Tensor, rng: ImageRandom) -> Tensor:
         """Shift the phases of (N, 3, H, W) images in [0, 1]."""
@@ -46,7 +45,7 @@ class PhaseNoise:
 
 
 def _odd(values: Tensor) -> Tensor:
-    """Make (N, H, W) numbers odd in the frequency: (-u, -v) gets minus the number of (u, v), whichever comes first.
+    """Make (N, H, W) numbers odd in the frequency: (-u, -v) gets minus the number of (u, v).
 
     >>> _odd(torch.tensor([[[0.1, 0.2, 0.3]]]))
     tensor([[[ 0.0000,  0.2000, -0.2000]]])

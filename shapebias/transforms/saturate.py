@@ -20,8 +20,8 @@ __all__ = ["Saturate"]
 class Saturate:
     """Saturate the pixels of each image: v becomes sign(2v - 1) |2v - 1|^(2/p) / 2 + 1/2.
 
-    Strong edges survive, fine texture is flattened.  p = 2 leaves the image, p to infinity makes every value 0, 1/2 or
-    1, p < 2 takes contrast away.  The usual grid is p = 1, 4, 8, 16, 64, 1024.
+    Strong edges survive, fine texture is flattened.  p = 2 leaves the image unchanged, p to infinity makes every value
+    0, 1/2 or 1, and p < 2 reduces contrast.  The usual grid is p = 1, 4, 8, 16, 64, 1024.
 
     Source: Ding et al. 2019, ICLR; Zhang & Zhu 2019, section 3.3.
 

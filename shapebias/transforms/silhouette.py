@@ -20,7 +20,7 @@ __all__ = ["Silhouette"]
 class Silhouette:
     """Fill the object with black on a white background: the outline stays, everything else goes.
 
-    Needs the mask of the object, of a data set that has one.
+    It needs a data set that has masks of the objects.
 
     Source: Geirhos et al. 2019, ImageNet-trained CNNs are biased towards texture, section 2; before, Baker et al. 2018,
     Deep convolutional networks do not classify based on global object shape, experiment 3.

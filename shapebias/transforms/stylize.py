@@ -1,4 +1,4 @@
-"""``stylize``: the picture, painted in the style of another."""
+"""``stylize``: paint an image in the style of another."""
 
 from __future__ import annotations
 
@@ -29,24 +29,24 @@ _SMALLEST = 16
 
 @attrs.frozen
 class Stylize:
-    """Paint each picture in the style of a texture or painting: shape stays, texture and colour are another's.
+    """Paint each image in the style of a texture or painting: shape stays, texture and colour are those of the style.
 
     Each image gets one style, drawn uniformly from all of them.  A style is read once, with its short side resized to
     ``style_size`` and its centre cut out, and only the statistics of its features are kept.
 
-    - ``method=adain``: VGG-19 up to relu4_1 and a decoder.  The features of the picture are given the mean and the
-      standard deviation of the style's in each channel.  This is how Stylized-ImageNet was made.
+    - ``method=adain``: VGG-19 up to relu4_1 and a decoder.  The features of the image are given the mean and the
+      standard deviation of the style's features in each channel.  This is how Stylized-ImageNet was made.
     - ``method=microast``: two small encoders and a decoder, 0.47 million weights instead of 7 million.
 
     Args:
         method: the network.
-        alpha: how much of the style the features take; at 0 AdaIN only encodes and decodes the picture, while the
-            filters of MicroAST's decoder still depend on the style.
-        styles: folder of style images, at any depth; none takes 64 drawn textures.
-        style_size: side that styles are brought to; none takes the short side of the images.
+        alpha: share of the style in the features; at 0 AdaIN only encodes and decodes the image, while the filters of
+            MicroAST's decoder still depend on the style.
+        styles: folder of style images, at any depth; none takes 64 synthetic textures.
+        style_size: side that styles are resized to; none takes the short side of the images.
         weights: folder with the published files, as safetensors or as torch saved them: ``vgg_normalised`` and
             ``decoder`` of pytorch-AdaIN, or ``content_encoder``, ``style_encoder``, ``modulator`` and ``decoder`` of
-            MicroAST, whatever follows in their names.  None downloads those of AdaIN once and checks their SHA-256.
+            MicroAST; names may go on after these words.  None downloads those of AdaIN once and checks their SHA-256.
 
     Raises:
         SpellingError: MicroAST without weights, which cannot be downloaded.
@@ -54,7 +54,7 @@ class Stylize:
             smaller than 16 x 16 pixels.
 
     Source: Huang & Belongie 2017, Arbitrary style transfer in real-time with adaptive instance normalization; Wang et
-    al. 2023, MicroAST; Geirhos et al. 2019, section 2.1, for one random style an image.
+    al. 2023, MicroAST; Geirhos et al. 2019, section 2.1, for one random style per image.
 
     >>> from shapebias.spelling.params import spell
     >>> spell("stylize", Stylize("microast", styles="textures", weights="microast"), full=False)
@@ -63,9 +63,9 @@ class Stylize:
 
     method: Literal["adain", "microast"] = param("network that transfers the style", default="adain")
     alpha: float = param("share of the style in the features", default=1.0, ge=0, le=1)
-    styles: Path | None = param("folder of style images; none takes drawn textures", default=None)
+    styles: Path | None = param("folder of style images; none takes synthetic textures", default=None)
     style_size: int | None = param(
-        "side of the styles; none takes the images'", default=None, ge=_SMALLEST, unit="pixels"
+        "side of the styles; none takes that of the images", default=None, ge=_SMALLEST, unit="pixels"
     )
     weights: Path | None = param("folder of the weights; none downloads those of adain", default=None)
 
@@ -83,7 +83,7 @@ class Stylize:
 
     def load(self, device: torch.device) -> Stylizer:
         """Make the network, read its weights and list the styles."""
-        with torch.device("meta"):  # no random weights: every one is read
+        with torch.device("meta"):  # no random initialisation: every weight is read from the files
             network = _NETWORKS[self.method]()
         network.to_empty(device="cpu")
         network.read(*(published_weights() if self.weights is None else _find_weights(self.weights, network.FILES)))
@@ -107,7 +107,7 @@ def _find_weights(folder: Path, names: Sequence[str]) -> list[Path]:
 
 
 def _styles(folder: Path | None) -> list[Callable[[], Image.Image]]:
-    """List what gives a style image when it is called; those of a folder are sorted by their paths."""
+    """List functions that return a style image each; those of a folder are sorted by their paths."""
     if folder is None:
         return [functools.partial(draw_texture, index) for index in range(COUNT)]
     paths = sorted(images_below(folder))
@@ -122,9 +122,9 @@ class Stylizer:
 
     Args:
         network: :class:`AdaIN` or :class:`MicroAST`.
-        styles: each gives its image when it is called.
-        style_size: as of :class:`Stylize`.
-        alpha: as of :class:`Stylize`.
+        styles: functions that return a style image each.
+        style_size: see :class:`Stylize`.
+        alpha: see :class:`Stylize`.
     """
 
     network: AdaIN | MicroAST
@@ -138,7 +138,7 @@ class Stylizer:
         """Paint (N, 3, H, W) images in [0, 1]."""
         height, width = images.shape[-2:]
         if min(height, width) < _SMALLEST:
-            raise DataError(f"stylize: images of {height} x {width} pixels are too small; it takes 16 x 16 and more")
+            raise DataError(f"stylize: images of {height} x {width} pixels are too small; it needs 16 x 16 or more")
         chosen = rng.integers("style", 0, (), high=len(self.styles)).tolist()
         size = self.style_size or min(height, width)
         style = torch.cat([self._encode(index, size, images.device) for index in chosen])

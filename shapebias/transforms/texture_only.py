@@ -1,4 +1,4 @@
-"""``texture-only``: patches from inside the object all over the picture."""
+"""``texture-only``: fill the image with patches from inside the object."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ __all__ = ["TextureOnly"]
 
 @attrs.frozen
 class TextureOnly:
-    """Fill the picture with square patches from inside the object: its texture is everywhere, its outline nowhere.
+    """Fill the image with square patches from inside the object: its texture stays, its outline goes.
 
-    The side of an image's patches is ``patch`` times that of the largest square inside its mask, rounded down to whole
-    pixels.  The picture is cut into such squares from its first corner on, and each is filled with its own patch,
-    drawn from all those inside the mask.
+    The side of the patches is ``patch`` times that of the largest square inside the mask, rounded down to whole
+    pixels.  The image is cut into such squares from its top left corner, and each is filled with a random patch from
+    inside the mask.
 
     Raises:
         DataError: a mask is empty.
@@ -64,11 +64,11 @@ def _largest_square(sums: Tensor) -> Tensor:
 
 
 def _fits(sums: Tensor, side: Tensor) -> Tensor:
-    """Return where the first corner of a square can be such that the square is inside the mask.
+    """Return where the top left corner of a square can be such that the square is inside the mask.
 
     Args:
-        sums: (N, H + 1, W + 1), of the mask above and to the left of each corner of a pixel.
-        side: (N,) of the square.
+        sums: (N, H + 1, W + 1), sums of the mask above and to the left of each corner of a pixel.
+        side: (N,), sides of the squares.
 
     Returns:
         (N, H, W) bool.
@@ -82,6 +82,6 @@ def _fits(sums: Tensor, side: Tensor) -> Tensor:
 
 
 def _corners(sums: Tensor, side: Tensor, drawn: Tensor) -> Tensor:
-    """Choose (N, M) positions of first corners with numbers drawn from [0, 2^31), all equally likely."""
+    """Choose (N, M) positions of top left corners with numbers drawn from [0, 2^31), all equally likely."""
     rank = _fits(sums, side).flatten(1).cumsum(1)
     return torch.searchsorted(rank, (drawn * rank[:, -1:] >> 31) + 1)

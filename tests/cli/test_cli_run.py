@@ -270,7 +270,7 @@ def test_a_refused_model_leaves_the_stored_answers(cli):
         (["-m", "resnet50"], "did you mean 'timm:resnet50'"),
         (["-m", "vit_base_patch16_224"], "did you mean 'timm:vit_base_patch16_224'"),
         (["-m", "alexnet"], "'torchvision:alexnet'"),
-        (["-d", "/nowhere/at/all"], "'/nowhere/at/all' is a path, and there is nothing"),
+        (["-d", "/nowhere/at/all"], "'/nowhere/at/all' is a path that does not exist"),
     ],
 )
 def test_another_spelling_is_recognised_and_leaves_nothing(cli, tmp_path, options, said):

@@ -74,11 +74,11 @@ def test_more_steps_are_more_complete(tmp_path):
     assert many < 0.05
 
 
-def test_nothing_to_share_out_is_undefined_and_says_so():
+def test_no_difference_to_attribute_is_undefined_and_noted():
     table = Completeness()(InMemoryResults(maps=[maps({"completeness_error": np.zeros(2), "difference": np.zeros(2)})]))
     assert np.isnan(table["value"].item())
     assert table["n"].item() == 0
-    assert "nothing is shared out" in table.attrs["note"]
+    assert "nothing to attribute" in table.attrs["note"]
 
 
 def test_images_without_a_map_are_left_out():

@@ -69,7 +69,7 @@ def test_a_binary_network_is_its_sigmoid(shape):
         ({"a": torch.zeros(2, 3)}, {"output": "b"}, "without 'b'; it has a"),
         ((torch.zeros(2, 3),), {"output": "4"}, "it has 0 to 0"),
         ({"a": [torch.zeros(2)]}, {"output": "a"}, "is a list, not a tensor"),
-        ("text", {"output": None}, "say where: output="),
+        ("text", {"output": None}, "give the path to the logits: output="),
         (torch.zeros(2, 3), {"binary": True}, "leave binary out"),
     ],
 )

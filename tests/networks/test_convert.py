@@ -27,7 +27,7 @@ def test_a_whole_network_becomes_its_weights(tmp_path, wrapped, capsys):
         read_state_dict(source)
     with pytest.raises(SystemExit):
         main([str(source), str(target)])
-    assert "where you trust them" in capsys.readouterr().err
+    assert "if you trust them" in capsys.readouterr().err
     assert not target.exists()
     main([str(source), str(target), "--i-trust-this-file"])
     assert torch.equal(read_state_dict(target)["fc.weight"], network.fc.weight)

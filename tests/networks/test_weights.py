@@ -296,7 +296,7 @@ def test_the_prefix_that_comes_nearest_is_named(network, tmp_path):
 def test_entries_without_a_state_dict_are_listed(tmp_path):
     path = tmp_path / "weights.pth"
     torch.save({"epoch": 3, "lr": 0.1}, path)
-    with pytest.raises(WeightsError, match=r"no state_dict but 'epoch', 'lr'"):
+    with pytest.raises(WeightsError, match=r"not a state_dict; it has the entries 'epoch', 'lr'"):
         read_weights(path)
 
 

@@ -117,9 +117,9 @@ def test_plugins_that_everybody_may_write_are_not_run(tmp_path):
     plugin = tmp_path / "mine.py"
     plugin.write_text("raise SystemExit(3)")
     plugin.chmod(0o666)
-    with pytest.raises(PluginError, match=r"mine\.py can be written by every user of this machine"):
+    with pytest.raises(PluginError, match=r"every user of this machine can write to .*mine\.py"):
         discover([tmp_path])
     plugin.chmod(0o644)
     tmp_path.chmod(0o777)
-    with pytest.raises(PluginError, match="can be written by every user of this machine, so its code is not run"):
+    with pytest.raises(PluginError, match=r"every user of this machine can write to .*, so its code is not run"):
         discover([tmp_path])

@@ -369,8 +369,8 @@ class Unspellable:
 @pytest.mark.parametrize(
     ("cls", "message"),
     [
-        (Guarded, "Guarded: name 'Fraction' is not defined; import the types of parameters for real"),
-        (Unspellable, "table has the type dict[str, int], which no text can spell; use int, float, bool, str, Path"),
+        (Guarded, "Guarded: name 'Fraction' is not defined; import the types of parameters at run time"),
+        (Unspellable, "table has the type dict[str, int], which is not supported; use int, float, bool, str, Path"),
     ],
 )
 def test_a_parameter_of_a_type_without_text_is_the_plugins_fault(cls, message):

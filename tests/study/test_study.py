@@ -305,10 +305,10 @@ def test_an_unknown_key_comes_with_what_was_meant_and_all_that_are_valid():
         ('datasets = ["stimuli"]', "models: is missing"),
         ("datasets = [", "study is not valid TOML: "),
         ('datasets = "stimuli"\nmodels = 3', "datasets is 'stimuli'; write a list, ['stimuli'], or a table of labels"),
-        ("[models]\nsmall = 3", "models.small is not text; a table has labels and texts"),
+        ("[models]\nsmall = 3", "models.small is not text; a table maps labels to texts"),
         (
             '[models]\nsmall = "cnn"\nseed = 3',
-            "models.seed is not text; a table has labels and texts; put values such as",
+            "models.seed is not text; a table maps labels to texts; put values such as",
         ),
         (
             'datasets = ["stimuli"]\nmodels = ["cnn"]\nseed = "3"',

@@ -8,10 +8,8 @@ from typing import Any
 import attrs
 import numpy as np
 import pandas as pd
-import quantus
 
 from shapebias.plugin import mean, param, record, table
-from shapebias_quantus.adapter import evaluate_batch
 
 __all__ = ["Localisation"]
 
@@ -41,6 +39,10 @@ class Localisation:
         return table(rows, "saliency", "measure", note="" if rows else note)
 
     def _rows(self, cell: Any, seed: int) -> Iterator[dict[str, Any]]:
+        import quantus  # here, because a page computes every metric, and without masks this one needs no library
+
+        from shapebias_quantus.adapter import evaluate_batch
+
         maps, masks = cell.maps, cell.masks
         there = masks.any(axis=(1, 2)) & maps.any(axis=(1, 2))  # in a map of zeros all pixels are the largest
         maps, masks = maps[there], masks[there]
