@@ -15,7 +15,7 @@ __all__ = ["ForkedRuns", "forked_runs"]
 # touches the files of its folder; at the n-th time it can send itself a signal, or be refused every write from then on,
 # so that a seed decides the moment, not the load of the machine.
 RUNS = """
-import json, multiprocessing, os, resource, sys
+import errno, json, multiprocessing, os, resource, sys
 import pandas, pooch, requests, timm, tomli_w, torchvision
 import shapebias.engine, shapebias.profiling, shapebias.rendering.make, shapebias.training.loop
 from shapebias.cli import main
@@ -35,7 +35,9 @@ def touch(event, details):
         counts[here] += 1
         if number := job["signals"].get(str(counts[here])):
             os.kill(os.getpid(), number)
-        if job["refuse"] and counts[here] >= job["refuse"][0] and (event != "open" or details[2] & WRITES):
+        needs_room = event == "os.mkdir" or (event == "open" and details[2] & WRITES)
+        refused = needs_room or (event != "open" and job["refuse"] and job["refuse"][1] != errno.ENOSPC)
+        if job["refuse"] and counts[here] >= job["refuse"][0] and refused:
             raise OSError(job["refuse"][1], os.strerror(job["refuse"][1]), details[0])
 
 def run():

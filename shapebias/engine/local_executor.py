@@ -22,6 +22,7 @@ from shapebias.engine.session import Session
 from shapebias.images.decoded import DecodedImages, UnreadableError
 from shapebias.images.first import FirstImages
 from shapebias.images.transformed import TransformedImages
+from shapebias.runtime import guard
 from shapebias.runtime.device import autocast, choose_device, describe_device
 from shapebias.runtime.memory import Memory
 from shapebias.store import Part
@@ -76,8 +77,9 @@ class LocalExecutor:
             return
         session = self.session(plan.study, plan.options)
         computation = _Computation(session, self._first_images)
-        for work in plan.works:
-            yield from computation.compute(work)
+        with guard.steady_modes():  # also where another process computes than the one that runs the study
+            for work in plan.works:
+                yield from computation.compute(work)
 
     def close(self) -> None:
         """Forget the loaded models."""

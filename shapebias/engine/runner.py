@@ -27,6 +27,7 @@ from shapebias.networks.classifier import Classifier
 from shapebias.networks.labels import Aggregate
 from shapebias.paths import as_path
 from shapebias.plugins.events import notify
+from shapebias.runtime import guard
 from shapebias.runtime.device import Precision
 from shapebias.runtime.environment import versions
 from shapebias.runtime.notebook import reporter
@@ -90,7 +91,7 @@ def run(
     path, share = as_path(output), Shard.parse(shard) if isinstance(shard, str) else shard
     first_images = FirstImages()
     # A caller's inference mode would make tensors that no attack can differentiate by.
-    with torch.inference_mode(mode=False), started(executor or LocalExecutor()) as running:
+    with torch.inference_mode(mode=False), guard.steady_modes(), started(executor or LocalExecutor()) as running:
         device_name = running.describe_device(options)  # refused here, not in the middle of the run
         check_datasets(study)
         check_apart(study)

@@ -40,7 +40,7 @@ def content(path):
     try:
         with Store(path) as store:
             return {
-                cell.record.key: ({name: cell.array(name) for name in cell.names}, cell.attributes[TIMES])
+                cell.record.key: ({name: cell.array(name) for name in cell.names}, cell.attributes.get(TIMES))
                 for cell in store.cells()
                 if len(cell.rows)
             }
