@@ -1,12 +1,12 @@
-"""What does PGD cost?  `pgd` beside Foolbox's and beside a hand-written loop, on SqueezeNet and 224 x 224 photos.
+"""What does PGD cost?  `pgd` against Foolbox's and a hand-written loop, on SqueezeNet and 224 x 224 photos.
 
     OMP_NUM_THREADS=1 python benchmarks/attacks.py [--images 32] [--steps 10] [--rounds 5] [--device cpu]
 
-All start at the same random point and take the same steps in the same batches.  First they are checked to end at the
-same images (the sign of a gradient that is nearly 0 may differ) and to leave as many classified right; then they take
-turns, so that a slow moment of the machine hits all of them.  Medians are shown, and the median of the ratios to the
-hand-written loop of the same turn.  `keep=first`, the default of evaluations, works on no image that has fallen; the
-others take every step of every image.
+All start at the same random point and take the same steps in the same batches.  First the script checks that they end
+at the same images (the sign of a gradient that is nearly 0 may differ) and leave equally many correctly classified.
+Then they are timed in turn, so that a slow moment of the machine affects all of them.  The output has medians, and the
+median ratio to the hand-written loop of the same turn.  `keep=first`, the default of evaluations, stops working on an
+image once the attack on it has succeeded; the others take every step of every image.
 """
 
 from __future__ import annotations
@@ -31,11 +31,11 @@ from shapebias.datasets.folder import Folder
 from shapebias.plugin import IMAGENET_MEAN, IMAGENET_STD, LP_BALLS, ImageRandom
 
 DATA = Path(os.environ.get("SHAPEBIAS_TEST_DATA", "../shared/data"))
-EPS, STEP = 1 / 510, 1 / 4  # at half a level of 255 some photos stand
+EPS, STEP = 1 / 510, 1 / 4  # at half a level of 255 some photos are still classified correctly
 
 
 class FromHere(foolbox.attacks.LinfProjectedGradientDescentAttack):
-    """Foolbox draws its own start; this one is handed ours."""
+    """Foolbox's attack, which draws its own start, with a given start."""
 
     start: Tensor
 
@@ -54,7 +54,7 @@ def photos(count: int) -> tuple[Tensor, list[str]]:
 
 
 def by_hand(network: torch.nn.Module, images: Tensor, labels: Tensor, start: Tensor, steps: int) -> Tensor:
-    """Write PGD down as one does in a notebook."""
+    """Run PGD as one would write it in a notebook."""
     mean, std = (torch.tensor(values, device=images.device).view(3, 1, 1) for values in (IMAGENET_MEAN, IMAGENET_STD))
     adversarial = start
     for _ in range(steps):
@@ -66,7 +66,7 @@ def by_hand(network: torch.nn.Module, images: Tensor, labels: Tensor, start: Ten
 
 
 def contestants(options: argparse.Namespace) -> tuple[dict[str, Callable[[], Tensor]], Callable[[Tensor], int]]:
-    """Prepare the attacks, and a count of the images that are classified right afterwards."""
+    """Prepare the attacks, and a function that counts the images that are classified correctly afterwards."""
     network = torchvision.models.squeezenet1_1()
     network.load_state_dict(load_file(DATA / "weights/imagenet/squeezenet1_1.safetensors"))
     network = network.eval().requires_grad_(requires_grad=False).to(options.device)
@@ -74,7 +74,7 @@ def contestants(options: argparse.Namespace) -> tuple[dict[str, Callable[[], Ten
     images, ids = photos(options.images)
     images = images.to(options.device)
     with torch.no_grad():
-        labels = model(images).argmax(dim=1)  # every image is to fall, so that the first count is known
+        labels = model(images).argmax(dim=1)  # every image is classified correctly at first
     rng = ImageRandom.for_images(0, "pgd", 0, ids, options.device)
     start = (images + EPS * LP_BALLS["linf"].uniform(rng, 0, images.shape[1:])).clamp(0, 1)
     batches = [slice(first, first + options.batch) for first in range(0, len(images), options.batch)]
@@ -105,7 +105,7 @@ def contestants(options: argparse.Namespace) -> tuple[dict[str, Callable[[], Ten
 
 
 def main() -> None:
-    """Check that all find the same, then time them in turn."""
+    """Check that all find the same images, then time them in turn."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--images", type=int, default=32)
     parser.add_argument("--batch", type=int, default=16)
@@ -120,7 +120,7 @@ def main() -> None:
         differ = (found[name] - found["by hand"]).abs() > STEP * EPS / 2
         assert differ.float().mean() < 0.01, f"{name} ends elsewhere at {differ.float().mean():.2%} of the values"
     assert max(counts.values()) - min(counts.values()) <= 1, f"not as many are right: {counts}"
-    # On a CPU that others use too, only the time of this process counts.
+    # On a shared CPU, only the time of this process counts.
     clock = time.process_time if options.device == "cpu" else time.perf_counter
     seconds: dict[str, list[float]] = {name: [] for name in attacks}
     for _ in range(options.rounds):

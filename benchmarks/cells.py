@@ -1,4 +1,4 @@
-"""What does a cell cost beside its network?  ``run`` of many small cells, its parts, and a rerun with nothing to do.
+"""What is the overhead of a cell?  ``run`` of many small cells, its parts, and a rerun with nothing to do.
 
     OMP_NUM_THREADS=1 python benchmarks/cells.py [--cells 10 100 1000]
 
@@ -23,12 +23,12 @@ DATASET, MODEL = "stimuli:images=16,size=32", "cnn:num_classes=8,width=8"
 
 
 def make_study(cells: int) -> sb.Study:
-    """One data set and model under so many conditions."""
+    """Make a study of one data set and model under this many conditions."""
     return sb.Study(DATASET, MODEL, [f"saturate:p={2 + number / cells}" for number in range(cells)])
 
 
 def by_hand(study: sb.Study) -> list[list[int]]:
-    """Transform and predict, with nothing around it."""
+    """Transform and predict in a bare loop."""
     dataset, network = study.datasets[0].settings, study.models[0].load(torch.device("cpu"))
     samples = [dataset[index] for index in range(len(dataset))]
     images = torch.stack([torch.from_numpy(sample.image) for sample in samples]).permute(0, 3, 1, 2) / 255
@@ -49,7 +49,7 @@ def seconds(call: Callable[[], object]) -> float:
 
 
 def measure(cells: int) -> None:
-    """Run so many cells, check them against the loop, and print a line."""
+    """Run this many cells, check them against the loop, and print a line."""
     study = make_study(cells)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "run.h5"
@@ -64,11 +64,11 @@ def measure(cells: int) -> None:
 
 
 def main() -> None:
-    """Print one line a count."""
+    """Print one line per count."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--cells", type=int, nargs="+", default=[10, 100, 1000])
     options = parser.parse_args()
-    by_hand(make_study(3))  # the first call sets PyTorch up
+    by_hand(make_study(3))  # the first call initialises PyTorch
     print(f"{'cells':>6}{'run':>9}{'network':>9}{'beside it, a cell':>19}{'run again':>11}{'open':>8}")
     for cells in options.cells:
         measure(cells)

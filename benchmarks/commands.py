@@ -30,7 +30,7 @@ def cpu_seconds(command: list[str]) -> float:
 
 
 def main() -> None:
-    """Print one line a command."""
+    """Print one line per command."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=5)
     options = parser.parse_args()

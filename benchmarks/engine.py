@@ -3,8 +3,8 @@
     python benchmarks/engine.py [--images 320] [--rounds 5] [--device cpu]
 
 ``run`` decodes the files, writes every part and packs the store; the loop works on tensors that are already in memory
-and keeps nothing but the predictions.  Both are checked to predict the same, then timed in turn; the medians and the
-ratio of each pair are printed.
+and keeps only the predictions.  The script checks that both predict the same, then times them in turn, and prints the
+medians and the ratio of each pair.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def by_engine(study: sb.Study, device: str) -> dict[str, list[int]]:
 
 
 def hand_written(study: sb.Study, device: str) -> tuple[object, ...]:
-    """Prepare what the loop works on: network, pixels, ids."""
+    """Prepare the input of the loop: network, pixels, ids."""
     dataset = study.datasets[0].settings
     network = study.models[0].load(torch.device(device))
     samples = [dataset[index] for index in evenly_spaced(len(dataset), study.limit)]
@@ -54,7 +54,7 @@ def hand_written(study: sb.Study, device: str) -> tuple[object, ...]:
 
 
 def by_hand(network: sb.Classifier, pixels: torch.Tensor, ids: list[str], device: str) -> dict[str, list[int]]:
-    """Do the same with nothing around it."""
+    """Do the same in a bare loop."""
     answers: dict[str, list[int]] = {title: [] for title in CONDITIONS}
     with torch.no_grad(), network.evaluating():
         for start in range(0, len(pixels), BATCH):
@@ -81,7 +81,7 @@ def main() -> None:
     study = make_study(options.images)
     prepared = hand_written(study, options.device)
     assert by_engine(study, options.device) == by_hand(*prepared, options.device), "the two do not predict the same"
-    # On a CPU that others use too, only the time of this process counts.
+    # On a shared CPU, only the time of this process counts.
     clock = time.process_time if options.device == "cpu" else time.perf_counter
     seconds: dict[str, list[float]] = {"engine": [], "by hand": []}
     for _ in range(options.rounds):

@@ -1,4 +1,4 @@
-"""Open, list, tabulate and report a store with many cells: seconds of the processor and memory, by the number of cells.
+"""Open, list, tabulate and report a store with many cells: CPU seconds and memory, by the number of cells.
 
 python benchmarks/many_cells.py --models 1300 --conditions 40
 """
@@ -72,7 +72,7 @@ def measured(name: str, cells: int, call: Callable[[], object]) -> None:
 
 
 def main() -> None:
-    """Measure one number of cells."""
+    """Measure with one number of cells."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--models", type=int, default=100)
     parser.add_argument("--conditions", type=int, default=40)

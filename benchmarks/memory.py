@@ -1,9 +1,9 @@
-"""Does memory grow with the number of images?  Peak memory of a process that runs a study of so many images.
+"""Does memory grow with the number of images?  Peak memory of a process that runs a study of that many images.
 
     python benchmarks/memory.py [--images 256 2048 8192] [--size 64]
 
-Each count is a process of its own that runs stimuli through a small network, clean and under one transform, packs the
-store and reads a metric.  Growth stops where a study has more images than a part.
+Each count is a separate process that runs stimuli through a small network, clean and under one transform, packs the
+store and reads a metric.  Growth stops when a study has more images than a part.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 
 
 def main() -> None:
-    """Print one line a count."""
+    """Print one line per count."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--images", type=int, nargs="+", default=[256, 2048, 8192])
     parser.add_argument("--size", type=int, default=64)

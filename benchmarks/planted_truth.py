@@ -1,8 +1,8 @@
-"""Print what measures report against the reliance on shape that was planted: the tables of docs/metrics.md.
+"""Print what measures report for each planted reliance on shape: the tables of docs/metrics.md.
 
     python benchmarks/planted_truth.py [answers] [protocols] [robustness] [shares] [maps] [--images 112]
 
-The models are ``planted`` at five reliances, the columns; the pictures are the drawn stimuli; a row is a number.
+The columns are the model ``planted`` at five reliances; the rows are numbers; the pictures are the drawn stimuli.
 """
 
 from __future__ import annotations
@@ -39,10 +39,10 @@ PROBES = ("insertion", "deletion", "randomization:stages=1")
 
 
 def main() -> None:
-    """Run the parts that are asked for, and print a row for each number."""
+    """Run the requested parts, and print a row for each number."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("parts", nargs="*", default=["answers", "protocols", "robustness", "shares", "maps"])
-    parser.add_argument("--images", type=int, default=112, help="of each kind")
+    parser.add_argument("--images", type=int, default=112, help="images of each kind")
     options = parser.parse_args()
     parts = {
         "answers": of_answers,
@@ -59,7 +59,7 @@ def main() -> None:
 
 
 def of_answers(folder: Path, images: int) -> Iterator[tuple[str, list[str]]]:
-    """Measure what needs no maps: the headline, conditional accuracy and error consistency."""
+    """Compute the measures that need no maps: the headline, conditional accuracy and error consistency."""
     alone = [f"{cue}=stimuli:cue={cue},images={images}" for cue in ("conflict", "shape", "texture")]
     with sb.run(sb.Study(alone, models()), folder / "alone.h5") as results:
         headline, kappa = map(results.metric, ("headline", "error-consistency"))
@@ -76,7 +76,7 @@ def of_answers(folder: Path, images: int) -> Iterator[tuple[str, list[str]]]:
 
 
 def of_protocols(folder: Path, images: int) -> Iterator[tuple[str, list[str]]]:
-    """Measure what other protocols ask: relative accuracy, ranks, and pictures of the same texture."""
+    """Compute the measures of other protocols: relative accuracy, ranks, and pictures with the same texture."""
     study = sb.Study(f"conflict=stimuli:cue=conflict,images={images}", models(), probes="output-ranks")
     with sb.run(study, folder / "ranks.h5") as results:
         ranks = results.metric("cue-sensitivity")
@@ -92,7 +92,7 @@ def of_protocols(folder: Path, images: int) -> Iterator[tuple[str, list[str]]]:
 
 
 def of_robustness(folder: Path, images: int) -> Iterator[tuple[str, list[str]]]:
-    """Measure what says nothing of shape against texture by itself."""
+    """Compute the measures that do not compare shape with texture."""
     conditions = ["clean", "pgd:eps=1/255,4/255,steps=10", *(f"low-pass:{radius}" for radius in (4, 8, 16))]
     study = sb.Study(
         f"match=stimuli:images={images}",
@@ -131,7 +131,7 @@ def write_pairs(folder: Path, images: int) -> None:
 
 
 def of_shares(folder: Path, images: int) -> Iterator[tuple[str, list[str]]]:
-    """Measure where the maps of each method lie, where the cues are in conflict."""
+    """Compute the shares of each method's maps on the contour and inside, on images with cue conflict."""
     study = sb.Study(f"conflict=stimuli:cue=conflict,images={images}", models(), "clean", METHODS)
     with sb.run(study, folder / "shares.h5") as results:
         shares = results.metric("saliency-share")
@@ -141,7 +141,7 @@ def of_shares(folder: Path, images: int) -> Iterator[tuple[str, list[str]]]:
 
 
 def of_maps(folder: Path, images: int) -> Iterator[tuple[str, list[str]]]:
-    """Measure what else can be said of maps, where both cues say the class."""
+    """Compute the other measures of maps, on images in which both cues show the class."""
     study = sb.Study(f"match=stimuli:images={images}", models(), "clean", MAP_METHODS, PROBES)
     with sb.run(study, folder / "maps.h5") as results:
         metrics = ("faithfulness", "saliency-agreement", "saliency-sparseness", "spectrum", "sanity")
@@ -155,7 +155,7 @@ def of_maps(folder: Path, images: int) -> Iterator[tuple[str, list[str]]]:
 
 
 def models() -> dict[str, str]:
-    """Name the models by what was planted."""
+    """Name the models by their planted reliance."""
     return {level: f"planted:reliance={level}" for level in LEVELS}
 
 
@@ -166,7 +166,7 @@ def rows(table: pd.DataFrame, *keys: str) -> Iterator[tuple[str, list[str]]]:
 
 
 def pairs(table: pd.DataFrame, *keys: str) -> Iterator[tuple[str, list[str]]]:
-    """Write the rows of a metric of two models: each with the one in the middle, and each with the last."""
+    """Write the rows of a metric of two models: each model with the middle one, and each with the last."""
     for anchor in ("0.5", "1"):
         either = table[(table["model"] == anchor) | (table["other"] == anchor)]
         peer = either["model"].where(either["model"] != anchor, either["other"])

@@ -1,11 +1,11 @@
-"""What a normal costs: `shapebias.rng` beside `torch.randn` and beside other ways to a number per counter.
+"""What does a normal random number cost?  `shapebias.rng` against `torch.randn` and other counter-based generators.
 
     OMP_NUM_THREADS=1 python benchmarks/rng.py
     python benchmarks/rng.py --device cuda
 
-All candidates fill one fresh tensor of (images, samples, 3, 224, 224), the noise of SmoothGrad.  They take turns, so
-that a slow moment of the machine hits all of them; medians are shown, and the median of the ratios to `torch.randn`
-of the same turn.
+All candidates fill a new tensor of (images, samples, 3, 224, 224), the noise of SmoothGrad.  They are timed in turn, so
+that a slow moment of the machine affects all of them.  The output has medians, and the median ratio to `torch.randn` of
+the same turn.
 """
 
 from __future__ import annotations
@@ -104,7 +104,7 @@ def main() -> None:
         "hash, two look-ups": lambda: two_lookups(rng, samples),
         "Philox-4x32-10, int64": lambda: philox(rng, samples),
     }
-    for draw in candidates.values():  # warm up, and look at what is measured
+    for draw in candidates.values():  # warm up, and check what is measured
         normals = draw()
         assert abs(normals.mean().item()) < 0.01
         assert abs(normals.std().item() - 1) < 0.01

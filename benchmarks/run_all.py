@@ -2,8 +2,8 @@
 
     python benchmarks/run_all.py [--quick] [--device cpu] [--output benchmarks/results.md]
 
-Each benchmark is a script of its own that checks that all sides compute the same before it measures them in turn.  One
-that fails, for example because a peer is not installed, is reported and the others go on.
+Each benchmark is a separate script that checks that all sides compute the same before it measures them in turn.  A
+benchmark that fails, for example because a peer is not installed, is reported, and the others continue.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ PACKAGES = ("shapebias", "torch", "torchvision", "timm", "numpy", "h5py", "foolb
 
 @attrs.frozen
 class Row:
-    """One benchmark: what it measures, what is aimed at, and its command, whole and in a minute."""
+    """One benchmark: what it measures, its aim, and its full and its quick command."""
 
     title: str
     aim: str
@@ -78,7 +78,7 @@ ROWS = (
 
 
 def machine(device: str) -> str:
-    """Name the machine and the versions of what runs on it."""
+    """Name the machine and the versions of the libraries."""
     cores = f"{os.cpu_count()} cores, {torch.get_num_threads()} threads of PyTorch"
     gpu = f", {torch.cuda.get_device_name()}" if device == "cuda" else ""
     installed = {each.metadata["Name"] for each in metadata.distributions()}

@@ -1,11 +1,11 @@
-"""What does SmoothGrad cost?  Ours against the bare passes that it cannot do without, and against Captum's NoiseTunnel.
+"""What does SmoothGrad cost?  Ours against the bare passes that it needs, and against Captum's NoiseTunnel.
 
     python benchmarks/saliency.py [--images 2] [--samples 16] [--rounds 5] [--device cpu]
 
-MobileNetV2 at 224 pixels.  *passes* is the floor: noisy copies that are made beforehand, forward and backward and
-nothing else, in chunks of the same size.  First all three are checked to give the same maps: ours and the passes with
-the same noise, ours and Captum without noise, as Captum draws its own.  Then they are timed in turn; the medians and
-the ratios of each round are printed.  On a CPU the seconds are those of the process, which others do not disturb.
+MobileNetV2 at 224 pixels.  *passes* is the lower bound: only forward and backward passes, in chunks of the same size,
+of noisy copies that are made beforehand.  First the script checks that all three give the same maps: ours and the
+passes with the same noise, ours and Captum without noise, because Captum draws its own.  Then it times them in turn,
+and prints the medians and the ratios of each round.  On a CPU the seconds are CPU seconds of the process.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Make the weights of the model ``planted`` again.
 
-``python benchmarks/train_planted.py shapebias/resources/planted.safetensors``.  Each stream is trained on its own, on
-pictures with cue conflict: the shape stream to say the shape, the texture stream to say the texture.  Everything is
-drawn from fixed seeds; no picture has the seed of a data set that tests or users look at by default.
+``python benchmarks/train_planted.py shapebias/resources/planted.safetensors``.  Each stream is trained separately, on
+pictures with cue conflict: the shape stream to recognise the shape, the texture stream to recognise the texture.
+Everything is drawn from fixed seeds; none of them is the seed of a data set that tests or users have by default.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def pictures(cue: str, images: int, seed: int, contrast: float) -> tuple[Tensor,
 
 
 def fit(answer: Callable[..., Tensor], module: torch.nn.Module, inputs: Sequence[Tensor], labels: Tensor) -> None:
-    """Train one stream; turned and mirrored pictures have the same labels."""
+    """Train one stream; rotated and mirrored pictures have the same labels."""
     optimiser = torch.optim.AdamW(module.parameters(), lr=3e-3, weight_decay=1e-2)
     steps = _EPOCHS * (len(labels) // _BATCH)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, max_lr=3e-3, total_steps=steps)
@@ -55,7 +55,7 @@ def fit(answer: Callable[..., Tensor], module: torch.nn.Module, inputs: Sequence
 
 
 def main(output: str) -> None:
-    """Draw, train, say how good the streams are on pictures that they have not seen, and write the weights."""
+    """Draw, train, print the accuracy of the streams on pictures that they have not seen, and write the weights."""
     torch.manual_seed(0)
     network = PlantedNetwork(0.5)
     drawn = [pictures("conflict", 2688, 1000 + position, contrast) for position, contrast in enumerate(_CONTRASTS)]

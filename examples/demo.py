@@ -1,15 +1,16 @@
-"""Repeat the finding of Zhang & Zhu 2019 from nothing: adversarial training turns a network from texture to shape.
+"""Repeat the finding of Zhang & Zhu 2019 from scratch: adversarial training turns a network from texture to shape.
 
     python examples/demo.py [FOLDER] [SEED] [--short]
 
-Eight kinds of objects are drawn, each with a shape and a texture of its own; in training the two always agree, so a
+Eight kinds of objects are drawn, each with its own shape and its own texture; in training the two always agree, so a
 network is free to learn either.  Four networks are trained: standard, adversarially within a ball of either norm
-(linf, l2), and standard up to the accuracy of linf (matched).  Then all see pictures in which shape and texture
-disagree, in which one of them is missing, and in which texture (saturate) or shape (patch-shuffle) is destroyed.
+(linf, l2), and standard up to the accuracy of linf (matched).  Then all are tested on pictures in which shape and
+texture disagree, in which one of them is missing, and in which texture (saturate) or shape (patch-shuffle) is
+destroyed.
 
 Everything is made here: the pictures, ``FOLDER/*.safetensors``, ``FOLDER/run.h5``, ``FOLDER/report.html``.  The
-pictures for training, for choosing the epoch and for testing have different seeds.  A second call trains and asks only
-what is missing.  With ``--short`` there are too few pictures for the finding: that all of it works is seen in a minute.
+pictures for training, for choosing the epoch and for testing have different seeds.  A second call computes only
+what is missing.  With ``--short`` there are too few pictures for the finding, but a minute shows that all of it works.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ MODELS = ("standard", "matched", *ATTACKS)
 SHORT = {"training": 128, "epochs": 1, "testing": 56}  # pictures and epochs
 BIAS, SHAPE, TEXTURE = "shape bias", "shape alone", "texture alone"
 
-# What adversarial training is expected to change (Zhang & Zhu 2019, section 4), in words, and which way.
+# What adversarial training is expected to change (Zhang & Zhu 2019, section 4), in words, and its sign.
 FINDING = {
     BIAS: ("more shape bias", 1),
     SHAPE: ("more right by shape alone", 1),
@@ -50,12 +51,12 @@ FINDING = {
 
 
 def pictures(cue: str, images: int, seed: int) -> str:
-    """Name drawn pictures; light and dark of the texture differ as much as object and background."""
+    """Return the text of drawn pictures; light and dark of the texture differ as much as object and background."""
     return f"stimuli:cue={cue},images={images},size=32,contrast=0.24,seed={seed}"
 
 
 def recipes(folder: Path, seed: int, images: int, epochs: int, validating: int) -> dict[str, sb.Recipe]:
-    """Return how each network is trained; only the attack and the time of stopping differ."""
+    """Return the recipe of each network; only the attack and the time of stopping differ."""
     shared: dict[str, Any] = {
         "model": f"cnn:num_classes=8,width=12,seed={seed}",
         "dataset": pictures("match", images, 3 * seed),
@@ -73,7 +74,7 @@ def recipes(folder: Path, seed: int, images: int, epochs: int, validating: int) 
 
 
 def studies(folder: Path, seed: int, images: int) -> list[sb.Study]:
-    """Return what is asked of the networks: every stimulus, the curve of robust accuracy, and some saliency maps."""
+    """Return the studies of the networks: every stimulus, the curve of robust accuracy, and some saliency maps."""
     models = {name: f"checkpoint:{folder / name}.safetensors" for name in MODELS}
     cues = {cue: pictures(cue, images, 3 * seed + 2) for cue in CUES}
     match, conflict = ({cue: cues[cue]} for cue in ("match", "conflict"))
@@ -88,7 +89,7 @@ def studies(folder: Path, seed: int, images: int) -> list[sb.Study]:
 def run(folder: Path, seed: int = 0, training: int = 4096, epochs: int = 6, testing: int = 448) -> sb.Results:
     """Train and evaluate with these numbers of pictures; validation uses as many as testing.
 
-    What an earlier call has finished is not done again.
+    Work that an earlier call has finished is not repeated.
     """
     folder.mkdir(parents=True, exist_ok=True)
     with _progress() as told:
@@ -101,7 +102,7 @@ def run(folder: Path, seed: int = 0, training: int = 4096, epochs: int = 6, test
 
 @contextmanager
 def _progress() -> Iterator[Callable[[str, Callable[[Any], str]], Callable[[Any], None]]]:
-    """Show how far each part of the work is: bars on a terminal, elsewhere a line every few seconds."""
+    """Show the progress of each part: bars on a terminal, elsewhere a line every few seconds."""
     if not Console().is_terminal:
         yield _lines
         return
@@ -147,7 +148,7 @@ def measures(results: sb.Results) -> pd.DataFrame:
 
 
 def differences(results: sb.Results, other: str) -> pd.DataFrame:
-    """Return by how much linf exceeds another network in each measure of the finding, on the same pictures."""
+    """Return the difference of linf from another network in each measure of the finding, on the same pictures."""
     found = results.metric("paired-difference", against=other).query("model == 'linf' and eps.isna()")
     cells: Any = found.set_index(["metric", "dataset", "condition"]).sort_index()[["value", "low", "high"]]
     return pd.DataFrame(
@@ -193,9 +194,9 @@ def _short(share: float) -> str:
 
 
 def main() -> None:
-    """Train, ask, show."""
+    """Train, evaluate, show."""
     parser = argparse.ArgumentParser(description="Train four small networks and compare them.")
-    parser.add_argument("folder", type=Path, nargs="?", default=Path("demo"), help="where all of it goes")
+    parser.add_argument("folder", type=Path, nargs="?", default=Path("demo"), help="the folder of all output")
     parser.add_argument("seed", type=int, nargs="?", default=0)
     parser.add_argument("--short", action="store_true", help="few pictures: shows that it works, not the finding")
     arguments = parser.parse_args()

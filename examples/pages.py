@@ -23,7 +23,7 @@ SHOWN = {"people": ("phone", "laptop", "wide"), "two": ("laptop",), "many": ("la
 
 
 def drawn(folder: Path, name: str, reliances: tuple[float, ...]) -> Path:
-    """Make a page of drawn stimuli, with models that are known to follow the shape on a share of the pictures."""
+    """Make a page of drawn stimuli, with models that follow the shape on a known share of the pictures."""
     datasets = {
         "conflict": f"stimuli:cue=conflict,images={IMAGES},size=64",
         "match": f"stimuli:images={IMAGES},size=64",
@@ -37,7 +37,7 @@ def drawn(folder: Path, name: str, reliances: tuple[float, ...]) -> Path:
 
 
 def profiled(folder: Path) -> Path:
-    """Make the page of a profile: one model beside another, and people's published values where there are any."""
+    """Make the page of a profile: two models side by side, and people's published values if there are any."""
     found = sb.profile("planted:reliance=0.8", f"quick:images={IMAGES}", against="planted:reliance=0.2")
     return found.report(folder / "profile.html", images=16)
 
@@ -79,11 +79,11 @@ def picture(pages: list[Path], folder: Path) -> Iterator[Path]:
 
 
 def main() -> None:
-    """Read the command line, make the pages, and perhaps take their pictures."""
+    """Read the command line, make the pages, and take their pictures if asked to."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("folder", type=Path, help="where the pages go")
+    parser.add_argument("folder", type=Path, help="folder of the pages")
     parser.add_argument("--data", type=Path, help="published stimuli, weights and people's answers")
-    parser.add_argument("--pictures", type=Path, help="where pictures of the pages go")
+    parser.add_argument("--pictures", type=Path, help="folder of the pictures of the pages")
     asked = parser.parse_args()
     asked.folder.mkdir(parents=True, exist_ok=True)
     pages = [drawn(asked.folder, "two", (0.1, 0.9)), drawn(asked.folder, "many", RELIANCES), profiled(asked.folder)]

@@ -3,7 +3,7 @@
     python examples/panel.py STUDY.toml panel.png [--images 4]
 
 Zhang & Zhu 2019, figure 2, shows such rows for a standard and an adversarially trained network.  The study is one of
-``examples/*/maps.toml`` or yours; its first saliency method is drawn.  Plugins come from ``$SHAPEBIAS_PLUGINS_DIR``.
+``examples/*/maps.toml`` or your own; its first saliency method is drawn.  Plugins come from ``$SHAPEBIAS_PLUGINS_DIR``.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ import shapebias as sb
 
 
 def columns(study: sb.Study, results: sb.Results) -> Iterator[tuple[str, NDArray[Any], dict[str, Any]]]:
-    """Yield the columns of the figure: title, one picture a row, and how it is shown."""
+    """Yield the columns of the figure: title, one picture per row, and the options for drawing it."""
     first, method = study.models[0].title, study.saliency[0].title
     for condition in (condition.title for condition in study.conditions):
         images = results.images(model=first, condition=condition)
@@ -36,13 +36,13 @@ def columns(study: sb.Study, results: sb.Results) -> Iterator[tuple[str, NDArray
 
 
 def brightest(saliency: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Scale a map for the eye: its 99th percentile is white."""
+    """Scale a map for display: its 99th percentile is white."""
     white = max(float(np.percentile(saliency, 99)), 1e-12)
     return (saliency / np.float32(white)).clip(0, 1)
 
 
 def draw(study: sb.Study, results: sb.Results) -> Figure:
-    """Lay the columns side by side."""
+    """Draw the columns side by side."""
     drawn = list(columns(study, results))
     rows = len(drawn[0][1])
     figure, axes = plt.subplots(rows, len(drawn), figsize=(len(drawn), rows + 0.25), squeeze=False)

@@ -3,7 +3,7 @@
     python examples/references.py [--only WORD] [--output references.h5]
 
 The weights and the stimuli are downloaded: a few gigabytes.  The published values are in ``shapebias list references``.
-CLIP's value was published for words of its own, so it comes last and may differ by more than the others.
+CLIP's value was published for other class names, so it comes last and may differ by more than the others.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ class Published:
     """One network.
 
     Args:
-        spelled: how it is named here.
-        model, paper: what the table of published values calls it.
+        spelled: its spelling here.
+        model, paper: its names in the table of published values.
     """
 
     spelled: str
@@ -60,8 +60,8 @@ def compare(
     Args:
         networks: what to compute.
         dataset: the stimuli.
-        output: the results file; what it has is not computed again.
-        stand_ins: other networks in place of those that cannot be had, by their spelling, to test this script.
+        output: the results file; cells that it has are not computed again.
+        stand_ins: networks to use instead of those that cannot be downloaded, by their spelling, to test this script.
     """
     values = published_values()
     models = {each.model: (stand_ins or {}).get(each.spelled, each.spelled) for each in networks}

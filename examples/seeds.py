@@ -2,8 +2,8 @@
 
     python examples/seeds.py [FOLDER] [SEEDS]
 
-Each seed has pictures, weights and an order of its own, and its results in ``FOLDER/SEED/``.  A second call does only
-what is missing.  Printed are two tables in Markdown: each measure of each network, and in how many seeds adversarial
+Each seed has its own pictures, weights and order, and its results in ``FOLDER/SEED/``.  A second call computes only
+what is missing.  The output is two tables in Markdown: each measure of each network, and in how many seeds adversarial
 training changed it as expected.
 """
 
@@ -35,7 +35,7 @@ def print_measures(results: list[sb.Results]) -> None:
 
 
 def print_finding(results: list[sb.Results]) -> None:
-    """Print how linf differs from the others: the mean over the seeds, the range, and in how many it is sure."""
+    """Print how linf differs from the others: the mean over the seeds, the range, and in how many it is significant."""
     print("| expected of linf | than | difference | as expected, and the interval leaves zero out |\n|---|---|---|---|")
     for measure, (words, sign) in demo.FINDING.items():
         for other in ("standard", "matched"):

@@ -1,4 +1,4 @@
-"""Draw photographs in the style of some drawn textures: the picture of docs/stylize.md.
+"""Draw photographs in the style of some synthetic textures: the picture of docs/stylize.md.
 
     python examples/stylize.py docs/images/stylize.jpg [--data ../shared/data]
 
@@ -23,7 +23,7 @@ SIDE, SHOWN = 224, 128
 
 
 def main() -> None:
-    """Paint every photograph in every style, and lay both out."""
+    """Paint every photograph in every style, and draw all of them in a grid."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("output", type=Path)
     parser.add_argument("--data", type=Path, default=Path("../shared/data"))

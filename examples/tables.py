@@ -1,4 +1,4 @@
-"""Print the accuracies of a study as Markdown tables: every model, and how the others differ from one of them.
+"""Print the accuracies of a study as Markdown tables: every model, and the differences from a reference model.
 
     python examples/tables.py run.h5 [--against standard]
 
@@ -26,7 +26,7 @@ def pivot(table: pd.DataFrame, cell: Callable[[Any], str]) -> pd.DataFrame:
 
 
 def position(condition: str, eps: float) -> str:
-    """Name a condition and its radius, a small one in the steps of 8-bit pixels."""
+    """Name a condition and its radius, in 255ths if it is small."""
     if math.isnan(eps):
         return f"`{condition}`"
     return f"`{condition}`, {eps * 255:g}/255" if eps < 0.1 else f"`{condition}`, {eps:g}"

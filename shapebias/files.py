@@ -192,12 +192,18 @@ def download(url: str, path: str | Path, sha256: str) -> Path:
 
     Raises:
         DataError: the address cannot be read, or the content differs; the message says what to do without a network.
+
+    >>> import tempfile
+    >>> path = Path(tempfile.mkdtemp(), "empty")
+    >>> path.touch()
+    >>> download("https://example.org/empty", path, fingerprint(path)) == path  # already here
+    True
     """
     path = Path(path)
     if path.is_file() and _digest(path) == sha256:
         return path
     path.parent.mkdir(parents=True, exist_ok=True)
-    by_hand = f"without a network, fetch it elsewhere and put it at {path}; its SHA-256 is {sha256}"
+    by_hand = f"offline, fetch it elsewhere and put it at {path}; its SHA-256 is {sha256}"
     try:
         with new_file(path) as temporary:
             _fetch(url, temporary)

@@ -29,7 +29,7 @@ from .plugins.catalog import default_catalog as default_catalog
 from .plugins.discovery import discover as discover
 from .plugins.hookspecs import hookimpl as hookimpl
 from .plugins.in_memory import InMemoryAnswers as InMemoryAnswers, InMemoryMaps as InMemoryMaps, InMemoryResults as InMemoryResults, InMemoryValues as InMemoryValues
-from .plugins.protocols import Answers as Answers, AttackedImages as AttackedImages, Attributed as Attributed, CellSummary as CellSummary, Maps as Maps, Sample as Sample, StudyResults as StudyResults, Transformed as Transformed, Values as Values
+from .plugins.protocols import Answers as Answers, AttackedImages as AttackedImages, Attributed as Attributed, CellSummary as CellSummary, EvalCrop as EvalCrop, Maps as Maps, Sample as Sample, StudyResults as StudyResults, Transformed as Transformed, Values as Values
 from .plugins.specs import AttackSpec as AttackSpec, DatasetSpec as DatasetSpec, ExecutorSpec as ExecutorSpec, MetricSpec as MetricSpec, ModelSpec as ModelSpec, ProbeSpec as ProbeSpec, SaliencySpec as SaliencySpec, SuiteSpec as SuiteSpec, TransformSpec as TransformSpec
 from .published.references import Reference as Reference, references as references
 from .rng import ImageRandom as ImageRandom, seeded_generators as seeded_generators

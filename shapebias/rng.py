@@ -52,8 +52,8 @@ class ImageRandom:
     """The random numbers of a batch of N images: immutable, made by :meth:`for_images`.
 
     All draws take a ``stream``, the name of their purpose; an ``index``, the number of a sample, step or restart;
-    and the ``shape`` of one draw.  One index gives ``(N, *shape)``, a sequence of I of them gives ``(N, I, *shape)``.
-    The kinds of draw (bits, uniform, ...) are independent of each other, also for the same stream and index.
+    and the ``shape`` of one draw.  One index gives ``(N, *shape)``, a sequence of I indices gives ``(N, I, *shape)``.
+    The kinds of draw (bits, uniform, ...) are independent of each other, even for the same stream and index.
 
     >>> rng = ImageRandom.for_images(seed=0, plugin="noise", step_index=0, ids=["cat.png", "dog.png"])
     >>> noise = rng.normal("samples", range(50), (3, 8, 8))

@@ -1,11 +1,11 @@
-"""Write the lists of images that two of the paper's data sets come without, as CSV files beside the images.
+"""Write the lists of images that two of the paper's data sets lack, as CSV files beside the images.
 
     python examples/paper/lists.py caltech256 data/caltech256/256_ObjectCategories
     python examples/paper/lists.py tiny-imagenet data/tiny-imagenet-200/val
 
-Caltech-256 has no test images of its own: ``test.csv`` names a fifth of each class, drawn by name so that it is the
-same on every machine, and ``train.csv`` the others.  The test images of Tiny ImageNet lie in one folder, and their
-classes in ``val_annotations.txt``, whose lines become those of ``labels.csv``.
+Caltech-256 has no test images: ``test.csv`` lists a fifth of each class, chosen by name so that it is the same on every
+machine, and ``train.csv`` lists the others.  The test images of Tiny ImageNet are in one folder, and their classes in
+``val_annotations.txt``, whose lines become those of ``labels.csv``.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def tiny_imagenet(folder: Path) -> None:
 
 
 def main() -> None:
-    """Do what the command line asks for."""
+    """Write the lists of the data set that the command line names."""
     lists = {"caltech256": caltech256, "tiny-imagenet": tiny_imagenet}
     if len(sys.argv) != 3 or sys.argv[1] not in lists or not Path(sys.argv[2]).is_dir():
         raise SystemExit(__doc__)

@@ -13,7 +13,7 @@ class ChannelSwap:
     """Exchange the colour channels of each image at random: shape and texture stay, colour goes."""
 
     def __call__(self, images: Tensor, rng: plugin.ImageRandom) -> Tensor:
-        """Permute the channels of (N, 3, H, W) images; the order belongs to the image."""
+        """Permute the channels of (N, 3, H, W) images; the order depends only on the image."""
         order = rng.permutation("channels", 0, 3).view(-1, 3, 1, 1)
         return images.gather(1, order.expand_as(images))
 

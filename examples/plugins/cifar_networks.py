@@ -1,8 +1,8 @@
 """A one-file plugin: three CIFAR-10 networks that no library has, each with a weight file.
 
-``shapebias list --plugins-dir examples/plugins`` shows them, and wherever a model is named they are written as
-``cifar-resnet20:resnet20_standard.safetensors``.  Your own network is added in the same way: settings with ``load``,
-and a hook that names them.
+``shapebias list --plugins-dir examples/plugins`` lists them, and as models they are written as
+``cifar-resnet20:resnet20_standard.safetensors``.  You can add your own network in the same way: settings with ``load``,
+and a hook that yields their specs.
 """
 
 from __future__ import annotations
@@ -99,7 +99,7 @@ def side(channels: int) -> nn.Sequential:
 
 
 def main(channels: int) -> nn.Sequential:
-    """Make path b, which does it in two."""
+    """Make path b, which does the same in two convolutions."""
     first = nn.Conv2d(channels, 2 * channels, 3, stride=2, padding=1, bias=False)
     second = nn.Conv2d(2 * channels, 2 * channels, 3, padding=1, bias=False)
     return nn.Sequential(first, nn.BatchNorm2d(2 * channels), nn.ReLU(), second, nn.BatchNorm2d(2 * channels))

@@ -1,4 +1,4 @@
-"""A one-file plugin: ``resnet18-small``, the ResNet-18 that papers on CIFAR-10 and Tiny ImageNet train.
+"""A one-file plugin: ``resnet18-small``, the ResNet-18 of papers on CIFAR-10 and Tiny ImageNet.
 
 It is torchvision's with other first layers: a 3 x 3 convolution of stride 1 and no pooling, so that an image of 32
 pixels reaches the first stage at its full size.
@@ -27,7 +27,7 @@ class SmallResNet18:
     """ResNet-18 with random weights and a first layer for small images; pixels are normalised by mean 0.5, std 0.25."""
 
     num_classes: int = param("number of outputs", default=10, ge=1)
-    seed: int = param("of the random weights", default=0, ge=0)
+    seed: int = param("seed of the random weights", default=0, ge=0)
 
     def load(self, device: torch.device) -> Classifier:
         """Make the network."""

@@ -58,6 +58,14 @@ class Criterion:
 
         The first two are never the label.
 
+        Args:
+            model: the classifier.
+            images: (N, 3, H, W) in [0, 1]; their scores choose ``least-likely``.
+            labels: (N,) class indices.
+            rng: the random numbers of the images, which choose ``random``.
+            target: ``least-likely``, ``random`` or a class index; None for an untargeted attack.
+            objective: the loss to maximise.
+
         Raises:
             SpellingError: the model has no class of that index.
         """

@@ -86,6 +86,11 @@ LP_BALLS: dict[Norm, LpBall] = {"linf": Linf(), "l2": L2()}
 def check_eps(attack: str, eps: Sequence[float], norm: str) -> None:
     """Refuse an linf radius above 1, the whole range of a pixel value: it was meant in levels of 0 to 255.
 
+    Args:
+        attack: the name of the attack, for the message.
+        eps: the radii, in pixel values of [0, 1].
+        norm: the norm, such as ``linf``.
+
     Raises:
         SpellingError: the norm is linf and a radius is above 1.
 

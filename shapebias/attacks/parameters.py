@@ -31,6 +31,12 @@ _NORMS = {
 def ascending(eps: float | Iterable[float]) -> tuple[float, ...]:
     """Convert ``eps``, one radius or several, to ascending order.
 
+    Args:
+        eps: one radius or several; equal ones are merged.
+
+    Raises:
+        SpellingError: there is no radius.
+
     >>> ascending([0.5, 0.25]), ascending(0.5)
     ((0.25, 0.5), (0.5,))
     """
@@ -46,7 +52,16 @@ def eps_param(
     default: float = 8 / 255,
     unit: str = "pixel value",
 ) -> Any:
-    """Declare ``eps``, the radii of an attack; its type is ``tuple[float, ...]``."""
+    """Declare ``eps``, the radii of an attack; its type is ``tuple[float, ...]``.
+
+    Args:
+        help: the meaning of the radius.
+        default: the default, one radius.
+        unit: the unit of the radius.
+
+    >>> eps_param().metadata["unit"], eps_param().metadata["bounds"]
+    ('pixel value', {'>=': 0})
+    """
     return param(help, default=default, ge=0, unit=unit, converter=ascending)
 
 
@@ -69,17 +84,35 @@ def keep_param(
         "and restarts; last: what the attack ends with, as in training"
     ),
 ) -> Any:
-    """Declare ``keep``, which of an image's results is returned; its type is :data:`shapebias.plugin.Keep`."""
+    """Declare ``keep``, which of an image's results is returned; its type is :data:`shapebias.plugin.Keep`.
+
+    Args:
+        help: the meaning of the words, if an attack uses them differently.
+
+    >>> keep_param().metadata["help"].partition(";")[0]
+    'first: the first adversarial example, and no further work on that image'
+    """
     return param(help, default="first")
 
 
 def target_param() -> Any:
-    """Declare ``target``, the class that a targeted attack aims at; its type is :data:`Target`."""
+    """Declare ``target``, the class that a targeted attack aims at; its type is :data:`Target`; none by default.
+
+    >>> target_param().metadata["bounds"]
+    {'>=': 0}
+    """
     return param("class to reach: least-likely, random or an index; none: any class but the label", default=None, ge=0)
 
 
 def steps_param(default: int) -> Any:
-    """Declare ``steps``."""
+    """Declare ``steps``, the number of steps of an attack; its type is ``int``.
+
+    Args:
+        default: the default, at least 1.
+
+    >>> steps_param(default=20).metadata["bounds"]
+    {'>=': 1}
+    """
     return param("number of steps", default=default, ge=1)
 
 
@@ -88,5 +121,13 @@ def step_size_param(
     *,
     default: float,
 ) -> Any:
-    """Declare ``step_size``, which was called ``step`` in an earlier version."""
+    """Declare ``step_size``, which was called ``step`` in an earlier version; its type is ``float``.
+
+    Args:
+        help: the meaning of the length.
+        default: the default, greater than 0.
+
+    >>> step_size_param(default=0.25).metadata["formerly"]
+    ('step',)
+    """
     return param(help, default=default, gt=0, formerly=("step",))

@@ -1,4 +1,4 @@
-"""The command line: one file a command, imported when the command is used."""
+"""The command line: one file per command, imported when the command is used."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class _Failure(click.ClickException):
 
 
 class _Commands(click.Group):
-    """Finds commands by their files, and turns the errors of shapebias into one message and exit status 2."""
+    """Find commands by their files, and turn the errors of shapebias into one message and exit status 2."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Keep the words of the command line: ``train --devices`` gives them to other processes."""
@@ -76,13 +76,13 @@ class _Commands(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Find the command, and say which one is close where there is none of that name."""
+        """Find the command; if there is none of that name, suggest the closest one."""
         if args[0] not in COMMANDS and not ctx.resilient_parsing:
             ctx.fail(f"no command {args[0]!r}{suggestion(args[0], COMMANDS)}")
         return super().resolve_command(ctx, args)
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run the command; its options have the user's own defaults."""
+        """Run the command; its options take the user's defaults."""
         try:
             own = user_defaults()
             ctx.default_map = {name: {**own, "check": own} for name in COMMANDS}
@@ -124,7 +124,7 @@ class _Commands(click.Group):
 @click.option("-v", "--verbose", is_flag=True, help="Show log messages, and the traceback of an error.")
 def main(folders: tuple[str, ...], verbose: bool) -> None:  # noqa: FBT001 - click passes by keyword
     """Does this image classifier look at shape or at texture?"""
-    if verbose:  # otherwise Python's own way: a second handler would repeat what libraries with one have said
+    if verbose:  # otherwise Python's default: a second handler would repeat the messages of libraries that have one
         write_log()
     if folders:
         # The environment, because worker processes inherit it.

@@ -19,8 +19,8 @@ class ComponentType(click.types.StringParamType):
     """The text of a component, such as ``saturate:p=8``.
 
     Args:
-        kinds: the kinds that fit.
-        chain: whether it may have several steps, joined by ``+``.
+        kinds: the accepted kinds.
+        chain: whether several steps may be joined by ``+``.
     """
 
     def __init__(self, *kinds: Kind, chain: bool = False) -> None:
@@ -32,7 +32,7 @@ class ComponentType(click.types.StringParamType):
         param: click.Parameter,  # noqa: ARG002
         incomplete: str,
     ) -> list[CompletionItem]:
-        """Complete a name, or a parameter of the component that is named already."""
+        """Complete a name or, after a name, a parameter of that component."""
         before, plus, last = incomplete.rpartition("+") if self.chain else ("", "", incomplete)
         catalog = default_catalog()
         return [
@@ -57,7 +57,7 @@ def complete_name(ctx: click.Context, param: click.Parameter, incomplete: str) -
 
 
 def _completed(catalog: Catalog, kinds: tuple[Kind, ...], text: str) -> Iterator[tuple[str, str]]:
-    """Yield texts that begin with this one, each with what it means."""
+    """Yield texts that begin with this one, each with its meaning."""
     name, colon, arguments = text.partition(":")
     if not colon:
         specs = [entry.spec for entry in catalog if entry.spec.kind in kinds]

@@ -17,7 +17,7 @@ __all__ = ["echo_failures"]
 
 
 def echo_failures(failures: Iterable[Failure]) -> None:
-    """Write to stderr which cells failed, those of one reason together, and the reason below them."""
+    """Write to stderr which cells failed, grouped by reason, with the reason below each group."""
     by_reason: dict[str, list[str]] = {}
     for failure in failures:
         by_reason.setdefault(reason(failure.error), []).append(failure.record.title)

@@ -1,4 +1,4 @@
-"""Data frames on stdout: for people, or in a format for programs and papers."""
+"""Write data frames to stdout, for people or in a format for programs and papers."""
 
 from __future__ import annotations
 
@@ -38,12 +38,12 @@ def format_option(command: Any) -> Any:
 
 
 def echo_frame(table: pd.DataFrame, form: str | None = None, caption: Sequence[str] = ()) -> None:
-    """Write a table: for people, each number with its interval and no columns without any value, or in a format.
+    """Write a table in a format, or for people, with intervals beside the numbers and without empty columns.
 
     Args:
         table: the table.
-        form: the format, None for people.
-        caption: sentences below it; on stderr where a program reads the table.
+        form: the format; None is for people.
+        caption: sentences below it; they go to stderr if the table has a format for programs.
     """
     if form is not None:
         click.echo(write(table, form), nl=False)
@@ -63,7 +63,7 @@ def echo_frame(table: pd.DataFrame, form: str | None = None, caption: Sequence[s
     columns, joined = _with_intervals(rows)
     said = [*_methods(columns), *_reference(columns)]
     columns = _named(columns)
-    order = sorted(columns, key=lambda name: _place(name, columns[name], joined))
+    order = sorted(columns, key=lambda name: _column_order(name, columns[name], joined))
     shown = {name.replace("_", " "): columns[name] for name in order}
     kept = {*joined, *_HITS, *({"value", str(rows[0].get("metric"))} & shown.keys())}
     echo_table(
@@ -77,7 +77,7 @@ def echo_frame(table: pd.DataFrame, form: str | None = None, caption: Sequence[s
 
 
 def _with_intervals(rows: Sequence[dict[str, Any]]) -> tuple[dict[str, list[Any]], list[str]]:
-    """Join ``low`` and ``high`` with ``value``, and ``NAME_low`` and ``NAME_high`` with ``NAME``; say which."""
+    """Join ``low`` and ``high`` with ``value``, and ``NAME_low`` and ``NAME_high`` with ``NAME``; return the names."""
     columns, joined = {name: [row[name] for row in rows] for name in rows[0]}, []
     for name in list(columns):
         low, high = ("low", "high") if name == "value" else (f"{name}_low", f"{name}_high")
@@ -88,7 +88,7 @@ def _with_intervals(rows: Sequence[dict[str, Any]]) -> tuple[dict[str, list[Any]
 
 
 def _methods(columns: dict[str, list[Any]]) -> Iterator[str]:
-    """Take the columns ``method`` and ``test`` out, where the metric of a row says which it is, and say it once."""
+    """Remove the columns ``method`` and ``test`` if they depend only on the metric, and state their values once."""
     metrics = columns.get("metric", [])
     for name, heading in (("method", "Intervals"), ("test", "Tests")):
         pairs = dict.fromkeys(zip(metrics, columns.get(name, ()), strict=False))
@@ -103,15 +103,15 @@ def _methods(columns: dict[str, list[Any]]) -> Iterator[str]:
 
 
 def _reference(columns: dict[str, list[Any]]) -> Iterator[str]:
-    """Take the column ``against`` out, where it is one model, and say which."""
+    """Remove the column ``against`` if it has only one model, and name the model."""
     others = {other for other in columns.get("against", ()) if other}
     if len(others) == 1:
         del columns["against"]
-        yield f"Differences are to {others.pop()}"
+        yield f"Differences are from {others.pop()}"
 
 
 def _named(columns: dict[str, list[Any]]) -> dict[str, list[Any]]:
-    """Call the value by its metric where there is only one."""
+    """Name the column of values after the metric if there is only one."""
     metrics = {*columns.get("metric", ())}
     if len(metrics) != 1 or "value" not in columns or metrics & columns.keys():
         return columns
@@ -119,19 +119,19 @@ def _named(columns: dict[str, list[Any]]) -> dict[str, list[Any]]:
     return {metric if name == "value" else name: column for name, column in columns.items() if name != "metric"}
 
 
-def _place(name: str, column: Sequence[Any], joined: Sequence[str]) -> int:
-    """Put what a row is about first, then the numbers with intervals, then counts and other numbers."""
+def _column_order(name: str, column: Sequence[Any], joined: Sequence[str]) -> int:
+    """Order the columns: names first, then the numbers with intervals, then counts and other numbers."""
     if name in joined or any(isinstance(value, str) and value.endswith("]") for value in column):
         return 1
     return 0 if any(isinstance(value, str) and value != UNDEFINED for value in column) else 2
 
 
 def estimates(values: Sequence[Any], lows: Sequence[Any], highs: Sequence[Any]) -> list[str | None]:
-    """Write numbers with their intervals, such as ``0.203 [0.163, 0.251]``, below each other.
+    """Write aligned numbers with their intervals, such as ``0.203 [0.163, 0.251]``.
 
     Args:
-        values: numbers; None, or text where a number is undefined.
-        lows, highs: the ends of their intervals, None where there is none.
+        values: numbers; None, or text if a number is undefined.
+        lows, highs: the ends of their intervals; None if there is no interval.
     """
     numbers = [each for each in (*values, *lows, *highs) if isinstance(each, float | int)]
     large = any(abs(number) >= _LARGE for number in numbers)

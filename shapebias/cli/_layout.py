@@ -1,4 +1,4 @@
-"""Lay a table out as lines of text that fit a width: nothing is cut, and words are not broken."""
+"""Lay out a table as lines of text that fit a width, without cutting off text or breaking words."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from shapebias.spelling.grammar import Spelling, parse, split
 
 __all__ = ["Table", "shortened", "wrapped"]
 
-_NARROWEST = 12  # columns of text are wrapped to no less than this
+_NARROWEST = 12  # the smallest width to which a column of text is wrapped
 
 
 @attrs.define
 class Table:
-    """A table of texts, and what is said below it.
+    """A table of texts, and its caption.
 
     Args:
         columns: headings.
         rows: a text for each column.
-        right: which columns are aligned to the right.
-        labels: which columns name components; their texts can be shortened.
-        kept: which columns stay in the table even where every row has the same.
+        right: the columns that are aligned to the right.
+        labels: the columns that name components; their texts can be shortened.
+        kept: the columns that stay in the table even if every row has the same text.
         droppable: whether the last columns of numbers may be left out, because another format has them.
         caption: lines that say what the table leaves out.
     """
@@ -93,7 +93,7 @@ class Table:
             dropped.insert(0, numbers.pop())
         if dropped:
             names = ", ".join(self.columns[at] for at in dropped)
-            self.caption.append(f"Left out here, and in --format csv: {names}")
+            self.caption.append(f"Left out here, but in --format csv: {names}")
             self._remove(dropped)
 
     def _is_estimate(self, at: int) -> bool:
@@ -164,7 +164,7 @@ class Table:
 
 
 def wrapped(text: str, width: int) -> list[str]:
-    """Spread a text over lines: broken at spaces, and where a word is longer, after a ``,`` or ``+`` in it.
+    """Break a text into lines at spaces, and a word that is longer than a line after a ``,`` or ``+`` in it.
 
     >>> wrapped("pgd:eps=1/255,2/255,steps=20 on photos", 20)
     ['pgd:eps=1/255,2/255,', 'steps=20 on photos']
@@ -185,7 +185,7 @@ def _pieces(word: str, width: int) -> list[str]:
 
 
 def shortened(labels: Iterable[str]) -> dict[str, str]:
-    """Shorten the texts of components to what distinguishes them; a label of the user's is never changed.
+    """Shorten the texts of components to what distinguishes them; labels that the user chose are never changed.
 
     >>> shortened(["timm:resnet50", "timm:vit_tiny_patch16_224"])
     {'timm:resnet50': 'resnet50', 'timm:vit_tiny_patch16_224': 'vit_tiny_patch16_224'}
@@ -205,7 +205,7 @@ def shortened(labels: Iterable[str]) -> dict[str, str]:
 
 
 def _head(text: str) -> str:
-    """Return the names of the steps; of a model or a data set the first bare value, of a path its last part."""
+    """Return the names of the steps; for a model or a data set the first bare value, for a path its last part."""
     steps = _steps(text)
     return "+".join(map(_name, steps)) if steps else text
 
@@ -216,7 +216,7 @@ def _name(step: Spelling) -> str:
 
 
 def _distinct(text: str, alike: Sequence[str]) -> str:
-    """Write a text with those settings only that not all texts of the same names have."""
+    """Write a text with only those settings that not all texts with the same names have."""
     others = [[_settings(step) for step in _steps(each)] for each in alike]
     if not all(len(each) == len(others[0]) for each in others):  # one is a bare name
         return text
@@ -229,7 +229,7 @@ def _distinct(text: str, alike: Sequence[str]) -> str:
 
 
 def _settings(step: Spelling) -> list[str]:
-    """Return the settings as texts; the further values of a list stay with its key."""
+    """Return the settings as texts; all values of a list stay with its key."""
     texts: list[str] = []
     for position, argument in enumerate(step.arguments):
         if argument.key is None and texts and position:
@@ -240,7 +240,7 @@ def _settings(step: Spelling) -> list[str]:
 
 
 def _steps(text: str) -> list[Spelling]:
-    """Parse the steps of a text; a label, which need not be one, has none."""
+    """Parse the steps of a text; a label that cannot be parsed has none."""
     try:
         return [parse(step) for step in split(text, "+")] if ":" in text else []
     except ShapebiasError:

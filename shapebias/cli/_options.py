@@ -1,4 +1,4 @@
-"""Options that several commands have, in the same words."""
+"""Options that several commands share."""
 
 from __future__ import annotations
 
@@ -40,30 +40,30 @@ COUNT = click.IntRange(min=1)
 
 
 class PathType(click.Path):
-    """A path, in which a leading ``~`` is the home folder also where the shell leaves it: ``--option=~/file``."""
+    """A path in which a leading ``~`` is the home folder, even if the shell does not expand it: ``--option=~/file``."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """Expand, then check as click does."""
+        """Expand ``~``, then check as click does."""
         return super().convert(as_path(value) if isinstance(value, str | Path) else value, param, ctx)
 
 
 device_option = click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:1.")
 
 replace_option = click.option(
-    "--replace", is_flag=True, help="Compute again what the file has with another seed, other files or settings."
+    "--replace", is_flag=True, help="Compute again the cells that the file has with other settings, files or seed."
 )
 
 
 def execution_options(command: Any) -> Any:
-    """Give a command the options of :func:`shapebias.run` that say where and how it computes."""
+    """Give a command the options of :func:`shapebias.run` for where and how it computes."""
     for decorate in (
-        click.option("--workers", type=COUNT, metavar="N", help="Threads that decode images.  [default: one a core]"),
+        click.option("--workers", type=COUNT, metavar="N", help="Threads that decode images.  [default: one per core]"),
         click.option(
             "--precision",
             type=click.Choice(["float32", "bfloat16", "float16"]),
             default="float32",
             show_default=True,
-            help="Of predictions.",
+            help="Precision of predictions.",
         ),
         click.option("--chunk", type=COUNT, metavar="N", help="Images in a backward pass.  [default: by the device]"),
         click.option(
@@ -78,7 +78,7 @@ def execution_options(command: Any) -> Any:
 executor_option = click.option(
     "--executor",
     metavar="NAME",
-    help="What computes, see 'shapebias list executor': ray:workers=8.  [default: local, this process]",
+    help="Where cells are computed, such as ray:workers=8; see 'shapebias list executor'.  [default: this process]",
 )
 
 seed_option = click.option(
@@ -99,14 +99,14 @@ def write_log(file: Path | None = None) -> None:
     logger = logging.getLogger("shapebias")
     logger.setLevel(logging.INFO)
     logger.addHandler(handler)
-    # What was added in this process only for this command goes with it.
+    # A handler that was added for this command is removed with it.
     root = click.get_current_context().find_root()
     root.call_on_close(functools.partial(logger.removeHandler, handler))
     root.call_on_close(handler.close)
 
 
 def log_options(command: Any) -> Any:
-    """Give a command ``-v`` and ``--log-file``; they act at once and are no parameters of the command."""
+    """Give a command ``-v`` and ``--log-file``; they act at once and are not parameters of the command."""
 
     def verbose(ctx: click.Context, _: click.Parameter, value: bool) -> None:  # noqa: FBT001 - click's signature
         if value and not ctx.find_root().params.get("verbose"):
@@ -132,7 +132,7 @@ def log_options(command: Any) -> Any:
             is_flag=True,
             callback=verbose,
             expose_value=False,
-            help="Say what is loaded, where the time goes, and what is skipped; show the traceback of an error.",
+            help="Log what is loaded, where time is spent, and what is skipped; show the traceback of an error.",
         ),
     ):
         command = decorate(command)

@@ -1,4 +1,4 @@
-"""What the commands share: tables, the argument KIND, and the warning about plugins that failed to load."""
+"""Output that commands share: tables, the argument KIND, and the warning about plugins that failed to load."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def examples(*commands: str) -> str:
 
 
 def working_catalog() -> Catalog:
-    """Return the catalog, and say on stderr which plugins have problems."""
+    """Return the catalog, and warn on stderr about plugins that have problems."""
     catalog = default_catalog()
     for plugin in catalog.plugins:
         for problem in plugin.problems:
@@ -59,17 +59,17 @@ def echo_table(
     droppable: bool = False,
     caption: Iterable[str] = (),
 ) -> None:
-    """Write a table to stdout that fits the terminal, or 80 characters where there is none.
+    """Write a table to stdout that fits the terminal, or 80 characters without a terminal.
 
-    Columns with one and the same value are said below it, once.  Where the table is too wide, ``labels`` are shortened
-    and texts are wrapped; in a pipe each row stays one line, unless the environment has COLUMNS.
+    A column with the same value in every row is stated once, below the table.  If the table is too wide, ``labels`` are
+    shortened and texts are wrapped; in a pipe each row stays one line, unless the environment has COLUMNS.
 
     Args:
         columns: headings.
         rows: texts and numbers; numbers are rounded to four digits, None and NaN are left empty.
         labels: the columns that name components.
-        kept: the columns that stay in the table even where every row has the same.
-        droppable: whether the last columns of numbers may be left out where nothing else helps.
+        kept: the columns that stay in the table even if every row has the same value.
+        droppable: whether the last columns of numbers may be left out if nothing else helps.
         caption: sentences below the table.
     """
     values = [list(row) for row in rows]
@@ -102,12 +102,12 @@ def _width() -> int:
 
 
 def _is_page() -> bool:
-    """Return whether somebody reads stdout, who told us how wide it is."""
+    """Return whether stdout has a known width: a terminal, or COLUMNS in the environment."""
     return sys.stdout.isatty() or "COLUMNS" in os.environ
 
 
 def _align_points(values: Sequence[_Value], texts: Sequence[list[str]], at: int) -> None:
-    """Put the decimal points of a column of numbers below each other."""
+    """Align the decimal points of a column of numbers."""
     ends = [len(row[at]) - (row[at].find(".") if "." in row[at] else len(row[at])) for row in texts]
     longest = max(ends, default=0)
     for value, row, end in zip(values, texts, ends, strict=True):

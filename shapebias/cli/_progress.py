@@ -1,4 +1,4 @@
-"""How far ``run``, ``train`` and ``make`` are: a bar on a terminal, and a line now and then in the log of a job."""
+"""The progress of ``run``, ``train`` and ``make``: a bar on a terminal, or lines in the log of a job."""
 
 from __future__ import annotations
 
@@ -36,13 +36,13 @@ def progress_bar(
     *,
     quiet: bool = False,
 ) -> Iterator[Callable[[Any], None] | None]:
-    """Show on stderr how far the work is while the context lasts; yield what to tell the progress, None when quiet.
+    """Show progress on stderr while the context lasts; yield the function to report progress to, None if quiet.
 
-    On a terminal that is a bar; elsewhere a line every 30 seconds and at every milestone.
+    On a terminal this is a bar, elsewhere a line every 30 seconds and at every milestone.
 
     Args:
-        describe: says in words what is being done, beside the ``done`` and ``total`` of the progress.
-        milestone: a value that changes when something has been finished, None where nothing has.
+        describe: describes what is being done, beside the ``done`` and ``total`` of the progress.
+        milestone: a value that changes when something has been finished, None if nothing has.
         quiet: show nothing.
     """
     from rich.console import Console
@@ -63,7 +63,7 @@ def _bar(console: Any, describe: Callable[[Any], str]) -> Iterator[Callable[[Any
     from rich.text import Text
 
     class TwoLines(progress.Progress):
-        """The bar with count, rate and time left; then what is being done."""
+        """The bar with count, rate and time left, and below it what is being done."""
 
         def get_renderables(self) -> Iterator[Any]:
             yield self.make_tasks_table(self.tasks)
@@ -91,7 +91,7 @@ class Lines:
     """Progress as lines on stderr, for a log file.
 
     Args:
-        describe, milestone: as in :func:`progress_bar`.
+        describe, milestone: see :func:`progress_bar`.
         clock: returns seconds.
     """
 
@@ -113,7 +113,7 @@ class Lines:
             click.echo(f"{state.done}/{state.total} images{self._speed(state, now)}: {self.describe(state)}", err=True)
 
     def _speed(self, state: Any, now: float) -> str:
-        """Return images a second and the time left, where there is something to measure them by."""
+        """Return images per second and the time left, if they can be estimated."""
         began, before = self._first or (now, state.done)
         if now <= began or state.done <= before:
             return ""

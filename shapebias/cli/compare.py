@@ -27,14 +27,14 @@ __all__ = ["command"]
 )
 @click.argument("before", metavar="BEFORE.h5")
 @click.argument("after", metavar="AFTER.h5")
-@click.option("--report", "page", metavar="PAGE.html", help="Write the page of both files too, with this table on top.")
+@click.option("--report", "page", metavar="PAGE.html", help="Also write a page of both files, with this table on top.")
 @format_option
 def command(before: str, after: str, page: str | None, form: str | None) -> None:
     """Show what changed between two results files, on the same images.
 
-    Models of the same label are compared, or the only model of each, on the images that both files have.  A difference
-    is AFTER minus BEFORE, with its paired interval; 'lost' and 'gained' count the images that only one of the two
-    answers right; p is corrected for the number of tests of that model (Holm).
+    Models with the same label are compared, or the only model of each file, on the images that both files have.  A
+    difference is AFTER minus BEFORE, with its paired interval.  'lost' and 'gained' count the images that only BEFORE
+    and only AFTER answers correctly; p is corrected for the number of tests of that model (Holm).
     """
     from shapebias.reporting.combined import CombinedResults
     from shapebias.reporting.comparison import compare
@@ -58,7 +58,7 @@ def command(before: str, after: str, page: str | None, form: str | None) -> None
 
 
 def _for_people(table: pd.DataFrame) -> pd.DataFrame:
-    """Join each difference with its interval, and leave out how it was computed."""
+    """Join each difference with its interval, and leave out the columns on how it was computed."""
     rows = zip(table["value"], table["low"], table["high"], strict=True)
     differences = [f"{value:+.3f} [{low:+.3f}, {high:+.3f}]" for value, low, high in rows]
     names = {"p_adjusted": "p", "metric": "of"}

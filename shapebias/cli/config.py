@@ -18,8 +18,8 @@ _ENVIRONMENT = {"data": "SHAPEBIAS_DATA"}
 def command() -> None:
     """Show your defaults, and where each comes from.
 
-    They are in a file of TOML, such as 'device = "cuda:1"', whose path is shown; $SHAPEBIAS_CONFIG names another one.
-    An option of a command goes before the environment, and that before the file.
+    They are lines such as 'device = "cuda:1"' in a TOML file.  Its path is shown; $SHAPEBIAS_CONFIG names another one.
+    An option of a command overrides the environment, and the environment overrides the file.
     """
     from shapebias.fetching import data_folder
 
@@ -34,7 +34,7 @@ def command() -> None:
         else:
             rows.append((name, built_in[name], "default", meaning))
     path = config_file()
-    where = f"Your file: {path}{'' if path.exists() else ' (not there)'}; ${VARIABLE} names another."
+    where = f"Your file: {path}{'' if path.exists() else ' (does not exist)'}; ${VARIABLE} names another."
     echo_table(["name", "value", "from", "meaning"], rows, kept=("from",))
     click.echo()
     echo_lines([where])

@@ -32,19 +32,19 @@ def _several(short: str, name: str) -> Callable[[Any], Any]:
 @_several("-s", "saliency")
 @_several("-p", "probe")
 @click.option(
-    "--rename", "to", metavar="NAME", help="Remove nothing: call the one thing that is named by this in tables."
+    "--rename", "to", metavar="NAME", help="Remove nothing; give the one component that is named a new name in tables."
 )
 @click.option("--dry-run", is_flag=True, help="Only list what would be removed.")
 @click.pass_context
 def command(ctx: click.Context, /, file: str, to: str | None, dry_run: bool, **names: tuple[str, ...]) -> None:  # noqa: FBT001
     """Remove cells from a results file, finished or failed.
 
-    Names are those of 'shapebias results'.  Several of one kind remove the cells of each; several kinds, the cells that
-    have all of them.  A study that is run again computes what it lists once more.  With --rename nothing is removed: a
-    data set, model, condition, saliency method or probe gets another name in tables.
+    Names are those of 'shapebias results'.  Several names of one kind remove the cells of each; names of several kinds
+    remove the cells that have all of them.  If the study is run again, it computes the removed cells again.  With
+    --rename nothing is removed: a data set, model, condition, saliency method or probe gets another name in tables.
     """
     if not any(names.values()):
-        raise click.UsageError("say what to remove, such as -m MODEL", ctx)
+        raise click.UsageError("name what to remove, such as -m MODEL", ctx)
 
     if to is not None:
         _rename(ctx, file, names, to)
@@ -63,7 +63,7 @@ def command(ctx: click.Context, /, file: str, to: str | None, dry_run: bool, **n
 def _rename(ctx: click.Context, file: str, names: Mapping[str, tuple[str, ...]], to: str) -> None:
     given = [(role, name) for role, several in names.items() for name in several]
     if len(given) != 1:
-        raise click.UsageError("--rename needs one thing to rename, such as -m MODEL", ctx)
+        raise click.UsageError("--rename needs one component to rename, such as -m MODEL", ctx)
 
     from shapebias.store import rename
 

@@ -1,4 +1,4 @@
-"""``shapebias export``: results in formats of others."""
+"""``shapebias export``: results in the formats of other tools."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _EXAMPLES = examples("shapebias export decisions run.h5 -o exported")
 
 @click.group("export", epilog=_EXAMPLES)
 def command() -> None:
-    """Write results in the formats of others."""
+    """Write results in the formats of other tools."""
 
 
 @command.command("decisions", epilog=_EXAMPLES)

@@ -27,7 +27,7 @@ __all__ = ["command"]
     ),
 )
 @click.argument("names", metavar="[NAME]...", nargs=-1)
-@click.option("--list", "show", is_flag=True, help="List what can be fetched, and what of it is here.")
+@click.option("--list", "show", is_flag=True, help="List what can be fetched, and which part of it is already on disk.")
 @click.option(
     "--to",
     metavar="DIR",
@@ -38,9 +38,9 @@ __all__ = ["command"]
 def command(ctx: click.Context, /, names: tuple[str, ...], show: bool, to: Path | None) -> None:  # noqa: FBT001 - click passes by keyword
     """Fetch published data by NAME, and check that it is what was published.
 
-    The part of a name before its colon means all of the family: 'model-vs-human' has 17 sets.  What is here already is
-    not fetched again.  In a study such a data set is spelled by its name, as in 'shapebias run -d edges', and fetched
-    on first use where it is missing.
+    The part of a name before its colon means the whole family: 'model-vs-human' has 17 sets.  Files that are already on
+    disk are not fetched again.  A study uses such a data set by its name, as in 'shapebias run -d edges', and fetches
+    it on first use if it is missing.
     """
     from shapebias.fetching import data_folder, fetch_source
     from shapebias.plugins import data_sources as data
@@ -87,7 +87,7 @@ def _echo_list(sources: Iterable[Source], folder: Path) -> None:
     )
     click.echo(
         f"\nData folder: {folder} (--to DIR, or $SHAPEBIAS_DATA, chooses another).\n"
-        "Where a publisher gives no checksum, the first download's is recorded and checked from then on."
+        "If a publisher gives no checksum, that of the first download is recorded and checked from then on."
     )
 
 

@@ -35,9 +35,9 @@ def _list(ctx: click.Context, _: click.Parameter, asked: bool) -> None:  # noqa:
 )
 @click.argument("files", metavar="RUN.h5...", nargs=-1, required=True)
 @click.argument("name", metavar="NAME")
-@click.option("-o", "--output", metavar="FILE", required=True, help="Where it is written: .pdf, .png or .svg.")
+@click.option("-o", "--output", metavar="FILE", required=True, help="The file to write: .pdf, .png or .svg.")
 @click.option(
-    "--list", is_flag=True, expose_value=False, is_eager=True, callback=_list, help="List the figures, and stop."
+    "--list", is_flag=True, expose_value=False, is_eager=True, callback=_list, help="List the figures and exit."
 )
 def command(files: tuple[str, ...], name: str, output: str) -> None:
     """Write the figure NAME, sized for a paper's column.

@@ -1,4 +1,4 @@
-"""``shapebias import``: answers that others have published."""
+"""``shapebias import``: published answers."""
 
 from __future__ import annotations
 
@@ -15,26 +15,26 @@ _EXAMPLES = examples(
 )
 
 
-@click.group("import", short_help="Make a results file of published answers.", epilog=_EXAMPLES)
+@click.group("import", short_help="Make a results file from published answers.", epilog=_EXAMPLES)
 def command() -> None:
-    """Make a results file of answers that others have published."""
+    """Make a results file from published answers."""
 
 
 @command.command("decisions", short_help="Read tables of human or model decisions.", epilog=_EXAMPLES)
 @click.argument("tables", metavar="CSV|DIR...", nargs=-1, required=True, type=click.Path(exists=True))
-@click.option("-o", "--output", metavar="HUMANS.h5", required=True, help="The results file, which does not exist yet.")
+@click.option("-o", "--output", metavar="HUMANS.h5", required=True, help="The results file; it must not exist yet.")
 @click.option("--beside", metavar="RUN.h5", help="Take the images and labels of this file's data set.")
-@click.option("--dataset", metavar="NAME", help="Which data set of --beside.")
+@click.option("--dataset", metavar="NAME", help="The data set of --beside to use.")
 def decisions(tables: tuple[str, ...], output: str, beside: str | None, dataset: str | None) -> None:
-    """Read tables of human or model decisions, as model-vs-human publishes them, or of vision-language models.
+    """Read tables of human or model decisions, in the format of model-vs-human or of vision-language models.
 
     Each observer becomes a model, and each set of stimuli a data set.  With --beside the answers are paired with those
-    of the models in that file, image by image, and 'shapebias merge' joins the two.
+    of the models in that file, image by image, and 'shapebias merge' joins the two files.
     """
     from shapebias.interop import import_decisions
 
     if dataset is not None and beside is None:
-        raise click.UsageError("--dataset says which data set of --beside; give --beside RUN.h5 too")
+        raise click.UsageError("--dataset chooses a data set of --beside; give --beside RUN.h5 too")
     for observer, answers in import_decisions(tables, output, beside=beside, dataset=dataset).items():
         click.echo(f"{observer}: {answers} answers")
     click.echo(f"Results are in {output}.")

@@ -22,7 +22,7 @@ __all__ = ["command"]
 
 @click.command(
     "leaderboard",
-    short_help="Sort models, and say which differences are beyond chance.",
+    short_help="Sort models, and show which differences are beyond chance.",
     epilog=examples(
         "shapebias leaderboard profile.h5",
         "shapebias leaderboard a.h5 b.h5 --by accuracy",
@@ -33,12 +33,12 @@ __all__ = ["command"]
     "--by",
     "measure",
     type=click.Choice(["shape-bias", "accuracy"]),
-    help="What models are sorted by.  [default: shape-bias where cues conflict, else accuracy]",
+    help="What models are sorted by.  [default: shape-bias if cues conflict, else accuracy]",
 )
-@click.option("-d", "--dataset", metavar="NAME", help="Which data set.  [default: the first that has the measure]")
-@click.option("-c", "--condition", metavar="NAME", default="clean", show_default=True, help="Which condition.")
+@click.option("-d", "--dataset", metavar="NAME", help="The data set.  [default: the first that has the measure]")
+@click.option("-c", "--condition", metavar="NAME", default="clean", show_default=True, help="The condition.")
 @click.option(
-    "--report", "page", metavar="PAGE.html", help="Write the page of the results too, with this table on top."
+    "--report", "page", metavar="PAGE.html", help="Also write the page of the results, with this table on top."
 )
 @format_option
 def command(
@@ -51,8 +51,8 @@ def command(
 ) -> None:
     """Sort the models of results files by shape bias or accuracy.
 
-    'beyond chance' lists the ranks of the models below from which a model differs, by a paired test on the images that
-    both have answered, corrected for the number of pairs (Holm), at 5 %.
+    'beyond chance' lists the ranks of lower-ranked models that differ from a model at the 5 % level, by a paired test
+    on the images that both have answered, corrected for the number of pairs (Holm).
     """
     from shapebias.reporting.combined import CombinedResults
     from shapebias.store.results import open_store
@@ -72,7 +72,7 @@ def command(
 
 
 def _ranked(results: CombinedResults, measure: str | None, dataset: str | None) -> pd.DataFrame:
-    """Compute the metric ``leaderboard``; of shape bias where it is known, unless the measure is given."""
+    """Compute the metric ``leaderboard`` by the given measure, or by shape bias if it is known, else accuracy."""
     table = results.metric(f"leaderboard:of={measure or 'shape-bias'}")
     if measure is None and not len(table if dataset is None else table[table["dataset"] == dataset]):
         table = results.metric("leaderboard:of=accuracy")
@@ -109,7 +109,7 @@ def _echo(table: pd.DataFrame) -> None:
 
 
 def _basis(table: pd.DataFrame) -> str:
-    """Say what was ranked, and by which test."""
+    """Describe the data, the condition and the test of the ranking."""
     first = records(table)[0]
     pairs = f"{first['pairs']} pair{'s' if first['pairs'] != 1 else ''}"
     return f"{first['dataset']}, {first['condition']}; {first['test']} test of {pairs}, Holm's correction, 5 %"

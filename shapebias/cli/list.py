@@ -1,4 +1,4 @@
-"""``shapebias list``: everything that the plugins provide."""
+"""``shapebias list``: the components that the plugins provide."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _REFERENCE = "reference"
 )
 @click.argument("kind", metavar="[KIND]", type=KindChoice((*KINDS, _REFERENCE)), required=False)
 def command(kind: Kind | Literal["reference"] | None) -> None:
-    """List what there is, of every kind or of one KIND.
+    """List all components, or those of one KIND.
 
     The kinds are model, dataset, transform, attack, saliency, probe, metric, suite and executor;
     references are published values.
@@ -37,5 +37,5 @@ def command(kind: Kind | Literal["reference"] | None) -> None:
         for entry in entries
         if entry.spec.kind == each
     ]
-    first = 1 if kind else 0  # the kind that was asked for is not repeated
+    first = 1 if kind else 0  # a column with the requested kind would repeat it
     echo_table(["kind", "name", "summary", "provider"][first:], [row[first:] for row in rows])

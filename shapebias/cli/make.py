@@ -43,10 +43,10 @@ _COUNT = click.IntRange(min=1)
     "-o", "--output", metavar="FOLDER", required=True, help="Folder of the images; an existing one is continued."
 )
 @seed_option
-@click.option("--limit", type=_COUNT, metavar="N", help="The most images, evenly spread.  [default: all]")
+@click.option("--limit", type=_COUNT, metavar="N", help="Use at most N images, evenly spread.  [default: all]")
 @device_option
 @click.option("--batch-size", type=_COUNT, metavar="N", help="Images transformed at once.  [default: by the device]")
-@click.option("--workers", type=_COUNT, metavar="N", help="Threads that decode or encode.  [default: one a core]")
+@click.option("--workers", type=_COUNT, metavar="N", help="Threads that decode or encode.  [default: one per core]")
 @log_options
 @click.option("-q", "--quiet", is_flag=True, help="Show no progress and no summary.")
 @click.pass_context
@@ -67,13 +67,13 @@ def command(
     """Write a transformed copy of DATASET as PNG images.
 
     The pixels are those that a run with the same seed shows to its models, rounded to 8 bits; without a transform they
-    are those of the data set.  Each image lies in the folder of its class, and manifest.json lists ids, labels,
-    digests, and how the images came about.  Run the same command again to continue: finished images are kept.  The exit
-    status is 1 if an image could not be read.
+    are those of the data set.  Each image is in the folder of its class; manifest.json lists ids, labels and digests,
+    and how the images were made.  Run the same command again to continue: finished images are kept.  The exit status
+    is 1 if an image could not be read.
     """
     conditions = [*transforms, *chains]
     if len(conditions) > 1:
-        raise click.UsageError(f"one copy has one condition; join its steps: -c '{'+'.join(conditions)}'", ctx)
+        raise click.UsageError(f"a copy has only one condition; join its steps: -c '{'+'.join(conditions)}'", ctx)
     working_catalog()
 
     from shapebias.rendering import make as making
@@ -94,7 +94,7 @@ def command(
             )
     except Interrupted as interrupted:
         click.echo(str(interrupted), err=True)
-        ctx.exit(130)  # 128 + SIGINT, as shells have it
+        ctx.exit(130)  # 128 + SIGINT, as in shells
     if not quiet:
         _echo(made)
     for row, error in made.manifest.failures.items():
@@ -104,6 +104,6 @@ def command(
 
 def _echo(made: WrittenDataset) -> None:
     there = len(made.manifest.images)
-    before = f", {there - made.new} of them from before" if made.new < there else ""
+    before = f", {there - made.new} of them from earlier runs" if made.new < there else ""
     read_as = shlex.quote(f"folder:{spell_scalar(str(made.folder))},labels=manifest.json")
     click.echo(f"{there} images are in {made.folder}{before}; read them as {read_as}")

@@ -1,4 +1,4 @@
-"""``shapebias merge``: join results files whose cells agree."""
+"""``shapebias merge``: join results files."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ __all__ = ["command"]
     epilog=examples("shapebias merge a.h5 b.h5 -o both.h5", "shapebias merge run-1.h5 run-2.h5 run-3.h5 -o all.h5"),
 )
 @click.argument("files", metavar="RUN.h5...", nargs=-1, required=True)
-@click.option("-o", "--output", metavar="RUN.h5", required=True, help="The joined file, which does not exist yet.")
+@click.option("-o", "--output", metavar="RUN.h5", required=True, help="The joined file; it must not exist yet.")
 def command(files: tuple[str, ...], output: str) -> None:
     """Join results files into one.
 
-    Cells that are in several must agree.  Shards of a study must all be there, each once.
+    Cells that several files have must agree.  All shards of a study must be given, each once.
     """
     from shapebias.store import merge
 

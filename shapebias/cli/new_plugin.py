@@ -1,4 +1,4 @@
-"""``shapebias new-plugin``: begin a plugin package."""
+"""``shapebias new-plugin``: write a new plugin package."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ __all__ = ["command"]
     metavar="DIR",
     type=PathType(file_okay=False, path_type=Path),
     default=Path(),
-    help="Where the package's folder is made; by default here.",
+    help="Where to make the package's folder; the default is the current folder.",
 )
 def command(name: str, kind: Kind, output: Path) -> None:
     """Write a new plugin package, NAME, with a working test.
 
-    It installs and keeps to the contract at once. NAME is what users will write; 'shapebias-' in front of it is
-    left out, as the package's name begins with it anyway. KIND is model, dataset, transform,
+    The package can be installed at once and passes the plugin checks.  NAME is what users will write; a leading
+    'shapebias-' is removed, because the package's name begins with it anyway.  KIND is model, dataset, transform,
     attack, saliency, probe, metric or suite.
     """
     from shapebias.scaffold import new_plugin

@@ -1,4 +1,4 @@
-"""``shapebias pack``: put the finished parts of a run into its one file."""
+"""``shapebias pack``: combine the finished parts of a run into one file."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ __all__ = ["command"]
 
 @click.command("pack", epilog=examples("shapebias pack run.h5", "shapebias pack run.h5 --force"))
 @click.argument("file", metavar="RUN.h5")
-@click.option("--force", is_flag=True, help="Also where the result is larger than 1 GB.")
+@click.option("--force", is_flag=True, help="Pack even if the result is larger than 1 GB.")
 def command(file: str, force: bool) -> None:  # noqa: FBT001 - click passes by keyword
-    """Put the finished parts of a run into its one file.
+    """Combine the finished parts of a run into one file.
 
-    They are in RUN.h5.parts.  A run packs its own file when it ends; this command is for a run that was
-    killed, and for large results.
+    The parts are in RUN.h5.parts.  A run packs its file when it ends; this command is for runs that were killed, and
+    for large results.
     """
     from shapebias.store import pack
 

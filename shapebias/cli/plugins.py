@@ -1,4 +1,4 @@
-"""``shapebias plugins``: who provides what, what failed to load, and whether a plugin keeps to its contract."""
+"""``shapebias plugins``: the plugins, their problems, and a check of a plugin against its contract."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ __all__ = ["command"]
     "--traceback",
     "thorough",
     is_flag=True,
-    help="Import also what the plugins name, which takes longer, and show the traceback of each problem.",
+    help="Also import every component, which takes longer, and show the traceback of each problem.",
 )
 @click.pass_context
 def command(context: click.Context, thorough: bool) -> None:  # noqa: FBT001 - click passes by keyword
     """List the plugins that were found, and their problems.
 
-    A problem is a line on stderr; with SHAPEBIAS_STRICT=1 in the environment it is an error of every command.
+    Other commands warn about a problem on stderr; with SHAPEBIAS_STRICT=1 in the environment it makes them fail.
     """
     if context.invoked_subcommand is None:
         _list(thorough=thorough)
@@ -63,7 +63,7 @@ def _row(plugin: PluginInfo, problems: int) -> list[str | float | None]:
 
 
 def _targets(plugin: PluginInfo) -> Iterator[Problem]:
-    """Import what the specs name: a failure there shows only when the thing is used."""
+    """Import the components of the specs, whose failures otherwise show only when they are used."""
     for spec in plugin.specs:
         try:
             spec.load()
@@ -86,7 +86,7 @@ def _targets(plugin: PluginInfo) -> Iterator[Problem]:
     metavar="TEXT",
     multiple=True,
     help="What to try, such as posterize:levels=2; may be repeated. A name without an example is tried with its "
-    "defaults, if it has some.",
+    "defaults, if it has any.",
 )
 @click.option(
     "--without",
@@ -99,8 +99,8 @@ def _targets(plugin: PluginInfo) -> Iterator[Problem]:
 def check(plugin: str, tried: tuple[str, ...], without: tuple[str, ...], device: str, everything: bool) -> None:  # noqa: FBT001
     """Check whether a plugin keeps to the contract.
 
-    PLUGIN is the name of a distribution or of an entry point, or the path of a one-file plugin. The exit status is 1
-    if a check fails. The same checks in the plugin's own tests: shapebias.testing.conformance.
+    PLUGIN is the name of a distribution or of an entry point, or the path of a one-file plugin.  The exit status is 1
+    if a check fails.  A plugin's own tests can run the same checks with shapebias.testing.conformance.
     """
     from shapebias.testing import checks, outcomes, untried
 

@@ -1,4 +1,4 @@
-"""``shapebias preview``: a picture of what conditions do to some images."""
+"""``shapebias preview``: a contact sheet of what conditions do to some images."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ __all__ = ["command"]
     metavar="MODEL",
     type=ComponentType("model"),
     multiple=True,
-    help="A model that the attacks attack; may be repeated.",
+    help="A model to attack; may be repeated.",
 )
 @click.option(
     "--towards",
@@ -60,7 +60,7 @@ __all__ = ["command"]
     help="Change the images towards CLASS, a name or an index; may be repeated.",
 )
 @click.option(
-    "--images", type=click.IntRange(min=1), metavar="N", default=6, show_default=True, help="The most images."
+    "--images", type=click.IntRange(min=1), metavar="N", default=6, show_default=True, help="Use at most N images."
 )
 @seed_option
 @device_option
@@ -79,11 +79,12 @@ def command(
 ) -> None:
     """Show what conditions do to some images of DATASET.
 
-    The picture has a row for each image, spread evenly over the data set, and a column for each condition, 'clean'
-    first.  These are the images that a run with the same seed shows to its models.
+    The picture has one row for each image and one column for each condition, 'clean' first.  Images are spread evenly
+    over the data set, and are those that a run with the same seed shows to its models.
 
-    With --towards each attack, by default 120 steps of linf PGD within 40/255, is directed to CLASS and goes as far as
-    it can.  The result shows what a network means by the class: for adversarially trained ones it looks like it.
+    With --towards each attack is targeted at CLASS and runs to its last step; the default attack is 120 steps of linf
+    PGD within 40/255.  The result shows what a network associates with the class: with an adversarially trained network
+    it looks like the class.
     """
     working_catalog()
 

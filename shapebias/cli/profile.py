@@ -35,24 +35,24 @@ __all__ = ["command"]
     multiple=True,
     default=["cue-conflict"],
     show_default="cue-conflict",
-    help="The protocols, see 'shapebias list suite'; may be repeated.",
+    help="A protocol, see 'shapebias list suite'; may be repeated.",
 )
 @click.option("--against", metavar="MODEL", help="Compare each MODEL with this one, image by image.")
-@click.option("--limit", type=COUNT, metavar="N", help="The most images of each data set.  [default: all]")
+@click.option("--limit", type=COUNT, metavar="N", help="Use at most N images of each data set.  [default: all]")
 @click.option(
     "-o",
     "--output",
     metavar="RUN.h5",
     default="profile.h5",
     show_default=True,
-    help="Where answers go; made, or continued.",
+    help="The results file; an existing one is continued.",
 )
-@click.option("--report", "page", metavar="PAGE.html", help="Write the page of the results too.")
+@click.option("--report", "page", metavar="PAGE.html", help="Also write the page of the results.")
 @executor_option
 @replace_option
 @execution_options
 @log_options
-@click.option("-q", "--quiet", is_flag=True, help="No progress.")
+@click.option("-q", "--quiet", is_flag=True, help="Show no progress.")
 @format_option
 @click.pass_context
 def command(
@@ -67,9 +67,9 @@ def command(
 ) -> None:
     """Measure a model by a standard protocol, and compare it with people and published models.
 
-    Each suite is a protocol: data sets, conditions, and the numbers to report.  What is missing is computed, data are
-    fetched, and one table shows each measure of each MODEL with its 95 % interval, people's value, two or three
-    published models, and the rank among all published values.  Run the same command again to continue.  The exit
+    Each suite is a protocol: data sets, conditions, and the numbers to report.  Missing data are fetched and missing
+    answers computed.  One table shows each measure of each MODEL with its 95 % interval, the value of people, two or
+    three published models, and the rank among all published values.  Run the same command again to continue.  The exit
     status is 1 if something failed.
     """
     working_catalog()

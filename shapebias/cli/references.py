@@ -24,10 +24,10 @@ __all__ = ["command", "echo_references"]
 )
 @click.argument("measure", required=False)
 @click.option(
-    "--model", "pattern", metavar="PATTERN", default="*", help="Only models whose names fit, such as 'resnet*'."
+    "--model", "pattern", metavar="PATTERN", default="*", help="Only models whose names match, such as 'resnet*'."
 )
 def command(measure: str | None, pattern: str) -> None:
-    """List published values, each with where it is written.
+    """List published values, each with its source.
 
     MEASURE is the name of a metric, such as shape-bias; its parts follow a colon, such as shape-bias:cat.
     """
@@ -38,7 +38,7 @@ def echo_references(measure: str | None = None, pattern: str = "*") -> None:
     """Write the published values of a measure and its parts, largest first.
 
     Raises:
-        SpellingError: there are none of this measure, or of such a model.
+        SpellingError: no value is published for this measure or for such a model.
     """
     known = dict.fromkeys(one.measure for one in references())
     chosen = [name for name in known if measure in (None, name, name.partition(":")[0])]

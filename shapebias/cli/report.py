@@ -26,7 +26,7 @@ __all__ = ["command"]
     default=24,
     show_default=True,
     metavar="N",
-    help="The most images of each data set in the image browser.",
+    help="Show at most N images of each data set in the image browser.",
 )
 @click.option(
     "--models",
@@ -34,14 +34,14 @@ __all__ = ["command"]
     default=50,
     show_default=True,
     metavar="N",
-    help="The most models; of more, N that are evenly spaced in the order of the study.",
+    help="Show at most N models; of more, N that are evenly spaced in the order of the study.",
 )
 @click.option("--title", metavar="TEXT", help="The page's title.  [default: Shape or texture?]")
 def command(files: tuple[str, ...], output: str, images: int, models: int, title: str | None) -> None:
     """Write one page that shows results.
 
-    It has the finding, charts, maps, images, tables, failures, and where all of it comes from.  Several files are shown
-    side by side.  The page is a single file that opens anywhere, without a network.
+    It has the finding, charts, maps, images, tables, failures and provenance.  Several files are shown side by side.
+    The page is a single file that opens anywhere, also offline.
     """
     from shapebias.reporting.page import report
     from shapebias.store.results import open_store

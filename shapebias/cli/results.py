@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = ["command", "echo_overview", "overview"]
 
-_OVER_ALL = ("micro", "all")  # the averagings over all images, which are shown unless others are asked for
+_OVER_ALL = ("micro", "all")  # the averages over all images, which are shown by default
 _PLACE = ("dataset", "model", "condition", "eps")
 _HITS = ("shape_hits", "texture_hits", "n_conflict")
 _ACCURACY = {"value": "accuracy", "low": "accuracy_low", "high": "accuracy_high", "n": "n"}
@@ -56,9 +56,9 @@ _SHAPE_BIAS = {
 def command(words: tuple[str, ...], by: str | None, form: str | None) -> None:
     """Show the numbers of results files: a METRIC, or an overview.
 
-    The overview has accuracy, shape bias where cues conflict, and what failed.  The text below
-    a table says which images and classes the numbers are computed from, what was skipped, and what was assumed about
-    the models' outputs.  Several files are shown in one table.
+    The overview has accuracy, shape bias if cues conflict, and failures.  The text below a table says which images and
+    classes the numbers are based on, what was skipped, and what was assumed about the models' outputs.  Several files
+    are shown in one table.
     """
     from shapebias.reporting.caption import caption
     from shapebias.reporting.combined import CombinedResults
@@ -66,7 +66,7 @@ def command(words: tuple[str, ...], by: str | None, form: str | None) -> None:
 
     files, metric = (words, None) if _is_file(words[-1]) else (words[:-1], words[-1])
     if not files:
-        raise click.UsageError(f"{words[-1]!r} is not a results file; name one, such as run.h5")
+        raise click.UsageError(f"{words[-1]!r} is not a results file; give one, such as run.h5")
     working_catalog()
     with ExitStack() as opened:
         several = [opened.enter_context(open_store(file)) for file in files]
@@ -82,10 +82,10 @@ def command(words: tuple[str, ...], by: str | None, form: str | None) -> None:
 
 
 def _only_by(table: pd.DataFrame, by: str | None, form: str | None) -> tuple[pd.DataFrame, list[str]]:
-    """Keep the rows that are averaged in one way, and say which others there are.
+    """Keep the rows that are averaged in one way, and list the others.
 
     Raises:
-        SpellingError: no rows are averaged like that.
+        SpellingError: no rows are averaged in this way.
     """
     known = list(dict.fromkeys(table["averaging"])) if "averaging" in table else []
     if by is None and form not in ("csv", "json"):
@@ -93,7 +93,7 @@ def _only_by(table: pd.DataFrame, by: str | None, form: str | None) -> tuple[pd.
     if by is None:
         return table, []
     if by not in known:
-        there = f"there are {', '.join(known)}" if known else "this table has one kind of row, leave --by out"
+        there = f"there are {', '.join(known)}" if known else "this table has only one kind of row; leave --by out"
         raise SpellingError(f"no rows are averaged by {by!r}{suggestion(by, known)}; {there}")
     others = [f"--by {word}" for word in known if word != by]
     kept = table[table["averaging"] == by]
@@ -102,7 +102,7 @@ def _only_by(table: pd.DataFrame, by: str | None, form: str | None) -> tuple[pd.
 
 
 def _is_file(word: str) -> bool:
-    """Tell a file, also one that is missing, from a metric."""
+    """Return whether a word is a file, which may be missing, and not a metric."""
     return Path(word).suffix == ".h5" or as_path(word).is_file()
 
 
@@ -153,7 +153,7 @@ def _others(cells: pd.DataFrame) -> pd.DataFrame:
 
 
 def _notes(results: Results | CombinedResults) -> list[str]:
-    """Say of which published sets only a part was there."""
+    """Name the published sets of which only a part was on disk."""
     stores = [each.store for each in getattr(results, "files", [results])]
     datasets = {dataset.name: dataset.note for store in stores for dataset in store.datasets() if dataset.note}
     return [f"Note: {name} has {note} of the published set." for name, note in datasets.items()]

@@ -64,9 +64,9 @@ def _several(short: str, name: str, dest: str, help: str) -> Callable[[Any], Any
 )
 @_several("-d", "dataset", "datasets", "A data set")
 @_several("-m", "model", "models", "A model")
-@_several("-t", "transform", "transforms", "A condition: this transform alone")
-@_several("-a", "attack", "attacks", "A condition: this attack alone")
-@_several("-c", "condition", "chains", "A condition: steps joined by '+', such as grayscale+pgd:eps=4/255")
+@_several("-t", "transform", "transforms", "A condition with only this transform")
+@_several("-a", "attack", "attacks", "A condition with only this attack")
+@_several("-c", "condition", "chains", "A condition with steps joined by '+', such as grayscale+pgd:eps=4/255")
 @_several("-s", "saliency", "saliency", "A saliency method")
 @_several("-p", "probe", "probes", "A probe")
 @click.option("--no-clean", is_flag=True, help="Leave out the condition 'clean'.")
@@ -79,13 +79,13 @@ def _several(short: str, name: str, dest: str, help: str) -> Callable[[Any], Any
 @click.option(
     "--aggregate",
     type=click.Choice(["mean", "sum", "max"]),
-    help="What the score of a class takes of its outputs' probabilities.  [default: mean]",
+    help="How the probabilities of a class's outputs give its score.  [default: mean]",
 )
-@click.option("--logits", metavar="full|top-K", help="Scores to keep of each image.  [default: full]")
+@click.option("--logits", metavar="full|top-K", help="Scores to keep for each image.  [default: full]")
 @click.option("--keep-images", is_flag=True, default=None, help="Keep the images that the model was given.")
 @click.option("-o", "--output", metavar="RUN.h5", required=True, help="The results file; an existing one is continued.")
 @click.option(
-    "--shard", metavar="I/N", help="Compute share I of N, into a file of its own; join them with 'shapebias merge'."
+    "--shard", metavar="I/N", help="Compute share I of N into a separate file; join the files with 'shapebias merge'."
 )
 @executor_option
 @replace_option
@@ -107,14 +107,14 @@ def command(
 ) -> None:
     """Run models on data sets under conditions; keep all answers.
 
-    Each model answers each data set under each condition.  A study file, options, or both say what to run: options add
-    to the lists of the file and override its single values.  The first condition is 'clean', the unchanged images,
+    Each model classifies each data set under each condition.  A study file, options, or both define the study: options
+    add to the lists of the file and override its single values.  The first condition is 'clean', the unchanged images,
     unless the file has its own list or --no-clean is given.  Models, weights, classes and data are checked before
     anything is stored.  Run the same command again to continue.  The exit status is 1 if a cell of this study failed,
-    and 2 if the study was refused.
+    and 2 if the study is not valid.
     """
     if study_file is None and not (options["datasets"] and options["models"]):
-        raise click.UsageError("name a data set with -d and a model with -m, or give a study file", ctx)
+        raise click.UsageError("give a data set with -d and a model with -m, or a study file", ctx)
     working_catalog()
     given: dict[Kind, Sequence[str]] = {"dataset": options["datasets"], "model": options["models"]}
     given |= {"transform": transforms, "attack": attacks, "saliency": options["saliency"], "probe": options["probes"]}
@@ -133,7 +133,7 @@ def command(
     except Interrupted as interrupted:
         click.echo(str(interrupted), err=True)
         ctx.exit(130)  # 128 + SIGINT, as shells have it
-    with results:  # closed at once: whoever calls this as a function may write the file next
+    with results:  # closed at once: a caller of this function may write the file next
         if not quiet:
             _echo_summary(results, output)
         failures = _of_study(study, results.failures)
@@ -142,7 +142,7 @@ def command(
 
 
 def _check_kinds(ctx: click.Context, given: Mapping[Kind, Sequence[str]]) -> None:
-    """Refuse a name after the option of another kind; chains and unknown names are checked later."""
+    """Raise an error if a name follows the option of another kind; chains and unknown names are checked later."""
     catalog = default_catalog()
     for kind, texts in given.items():
         for text in texts:
@@ -171,7 +171,7 @@ def _study(study_file: Path | None, options: Mapping[str, Any], conditions: Sequ
 
 
 def _of_study(study: Study, failures: Iterable[Failure]) -> list[Failure]:
-    """Keep the failures of this study: the file may have others, of a study that was run before."""
+    """Keep the failures of this study: the file may have others, from an earlier study."""
     asked = {cell.texts for cell in study.cells()}
     return [failure for failure in failures if failure.record.texts in asked]
 

@@ -1,4 +1,4 @@
-"""``shapebias show``: all about one thing, its parameters first."""
+"""``shapebias show``: a component, its parameters first."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ __all__ = ["command", "example"]
 def command(ctx: click.Context, /, words: tuple[str, ...]) -> None:
     """Show what NAME does, its parameters and who provides it.
 
-    The kinds are model, dataset, transform, attack, saliency, probe, metric, suite and executor; without one,
-    everything of that NAME is shown.
+    The kinds are model, dataset, transform, attack, saliency, probe, metric, suite and executor; without a KIND, all
+    components called NAME are shown.
     """
     *kinds, name = words
     if len(kinds) > 1:
@@ -39,7 +39,7 @@ def command(ctx: click.Context, /, words: tuple[str, ...]) -> None:
 
 
 def _find(catalog: Catalog, kinds: Sequence[Kind], name: str) -> list[CatalogEntry]:
-    """Find the thing of this kind, or of whatever kinds have one of this name."""
+    """Find the component of this kind, or of every kind that has one of this name."""
     found = [] if kinds else [entry for entry in catalog if entry.spec.name == name]
     return found or [catalog.find(kinds or KINDS, name)]
 
@@ -67,7 +67,7 @@ def _used(parameters: list[Parameter], column: str) -> bool:
 
 
 def _facts(entry: CatalogEntry, parameters: list[Parameter]) -> Iterator[tuple[str, str]]:
-    """Yield what is known without running it: the facts of its kind, papers, provider, and how it is written."""
+    """Yield what is known without running it: the facts of its kind, papers, provider, and an example."""
     common = {field.name for field in attrs.fields(Spec)}
     for field in attrs.fields(type(entry.spec)):
         value = getattr(entry.spec, field.name)
@@ -90,7 +90,7 @@ def _name(value: Any) -> str:
 
 
 def example(spec: Spec, parameters: list[Parameter]) -> str:
-    """Write the thing as one would in a command: with its required parameters, or else the first.
+    """Write the component as in a command, with its required parameters or else the first.
 
     >>> from shapebias.plugins.specs import TransformSpec
     >>> p = Parameter("p", "a number", default="8", unit="", bounds="", help="strength")

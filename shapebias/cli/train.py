@@ -28,12 +28,12 @@ _COMPONENTS = {
     ("-d", "--dataset"): "The training images.",
     ("-a", "--attack"): "Replaces every training image by its attacked version.",
     ("--validation",): "A share of the training images, or a data set.  [default: 0.1]",
-    ("--validation-attack",): "What robust accuracy is measured with.  [default: the attack of training]",
+    ("--validation-attack",): "The attack for robust accuracy.  [default: the attack of training]",
 }
 
 
 def _of_recipe(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Give a command one option for each single value of a recipe, with the recipe's own words, types and defaults."""
+    """Give a command one option for each single value of a recipe, with the recipe's help, types and defaults."""
     for row in reversed(describe(Recipe)):
         name, kind = f"--{row.name.replace('_', '-')}", field_types(Recipe)[row.name]
         text = f"{row.help[0].upper()}{row.help[1:]}{f', in {row.unit}' * bool(row.unit)}.  [default: {row.default}]"
@@ -69,14 +69,14 @@ def _of_recipe(command: Callable[..., Any]) -> Callable[..., Any]:
     "transforms",
     metavar="TRANSFORM",
     multiple=True,
-    help="Changes every training image first; may be repeated.",
+    help="Changes every training image before the attack; may be repeated.",
 )
 @click.option("-o", "--output", metavar="FILE", help="The checkpoint.  [default: the recipe's name, .safetensors]")
 @click.option("--replace", is_flag=True, help="Discard a checkpoint of another recipe and train again.")
 @device_option
-@click.option("--devices", type=COUNT, metavar="N", help="Train on N GPUs of this machine, in as many processes.")
+@click.option("--devices", type=COUNT, metavar="N", help="Train on N GPUs of this machine, with one process each.")
 @click.option(
-    "--workers", type=click.IntRange(min=1), metavar="N", help="Threads that decode images.  [default: one a core]"
+    "--workers", type=click.IntRange(min=1), metavar="N", help="Threads that decode images.  [default: one per core]"
 )
 @log_options
 @click.option("-q", "--quiet", is_flag=True, help="Show no progress and no summary.")
@@ -95,14 +95,14 @@ def command(
 ) -> None:
     """Train a network: standard, adversarial or accuracy-matched.
 
-    It is adversarial with --attack, accuracy-matched with --match.  A recipe file, options, or both say what to
-    train: options replace the file's values.  The checkpoint has the architecture too: a study uses it as
+    Training is adversarial with --attack, and accuracy-matched with --match.  A recipe file, options, or both define
+    it: options replace the file's values.  The checkpoint includes the architecture; a study uses it as
     checkpoint:FILE.  Run the same command again to continue an interrupted training.
     """
     if recipe_file is None and not (options["model"] and options["dataset"]):
-        raise click.UsageError("name a model with -m and a data set with -d, or give a recipe file", ctx)
+        raise click.UsageError("give a model with -m and a data set with -d, or a recipe file", ctx)
     if output is None and recipe_file is None:
-        raise click.UsageError("name the checkpoint with -o", ctx)
+        raise click.UsageError("give the checkpoint's name with -o", ctx)
     working_catalog()
     recipe = _recipe(recipe_file, options)
     file = output or f"{recipe_file.stem}.safetensors" if recipe_file else output
@@ -113,7 +113,7 @@ def command(
     if devices is not None and devices > 1:
         status = train_on_devices(devices, _without_devices(ctx.meta["shapebias.words"]), device)
         if status not in (0, 130):
-            click.echo("A process failed, so all have ended; run the same command again to continue.", err=True)
+            click.echo("A process failed, so all were stopped; run the same command again to continue.", err=True)
         ctx.exit(status)
     from shapebias.training.loop import train
 
@@ -129,7 +129,7 @@ def command(
 
 
 def _without_devices(arguments: Sequence[str]) -> list[str]:
-    """Leave out ``--devices``: each of the processes gets the other arguments.
+    """Remove ``--devices``, so that each process gets only the other arguments.
 
     >>> _without_devices(["train", "at.toml", "--devices", "2", "-q", "--devices=2"])
     ['train', 'at.toml', '-q']
@@ -139,7 +139,7 @@ def _without_devices(arguments: Sequence[str]) -> list[str]:
 
 
 def _recipe(recipe_file: Path | None, options: Mapping[str, Any]) -> Recipe:
-    """Lay the options over the recipe file."""
+    """Replace values of the recipe file by the options."""
     name = recipe_file.name if recipe_file else "the recipe"
     content = parse_toml(read_text(recipe_file), name) if recipe_file else {}
     content |= {key: value for key, value in options.items() if value not in (None, ())}
@@ -167,7 +167,7 @@ def _accuracies(epoch: Epoch) -> str:
 def _echo(trained: Trained) -> None:
     count = len(trained.history)
     if trained.resumed == count:
-        click.echo(f"{trained.file} is trained by this recipe already.")
+        click.echo(f"{trained.file} was already trained with this recipe.")
     click.echo(
         f"{trained.file}: epoch {trained.kept} of {count}, validation accuracy {_accuracies(trained.validation)}"
     )

@@ -24,4 +24,4 @@ def command(ctx: click.Context, /, file: str) -> None:
         click.echo(problem)
     if problems:
         ctx.exit(1)
-    click.echo(f"{file} is whole.")
+    click.echo(f"{file} is intact.")

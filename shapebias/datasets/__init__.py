@@ -1,4 +1,4 @@
-"""The built-in data sets: only hook implementations here, one kind of data set a file beside it."""
+"""The built-in data sets: only the hook implementations; each kind of data set has its own file beside this one."""
 
 from __future__ import annotations
 
@@ -35,12 +35,12 @@ def shapebias_datasets() -> Iterator[DatasetSpec]:
     yield DatasetSpec(
         "folder",
         "shapebias.datasets.folder:Folder",
-        summary="your own images, in one folder a class or with a CSV file of labels",
+        summary="your own images, in one folder per class or with a CSV file of labels",
     )
     yield DatasetSpec(
         "cue-conflict",
         "shapebias.datasets.cue_conflict:CueConflict",
-        summary="shape of one class, texture of another: the published stimuli, or yours named like them",
+        summary="shape of one class, texture of another: the published stimuli, or your own with names like theirs",
         references=(_GEIRHOS,),
         sources=_sources("cue-conflict"),
     )
@@ -54,7 +54,7 @@ def shapebias_datasets() -> Iterator[DatasetSpec]:
     yield DatasetSpec(
         "refined-bias",
         "shapebias.datasets.refined_bias:RefinedBias",
-        summary="images of one cue alone, shape or texture, in the folders of REFINED-BIAS",
+        summary="images with only one cue, shape or texture, in the folders of REFINED-BIAS",
         references=("Kim et al. 2026, On the reliability of cue conflict and beyond",),
     )
     yield DatasetSpec(
@@ -67,7 +67,7 @@ def shapebias_datasets() -> Iterator[DatasetSpec]:
 
 
 def _by_name() -> Iterator[DatasetSpec]:
-    """Yield the data sets that are fetched by their name."""
+    """Yield the published data sets that have a name."""
     yield DatasetSpec(
         "edges",
         "shapebias.datasets.edges:Edges",
@@ -85,7 +85,7 @@ def _by_name() -> Iterator[DatasetSpec]:
     yield DatasetSpec(
         "model-vs-human",
         "shapebias.datasets.model_vs_human:ModelVsHuman",
-        summary="17 sets of images to which people have answered: sketch, stylized, contrast, ...",
+        summary="17 sets of images that people have classified: sketch, stylized, contrast, ...",
         references=("Geirhos et al. 2021, Partial success in closing the gap between human and machine vision",),
         sources=_sources("model-vs-human", "human-answers"),
     )
@@ -122,7 +122,7 @@ def _by_name() -> Iterator[DatasetSpec]:
     yield DatasetSpec(
         "imagenet-val",
         "shapebias.datasets.imagenet_val:ImageNetVal",
-        summary="the validation images of ImageNet-1k, from a folder of yours",
+        summary="the validation images of ImageNet-1k, from your own folder",
         references=("Russakovsky et al. 2015, ImageNet large scale visual recognition challenge",),
         sources=_sources("imagenet-val"),
     )

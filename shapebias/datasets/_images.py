@@ -1,4 +1,4 @@
-"""Image files of the data sets in this room: finding, listing, checking."""
+"""Finding, listing and checking the image files of the data sets in this package."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ class ListedImage:
     Args:
         file: path below its folder, with ``/``.
         label: index of its class.
-        texture, shape: indices of the classes of its texture and shape, where known.
-        id: its name in the data set; None takes the file's, with bytes that are not UTF-8 as escapes.
+        texture, shape: indices of the classes of its texture and shape, if known.
+        id: its name in the data set; None takes the file's, in which bytes that are not UTF-8 are escaped.
     """
 
     file: str
@@ -39,17 +39,17 @@ class ListedImage:
 
     @property
     def name(self) -> str:
-        """What the image is called in the results."""
+        """The name of the image in the results."""
         return self.id or printable(self.file)
 
 
 @attrs.frozen
 class ClassFolders:
-    """What a folder of class folders has.
+    """The contents of a folder of class folders.
 
     Args:
         images: paths of the images below it, with ``/``, by class name; names and paths are sorted.
-        skipped: why something else was passed over, by its path.
+        skipped: the reason why any other entry was skipped, by its path.
     """
 
     images: Mapping[str, Sequence[str]]
@@ -61,8 +61,8 @@ def class_folders(folder: Path) -> ClassFolders:
 
     Images may be at any depth below the folder of their class.  Hidden files and folders are ignored.  Links are
     followed, and each folder is listed once: a link to a folder that is a class, or that has the classes in it, adds
-    nothing.  That, files whose suffix is not that of an image, and what is neither file nor folder are skipped, and
-    the result says so.  A class name that is not UTF-8 has escapes for its other bytes.
+    nothing.  Such links, files whose suffix is not that of an image, and entries that are neither files nor folders
+    are skipped, and the result lists them.  In a class name, bytes that are not UTF-8 are escaped.
 
     Args:
         folder: the folder of class folders.
@@ -131,7 +131,7 @@ def first_readable(entries: Sequence[ListedImage], read: Callable[[ListedImage],
     """Read the first image of a listing that can be read.
 
     Raises:
-        DataError: none can; what is wrong with the first.
+        DataError: no image can be read; the message says what is wrong with the first.
     """
     problem: DataError | None = None
     for entry in entries:
@@ -146,12 +146,12 @@ def same_size(image: NDArray[Any], first: NDArray[Any], name: object, advice: st
     """Return an image that has the size of the data set's first one.
 
     Raises:
-        DataError: it has another; names the image, both sizes and the advice.
+        DataError: it has another size; the message has the image, both sizes and the advice.
     """
     if image.shape != first.shape:
         (height, width), (high, wide) = image.shape[:2], first.shape[:2]
         raise DataError(
-            f"{name} is {height} x {width} pixels and the first image of the data set {high} x {wide}, but a data set "
-            f"has one size: {advice}"
+            f"{name} is {height} x {width} pixels but the first image of the data set is {high} x {wide}; all images "
+            f"of a data set must have one size: {advice}"
         )
     return image

@@ -1,4 +1,4 @@
-"""What the published data sets of this room share: photos in one folder a class, and arrays of corrupted images."""
+"""Shared code of the published data sets: photos in one folder per class, and arrays of corrupted images."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class PublishedPhotos:
     """Photos in one folder for each WordNet id, resized and cropped as ``folder`` does.
 
     Args:
-        size, crop, interpolation: as of ``folder``.
+        size, crop, interpolation: see ``folder``.
     """
 
     source: ClassVar[str]
@@ -67,7 +67,7 @@ class PublishedPhotos:
 
     size: int = param("side of the images", default=224, ge=1, unit="pixels")
     crop: float = param("share of the short side that stays", default=0.875, gt=0, le=1)
-    interpolation: Interpolation = param("filter of the resizing", default="bilinear")
+    interpolation: Interpolation = param("filter for resizing", default="bilinear")
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -76,12 +76,12 @@ class PublishedPhotos:
 
     @property
     def fingerprint(self) -> str:
-        """Hash of names, sizes and labels of the files: what decides whether stored results still hold."""
+        """Hash of names, sizes and labels of the files: stored results are valid while it stays the same."""
         return self._photos.fingerprint
 
     @property
     def note(self) -> str | None:
-        """Which part of the set is here, None where it is whole."""
+        """Which part of the set is on disk; None if all of it is."""
         return self._local_data.note
 
     def __len__(self) -> int:
@@ -107,18 +107,18 @@ class CorruptedArrays:
     An array has the 10,000 test images five times, from the weakest severity to the strongest, 32 x 32 pixels.
 
     Args:
-        corruption: which array.
+        corruption: the name of the array.
         severity: 1 is the weakest.
 
     Raises:
-        DataError: at the first use: an array is missing, damaged, or not of the published form.
+        DataError: at the first use: an array is missing, damaged, or has not the published form.
     """
 
     source: ClassVar[str]
     class_names: ClassVar[tuple[str, ...]]
 
     corruption: Corruption = param("which corruption")
-    severity: int = param("strength, 1 the weakest", default=3, ge=1, le=5)
+    severity: int = param("strength; 1 is the weakest", default=3, ge=1, le=5)
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -127,14 +127,14 @@ class CorruptedArrays:
 
     @property
     def fingerprint(self) -> str:
-        """Hash of the labels and of the images: what decides whether stored results still hold."""
+        """Hash of the labels and of the images: stored results are valid while it stays the same."""
         digest = hashlib.sha256(np.ascontiguousarray(self._labels).tobytes())
         digest.update(np.ascontiguousarray(self._images).tobytes())
         return digest.hexdigest()
 
     @property
     def note(self) -> str | None:
-        """Which part of the set is here, None where it is whole."""
+        """Which part of the set is on disk; None if all of it is."""
         return self._local_data.note
 
     def __len__(self) -> int:
@@ -169,15 +169,15 @@ class CorruptedArrays:
         return len(_array(self._local_data.folder / f"{self.corruption}.npy"))
 
     def _rows(self, count: int, path: Path) -> slice:
-        """Find the rows of the severity: there are five, of equally many images."""
+        """Find the rows of the severity: there are five severities with equally many images."""
         each, rest = divmod(count, 5)
         if rest or not each:
-            raise DataError(f"{path} has {count} rows, not five severities of equally many; fetch it again")
+            raise DataError(f"{path} has {count} rows, not an equal number for each of five severities; fetch it again")
         return slice((self.severity - 1) * each, self.severity * each)
 
 
 def _array(path: Path) -> NDArray[Any]:
-    """Open an array; nothing in it is run."""
+    """Open an array without running any code in it."""
     try:
         array: NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
     except (OSError, ValueError, EOFError) as error:

@@ -16,7 +16,7 @@ class Cifar100C(CorruptedArrays):
     """The 10,000 test images of CIFAR-100 under one corruption at one severity, 32 pixels.
 
     Args:
-        corruption: which one.
+        corruption: the name of the corruption.
         severity: 1 is the weakest.
 
     Raises:

@@ -1,4 +1,4 @@
-"""``critical-band``: grey photographs with noise of one octave, as they are published."""
+"""``critical-band``: the published grey photographs with noise of one octave."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _SHOWN = 10
 class CriticalBand:
     """Photographs in grey, of low contrast, with Gaussian noise of one strength in one octave of spatial frequencies.
 
-    The name of a file states all of it: ``17_cbm_noise0.08_freq4_gray_g_dog.JPEG`` is a dog under noise of standard
+    The name of a file states all this: ``17_cbm_noise0.08_freq4_gray_g_dog.JPEG`` is a dog under noise of standard
     deviation 0.08 in band 4, centred on 1.75 2^4 cycles per image.  Files may be at any depth below the folder.
     Classes are the 16 entry-level ones.  The metric ``critical-band`` reads strength and band from the ids, which are
     the files' paths.
@@ -37,8 +37,8 @@ class CriticalBand:
         path: the folder; none takes the published ones.
 
     Raises:
-        DataError: at the first use: the folder is missing and cannot be downloaded, or has no images or others than
-            these.
+        DataError: at the first use: the folder is missing and cannot be downloaded, has no images, or has images with
+            other names.
 
     Source: Subramanian et al. 2023, "Spatial-frequency channels, shape bias, and adversarial robustness", section 3.
 
@@ -56,12 +56,12 @@ class CriticalBand:
 
     @property
     def fingerprint(self) -> str:
-        """Hash of names, sizes and labels of the listed files: what decides whether stored results still hold."""
+        """Hash of names, sizes and labels of the listed files: stored results are valid while it stays the same."""
         return listing_fingerprint(self._folder, self._listing, self.classes)
 
     @property
     def note(self) -> str | None:
-        """Which part of the published set is here, None where it is whole or a folder of one's own."""
+        """Which part of the published set is on disk; None if all of it is, or if it is a folder of your own."""
         return None if self._local_data is None else self._local_data.note
 
     def __len__(self) -> int:
@@ -69,7 +69,7 @@ class CriticalBand:
 
     def __getitem__(self, index: int) -> Sample:
         entry = self._listing[index]
-        image = same_size(self._pixels(entry), self._first, self._folder / entry.file, "take it out")
+        image = same_size(self._pixels(entry), self._first, self._folder / entry.file, "remove it")
         return Sample(image, entry.file, entry.label)
 
     def _pixels(self, entry: ListedImage) -> NDArray[np.uint8]:
@@ -96,12 +96,12 @@ class CriticalBand:
             raise DataError(f"{folder} has no images; give the folder of the critical-band stimuli")
         names = {file: _NAME.fullmatch(PurePosixPath(file).stem) for file in files}
         labels = {file: self.classes.index(name[1]) for file, name in names.items() if name and name[1] in self.classes}
-        if strangers := [file for file in files if file not in labels]:
+        if unknown := [file for file in files if file not in labels]:
             raise DataError(
                 listed(
                     f"{folder} has images whose names are not N_cbm_noiseSD_freqBAND_gray_g_CATEGORY with one of "
-                    f"the 16 entry-level classes; take them out:",
-                    strangers[:_SHOWN],
+                    f"the 16 entry-level classes; remove them:",
+                    unknown[:_SHOWN],
                 )
             )
         return tuple(ListedImage(file, label) for file, label in labels.items())

@@ -1,4 +1,4 @@
-"""``cue-conflict``: pictures with the shape of one class and the texture of another, as published or of your own."""
+"""``cue-conflict``: images with the shape of one class and the texture of another, published or your own."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ from shapebias.spelling.params import param
 
 __all__ = ["CueConflict", "texture_name"]
 
-# The last word of "cat7-elephant1", its number taken off.
+# The last word of "cat7-elephant1", without its number.
 _TEXTURE = re.compile(r".+-(.+?)\d*")
 
 
 def texture_name(file: str) -> str | None:
-    """Read the texture out of a file's name, None where it has no second word.
+    """Read the texture from a file's name; None if the name has no second word.
 
     >>> texture_name("cat/cat7-elephant1.png"), texture_name("cat/cat7.png")
     ('elephant', None)
@@ -45,18 +45,18 @@ def texture_name(file: str) -> str | None:
 
 @attrs.frozen
 class CueConflict:
-    """Pictures in the convention of Geirhos et al. 2019: the folder is the shape, the file's second word the texture.
+    """Images named as by Geirhos et al. 2019: the folder is the shape, the second word of the file name the texture.
 
     ``cat/cat7-elephant1.png`` has the shape of a cat and the texture of an elephant; ``cat/cat7-cat3.png`` has both of
     a cat and is not a conflict; ``cat/cat7.png``, as in the sets of edges and silhouettes, has no texture label.  The
     label is the shape.
 
-    Where all folders are among the 16 entry-level classes the classes are these 16, so that a model chooses among all
-    of them; otherwise they are the folders' names.  Pictures are never resized: 224 pixels, as published, are what most
-    networks take, and resizing alone moves the shape bias of ResNet-50 by several points.
+    If all folders are among the 16 entry-level classes, the classes are these 16, so that a model chooses among all of
+    them; otherwise they are the folders' names.  Images are never resized: most networks take 224 pixels, the published
+    size, and resizing alone changes the shape bias of ResNet-50 by several points.
 
     Args:
-        path: the folder of class folders; none takes the 1,280 published stimuli, fetched where they are missing.
+        path: the folder of class folders; none takes the 1,280 published stimuli, which are fetched if missing.
 
     Raises:
         DataError: at the first use: the folder or a file is missing or damaged, or a texture is not a class.
@@ -79,12 +79,12 @@ class CueConflict:
 
     @property
     def fingerprint(self) -> str:
-        """Hash of names, sizes and labels of the listed files: what decides whether stored results still hold."""
+        """Hash of names, sizes and labels of the listed files: stored results are valid while it stays the same."""
         return listing_fingerprint(self._folder, self._listing[1], self.classes)
 
     @property
     def note(self) -> str | None:
-        """Which part of the published stimuli is here, None where all are, or the pictures are your own."""
+        """Which part of the published stimuli is on disk; None if all are, or if the images are your own."""
         return None if self.path else self._local_data.note
 
     def __len__(self) -> int:
@@ -93,7 +93,7 @@ class CueConflict:
     def __getitem__(self, index: int) -> Sample:
         entry = self._listing[1][index]
         file = printable(self._folder / entry.file)
-        image = same_size(self._pixels(entry), self._first, file, "take it out, or make it again")
+        image = same_size(self._pixels(entry), self._first, file, "remove it, or make it again")
         return Sample(image, entry.name, entry.label, shape=entry.label, texture=entry.texture)
 
     def _pixels(self, entry: ListedImage) -> NDArray[np.uint8]:
@@ -105,7 +105,7 @@ class CueConflict:
 
     @property
     def skipped(self) -> Mapping[str, str]:
-        """Why something in the folder is not among the images, by its path."""
+        """The reason why an entry of the folder is not among the images, by its path."""
         return self._folders.skipped
 
     @cached_property
@@ -122,7 +122,7 @@ class CueConflict:
 
     @cached_property
     def _listing(self) -> tuple[tuple[str, ...], tuple[ListedImage, ...]]:
-        """The classes and, in order, the pictures."""
+        """The classes and, in order, the images."""
         folders = self._folders.images
         sixteen = entry_level_classes()
         classes = tuple(sixteen if sixteen.keys() >= folders.keys() else folders)
@@ -141,6 +141,6 @@ class CueConflict:
             raise DataError(
                 f"{printable(self._folder / file)} names the texture {texture!r}, which is not a class"
                 f"{suggestion(texture, classes)}; rename it SHAPE1-TEXTURE1 with two of {', '.join(classes)}, or "
-                "SHAPE1 where there is no texture label"
+                "SHAPE1 if there is no texture label"
             )
         return classes.index(texture)

@@ -1,4 +1,4 @@
-"""``folder:PATH``: your own images, in one folder a class or with a CSV file of labels."""
+"""``folder:PATH``: your own images, in one folder per class or with a CSV file of labels."""
 
 from __future__ import annotations
 
@@ -39,44 +39,46 @@ _PROBLEMS_SHOWN = 10
 
 @attrs.frozen
 class Folder:
-    """Image files with labels, brought to one size.
+    """Image files with labels, resized to one size.
 
-    Without ``labels`` the folder has one folder for each class, as ``torchvision.datasets.ImageFolder`` wants it, and
-    classes, order and labels are the same.  Links are followed, and each folder is listed once; hidden files are passed
-    over, and entries that are not files, not images, or unreadable are skipped and named in the caption of the results.
+    Without ``labels`` the folder has one folder per class, as ``torchvision.datasets.ImageFolder`` expects, and
+    classes, order and labels are the same as there.  Links are followed, and each folder is listed once.  Hidden files
+    are ignored; entries that are not files, not images, or unreadable are skipped and named in the results' caption.
 
-    With ``labels`` a CSV file, in the folder or elsewhere, says which class each file has; images keep its order.
-    Numbers are sorted numerically, and 0.0 to 9.0 are 0 to 9, so these labels are the indices of their classes.
+    With ``labels`` a CSV file, in the folder or elsewhere, gives the class of each file; images keep the file's order.
+    Numbers are sorted numerically, and 0.0 to 9.0 are 0 to 9, so such labels are the indices of their classes.
 
-    With ``labels=manifest.json`` the folder is one that :func:`shapebias.make` made: ids, classes and labels, of shape
-    and texture too, are those of the data set that it is a copy of.
+    With ``labels=manifest.json`` the folder is one that :func:`shapebias.make` made: ids, classes and labels, including
+    those of shape and texture, are those of the data set of which it is a copy.
 
-    Under ``label_space=imagenet-1k`` the labels, or the names of the folders, are indices from 0 to 999 or WordNet ids
-    (``n01440764``) and the data set has all 1,000 classes, so that a model chooses among all of them.  A column whose
-    name has ``imagenet`` in it, and such labels, means the same.  Otherwise WordNet ids and integers are names: a model
-    of ImageNet chooses among the classes that are there, and the caption of the results says so.
+    With ``label_space=imagenet-1k`` the labels, or the names of the folders, are indices from 0 to 999 or WordNet ids
+    (``n01440764``), and the data set has all 1,000 classes, so that a model chooses among all of them.  The same holds
+    for such labels in a column whose name contains ``imagenet``.  Otherwise WordNet ids and integers are names: a model
+    of ImageNet chooses among the classes that occur, and the caption of the results says so.
 
-    With ``size`` the short side becomes ``floor(size / crop)`` and the centre is cut out, exactly as torchvision's
-    Resize and CenterCrop do; a file that has the size is not touched.  Without ``size`` all files must have one size.
-    Orientation in EXIF and transparency are ignored, as by torchvision.
+    With ``size`` the short side becomes ``floor(size / crop)`` and the centre is cropped, exactly as torchvision's
+    Resize and CenterCrop do; a file that has the size is not changed.  Without ``size`` all files must have one size.
+    Orientation in EXIF and transparency are ignored, as in torchvision.
 
-    With ``masks`` each image ``cat/1.jpg`` has the mask ``cat/1.png`` of its size in that folder, light (128 to 255) on
-    the object; it is resized and cut as the image is.
+    With ``masks`` each image ``cat/1.jpg`` has a mask ``cat/1.png`` of its size in that folder, light (128 to 255) on
+    the object; the mask is resized and cropped like the image.
 
     Args:
         path: the folder.
         size: side of the images.
         crop: share of the short side that stays.
-        interpolation: filter of the resizing.
+        interpolation: filter for resizing.
         labels: the CSV file, by its name in the folder or by its path, or the folder's manifest.
         file_column: its column of paths below the folder, with ``/``.
         label_column: its column of labels, texts or integers.
         label_space: what the labels mean.
-        masks: the folder of the masks, outside of ``path``.
+        masks: the folder of the masks, outside ``path``.
+        resize: the short side before the centre is cut out, which ``crop`` says otherwise: 232 of 224 pixels.
+        squash: resize both sides to it, so that all of the image is kept and its proportions are not.
 
     Raises:
-        DataError: at the first use: the folder or a file is missing, empty or damaged; a label means nothing.
-        SpellingError: ``crop`` without ``size``.
+        DataError: at the first use: the folder or a file is missing, empty or damaged; a label is not valid.
+        SpellingError: ``crop``, ``resize`` or ``squash`` without ``size``, or ``crop`` beside ``resize``.
 
     >>> from shapebias.spelling.params import spell
     >>> spell("folder", Folder(Path("photos"), size=224, crop=0.875, labels="labels.csv"), full=False)
@@ -86,19 +88,23 @@ class Folder:
     path: Path = param("the folder")
     size: int | None = param("side of the images; none takes the files' own", default=None, ge=1, unit="pixels")
     crop: float = param("share of the short side that stays, 0.875 for photos", default=1.0, gt=0, le=1)
-    interpolation: Interpolation = param("filter of the resizing", default="bilinear")
+    interpolation: Interpolation = param("filter for resizing", default="bilinear")
     labels: str | None = param(
         "CSV file in the folder or elsewhere, or manifest.json; none takes class folders", default=None
     )
     file_column: str = param("column of the CSV file with paths below the folder", default="file")
     label_column: str = param("column of the CSV file with labels", default="label")
     label_space: Literal["own", "imagenet-1k"] = param(
-        "the labels that are there, or all of ImageNet-1k by index or WordNet id", default="own"
+        "own: the classes that occur; imagenet-1k: all its classes, by index or WordNet id", default="own"
     )
     masks: Path | None = param("folder of PNG files named like the images, light on the object", default=None)
+    resize: int | None = param(
+        "short side before the centre is cut out; none is size / crop", default=None, ge=1, unit="pixels"
+    )
+    squash: bool = param("resize both sides, whatever the proportions", default=False)
 
     def __attrs_post_init__(self) -> None:
-        check_crop(self.size, self.crop)
+        check_crop(self.size, self.crop, self.resize, squash=self.squash)
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -107,7 +113,7 @@ class Folder:
 
     @property
     def fingerprint(self) -> str:
-        """Hash of names, sizes and labels of the listed files: what decides whether stored results still hold."""
+        """Hash of names, sizes and labels of the listed files: stored results are valid while it stays the same."""
         own = listing_fingerprint(self.path, self._listing[1], self.classes)
         return own if self.masks is None else f"{own} with masks {files.fingerprint(self.masks)}"
 
@@ -124,7 +130,7 @@ class Folder:
         return Sample(image, entry.name, entry.label, entry.shape, entry.texture, mask)
 
     def _fit(self, image: Image.Image) -> NDArray[np.uint8]:
-        return fit(image, self.size, self.crop, self.interpolation)
+        return fit(image, self.size, self.crop, self.interpolation, self.resize, squash=self.squash)
 
     @cached_property
     def _first(self) -> NDArray[np.uint8]:
@@ -134,11 +140,12 @@ class Folder:
         if self.masks is None:
             return None
         path = (self.masks / entry.file).with_suffix(".png")
-        return fit_mask(read_image(path), image, path, self.size, self.crop, self.interpolation)
+        how = self.size, self.crop, self.interpolation, self.resize
+        return fit_mask(read_image(path), image, path, *how, squash=self.squash)
 
     @property
     def skipped(self) -> Mapping[str, str]:
-        """Why entries of the folder are skipped, by path; empty if a table lists the images."""
+        """The reasons why entries of the folder are skipped, by path; empty if a table lists the images."""
         return self._folders.skipped if self.labels is None else {}
 
     @cached_property
@@ -172,7 +179,7 @@ class Folder:
         return classes, tuple(ListedImage(file, index[name]) for file, name in labels)
 
     def _says_imagenet(self, names: Iterable[str]) -> bool:
-        """Tell whether the column of labels says by its name that they are ImageNet's, and they can be."""
+        """Tell whether the column's name says that the labels are ImageNet's, and all of them are valid there."""
         if self.labels is None or "imagenet" not in self.label_column.lower():
             return False
         return {*imagenet_wnids(), *map(str, range(len(imagenet_wnids())))}.issuperset(names)
@@ -191,7 +198,7 @@ def _read_manifest(folder: Path) -> tuple[tuple[str, ...], tuple[ListedImage, ..
             listed(f"{folder / MANIFEST} lists {len(missing)} images that are missing; make them again", shown)
         )
     if not made.images:
-        raise DataError(f"{folder / MANIFEST} lists no images; make some, without a failure")
+        raise DataError(f"{folder / MANIFEST} lists no images; make the copy again")
     return made.classes, tuple(
         ListedImage(image.file, image.label, image.texture, image.shape, image.id) for image in made.images
     )
@@ -201,7 +208,7 @@ def _read_labels(folder: Path, name: str, file_column: str, label_column: str) -
     """Read pairs of file and label.
 
     Raises:
-        DataError: the file is missing or no such table, has not these columns, or names no, missing or repeated files.
+        DataError: the file is missing, is no such table, lacks a column, or lists no, missing or repeated files.
     """
     path = folder / name
     if not path.exists() and as_path(name).is_file():
@@ -231,7 +238,7 @@ def _read_labels(folder: Path, name: str, file_column: str, label_column: str) -
         else:
             labels.append((image, label))
     times = Counter(image for image, _ in labels)
-    problems += [f"{image} is there {count} times" for image, count in times.items() if count > 1]
+    problems += [f"{image} is listed {count} times" for image, count in times.items() if count > 1]
     if problems or not labels:
         shown = [*problems[:_PROBLEMS_SHOWN], f"{len(problems)} in all"] if problems else ["it has no rows"]
         raise DataError(listed(f"{path} does not list images below {folder}:", shown))

@@ -18,7 +18,7 @@ class ImageNetA(PublishedPhotos):
     The classes are these 200, so that a model of ImageNet chooses among them, as in the paper.
 
     Args:
-        size, crop, interpolation: as of ``folder``.
+        size, crop, interpolation: see ``folder``.
 
     Raises:
         DataError: at the first use: the images are missing and cannot be downloaded, or one is damaged.

@@ -28,10 +28,10 @@ _ARCHIVE_OF = {corruption: archive for archive, corruptions in _ARCHIVES.items()
 class ImageNetC:
     """The 50,000 validation images of ImageNet under one corruption at one severity, 224 pixels as published.
 
-    The five archives are fetched singly: ``imagenet-c:noise`` has the three kinds of noise.
+    The five archives are fetched separately: ``imagenet-c:noise`` has the three kinds of noise.
 
     Args:
-        corruption: which one.
+        corruption: the name of the corruption.
         severity: 1 is the weakest.
 
     Raises:
@@ -46,7 +46,7 @@ class ImageNetC:
     """
 
     corruption: Corruption = param("which corruption")
-    severity: int = param("strength, 1 the weakest", default=3, ge=1, le=5)
+    severity: int = param("strength; 1 is the weakest", default=3, ge=1, le=5)
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -55,12 +55,12 @@ class ImageNetC:
 
     @property
     def fingerprint(self) -> str:
-        """Hash of names, sizes and labels of the files: what decides whether stored results still hold."""
+        """Hash of names, sizes and labels of the files: stored results are valid while it stays the same."""
         return self._photos.fingerprint
 
     @property
     def note(self) -> str | None:
-        """Which part of the archive is here, None where it is whole."""
+        """Which part of the archive is on disk; None if all of it is."""
         return self._local_data.note
 
     def __len__(self) -> int:

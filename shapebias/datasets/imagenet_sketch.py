@@ -16,7 +16,7 @@ class ImageNetSketch(PublishedPhotos):
     """50,889 black and white sketches of the 1,000 ImageNet classes.
 
     Args:
-        size, crop, interpolation: as of ``folder``.
+        size, crop, interpolation: see ``folder``.
 
     Raises:
         DataError: at the first use: the images are missing and cannot be downloaded, or one is damaged.

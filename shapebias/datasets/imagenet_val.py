@@ -4,31 +4,43 @@ from __future__ import annotations
 
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING, cast
 
 import attrs
 
 from shapebias.datasets.folder import Folder
+from shapebias.errors import SpellingError
 from shapebias.fetching import LocalData, local_data, published
-from shapebias.images.reading import Interpolation
-from shapebias.plugins.protocols import Sample
+from shapebias.images.reading import Interpolation, check_crop
 from shapebias.spelling.params import param
 
+if TYPE_CHECKING:
+    from shapebias.plugins.protocols import EvalCrop, Sample
+
 __all__ = ["ImageNetVal"]
+
+_USUAL_SIZE, _USUAL_CROP = 224, 0.875
 
 
 @attrs.frozen
 class ImageNetVal:
     """The 50,000 validation images of ImageNet-1k, in one folder for each WordNet id, as torchvision sorts them.
 
+    Each model gets the images as its published evaluation resizes and cuts them: torchvision and timm say how for each
+    of their weights.  A model that says nothing gets the usual 224 of 256 pixels, and so do previews and training; the
+    caption of the results has the crop of each model.  With ``size`` all models get the same pixels.
+
     Their publisher wants an account, so that they cannot be fetched: name the folder, or put it at ``imagenet-val`` in
     the data folder.  The data set has all 1,000 classes.
 
     Args:
         path: the folder of class folders; none takes the one in the data folder.
-        size, crop, interpolation: as of ``folder``.
+        size: side of the images; none takes each model's own crop.
+        crop, interpolation, resize, squash: as of ``folder``; without ``size`` they are the model's.
 
     Raises:
         DataError: at the first use: there is no such folder, or an image is damaged.
+        SpellingError: a part of the crop without ``size``, or ``crop`` beside ``resize``.
 
     Source: Russakovsky et al. 2015, "ImageNet large scale visual recognition challenge".
 
@@ -38,9 +50,23 @@ class ImageNetVal:
     """
 
     path: Path | None = param("the folder of class folders; none takes the one in the data folder", default=None)
-    size: int = param("side of the images", default=224, ge=1, unit="pixels")
-    crop: float = param("share of the short side that stays", default=0.875, gt=0, le=1)
+    size: int | None = param("side of the images; none takes each model's own crop", default=None, ge=1, unit="pixels")
+    crop: float | None = param("share of the short side that stays; none is 0.875", default=None, gt=0, le=1)
     interpolation: Interpolation = param("filter of the resizing", default="bilinear")
+    resize: int | None = param(
+        "short side before the centre is cut out; none is size / crop", default=None, ge=1, unit="pixels"
+    )
+    squash: bool = param("resize both sides, whatever the proportions", default=False)
+
+    def __attrs_post_init__(self) -> None:
+        parts = {"crop": self.crop, "resize": self.resize, "squash": self.squash}
+        given = [name for name, value in parts.items() if value]
+        given += ["interpolation"] if self.interpolation != "bilinear" else []
+        if self.size is None and given:
+            raise SpellingError(
+                f"{given[0]} is each model's own without a size; give size= too, for example size=224, or leave it out"
+            )
+        check_crop(self.size, self.crop or 1, self.resize)
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -49,13 +75,20 @@ class ImageNetVal:
 
     @property
     def fingerprint(self) -> str:
-        """Hash of names, sizes and labels of the files: what decides whether stored results still hold."""
+        """Hash of names, sizes and labels of the files: stored results are valid while it stays the same."""
         return self._photos.fingerprint
 
     @property
     def note(self) -> str | None:
-        """Which part of the set is here, None where it is whole."""
+        """Which part of the set is on disk; None if all of it is."""
         return self._local_data.note
+
+    def cropped_for(self, crop: EvalCrop) -> ImageNetVal | None:
+        """Return the images as a model's evaluation cuts them; None where all models get the same pixels."""
+        if self.size is not None:
+            return None
+        interpolation = cast("Interpolation", crop.interpolation)
+        return ImageNetVal(self.path, crop.size, None, interpolation, crop.resize, crop.squash)
 
     def __len__(self) -> int:
         return len(self._photos)
@@ -69,4 +102,13 @@ class ImageNetVal:
 
     @cached_property
     def _photos(self) -> Folder:
-        return Folder(self._local_data.folder, self.size, self.crop, self.interpolation, label_space="imagenet-1k")
+        crop = (self.crop or _USUAL_CROP) if self.resize is None else self.crop or 1
+        return Folder(
+            self._local_data.folder,
+            self.size or _USUAL_SIZE,
+            crop,
+            self.interpolation,
+            label_space="imagenet-1k",
+            resize=self.resize,
+            squash=self.squash,
+        )

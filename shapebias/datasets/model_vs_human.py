@@ -1,4 +1,4 @@
-"""``model-vs-human:SET``: the 17 sets of images to which people have answered."""
+"""``model-vs-human:SET``: the 17 sets of images that people have classified."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ _WITHOUT_CONDITIONS = ("cue-conflict", "edge", "silhouette", "sketch", "stylized
 
 @attrs.frozen
 class _Picture:
-    """One image: where it is, and what its name says."""
+    """One image: its file, and the facts in its name."""
 
     file: str
     condition: str
@@ -57,14 +57,14 @@ class _Picture:
 class ModelVsHuman:
     """One of the 17 sets of model-vs-human, 224 pixels, in the 16 entry-level classes.
 
-    Twelve sets have images under several conditions, which the file names say; the condition is the first part of the
+    Twelve sets have images under several conditions, which the file names state; the condition is the first part of the
     id, ``c30/knife/n03041632_7380.png``, and :attr:`conditions` has it for each image.  In the other five the id is
-    class and picture, ``boat/boat-0068-sketch-23.png``.
+    the class and the image, ``boat/boat-0068-sketch-23.png``.
 
     Args:
-        set: which of the sets.
-        condition: the conditions that are taken, as the file names spell them; none takes all.
-        path: the folder of the set as published; none takes the published one.
+        set: the name of the set.
+        condition: the conditions to take, as the file names spell them; none takes all.
+        path: your own folder of the set as published; none takes the fetched one.
 
     Raises:
         DataError: at the first use: the images are missing and cannot be downloaded, a file is damaged or misnamed, or
@@ -78,8 +78,8 @@ class ModelVsHuman:
     """
 
     set: HumanSet = param("which of the 17 sets")
-    condition: tuple[str, ...] = param("conditions that are taken, as file names spell them", default=())
-    path: Path | None = param("folder of the set as published; none takes the published one", default=None)
+    condition: tuple[str, ...] = param("conditions to take, as file names spell them; empty takes all", default=())
+    path: Path | None = param("your own folder of the set as published; none takes the fetched one", default=None)
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -93,12 +93,12 @@ class ModelVsHuman:
 
     @property
     def fingerprint(self) -> str:
-        """Hash of names, sizes and labels of the files: what decides whether stored results still hold."""
+        """Hash of names, sizes and labels of the files: stored results are valid while it stays the same."""
         return listing_fingerprint(self._local_data.folder, self._entries, self.classes)
 
     @property
     def note(self) -> str | None:
-        """Which part of the set is here, None where it is whole."""
+        """Which part of the set is on disk; None if all of it is."""
         return self._local_data.note
 
     def __len__(self) -> int:
@@ -140,12 +140,12 @@ class ModelVsHuman:
 
     @cached_property
     def _pictures(self) -> tuple[_Picture, ...]:
-        """The images of the conditions that are taken, by file."""
+        """The images of the chosen conditions, by file."""
         everything = [self._picture(file) for file in images_below(self._local_data.folder)]
         known = list(dict.fromkeys(picture.condition for picture in everything))
-        if strangers := [name for name in self.condition if name not in known]:
+        if unknown := [name for name in self.condition if name not in known]:
             raise DataError(
-                f"model-vs-human:{self.set} has no condition {', '.join(strangers)}{suggestion(strangers[0], known)}; "
+                f"model-vs-human:{self.set} has no condition {', '.join(unknown)}{suggestion(unknown[0], known)}; "
                 f"it has {', '.join(sorted(known))}"
             )
         taken = [picture for picture in everything if not self.condition or picture.condition in self.condition]
@@ -167,6 +167,6 @@ class ModelVsHuman:
 
     def _misnamed(self, file: str, word: str) -> DataError:
         return DataError(
-            f"{self._local_data.folder / file} is not named as published: {word!r} says no class "
-            f"of {', '.join(self.classes)}; rename it or take it out"
+            f"{self._local_data.folder / file} is not named as published: {word!r} is not a class "
+            f"of {', '.join(self.classes)}; rename or remove it"
         )

@@ -1,4 +1,4 @@
-"""``refined-bias:CUE,path=FOLDER``: images of one cue alone, as REFINED-BIAS publishes them."""
+"""``refined-bias:CUE,path=FOLDER``: images with only one cue, as REFINED-BIAS publishes them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ __all__ = ["RefinedBias"]
 
 @attrs.frozen
 class RefinedBias:
-    """Images whose shape alone, or whose texture alone, says the class: ten classes of each.
+    """Images in which only the shape, or only the texture, shows the class: ten classes of each.
 
     Folders are named as published, ``refined_bias_shape/clock/clock_1.png`` and
     ``refined_bias_texture/zebra/4x4_zebra_0.png``.  Classes with the same name to people, such as the three clocks of
@@ -51,7 +51,7 @@ class RefinedBias:
 
     @property
     def fingerprint(self) -> str:
-        """Hash of names, sizes and labels of the files: what decides whether stored results still hold."""
+        """Hash of names, sizes and labels of the files: stored results are valid while it stays the same."""
         return listing_fingerprint(self._folder, self._entries, self.classes)
 
     def __len__(self) -> int:
@@ -59,7 +59,7 @@ class RefinedBias:
 
     def __getitem__(self, index: int) -> Sample:
         entry = self._entries[index]
-        image = same_size(self._pixels(entry), self._first, self._folder / entry.file, "take it out")
+        image = same_size(self._pixels(entry), self._first, self._folder / entry.file, "remove it")
         if self.cue == "shape":
             return Sample(image, entry.file, entry.label, shape=entry.label)
         return Sample(image, entry.file, entry.label, texture=entry.label)
@@ -78,9 +78,9 @@ class RefinedBias:
     @cached_property
     def _entries(self) -> tuple[ListedImage, ...]:
         images = class_folders(self._folder).images
-        if strangers := [name for name in images if name not in self.classes]:
+        if unknown := [name for name in images if name not in self.classes]:
             raise DataError(
-                f"{self._folder} has folders that are no class of REFINED-BIAS: {', '.join(strangers)}; the classes of "
+                f"{self._folder} has folders that are no REFINED-BIAS classes: {', '.join(unknown)}; the classes of "
                 f"{self.cue} are {', '.join(self.classes)}"
             )
         return tuple(ListedImage(file, self.classes.index(name)) for name, files in images.items() for file in files)

@@ -17,7 +17,7 @@ __all__ = ["Silhouettes"]
 class Silhouettes:
     """The 160 published filled outlines of objects, ten of each of the 16 entry-level classes, 224 pixels.
 
-    A folder of your own with such images is ``cue-conflict:PATH``.
+    For your own folder of such images use ``cue-conflict:PATH``.
 
     Raises:
         DataError: at the first use: the images are missing and cannot be downloaded, or one is damaged.
@@ -35,12 +35,12 @@ class Silhouettes:
 
     @property
     def fingerprint(self) -> str:
-        """Hash of names, sizes and labels of the files: what decides whether stored results still hold."""
+        """Hash of names, sizes and labels of the files: stored results are valid while it stays the same."""
         return self._pictures.fingerprint
 
     @property
     def note(self) -> str | None:
-        """Which part of the set is here, None where it is whole."""
+        """Which part of the set is on disk; None if all of it is."""
         return self._local_data.note
 
     def __len__(self) -> int:

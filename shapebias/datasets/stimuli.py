@@ -1,15 +1,15 @@
 """Drawn pictures with exactly known shape, texture and object: no download, any number, any size.
 
 A picture is one plain background and one object.  The object has one of eight outlines, filled with one of eight
-textures: shape i and texture i make class i.  Everything else is drawn at random and says nothing about the class:
-place, size, angle and colours of the object, angle, scale and phase of the texture.
+textures: shape i and texture i make class i.  Everything else is random and independent of the class: the position,
+size, angle and colours of the object, and the angle, scale and phase of the texture.
 
-Both shapes and textures are given as signed distances to their edges, in pixels, so an edge is one pixel wide, right
-for lines and arcs at any size of picture, and the mask is the sign at the centre of each pixel.
+Both shapes and textures are signed distances to their edges, in pixels.  So an edge is one pixel wide at any size of
+picture, for lines as for arcs, and the mask is the sign at the centre of each pixel.
 
 Every number comes from Philox (Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3") with the key
 (seed, index) and one counter for each purpose.  Picture i is therefore the same whether it is drawn alone or in order,
-and the same object, at the same place in the same colours, comes back under every cue and contrast.
+and under every cue and contrast it has the same object at the same position in the same colours.
 """
 
 from __future__ import annotations
@@ -32,10 +32,10 @@ __all__ = ["SHAPES", "TEXTURES", "Stimuli"]
 Grid: TypeAlias = NDArray[np.floating[Any]]
 Random: TypeAlias = np.random.Generator
 
-# Purposes of random numbers, kept apart by the counter of the generator.
+# Purposes of random numbers; each has its own counter of the generator.
 _PAIRS, _OBJECT, _TEXTURE = range(3)
 
-# No shape reaches further from its centre than this many radii of the disc of its area; the triangle has 1.56.
+# The largest distance of any shape from its centre, in radii of the disc of the same area; the triangle has 1.56.
 _REACH = 1.6
 
 
@@ -48,16 +48,16 @@ class Stimuli:
     a shape with another texture once under ``conflict``, and every class seven times under the others.
 
     The texture is added to the object's colour; its mean over the object is 0, and light and dark differ by
-    ``contrast``.  An adversary with eps = 8/255 can therefore paint half of the default contrast of 0.12 over, or paint
-    the half of another texture, while object and background differ by 0.2 to 0.4 in grey level (mean of R, G and B).
+    ``contrast``.  An adversary with eps = 8/255 can therefore remove half of the default contrast of 0.12, or paint
+    another texture at half contrast, while object and background differ by 0.2 to 0.4 in grey level (mean of R, G, B).
 
     Args:
         cue: ``match``: shape i with texture i; ``conflict``: shape i with texture j; ``shape``: the object in
             plain colour; ``texture``: texture everywhere, no object and no mask.
-        images: how many; a multiple of 56 holds all pairs equally often.
+        images: number of pictures; a multiple of 56 has all pairs equally often.
         size: side of the picture in pixels; shapes and textures scale with it.
-        contrast: difference of light and dark in the texture.
-        seed: another seed gives other pictures: train on one and test on another.
+        contrast: difference between light and dark in the texture.
+        seed: each seed gives different pictures: train with one and test with another.
 
     Source: the four kinds follow Geirhos et al. 2019, "ImageNet-trained CNNs are biased towards texture", section 2;
     the pictures are new.
@@ -70,11 +70,11 @@ class Stimuli:
     ('disc/dots', 'square/stripes', 'triangle/checks')
     """
 
-    cue: Literal["match", "conflict", "shape", "texture"] = param("what says the class", default="match")
+    cue: Literal["match", "conflict", "shape", "texture"] = param("which cues show the class", default="match")
     images: int = param("number of pictures", default=1120, ge=1)
     size: int = param("side of the picture; textures are legible from 32", default=64, ge=16, unit="pixels")
     contrast: float = param("light minus dark of the texture", default=0.12, ge=0, le=1, unit="pixel value")
-    seed: int = param("another seed, other pictures", default=0, ge=0, lt=2**63)
+    seed: int = param("seed of the pictures", default=0, ge=0, lt=2**63)
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -130,7 +130,7 @@ class Stimuli:
         return fill, background, outline(*_plane(self.size, self.size * centre, angle, unit)) * unit
 
     def _texture(self, texture: int, index: int) -> Grid:
-        """Draw the texture over the whole picture, (H, W), from -1/2 in the dark to 1/2 in the light."""
+        """Draw the texture over the whole picture, (H, W), from -1/2 where dark to 1/2 where light."""
         random = self._random(_TEXTURE, index)
         unit = self.size / 8 * random.uniform(0.9, 1.1)
         offset = self.size * random.uniform(0, 1, 2)
@@ -140,7 +140,7 @@ class Stimuli:
 
 
 def _plane(size: int, origin: NDArray[np.float64], angle: float, unit: float) -> tuple[Grid, Grid]:
-    """Return x and y, (H, W) each, of the pixels' centres in a turned frame of the given unit."""
+    """Return x and y, (H, W) each, of the pixels' centres in a rotated frame of the given unit."""
     column, row = (np.arange(size) + 0.5 - origin[:, None]) / unit
     cosine, sine = math.cos(angle), math.sin(angle)
     x, y = np.add.outer(sine * row, cosine * column), np.add.outer(cosine * row, -sine * column)
@@ -172,7 +172,7 @@ def _triangle(x: Grid, y: Grid) -> Grid:
 
 
 def _star(x: Grid, y: Grid) -> Grid:
-    """Fold the plane onto one of the ten equal edges, from a tip at distance 1 to a notch at 1/2."""
+    """Map the plane onto one of the ten equal edges, from a tip at distance 1 to a notch at 1/2."""
     tenth = math.pi / 5
     angle = abs((np.arctan2(y, x) + tenth) % (2 * tenth) - tenth)
     normal = math.atan2(1 - math.cos(tenth) / 2, math.sin(tenth) / 2)
@@ -188,7 +188,7 @@ def _ring(x: Grid, y: Grid) -> Grid:
 
 
 def _heart(x: Grid, y: Grid) -> Grid:
-    """A square with a half disc on two of its sides, moved so that it turns about its middle."""
+    """A square with a half disc on two of its sides, shifted so that it rotates about its middle."""
     x, y = x + 0.25, y + 0.25
     return _union(_box(x, y), _union(_disc(x - 1, y), _disc(x, y - 1)))
 
@@ -243,7 +243,7 @@ def _bubbles(x: Grid, y: Grid, _: Random) -> Grid:
 
 
 def _blotches(x: Grid, y: Grid, random: Random) -> Grid:
-    """Add waves of one length, 1.5, from eight directions; the mean slope of the sum is about 1, as of a distance."""
+    """Add waves of length 1.5 from eight directions; the mean slope of the sum is about 1, like that of a distance."""
     field = np.zeros_like(x)
     for direction in range(8):
         angle, phase = direction * math.pi / 8, random.uniform(0, 2 * math.pi)
@@ -273,4 +273,4 @@ TEXTURES: dict[str, Callable[[Grid, Grid, Random], Grid]] = {
     "bubbles": _bubbles,
     "blotches": _blotches,
 }
-"""Each texture's distance to the nearest edge, positive in the light, in eighths of the picture."""
+"""Each texture's distance to the nearest edge, positive where light, in eighths of the picture."""

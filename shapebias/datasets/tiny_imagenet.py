@@ -40,12 +40,12 @@ class TinyImageNet:
 
     @property
     def fingerprint(self) -> str:
-        """Hash of names, sizes and labels of the files: what decides whether stored results still hold."""
+        """Hash of names, sizes and labels of the files: stored results are valid while it stays the same."""
         return listing_fingerprint(self._images, self._listing[1], self.classes)
 
     @property
     def note(self) -> str | None:
-        """Which part of the set is here, None where it is whole."""
+        """Which part of the set is on disk; None if all of it is."""
         return self._local_data.note
 
     def __len__(self) -> int:
@@ -73,7 +73,7 @@ class TinyImageNet:
 
     @cached_property
     def _listing(self) -> tuple[tuple[str, ...], tuple[ListedImage, ...]]:
-        """The classes and, by name, the images that are here."""
+        """The classes and, by name, the images that are on disk."""
         table = self._local_data.folder / "val" / "val_annotations.txt"
         try:
             classes = tuple(sorted((self._local_data.folder / "wnids.txt").read_text(encoding="ascii").split()))

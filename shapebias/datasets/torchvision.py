@@ -23,10 +23,10 @@ from shapebias.spelling.params import Options, param
 
 __all__ = ["Torchvision"]
 
-# VisionDataset is abstract; FakeData draws from torch's global generator, which the threads that decode share.
+# VisionDataset is abstract; FakeData draws from torch's global generator, which the decoding threads share.
 _LEFT_OUT = {"FakeData", "VisionDataset"}
 
-# Parameters of torchvision's classes that have a field of their own, or do what a transform of the study does.
+# Parameters of torchvision's classes that are fields here, or do what a transform of the study does.
 _NO_OPTIONS = {"root", "train", "split", "download", "transform", "target_transform", "transforms", "loader"}
 
 
@@ -34,16 +34,16 @@ _NO_OPTIONS = {"root", "train", "split", "download", "transform", "target_transf
 class Torchvision:
     """A data set of torchvision with items of an image and a class index: ``CIFAR10``, ``Caltech256``, ...
 
-    Images are resized and cropped as by ``folder``, and their ids are their positions.  Classes are the names that
-    torchvision gives, for ImageNet and Imagenette the WordNet ids, so that they are known to a model of ImageNet.
+    Images are resized and cropped as in ``folder``, and their ids are their positions.  Classes are the names that
+    torchvision gives; for ImageNet and Imagenette they are the WordNet ids, which a model of ImageNet knows.
 
     Args:
         name: the class in ``torchvision.datasets``.
         root: where the files are, in torchvision's own layout.
-        split: ``train`` or ``test`` where the class says ``train=``, its own words where it says ``split=``; must be
-            given for these, since torchvision takes the training images unasked.
-        download: fetch the files where they are missing.
-        size, crop, interpolation: as of ``folder``.
+        split: ``train`` or ``test`` for a class with ``train=``, one of the class's own names for a class with
+            ``split=``.  It is required for both, since torchvision's default is the training images.
+        download: whether to download missing files.
+        size, crop, interpolation: see ``folder``.
         arg: further options of the class, spelled ``arg.NAME=value``.
 
     Raises:
@@ -60,11 +60,11 @@ class Torchvision:
 
     name: str = param("class in torchvision.datasets")
     root: Path = param("folder of the files", default=Path("data"))
-    split: str | None = param("train, test or what the class has; none where it has no splits", default=None)
-    download: bool = param("fetch the files where they are missing", default=False)
+    split: str | None = param("train, test or another split of the class; none if it has no splits", default=None)
+    download: bool = param("whether to download missing files", default=False)
     size: int | None = param("side of the images; none takes the files' own", default=None, ge=1, unit="pixels")
     crop: float = param("share of the short side that stays, 0.875 for photos", default=1.0, gt=0, le=1)
-    interpolation: Interpolation = param("filter of the resizing", default="bilinear")
+    interpolation: Interpolation = param("filter for resizing", default="bilinear")
     arg: Options = param("option of the class, such as arg.size=160px", default=Options())
 
     def __attrs_post_init__(self) -> None:
@@ -72,7 +72,7 @@ class Torchvision:
 
     @cached_property
     def classes(self) -> tuple[str, ...]:
-        """The names of the classes; digits where torchvision gives none."""
+        """The names of the classes; digits if torchvision has no names."""
         for attribute in ("wnids", "classes", "categories"):
             if names := getattr(self._data, attribute, None):
                 return tuple(str(name) for name in names)
@@ -80,7 +80,7 @@ class Torchvision:
             labels = np.asarray(getattr(self._data, attribute, ()))
             if labels.size and np.issubdtype(labels.dtype, np.integer):
                 return tuple(str(number) for number in range(labels.max() + 1))
-        raise DataError(f"torchvision:{self.name} does not say which classes it has, and cannot be used")
+        raise DataError(f"torchvision:{self.name} does not state its classes and cannot be used")
 
     @property
     def fingerprint(self) -> str:
@@ -123,8 +123,8 @@ class Torchvision:
         except (TypeError, ValueError) as error:
             raise SpellingError(f"torchvision:{self.name} refuses its parameters: {error}") from error
         except (RuntimeError, OSError, EOFError, ImportError) as error:
-            way_out = "put the files there yourself" if self.download else "add download=true, or give root="
-            raise DataError(f"torchvision:{self.name} cannot be read from {self.root}: {error}; {way_out}") from error
+            advice = "put the files there yourself" if self.download else "add download=true, or give root="
+            raise DataError(f"torchvision:{self.name} cannot be read from {self.root}: {error}; {advice}") from error
 
 
 def _find(name: str) -> Any:
@@ -139,19 +139,19 @@ def _find(name: str) -> Any:
 
 
 def _options(constructor: Any, settings: Torchvision) -> dict[str, Any]:
-    """Say split, download and further options in the words of the class."""
+    """Translate split, download and further options to the parameters of the class."""
     parameters, name, split = inspect.signature(constructor).parameters, f"torchvision:{settings.name}", settings.split
     options: dict[str, Any] = {**settings.arg}
     known = parameters.keys() - _NO_OPTIONS
-    if strangers := [f"arg.{option}{suggestion(option, known)}" for option in options if option not in known]:
-        raise SpellingError(f"{name} has no option {', '.join(strangers)}; it has {', '.join(sorted(known)) or 'none'}")
+    if unknown := [f"arg.{option}{suggestion(option, known)}" for option in options if option not in known]:
+        raise SpellingError(f"{name} has no option {', '.join(unknown)}; it has {', '.join(sorted(known)) or 'none'}")
     if "train" in parameters:
         if split not in ("train", "test"):
             raise SpellingError(f"{name}: split is {split}; give split=train or split=test")
         options["train"] = split == "train"
     elif "split" in parameters:
         if split is None:
-            raise SpellingError(f"{name} has several splits; say which, for example split=test")
+            raise SpellingError(f"{name} has several splits; choose one, for example split=test")
         options["split"] = split
     elif split is not None:
         raise SpellingError(f"{name} has no splits; leave split={split} out")

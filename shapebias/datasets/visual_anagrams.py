@@ -27,11 +27,11 @@ _NAME = re.compile(
 
 @attrs.frozen
 class VisualAnagrams:
-    """Pairs of images that have the same 16 pieces, arranged to two different animals: only the whole tells them apart.
+    """Pairs of images with the same 16 pieces, arranged as two different animals: only the whole tells them apart.
 
     The two images of a pair have the same number at the beginning of their id,
     ``000_transform_bear_bunny_object0_bear.png``; :attr:`pairs` has it for each image.  The published score is
-    the share of pairs of which both are right.
+    the share of pairs of which both images are classified correctly.
 
     Args:
         path: a folder of images named as published; none takes the published ones.
@@ -60,12 +60,12 @@ class VisualAnagrams:
 
     @property
     def fingerprint(self) -> str:
-        """Hash of names, sizes and labels of the files: what decides whether stored results still hold."""
+        """Hash of names, sizes and labels of the files: stored results are valid while it stays the same."""
         return listing_fingerprint(self._local_data.folder, self._entries, _CLASSES)
 
     @property
     def note(self) -> str | None:
-        """Which part of the set is here, None where it is whole."""
+        """Which part of the set is on disk; None if all of it is."""
         return self._local_data.note
 
     def __len__(self) -> int:
@@ -98,6 +98,6 @@ class VisualAnagrams:
             raise DataError(
                 f"{self._local_data.folder / file} is not named as published, "
                 "PAIR_transform_ANIMAL_ANIMAL_objectN_ANIMAL "
-                f"with two of {', '.join(_CLASSES)}; rename it or take it out"
+                f"with two of {', '.join(_CLASSES)}; rename or remove it"
             )
         return named

@@ -1,4 +1,4 @@
-"""Choose how many images go through a network at once."""
+"""Choose how many images a network gets at once."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from shapebias.study.config import is_whole
 
 __all__ = ["check_counts", "usual_batch_size"]
 
-# On a CPU more pixels at once leave its cache and make the kernel map fresh memory for every layer.
+# On a CPU, larger batches do not fit into the cache and make the kernel map fresh memory for every layer.
 _IMAGES_OF_224 = {"cpu": 16, "cuda": 256}
 _MOST_IMAGES = 1024
 _MOST = 2**31
 
 
 def check_counts(least: int = 1, **counts: int | None) -> None:
-    """Refuse what is not a whole number, or is too small or too large.
+    """Check that all counts are whole numbers in range; None is allowed.
 
     Raises:
-        StudyError: one is not a whole number from ``least`` to 2**31.
+        StudyError: a count is not a whole number from ``least`` to 2**31.
     """
     for name, value in counts.items():
         if value is not None and not (is_whole(value, least) and value <= _MOST):
@@ -27,10 +27,10 @@ def check_counts(least: int = 1, **counts: int | None) -> None:
 
 
 def usual_batch_size(pixels: int, device: torch.device) -> int:
-    """Return how many images go through a network at once, where the user gives no number.
+    """Return the default batch size.
 
     Args:
-        pixels: the pixels of one image.
-        device: where the network is.
+        pixels: the number of pixels of one image.
+        device: the device of the network.
     """
     return max(1, min(_IMAGES_OF_224.get(device.type, 16) * 224 * 224 // pixels, _MOST_IMAGES))

@@ -16,9 +16,9 @@ __all__ = ["CellEvents"]
 
 
 class CellEvents:
-    """Counts the images that each cell still lacks, and calls ``shapebias_cell_finished`` once none is left.
+    """Counts the images that each cell still lacks, and calls ``shapebias_cell_finished`` when none is left.
 
-    ``cells`` is the number of cells of the plan, ``finished`` of those that no image is left of.
+    ``cells`` is the number of cells of the plan, ``finished`` the number of those that are complete.
 
     Args:
         plan: what the run computes.
@@ -34,7 +34,7 @@ class CellEvents:
             self._left[task.key] += len(task.rows)
 
     def written(self, part: Part) -> None:
-        """Count a part that is on the disk."""
+        """Count a part that has been written."""
         key, images = part.cell.key, len(part.rows)
         before = self._summaries[key]
         if part.status == "failed":

@@ -23,11 +23,11 @@ Layout: TypeAlias = dict[str, tuple[int, ...]]
 
 @attrs.define(eq=False)
 class CellResults:
-    """The results of one task; after an error no more is computed.
+    """The results of one task; computing stops after an error.
 
     Args:
         task: the task.
-        layout: of the cell's arrays; the first batch of its first part fills it, and all others must agree.
+        layout: the layout of the cell's arrays; the first batch of its first part sets it, and all others must match.
     """
 
     task: Task
@@ -43,7 +43,7 @@ class CellResults:
 
         Args:
             batch: the batch.
-            part_rows: the rows in the data set of the part's images, by position.
+            part_rows: the row in the data set of each image of the part, by position.
         """
         if self.error:
             return
@@ -52,11 +52,11 @@ class CellResults:
             arrays = evaluate_cell(batch, self.task.cell)
             self._check(arrays, len(batch))
             self._batches.append((len(batch), arrays))
-        except Exception:  # noqa: BLE001 - a failure belongs to its cell
+        except Exception:  # noqa: BLE001 - an error fails only this cell
             self.error = traceback.format_exc()
 
     def _check(self, arrays: Mapping[str, NDArray[Any]], count: int) -> None:
-        """Refuse arrays that could not be joined with those of the batches before."""
+        """Refuse arrays that cannot be joined with those of earlier batches."""
         if not arrays:  # no image of the batch could be measured
             return
         for name, array in arrays.items():
@@ -77,7 +77,7 @@ class CellResults:
             return
         try:
             self._arrays = self._joined()
-        except Exception:  # noqa: BLE001 - a failure belongs to its cell
+        except Exception:  # noqa: BLE001 - an error fails only this cell
             self.error = traceback.format_exc()
 
     def _joined(self) -> dict[str, NDArray[Any]]:

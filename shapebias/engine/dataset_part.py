@@ -1,4 +1,4 @@
-"""What the store keeps of the images of a part: ids, labels, thumbnails, masks."""
+"""The facts about the images of a part that the store keeps: ids, labels, thumbnails, masks."""
 
 from __future__ import annotations
 
@@ -18,10 +18,12 @@ __all__ = ["dataset_part"]
 
 
 def dataset_part(work: Work, decoded: DecodedImages) -> DatasetPart:
-    """Describe the images of a part that can be read; waits for their decoding."""
+    """Wait for the decoding of a part, and describe its readable images."""
     readable = decoded.readable()
     samples = decoded.samples(readable)
     height, width = decoded.size
+    is_cropped = work.dataset is not work.tasks[0].cell.dataset  # sizes are those of the models then
+    size = {} if is_cropped else {"height": height, "width": width}
     return DatasetPart(
         work.record,
         np.array([work.rows[position] for position in readable]),
@@ -29,11 +31,10 @@ def dataset_part(work: Work, decoded: DecodedImages) -> DatasetPart:
         np.array([sample.label for sample in samples]),
         np.array([-1 if sample.shape is None else sample.shape for sample in samples]),
         np.array([-1 if sample.texture is None else sample.texture for sample in samples]),
-        decoded.thumbnails(readable),
+        decoded.thumbnails(readable, enlarge=is_cropped),
         {
             "classes": json.dumps(list(decoded.dataset.classes)),
-            "height": height,
-            "width": width,
+            **size,
             "images": len(decoded.dataset),
             **_skipped(decoded.dataset),
             "note": getattr(decoded.dataset, "note", None),
@@ -43,7 +44,7 @@ def dataset_part(work: Work, decoded: DecodedImages) -> DatasetPart:
 
 
 def _skipped(dataset: Dataset) -> dict[str, str]:
-    """Count the files that a data set skipped, by reason, with the first of each."""
+    """Count the files that a data set skipped, by reason, and name the first of each."""
     paths: dict[str, list[str]] = {}
     for path, reason in sorted(getattr(dataset, "skipped", {}).items()):
         paths.setdefault(reason, []).append(path)

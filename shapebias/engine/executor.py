@@ -1,4 +1,4 @@
-"""The seam between a run and what computes it: a run makes a plan and writes the parts that an executor returns."""
+"""The interface between a run and its executor: the run makes a plan, and writes the parts that the executor yields."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ __all__ = ["BatchComputed", "Executor", "Message", "RunningExecutor", "WorkersCh
 
 @attrs.frozen
 class BatchComputed:
-    """Some images of a cell are finished, or given up because the cell failed; for the progress only.
+    """Some images of a cell were computed, or skipped because the cell failed; for the progress only.
 
     Args:
-        images: how many.
+        images: the number of images.
         cell: the cell's title.
     """
 
@@ -34,8 +34,8 @@ class WorkersChanged:
     """Workers were started or lost; for the progress only.
 
     Args:
-        workers: how many compute now.
-        lost: how many were lost since the start.
+        workers: the number of workers that compute now.
+        lost: the number of workers lost since the start; 0 by default.
     """
 
     workers: int
@@ -95,7 +95,7 @@ class RunningExecutor(Protocol):
 
 @contextlib.contextmanager
 def started(executor: Any) -> Iterator[RunningExecutor]:
-    """Start an executor, and close it in the end.
+    """Start an executor, and close it at the end.
 
     Args:
         executor: text such as ``"ray:workers=2"``, settings built in Python, or a running executor, which stays open.

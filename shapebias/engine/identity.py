@@ -1,4 +1,4 @@
-"""What identifies a stored answer: texts, files, settings; and what to say where they have changed."""
+"""What identifies a stored answer: texts, files and settings; and the error that describes changes of them."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from shapebias.plugins.catalog import Component
 from shapebias.store import CellRecord, ComponentRecord, StoredCell
 from shapebias.study import Cell, Condition, Study
 from shapebias.study.stored_text import current_text
+from shapebias.study.study import USUAL_CROP
 
 __all__ = [
     "ChangedCell",
@@ -36,7 +37,7 @@ class IdentifiedCell:
 
     Args:
         cell: the cell.
-        record: what identifies it.
+        record: its identity.
         key: the hash of the record.
     """
 
@@ -47,13 +48,13 @@ class IdentifiedCell:
 
 @attrs.frozen
 class CurrentCell:
-    """A cell of the store whose texts are up to date.
+    """A cell of the store, with its texts in the current spelling.
 
     Args:
         stored: the cell of the store.
         record: its identity as this version writes it.
         key: the hash of the record.
-        rows: the rows of the images that are done.
+        rows: the rows of the finished images.
     """
 
     stored: StoredCell
@@ -63,7 +64,7 @@ class CurrentCell:
 
     @classmethod
     def of(cls, stored: StoredCell) -> CurrentCell:
-        """Bring the texts of a stored cell up to date."""
+        """Convert the texts of a stored cell to the current spelling."""
         record = current(stored.record)
         return cls(stored, record, record.key, tuple(stored.rows.tolist()))
 
@@ -95,7 +96,7 @@ class Recorder:
 
         Args:
             component: the component.
-            dataset: the data set whose classes a model is told, for a model that needs them.
+            dataset: the data set whose classes a model takes, for a model that needs them.
         """
         key = f"{getattr(component, 'kind', 'condition')} {component.title} {component.canonical}"
         classes = None
@@ -115,10 +116,10 @@ class Recorder:
         return self._records[key]
 
     def check_unchanged(self) -> None:
-        """Compare the files with what they were when they were hashed.
+        """Check that no file has changed since it was hashed.
 
         Raises:
-            StudyError: one was replaced since, so what was loaded may be another than what was hashed.
+            StudyError: a file was replaced, so the loaded content may differ from the hashed one.
         """
         for path, before in self._stamps.items():
             if file_stamp(path) != before:
@@ -140,6 +141,10 @@ class Recorder:
             settings["mapping"] = fingerprint(study.mapping)
         if study.aggregate != _UNSTATED["aggregate"]:
             settings["aggregate"] = study.aggregate
+        images = study.images_for(cell.dataset, cell.model)
+        if images is not cell.dataset:
+            stated = study.eval_crop(cell.model)
+            settings["crop"] = str(stated) if stated else f"{USUAL_CROP}, as the model says none"
         if cell.kind == "prediction":
             settings |= {"logits": study.logits, "precision": self._precision, "images": study.keep_images}
         return CellRecord(
@@ -153,7 +158,7 @@ class Recorder:
 
 
 def current(record: CellRecord) -> CellRecord:
-    """Bring a stored cell's texts up to date, see :func:`shapebias.study.stored_text.current_text`."""
+    """Convert a stored cell's texts to the current spelling, see :func:`shapebias.study.stored_text.current_text`."""
     texts: dict[str, Any] = {
         role: attrs.evolve(component, canonical=current_text(role, component.canonical))
         for role, component in record.components().items()
@@ -178,7 +183,7 @@ def _texts(record: CellRecord) -> tuple[str, ...]:
 
 
 def explain_changes(changed: Sequence[ChangedCell], output: object) -> StudyError:
-    """Say what changed between the stored cells and the study, and what can be done."""
+    """Make an error that says what changed between the stored cells and the study, and what to do."""
     reasons: dict[str, None] = {}
     for cell in changed:
         old, new = cell.before, cell.now
@@ -193,6 +198,6 @@ def explain_changes(changed: Sequence[ChangedCell], output: object) -> StudyErro
                 paths = [path for path in component.files if known.files.get(path) != component.files[path]]
                 reasons[f"{role} {component.title}: {', '.join(paths) or 'its files'} changed since"] = None
     return StudyError(
-        listed(f"{len(changed)} cell(s) of {output} were computed with something else:", list(reasons))
+        listed(f"{len(changed)} cell(s) of {output} were computed from other files or settings:", list(reasons))
         + "\nchoose another output with -o, restore what changed, or compute these cells again with --replace"
     )

@@ -1,8 +1,7 @@
-"""Compute a plan in this process: the order of the computation, and to which cells a failure belongs."""
+"""Compute a plan in this process: the order of the computation, and which cells an error fails."""
 
 from __future__ import annotations
 
-import contextlib
 import json
 import time
 import traceback
@@ -41,8 +40,14 @@ _Key = TypeVar("_Key", bound=Hashable)
 
 @attrs.define(eq=False)
 class LocalExecutor:
-    """Computes plans in this process, on one device, one work after the other."""
+    """Computes plans in this process, on one device, one piece of work after the other.
 
+    Args:
+        keep_images: keep the decoded images of the last piece until those of another part are needed: for a worker
+            whose next piece often has the same images.
+    """
+
+    keep_images: bool = False
     _first_images: FirstImages = attrs.field(factory=FirstImages, init=False)
     _session: Session | None = attrs.field(default=None, init=False)
 
@@ -57,7 +62,11 @@ class LocalExecutor:
         return describe_device(device)
 
     def check(self, plan: Plan, first_images: FirstImages | None = None) -> None:
-        """Load the models, which stay loaded for the plan, and refuse those that do not fit."""
+        """Load the models, which stay loaded for the plan, and refuse those that do not fit.
+
+        Raises:
+            ShapebiasError: a model cannot be loaded, or does not fit a data set.
+        """
         self._first_images = first_images or self._first_images
         check_models(self.session(plan.study, plan.options), self._first_images, plan.pairs)
 
@@ -65,7 +74,8 @@ class LocalExecutor:
         """Return the session in which the models of a study were checked, or a new one."""
         device = choose_device(options.device)
         if self._session is None or self._session.study is not study or self._session.device != device:
-            largest = max(self._first_images.pixels(dataset) for dataset in study.datasets)
+            datasets = [study.images_for(dataset, model) for dataset in study.datasets for model in study.models]
+            largest = max(self._first_images.pixels(dataset) for dataset in datasets)
             usual = usual_batch_size(largest, device)
             memory = Memory(options.batch_size or usual, options.chunk or usual)
             self._session = Session(study, device, memory, options.precision, options.workers)
@@ -77,12 +87,18 @@ class LocalExecutor:
             return
         session = self.session(plan.study, plan.options)
         computation = _Computation(session, self._first_images)
-        with guard.steady_modes():  # also where another process computes than the one that runs the study
-            for work in plan.works:
-                yield from computation.compute(work)
+        try:
+            with guard.steady_modes():  # also where another process computes than the one that runs the study
+                for work in plan.works:
+                    yield from computation.compute(work)
+        finally:
+            if not self.keep_images:
+                session.forget_images()
 
     def close(self) -> None:
-        """Forget the loaded models."""
+        """Release the loaded models and images."""
+        if self._session is not None:
+            self._session.forget_images()
         self._session = None
 
 
@@ -101,10 +117,10 @@ class _Computation:
     _layouts: dict[str, Layout] = attrs.field(factory=dict, init=False)
 
     def compute(self, work: Work) -> Iterator[Message]:
-        """Compute one work.
+        """Compute one piece of work.
 
-        A cell that fails yields a part with its traceback, and the others continue.  An image that cannot be read
-        fails alone.
+        A cell that fails yields a part with its traceback, and the others continue.  If an image cannot be read, only
+        that image fails.
         """
         tasks = [task for task in work.tasks if task.key not in self._failed]
         for task in work.tasks:
@@ -113,21 +129,19 @@ class _Computation:
         if not tasks:
             return
         try:
-            first = self.first_images.of(work.dataset)
-            decoded = DecodedImages(work.dataset.settings, work.rows, self.session.workers, first)
-        except Exception:  # noqa: BLE001 - a failure belongs to its cells
+            decoded = self.session.decode(work.dataset, work.rows, self.first_images.of(work.dataset))
+        except Exception:  # noqa: BLE001 - an error fails only these cells
             yield from self._fail(tasks)
             return
         described = False
-        with contextlib.closing(decoded):
-            for message in self._compute(tasks, decoded):
-                if not described and isinstance(message, Part) and message.status == "done":
-                    yield dataset_part(work, decoded)
-                    described = True
-                yield message
+        for message in self._compute(tasks, decoded):
+            if not described and isinstance(message, Part) and message.status == "done":
+                yield dataset_part(work, decoded)
+                described = True
+            yield message
 
     def _fail(self, tasks: Iterable[Task]) -> Iterator[Message]:
-        """Yield the parts of cells that fail with the error that is being handled."""
+        """Yield the parts of cells that fail with the current exception."""
         error = traceback.format_exc()
         for task in tasks:
             self._failed.add(task.key)
@@ -201,13 +215,13 @@ class _Computation:
     def _attack(
         self, network: Classifier, condition: Condition, stimuli: TransformedImages, positions: Sequence[int]
     ) -> ModelBatch:
-        """Make the model's inputs of the first of some images, as many as fit into memory."""
+        """Make the model's inputs for as many of the first images as fit into memory."""
         return self.session.memory.fit(
             "batch", lambda size: attack_batch(self.session, network, condition, stimuli, positions[:size])
         )
 
     def _finish(self, cell: CellResults, attributes: Mapping[str, Any], left: int) -> Iterator[Message]:
-        """Yield the part of a cell once every batch was computed, or an error ended it."""
+        """Yield the part of a cell after its last batch, or after an error."""
         cell.finish()
         if cell.error:
             self._failed.add(cell.task.key)
@@ -216,7 +230,7 @@ class _Computation:
             yield cell.part(attributes)
 
     def _attributes(self, network: Classifier, condition: Condition) -> dict[str, Any]:
-        """Describe the computation, for the record."""
+        """Describe the computation, for the results file."""
         mapping, eps = network.mapping, eps_values(condition)
         return {
             "device": str(network.device),
@@ -228,7 +242,7 @@ class _Computation:
 
 
 def _unreadable(task: Task, decoded: DecodedImages, reasons: Mapping[int, str]) -> Iterator[Message]:
-    """Yield the part of a cell for the images that cannot be read; for the others the cell does not fail."""
+    """Yield the failed part of a cell for the images that cannot be read; its other images do not fail."""
     rows = [decoded.rows[position] for position in sorted(reasons)]
     yield BatchComputed(len(rows), task.cell.title)
     yield failed_part(task, rows, f"DataError: {UnreadableError(reasons)}")

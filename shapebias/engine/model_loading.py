@@ -28,12 +28,12 @@ def load_model(session: Session, model: Component, decoded: DecodedImages) -> Cl
     """Load a model, and map its outputs to the classes of a data set.
 
     Args:
-        session: where it stays loaded.
+        session: the session, which keeps the model.
         model: the model.
-        decoded: images of the data set; one of them tells how many outputs the model has.
+        decoded: images of the data set; one of them is used to count the model's outputs.
 
     Raises:
-        PluginError: the model loads no classifier, or returns no scores.
+        PluginError: the model's ``load`` returns no classifier, or the classifier returns no scores.
         ShapebiasError: its outputs cannot be mapped to the classes.
     """
     loaded = session.load(model, classes=decoded.dataset.classes)

@@ -1,8 +1,8 @@
-"""Cut a plan into pieces for several workers, and choose those of one shard.
+"""Split a plan into pieces for several workers, and choose the pieces of one shard.
 
-A piece has one part of a data set and one model, so that a worker that keeps the model loads it once; a model's share
-is cut between conditions where it is long.  The parts of cells are those of the whole plan: no result depends on the
-cut.
+A piece has one part of a data set and one model, so that a worker loads each model once; the work of one model is split
+between conditions if there is much of it.  The parts of cells are those of the whole plan, so no result depends on how
+the plan is split.
 """
 
 from __future__ import annotations
@@ -26,11 +26,14 @@ _PIECES_PER_WORKER = 4  # so that the last ones end at about the same time
 
 
 def pieces(works: Iterable[Work], workers: int) -> list[Work]:
-    """Cut works into pieces of one model, model after model.
+    """Split the work of a plan into pieces of one model each, model after model.
 
     Args:
-        works: the works of a plan.
-        workers: how many workers share them; each gets about four pieces or more, where there are enough conditions.
+        works: the work of a plan.
+        workers: the number of workers; each gets about four pieces or more, if there are enough conditions.
+
+    Returns:
+        The pieces; together they have all tasks of the work.
     """
     works = list(works)
     total = sum(_cost(work.tasks) for work in works)
@@ -66,7 +69,7 @@ def failed_parts(work: Work, error: str) -> Iterator[Part]:
 
     Args:
         work: the cells.
-        error: why, for people: the traceback, or a sentence.
+        error: the traceback, or a sentence that says why.
     """
     for task in work.tasks:
         yield failed_part(task, task.rows, error)
@@ -74,14 +77,14 @@ def failed_parts(work: Work, error: str) -> Iterator[Part]:
 
 @attrs.frozen
 class Shard:
-    """One of several shares of a study, each computed by a process of its own.
+    """One of several shares of a study, each computed by a separate process.
 
     Args:
         number: from 1 to ``count``.
-        count: how many shares there are.
+        count: the number of shares.
 
     Raises:
-        StudyError: there is no such share.
+        StudyError: the number is out of range.
 
     >>> Shard.parse("2/3")
     Shard(number=2, count=3)
@@ -102,7 +105,7 @@ class Shard:
         """Read ``2/3``.
 
         Raises:
-            StudyError: it is something else.
+            StudyError: the text has another form.
         """
         found = re.fullmatch(r"(\d{1,9})/(\d{1,9})", text)
         if not found:
@@ -112,8 +115,8 @@ class Shard:
     def of(self, works: Iterable[Work]) -> Iterator[Work]:
         """Yield the share of this shard; the shares are disjoint and together have every task.
 
-        They depend on the study alone: each process finds its own without asking the others.  A share is a run of
-        pieces, model after model, so that a process loads few models.
+        The shares depend only on the study, so processes need not communicate.  A share is a run of consecutive pieces,
+        model after model, so that a process loads few models.
         """
         works = list(works)
         cut = pieces(works, self.count)
@@ -131,7 +134,7 @@ class Shard:
 
 @attrs.frozen
 class SentWork:
-    """A work on its way to another process that has the study already: positions in its lists instead of components.
+    """A piece of work for another process that already has the study: positions in its lists instead of components.
 
     Args:
         dataset: position of the data set in the study.
@@ -148,23 +151,24 @@ class SentWork:
     tasks: tuple[tuple[CellRecord, str, tuple[int, ...]], ...]
 
     def work(self, study: Study) -> Work:
-        """Read it, with the components of an equal study."""
+        """Restore the piece of work, with the components of an equal study."""
         datasets, *lists = _lists(study)
-        tasks = []
+        tasks: list[Task] = []
         for positions, task in zip(self.cells, self.tasks, strict=True):
             parts: list[Any] = [
                 None if position is None else components[position]
                 for components, position in zip(lists, positions, strict=True)
             ]
             tasks.append(Task(Cell(datasets[self.dataset], *parts), *task))
-        return Work(datasets[self.dataset], self.record, self.rows, tuple(tasks))
+        dataset = study.images_for(datasets[self.dataset], tasks[0].cell.model)
+        return Work(dataset, self.record, self.rows, tuple(tasks))
 
 
 class Sender:
-    """Writes works for a process that has the study already.
+    """Converts work for a process that already has the study.
 
     Args:
-        study: the study; the works have its own components.
+        study: the study that the plan was made from.
     """
 
     def __init__(self, study: Study) -> None:
@@ -173,13 +177,13 @@ class Sender:
         )
 
     def sent(self, work: Work) -> SentWork:
-        """Write a work."""
+        """Convert a piece of work."""
         cells = tuple(
             tuple(positions.get(id(part)) for positions, part in zip(self._others, _parts(task.cell), strict=True))
             for task in work.tasks
         )
         tasks = tuple((task.record, task.key, task.rows) for task in work.tasks)
-        return SentWork(self._datasets[id(work.dataset)], work.record, work.rows, cells, tasks)
+        return SentWork(self._datasets[id(work.tasks[0].cell.dataset)], work.record, work.rows, cells, tasks)
 
 
 def _lists(study: Study) -> tuple[tuple[Any, ...], ...]:

@@ -1,4 +1,4 @@
-"""What is left to compute: a study's cells without what the store has, cut into works of at most 2,048 images."""
+"""What remains to compute: a study's cells without the stored images, split into work of at most 2,048 images."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Task:
     """One cell, and the images of the part that it still lacks.
 
     Args:
-        cell: what to compute.
+        cell: the cell.
         record: its identity in the store.
         key: the hash of the record.
         rows: the rows of the images in the data set.
@@ -50,10 +50,10 @@ class Task:
 
 @attrs.frozen
 class Work:
-    """The tasks that share the images of one part: the unit that is computed in one process.
+    """A piece of work: the tasks that share the images of one part, which one process computes.
 
     Args:
-        dataset: the data set.
+        dataset: the data set, in the crop of the models of the tasks where each model has its own.
         record: its identity in the store.
         rows: the rows of all images that the tasks need.
         tasks: the tasks.
@@ -66,14 +66,14 @@ class Work:
 
     @property
     def model(self) -> Component:
-        """The model of the first task; of all tasks, in a piece."""
+        """The model of the first task, and of all tasks after :func:`shapebias.engine.pieces.pieces`."""
         return self.tasks[0].cell.model
 
     def with_tasks(self, tasks: Collection[Task]) -> Work:
-        """Return a work with some of its tasks, and the images that these need.
+        """Return the same work with some of its tasks, and only the images that these need.
 
         Args:
-            tasks: at least one.
+            tasks: at least one of its tasks.
         """
         if len(tasks) == len(self.tasks):
             return self
@@ -81,10 +81,10 @@ class Work:
         return attrs.evolve(self, rows=rows, tasks=tuple(tasks))
 
     def without(self, done: Mapping[str, Collection[int]]) -> Work | None:
-        """Return the work that is left; None if there is none.
+        """Return the remaining work, or None.
 
         Args:
-            done: rows that need no computation, by the cell's key.
+            done: the finished rows, by the cell's key.
         """
         tasks = []
         for task in self.tasks:
@@ -98,7 +98,7 @@ class Work:
         return attrs.evolve(self, rows=tuple(sorted(needed)), tasks=tuple(tasks))
 
     def by_condition(self) -> list[Work]:
-        """Return one work for each condition, whose tasks share its images."""
+        """Split the work by condition; the tasks of one condition share its images."""
         groups: dict[int, list[Task]] = {}
         for task in self.tasks:
             groups.setdefault(id(task.cell.condition), []).append(task)
@@ -107,17 +107,17 @@ class Work:
 
 @attrs.frozen
 class ComputeOptions:
-    """How to compute: settings that change the speed and, except for the precision, no result.
+    """Settings of the computation, which change its speed but, except for the precision, no result.
 
     Args:
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:1``.
         batch_size: the most images in one forward pass; None chooses by the device and the size of the images.
-        chunk: the most images in one forward and backward pass; None chooses as well.
+        chunk: the most images in one forward and backward pass; None chooses in the same way.
         precision: of predictions; attacks and saliency always run in float32.
-        workers: threads that decode images; None takes one a core, at most 8.
+        workers: threads that decode images; None takes one per core, at most 8.
 
     Raises:
-        StudyError: a number is less than 1.
+        StudyError: a number is less than 1 or more than 2**31.
     """
 
     device: str = "auto"
@@ -132,15 +132,15 @@ class ComputeOptions:
 
 @attrs.frozen
 class Plan:
-    """All that an executor gets: settings, so that a plan can be pickled and computed elsewhere.
+    """Everything that an executor needs; it can be pickled and computed elsewhere.
 
-    Each work can be computed by itself, in any order.  Components are pickled as text; a live network is pickled as it
-    is, if it can be.
+    Each piece of work can be computed separately, in any order.  Components are pickled as text; a live network is
+    pickled itself, if that is possible.
 
     Args:
-        study: the study: seed, mapping, what to keep.
-        options: how to compute.
-        works: what to compute.
+        study: the study: seed, mapping, what to store.
+        options: settings of the computation.
+        works: the pieces of work.
     """
 
     study: Study
@@ -149,18 +149,18 @@ class Plan:
 
     @property
     def images(self) -> int:
-        """The images of all tasks."""
+        """The number of images of all tasks."""
         return sum(len(task.rows) for work in self.works for task in work.tasks)
 
     @property
     def pairs(self) -> list[tuple[Component, Component]]:
         """Every data set and model that are computed together, each once."""
-        cells = {(id(task.cell.dataset), id(task.cell.model)): task.cell for work in self.works for task in work.tasks}
-        return [(cell.dataset, cell.model) for cell in cells.values()]
+        pairs = ((work.dataset, task.cell.model) for work in self.works for task in work.tasks)
+        return list({(id(dataset), id(model)): (dataset, model) for dataset, model in pairs}.values())
 
 
 def evenly_spaced(count: int, limit: int | None) -> Sequence[int]:
-    """Choose ``limit`` of ``count`` rows, evenly spaced, so that a sorted data set gives every class its share.
+    """Choose ``limit`` of ``count`` rows, evenly spaced, so that every class of a sorted data set is represented.
 
     >>> evenly_spaced(10, 4)
     [0, 2, 5, 7]
@@ -171,7 +171,7 @@ def evenly_spaced(count: int, limit: int | None) -> Sequence[int]:
 
 
 def check_needs(dataset: Component, conditions: Iterable[Condition], first_images: FirstImages) -> None:
-    """Refuse conditions whose transforms need what a data set does not have, judged by its first readable image.
+    """Check that a data set has the masks and partners that transforms need, by its first readable image.
 
     Raises:
         DataError: the images have no mask, or there is no second image to be a partner.
@@ -192,13 +192,13 @@ def check_needs(dataset: Component, conditions: Iterable[Condition], first_image
 def plan_works(
     study: Study, cells: Sequence[IdentifiedCell], stored: Mapping[str, Collection[int]], first_images: FirstImages
 ) -> Iterator[Work]:
-    """Yield the work that is left.
+    """Yield the remaining work.
 
     Args:
         study: the study.
         cells: its cells.
-        stored: the rows that the store has of each cell, by the cell's key.
-        first_images: the first image of each data set; its size decides how many images a part has.
+        stored: the stored rows of each cell, by the cell's key.
+        first_images: the first image of each data set; its size determines how many images a part has.
 
     Raises:
         DataError: a data set is empty.
@@ -208,12 +208,13 @@ def plan_works(
 
 def all_works(study: Study, cells: Sequence[IdentifiedCell], first_images: FirstImages) -> Iterator[Work]:
     """Yield all work of a study, whatever the store has."""
-    by_dataset: dict[int, list[IdentifiedCell]] = {}
+    by_dataset: dict[int, tuple[Component, list[IdentifiedCell]]] = {}
     for each in cells:
-        by_dataset.setdefault(id(each.cell.dataset), []).append(each)
-    for dataset in study.datasets:
+        dataset = study.images_for(each.cell.dataset, each.cell.model)
+        by_dataset.setdefault(id(dataset), (dataset, []))[1].append(each)
+    for dataset, of_dataset in by_dataset.values():
         size = max(1, min(_PART_IMAGES, _STIMULI_BYTES // (4 * 3 * first_images.pixels(dataset))))
-        yield from _cut_dataset(study, dataset, by_dataset.get(id(dataset), []), size)
+        yield from _cut_dataset(study, dataset, of_dataset, size)
 
 
 def _cut_dataset(study: Study, dataset: Component, cells: Sequence[IdentifiedCell], part_size: int) -> Iterator[Work]:
@@ -235,11 +236,11 @@ def _cut_dataset(study: Study, dataset: Component, cells: Sequence[IdentifiedCel
 
 
 def without_stored(works: Iterable[Work], stored: Mapping[str, Collection[int]]) -> Iterator[Work]:
-    """Leave out what the store has, and the images that no task needs then.
+    """Remove stored rows from the tasks, and images that no task needs any more.
 
     Args:
-        works: the works.
-        stored: the rows that the store has of each cell, by the cell's key.
+        works: the pieces of work.
+        stored: the stored rows of each cell, by the cell's key.
     """
     done = {key: frozenset(rows) for key, rows in stored.items()}
     for work in works:

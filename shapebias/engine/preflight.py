@@ -1,4 +1,4 @@
-"""Refuse a study that cannot be computed before anything is stored: models, weights, classes and targets."""
+"""Check a study before anything is stored: data sets, models, weights, classes and targets."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ Pair: TypeAlias = tuple[Component, Component]
 
 
 def check_datasets(study: Study) -> None:
-    """Fetch what is missing of the data sets.
+    """Fetch missing data sets, and check that none is empty.
 
     Raises:
-        DataError: a data set is not there and cannot be fetched, or is empty.
+        DataError: a data set is missing and cannot be fetched, or is empty.
     """
     for dataset in study.datasets:
         images = _counted(dataset)
@@ -69,7 +69,7 @@ def _counted(dataset: Component) -> int:
 
 
 def check_apart(study: Study) -> None:
-    """Refuse to test a model on the data set that its settings say it was trained on (``trained_on``).
+    """Refuse to test a model on its training data, as its settings state them in ``trained_on``.
 
     Raises:
         StudyError: the images are the same, perhaps at another size.
@@ -79,13 +79,13 @@ def check_apart(study: Study) -> None:
         for dataset in study.datasets:
             if isinstance(trained, Component) and _same_images(trained, dataset):
                 raise StudyError(
-                    f"{model.title} was trained on the images of {dataset.text}, so its answers to them say nothing; "
+                    f"{model.title} was trained on the images of {dataset.text}, so its answers to them mean nothing; "
                     "train and test on different images"
                 )
 
 
 def _same_images(one: Component, other: Component) -> bool:
-    """Compare all settings but those that say how images are brought to one size."""
+    """Compare all settings except those that resize images."""
 
     def which(component: Component) -> dict[str, object]:
         fields = attrs.fields(type(component.settings))
@@ -98,7 +98,7 @@ def check_targets(study: Study) -> None:
     """Refuse attacks and saliency methods whose target is not a class of a data set.
 
     Raises:
-        StudyError: names every such component.
+        StudyError: there are some; the message names each.
     """
     problems = dict.fromkeys(problem for cell in study.cells() for problem in _wrong_targets(cell))
     if problems:
@@ -121,25 +121,26 @@ def _wrong_targets(cell: Cell) -> Iterator[str]:
 def check_models(session: Session, first_images: FirstImages, pairs: Iterable[Pair]) -> None:
     """Load models, and map their outputs to the classes of the data sets that they are run on.
 
-    A fault of a plugin, or of the machine, is left to the cells: it is stored with its traceback, and the others run.
+    An error of a plugin, or of the machine, is not raised here: it fails the cells when they are computed, and is
+    stored with its traceback.
 
     Args:
-        session: where the models stay loaded.
-        first_images: the first image of each data set; one without a readable image is left to its cells.
-        pairs: every data set and model that are computed together.
+        session: the session, which keeps the models.
+        first_images: the first image of each data set; a data set without a readable image is not checked.
+        pairs: every pair of a data set and a model that are computed together.
 
     Raises:
         ShapebiasError: a model is unknown, its weights cannot be read or do not fit, or its outputs do not match the
-            classes; where there are several, a StudyError names each of them.
+            classes; if there are several errors, a StudyError lists them.
     """
     raise_misfits(misfits(session, first_images, pairs))
 
 
 def raise_misfits(problems: Mapping[str, ShapebiasError]) -> None:
-    """Raise one problem as it is, and several as one StudyError.
+    """Raise a single problem unchanged, and several as one StudyError.
 
     Args:
-        problems: by their texts.
+        problems: the problems, by their texts.
     """
     if len(problems) == 1:
         (error,) = problems.values()
@@ -149,14 +150,14 @@ def raise_misfits(problems: Mapping[str, ShapebiasError]) -> None:
 
 
 def misfits(session: Session, first_images: FirstImages, pairs: Iterable[Pair]) -> dict[str, ShapebiasError]:
-    """Return what :func:`check_models` would raise, by its text."""
+    """Return the errors of :func:`check_models`, by their texts."""
     problems: dict[str, ShapebiasError] = {}
     by_dataset: dict[int, tuple[Component, list[Component]]] = {}
     for dataset, model in pairs:
         by_dataset.setdefault(id(dataset), (dataset, []))[1].append(model)
     for dataset, models in by_dataset.values():
         for model, error in _misfits(session, first_images, dataset, models):
-            problems[f"{model.title}: {error}"] = error  # once, where the reason is the same for two data sets
+            problems[f"{model.title}: {error}"] = error  # once, if the reason is the same for two data sets
     return problems
 
 

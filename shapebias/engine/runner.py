@@ -1,4 +1,4 @@
-"""Run a study: plan what the store lacks, have it computed, write each part, pack the file."""
+"""Run a study: plan what the store lacks, let an executor compute it, write each part, pack the file."""
 
 from __future__ import annotations
 
@@ -56,43 +56,49 @@ def run(
     executor: Any = None,
     shard: str | Shard | None = None,
 ) -> Results:
-    """Run a study and keep every answer in one HDF5 file; what the file already has is not computed again.
+    """Run a study and keep every answer in one HDF5 file; answers that are already in the file are not computed again.
 
     Args:
         study: what to run.
         output: the results file, for example ``"run.h5"``; an existing one is continued.
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:1``.
         batch_size: the most images in one forward pass; None takes 16 of 224 x 224 pixels on a CPU, 256 on CUDA, and
-            more where the images are smaller.
-        chunk: the most images in one forward and backward pass; None takes as many.
+            more if the images are smaller.
+        chunk: the most images in one forward and backward pass; None takes the default of ``batch_size``.
         precision: of predictions; attacks and saliency always run in float32.
-        workers: threads that decode images; None takes one a core, at most 8.
-        replace: compute cells again that were computed with other files, another seed or other settings.
+        workers: threads that decode images; None takes one per core, at most 8.
+        replace: compute cells again that were computed from other files, with another seed or other settings.
         progress: true shows a bar, also in a notebook; a function is called after every batch, and when a part of a
             cell has been written.
-        executor: what computes: text such as ``"ray:workers=2"``, or settings built in Python; None is ``"local"``,
+        executor: where to compute: text such as ``"ray:workers=2"``, or settings built in Python; None is ``"local"``,
             this process.
-        shard: ``"2/3"`` computes the second of three shares into a file of its own; :func:`merge` joins the files.
+        shard: ``"2/3"`` computes the second of three shares into a separate file; :func:`merge` joins the files.
 
     Returns:
         The results; cells that failed are in ``results.failures``.
 
     Raises:
-        StudyError: a number is too small, or the file has cells that were computed with something else, and
+        StudyError: a number is too small, or the file has cells that were computed from other files or settings, and
             ``replace`` is not set.
-        DataError: a data set is not there, is empty, or lacks what a transform needs.
+        DataError: a data set is missing, is empty, or lacks what a transform needs.
         ShapebiasError: a model is unknown, its weights do not fit, or its outputs do not match the classes of a data
-            set.  This, and whatever else is said above, is checked before anything is stored.
+            set.  All of the above is checked before anything is stored.
         StoreError: the file cannot be written, or another run is writing it.
-        DeviceError: the device is not there.
-        Interrupted: Ctrl-C; everything finished is in the file.
+        DeviceError: the device does not exist.
+        Interrupted: Ctrl-C was pressed; everything that was finished is in the file.
+
+    >>> import tempfile
+    >>> study = Study("stimuli:cue=conflict,images=56,size=32", "planted:reliance=1")
+    >>> with tempfile.TemporaryDirectory() as folder, run(study, f"{folder}/run.h5", device="cpu") as results:
+    ...     results.prediction().shape
+    (56,)
     """
     options = ComputeOptions(device, batch_size, chunk, precision, workers)
     path, share = as_path(output), Shard.parse(shard) if isinstance(shard, str) else shard
     first_images = FirstImages()
     # A caller's inference mode would make tensors that no attack can differentiate by.
     with torch.inference_mode(mode=False), guard.steady_modes(), started(executor or LocalExecutor()) as running:
-        device_name = running.describe_device(options)  # refused here, not in the middle of the run
+        device_name = running.describe_device(options)  # fails here and not in the middle of the run
         check_datasets(study)
         check_apart(study)
         check_targets(study)
@@ -105,7 +111,7 @@ def run(
         if changed and not replace:
             raise explain_changes(changed, output)
         works = all_works(study, cells, first_images)
-        # Cells that changed have keys that no cell of the study has.
+        # The keys of changed cells differ from those of all cells of the study.
         left = without_stored(share.of(works) if share else works, {cell.key: cell.rows for cell in stored})
         plan = Plan(study, options, tuple(left))
         _log.info(
@@ -140,7 +146,7 @@ def run(
 
 
 def _stored_cells(path: Path, shard: Shard | None) -> list[CurrentCell]:
-    """Return the cells that a results file has already.
+    """Return the cells that are already in a results file.
 
     Raises:
         StudyError: the file has another shard.
@@ -155,7 +161,7 @@ def _stored_cells(path: Path, shard: Shard | None) -> list[CurrentCell]:
 
 
 def _take_over_labels(writer: Writer, cells: Sequence[IdentifiedCell]) -> None:
-    """Call components of the store by the labels that the study gives them."""
+    """Rename components of the store to their labels in the study."""
     labels: dict[tuple[str, str], str] = {}
     for each in cells:
         for role, component in each.record.components().items():
@@ -249,17 +255,20 @@ def evaluate(
 
     Args:
         model: a network that takes images normalised with ImageNet's mean and std, or a
-            :class:`shapebias.Classifier` that says what its network takes, or any function of images.  Flags of
-            networks are restored.
+            :class:`shapebias.Classifier` that describes the inputs of its network, or any function of images.  The
+            flags of networks are restored.
         datasets, conditions, saliency, probes, seed, limit, saliency_limit, mapping, aggregate, logits, keep_images: as
             in :class:`shapebias.Study`.
         name: the network's name in tables.
-        output, layout, binary: of a network that returns or takes something else than logits and (N, 3, H, W), see
+        output, layout, binary: for a network that does not return logits or does not take (N, 3, H, W), see
             :func:`shapebias.networks.adapting.adapt`.
         device, batch_size, chunk, precision, workers, progress: as in :func:`run`.
 
+    Returns:
+        The results; their file is deleted with them.
+
     Raises:
-        EvaluationError: a cell failed; its attribute ``results`` has what was computed.
+        EvaluationError: a cell failed; its attribute ``results`` has the results of the others.
         ShapebiasError: as in :func:`run`.
 
     >>> from torch import nn

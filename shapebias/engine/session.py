@@ -1,4 +1,4 @@
-"""What a process keeps while it computes a study: loaded components, and how many images fit into memory."""
+"""The state of a process that computes a study: loaded components, and how many images fit into memory."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import attrs
 import torch
 from torch import nn
 
+from shapebias.images.decoded import DecodedImages
 from shapebias.runtime import guard
 from shapebias.runtime.device import Precision
 from shapebias.runtime.memory import Memory
@@ -18,6 +19,7 @@ from shapebias.runtime.network_state import NetworkState
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from shapebias.images.first import FirstImage
     from shapebias.networks.labels import LabelMapping
     from shapebias.plugins.catalog import Component
     from shapebias.study import Study
@@ -31,15 +33,15 @@ _log = logging.getLogger(__name__)
 class Session:
     """A study on one device; components stay loaded from part to part.
 
-    Models stay loaded while they have at most ``model_bytes`` together, and at least the one that is used.
+    Models stay loaded as long as they take at most ``model_bytes`` together; the current one always stays.
 
     Args:
-        study: the study: seed, mapping, what to keep.
+        study: the study: seed, mapping, what to store.
         device: where to compute.
         memory: how many images fit into one pass.
         precision: of predictions.
-        workers: decoding threads; None takes one a core, at most 8.
-        model_bytes: how much memory of the device loaded models may take; those used longest ago are forgotten first.
+        workers: decoding threads; None takes one per core, at most 8.
+        model_bytes: the most memory for loaded models; the least recently used ones are released first.
     """
 
     study: Study
@@ -49,9 +51,10 @@ class Session:
     workers: int | None = None
     model_bytes: int = 2**33
     mappings: dict[tuple[str, str], list[tuple[object, LabelMapping | None]]] = attrs.field(factory=dict, init=False)
-    """How the outputs of each model, by title and canonical text, belong to the classes of data sets met so far."""
+    """The label mappings of each model, by its title and canonical text, with the data set of each mapping."""
     _loaded: dict[tuple[object, ...], Any] = attrs.field(factory=dict, init=False)
     _states: dict[int, NetworkState] = attrs.field(factory=dict, init=False)
+    _images: tuple[Component, Sequence[int], DecodedImages] | None = attrs.field(default=None, init=False)
 
     def load(
         self, component: Component, device: torch.device | None = None, classes: Sequence[str] | None = None
@@ -60,14 +63,14 @@ class Session:
 
         Args:
             component: the component.
-            device: None takes that of the session; a live network may be on another.
+            device: None takes that of the session; a live network may be on another device.
             classes: the classes of the data set; a model that needs them is loaded once for each list of classes.
         """
         on = device or self.device
-        told = tuple(classes) if classes is not None and component.spec.needs_classes else None
-        key = (component.kind, component.title, component.canonical, on, told)
-        loaded = self._loaded.pop(key) if key in self._loaded else _load(component, on, told)
-        self._loaded[key] = loaded  # the last is the one that was used last
+        needed = tuple(classes) if classes is not None and component.spec.needs_classes else None
+        key = (component.kind, component.title, component.canonical, on, needed)
+        loaded = self._loaded.pop(key) if key in self._loaded else _load(component, on, needed)
+        self._loaded[key] = loaded  # ordered by last use
         if component.kind == "model":
             self._forget_models()
         return loaded
@@ -83,8 +86,29 @@ class Session:
             del self._loaded[key]
             self._states.pop(id(getattr(loaded, "module", None)), None)
 
+    def decode(self, dataset: Component, rows: Sequence[int], first: FirstImage | None) -> DecodedImages:
+        """Decode the images of a part, or return those of the last call where they are the same.
+
+        Args:
+            dataset: the data set.
+            rows: the rows of the images in it.
+            first: the first image of the data set that can be read.
+        """
+        if self._images is not None and self._images[0] is dataset and self._images[1] == rows:
+            return self._images[2]
+        self.forget_images()  # before others are decoded: memory has room for one part
+        decoded = DecodedImages(dataset.settings, rows, self.workers, first)
+        self._images = (dataset, rows, decoded)
+        return decoded
+
+    def forget_images(self) -> None:
+        """Stop decoding, and forget the images of the last part."""
+        if self._images is not None:
+            self._images[2].close()
+        self._images = None
+
     def state_of(self, network: nn.Module) -> NetworkState:
-        """Return the state of a loaded network, by which it is restored after a plugin had it."""
+        """Return the recorded state of a loaded network, from which it is restored after a plugin call."""
         return self._states.setdefault(id(network), NetworkState(network))
 
 

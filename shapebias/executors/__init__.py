@@ -12,5 +12,5 @@ __all__ = ["shapebias_executors"]
 
 @hookimpl
 def shapebias_executors() -> Iterator[ExecutorSpec]:
-    """Yield the executor that needs nothing; docs/scale.md describes it and others."""
+    """Yield the local executor; docs/scale.md describes it and others."""
     yield ExecutorSpec("local", "shapebias.executors.local:Local", summary="this process, on one device; the default")

@@ -1,4 +1,4 @@
-"""This process, on one device."""
+"""The executor that computes in this process."""
 
 from __future__ import annotations
 

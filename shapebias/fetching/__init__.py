@@ -1,4 +1,4 @@
-"""Published data by name: where it is published, whether it is on this machine, and how to fetch it."""
+"""Published data by name: where they are published, whether they are on this machine, and how to fetch them."""
 
 from shapebias.fetching.data_folder import data_folder
 from shapebias.fetching.locating import LocalData, fetch_source, local_data, published

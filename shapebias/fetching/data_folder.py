@@ -1,4 +1,4 @@
-"""The folder of published data on this machine, and the records of what was fetched into it."""
+"""The folder of published data on this machine, and the records of downloads."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ _CHECKSUMS = "checksums.json"
 def data_folder(folder: str | Path | None = None) -> Path:
     """Return the folder of published data.
 
-    It is the given one, else ``$SHAPEBIAS_DATA``, else that of the user's defaults, else one in the user's cache.
+    It is the given folder, else ``$SHAPEBIAS_DATA``, else that of the user's defaults, else one in the user's cache.
     """
     chosen = folder or os.environ.get(VARIABLE) or user_defaults().get("data")
     return Path(chosen).expanduser() if chosen else platformdirs.user_cache_path("shapebias") / "data"
@@ -67,7 +67,7 @@ def writable(data: Path) -> Iterator[None]:
     except OSError as error:
         raise DataError(
             f"{error.filename or data} cannot be written: {error.strerror or error}; choose another folder with "
-            f"--to or ${VARIABLE}, or make room"
+            f"--to or ${VARIABLE}, or free some space"
         ) from error
 
 
@@ -85,7 +85,7 @@ def _write(path: Path, content: dict[str, Any]) -> None:
 
 
 def mark_unfinished(folder: Path) -> None:
-    """Mark a folder as incomplete, so that it is not taken for the data set before it is finished."""
+    """Mark a folder as incomplete, so that it is not used as the data set before it is finished."""
     _write(folder / _MARK, {"finished": False})
 
 
@@ -95,7 +95,7 @@ def mark_finished(folder: Path, files: int) -> None:
 
 
 def is_unfinished(folder: Path) -> bool:
-    """Tell whether a folder is marked as incomplete."""
+    """Return whether a folder is marked as incomplete."""
     return _read(folder / _MARK).get("finished") is False
 
 

@@ -1,4 +1,4 @@
-"""Download one file with pooch: interrupted downloads continue, and an error says what to do without a network."""
+"""Download one file with pooch: interrupted downloads continue, and an error says what to do offline."""
 
 from __future__ import annotations
 
@@ -33,10 +33,10 @@ class Meter(Protocol):
 
 
 def download_file(url: str, path: Path, checksum: str = "", *, by_hand: str, meter: Meter | None = None) -> Path:
-    """Download a file, unless it is there and has the checksum.
+    """Download a file, unless it already exists and has the checksum.
 
-    An interrupted download is in ``NAME.part``; it is continued if the server allows this and says that the file has
-    not changed, and begins again otherwise.
+    An interrupted download stays in ``NAME.part``; it is resumed if the server allows this and confirms that the file
+    has not changed, and starts again otherwise.
 
     Args:
         url: an ``http`` or ``https`` address.
@@ -46,7 +46,7 @@ def download_file(url: str, path: Path, checksum: str = "", *, by_hand: str, met
         meter: called with the new bytes.
 
     Raises:
-        DataError: no connection, a refusal, a web page instead of the file, or other content.
+        DataError: there is no connection, the server refuses, or it sends a web page or other content.
         OSError: the disk is full or cannot be written.
     """
     if urlsplit(url).scheme not in ("http", "https"):
@@ -60,13 +60,13 @@ def download_file(url: str, path: Path, checksum: str = "", *, by_hand: str, met
         raise DataError(f"{url} cannot be downloaded: {_reason(error)}\n{by_hand}") from error
     except ValueError as error:  # pooch raises it for another checksum
         raise DataError(
-            f"{url} does not have the checksum {checksum}: the file changed, or was damaged on the way, so it was "
-            f"not kept; try again later\n{by_hand}"
+            f"{url} does not have the checksum {checksum}: the file changed, or was damaged during the download, so it "
+            f"was not kept; try again later\n{by_hand}"
         ) from error
 
 
 class _Resuming:
-    """A downloader for pooch that keeps what arrived when the connection breaks."""
+    """A downloader for pooch that keeps the received bytes when the connection breaks."""
 
     def __init__(self, partial: Path, by_hand: str, meter: Meter | None) -> None:
         self.partial, self.by_hand, self.meter = partial, by_hand, meter
@@ -122,7 +122,7 @@ def _total(headers: Mapping[str, str], start: int) -> int | None:
 
 
 def _validator(headers: Mapping[str, str]) -> str:
-    """Return a strong entity tag, or the date of the last change: it tells whether the file is still the same."""
+    """Return a strong entity tag, or the date of the last change, by which the server confirms an unchanged file."""
     tag = headers.get("ETag", "")
     found = tag if tag and not tag.startswith("W/") else headers.get("Last-Modified", "")
     return found if found.isascii() else ""
@@ -135,7 +135,7 @@ def _is_page(headers: Mapping[str, str], block: bytes) -> bool:
 
 
 def _reason(error: requests.RequestException) -> str:
-    """Say in a few words what went wrong: the innermost cause, without the objects around it."""
+    """Describe what went wrong in a few words: the innermost cause, without the objects around it."""
     if isinstance(error, requests.HTTPError) and error.response is not None:
         return f"the server answered {error.response.status_code} {error.response.reason}"
     if isinstance(error, requests.Timeout):

@@ -37,10 +37,10 @@ class Presence:
 
     Args:
         folder: its folder.
-        found: the number of its files that are there.
-        expected: the number of files of the complete source, None if it is not stated.
+        found: the number of its files in that folder.
+        expected: the number of files of the complete source; None if it is not stated.
         unit: images, or files.
-        unfinished: a fetch was interrupted.
+        unfinished: whether a download was interrupted.
     """
 
     folder: Path
@@ -51,7 +51,7 @@ class Presence:
 
     @property
     def usable(self) -> bool:
-        """Whether there is data that can be used."""
+        """Whether there are usable data."""
         return self.found > 0 and not self.unfinished
 
     @property
@@ -63,14 +63,14 @@ class Presence:
 
     @property
     def words(self) -> str:
-        """The text in a list of sources."""
+        """The description in a list of sources."""
         if self.unfinished:
             return f"unfinished: {self.note or self.found}"
         return "no" if self.found == 0 else self.note or "yes"
 
 
 def inspect(source: Source, data: Path) -> Presence:
-    """Tell how much of a source is below the data folder, by names and sizes alone."""
+    """Determine how much of a source is in the data folder, only by names and sizes."""
     folder = folder_of(source, data)
     if source.listing:
         listing = read_listing(source)
@@ -83,12 +83,12 @@ def inspect(source: Source, data: Path) -> Presence:
 
 
 def count_files(folder: Path) -> int:
-    """Count the files of data at any depth below a folder."""
+    """Count the data files at any depth below a folder."""
     return sum(1 for _ in _data_files(folder))
 
 
 def how_checked(source: Source, data: Path) -> str:
-    """Return in a few words what a download is compared with."""
+    """Describe in a few words what a download is compared with."""
     if source.manual:
         return "nothing"
     if source.listing:
@@ -100,7 +100,7 @@ def how_checked(source: Source, data: Path) -> str:
 
 
 def missing(source: Source, folder: Path) -> list[ListedFile]:
-    """List the files of a source that are not in a folder, or have another size there."""
+    """List the files of a source that are missing from a folder, or have another size in it."""
     return [file for file in read_listing(source).values() if _size(folder / file.path) != file.size]
 
 
@@ -130,7 +130,7 @@ def blob_sha1(content: bytes) -> str:
 
 
 def is_published(path: Path, file: ListedFile) -> bool:
-    """Tell whether a file has the published content."""
+    """Return whether a file has the published content."""
     try:
         return path.stat().st_size == file.size and blob_sha1(path.read_bytes()) == file.blob_sha1
     except OSError:
@@ -138,7 +138,7 @@ def is_published(path: Path, file: ListedFile) -> bool:
 
 
 def check_content(source: Source, folder: Path) -> None:
-    """Compare every file of a folder with what was published under its name.
+    """Compare every file of a folder with the published file of its name.
 
     Raises:
         DataError: a file differs, or does not belong to the set.

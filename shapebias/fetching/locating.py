@@ -1,4 +1,4 @@
-"""Find the data of a source on this machine, and fetch what is missing."""
+"""Find the data of a source on this machine, and fetch missing files."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def published(name: str) -> Source:
     """Return the source of a built-in data set.
 
     Raises:
-        PluginError: there is no source of that name.
+        PluginError: no source has that name.
     """
     known = built_in_sources()
     if name not in known:
@@ -68,16 +68,23 @@ def published(name: str) -> Source:
 
 
 def local_data(source: Source, folder: Path | None = None) -> LocalData:
-    """Return the folder of a source's data, and fetch the data if there is none.
+    """Return the folder of a source's data, and fetch them if there are none.
 
     A folder that was filled by hand, or that has only a part of the data, is used as it is; its note says so.
 
     Args:
-        source: the data.
-        folder: a folder that the user names; its content is not compared with what was published.
+        source: the source.
+        folder: a folder of the user, whose content is not compared with the published data; None, the default, takes
+            the data folder.
 
     Raises:
-        DataError: there is no data and it cannot be fetched, or a file differs from the published one.
+        DataError: there are no data and they cannot be fetched, or a file differs from the published one.
+
+    >>> import tempfile
+    >>> folder = Path(tempfile.mkdtemp())
+    >>> (folder / "a.png").touch()
+    >>> local_data(Source("mine", "ten photos", images=10, manual="ask"), folder).note
+    '1 of 10 images'
     """
     if folder is not None:
         if not folder.is_dir():
@@ -95,12 +102,12 @@ def fetch_source(source: Source, to: str | Path | None = None) -> Presence:
     """Download and check the missing files of a source; a second process waits for the first.
 
     Args:
-        source: what to fetch.
+        source: the source.
         to: the data folder; None takes ``$SHAPEBIAS_DATA``, or the user's cache.
 
     Raises:
-        DataError: there is no connection, the publisher refuses, what arrives is not what was published, or the folder
-            cannot be written.
+        DataError: there is no connection, the publisher refuses, the files differ from the published ones, or the
+            folder cannot be written.
     """
     data = data_folder(to)
     presence = inspect(source, data)
@@ -141,10 +148,10 @@ def _locked(source: Source, data: Path) -> Iterator[None]:
     """Let one process at a time fetch a source."""
     from shapebias.fetching.messages import announce
 
-    room = downloads_folder(source, data)
+    downloads = downloads_folder(source, data)
     with writable(data):
-        room.parent.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(f"{room}.lock")
+        downloads.parent.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(f"{downloads}.lock")
         try:
             lock.acquire(timeout=0)
         except Timeout:
@@ -157,12 +164,12 @@ def _locked(source: Source, data: Path) -> Iterator[None]:
 
 
 def _fetch_files(source: Source, data: Path) -> None:
-    """Fetch a source that is published file by file; each is checked when it arrives."""
+    """Fetch a source that is published file by file; each file is checked after its download."""
     from shapebias.fetching.messages import download_progress
 
     folder = folder_of(source, data)
     wanted = missing(source, folder)
-    if len(wanted) == len(read_listing(source)):  # a part that was put there by hand stays usable
+    if len(wanted) == len(read_listing(source)):  # an incomplete set that was copied by hand stays usable
         mark_unfinished(folder)
     total = sum(file.size for file in wanted)
     with download_progress(source, total) as meter, ThreadPoolExecutor(_CONNECTIONS, "fetch") as pool:
@@ -181,16 +188,16 @@ def _fetch_file(source: Source, data: Path, file: ListedFile, *, meter: Meter | 
     folder = folder_of(source, data)
     url = source.address + quote(file.path)
     by_hand = (
-        f"without a network: download it elsewhere and put it at {folder / file.path}, like all other "
+        f"offline: download it elsewhere and put it at {folder / file.path}, like all other "
         f"files of {source.name} (see {source.page});\nor set ${VARIABLE} to a folder that has it as {source.subfolder}"
     )
-    # Outside of the folder, which has checked files only.
+    # Not into the folder, which has only checked files.
     arrived = download_file(url, downloads_folder(source, data) / file.path, by_hand=by_hand, meter=meter)
     if not is_published(arrived, file):
         size = arrived.stat().st_size
         arrived.unlink()
         raise DataError(
-            f"{url} differs from the published file: {size:,} bytes arrived; {file.size:,} bytes with git's SHA-1 "
+            f"{url} differs from the published file: it has {size:,} bytes, and {file.size:,} bytes with git's SHA-1 "
             f"{file.blob_sha1} were expected, so it was not kept\n{by_hand}"
         )
     (folder / file.path).parent.mkdir(parents=True, exist_ok=True)
@@ -198,11 +205,11 @@ def _fetch_file(source: Source, data: Path, file: ListedFile, *, meter: Meter | 
 
 
 def _fetch_archives(source: Source, data: Path) -> None:
-    """Fetch and unpack the archives of a source beside its folder, and move them there when all are complete."""
+    """Download and unpack the archives of a source outside of its folder, and move the files into it at the end."""
     from shapebias.fetching.unpacking import unpack
 
-    folder, room = folder_of(source, data), downloads_folder(source, data)
-    fresh = room.with_name(f"{room.name}.{uuid.uuid4().hex[:8]}.unpacked")
+    folder, downloads = folder_of(source, data), downloads_folder(source, data)
+    fresh = downloads.with_name(f"{downloads.name}.{uuid.uuid4().hex[:8]}.unpacked")
     try:
         for index, archive in enumerate(source.archives):
             arrived = _fetch_archive(source, archive, data)
@@ -239,7 +246,7 @@ def _remove_downloads(source: Source, data: Path) -> None:
 
 
 def _move(fresh: Path, folder: Path) -> None:
-    """Move the unpacked files into place; a folder that is there already is renamed and kept."""
+    """Move the unpacked files into place; an existing folder is renamed and kept."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     if folder.exists():
         folder.rename(folder.with_name(f"{folder.name}.before-{uuid.uuid4().hex[:8]}"))
@@ -252,7 +259,7 @@ def _fetch_archive(source: Source, archive: Archive, data: Path) -> Path:
 
     path = downloads_folder(source, data) / archive.file_name
     by_hand = (
-        f"without a network: download it elsewhere, put it at {path} and run 'shapebias fetch {source.name}';\n"
+        f"offline: download it elsewhere, put it at {path} and run 'shapebias fetch {source.name}';\n"
         f"or set ${VARIABLE} to a folder that has it, unpacked, as {source.subfolder}"
     )
     known = archive.checksum or recorded_checksum(archive, data)

@@ -1,4 +1,4 @@
-"""Messages while data is fetched: a line with size and licence, and a progress bar on a terminal."""
+"""Messages of a download: a line with size and licence, and a progress bar on a terminal."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def announce(text: str) -> None:
 
 @contextlib.contextmanager
 def download_progress(source: Source, total: int | None) -> Iterator[Meter | None]:
-    """Draw a progress bar of bytes on stderr while the context lasts; yield its meter, None without a terminal."""
+    """Draw a progress bar of bytes on stderr during the context; yield its meter, or None without a terminal."""
     from rich import progress
     from rich.console import Console
 

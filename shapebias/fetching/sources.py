@@ -1,4 +1,4 @@
-"""Sources: what is published under a name, where, under which licence, and how its content is checked."""
+"""Sources: published data with a name, their address, their licence, and how their content is checked."""
 
 from __future__ import annotations
 
@@ -28,8 +28,14 @@ class Archive:
     """One file that is downloaded and unpacked.
 
     Args:
-        address: where it is published.
-        checksum: ``md5:...`` or ``sha256:...`` as the publisher gives it; empty where there is none.
+        address: the URL of the file.
+        checksum: ``md5:...`` or ``sha256:...`` as the publisher gives it; empty, the default, if there is none.
+
+    Raises:
+        PluginError: the checksum is malformed.
+
+    >>> Archive("https://example.org/stimuli.zip?download=1").file_name
+    'stimuli.zip'
     """
 
     address: str
@@ -56,21 +62,21 @@ class ListedFile:
 
 @attrs.frozen
 class Source:
-    """Data that is published under one name.
+    """Published data with one name.
 
-    It is published as ``archives``, as single files below ``address`` that ``listing`` names, or, with ``manual``, only
-    to those who log in.
+    They are published as ``archives``, as single files below ``address`` that ``listing`` names, or, with ``manual``,
+    only for users who log in.
 
     Args:
-        name: how it is spelled: ``edges``, ``model-vs-human:sketch``.
-        summary: what it is, in a few words.
+        name: the name, such as ``edges`` or ``model-vs-human:sketch``.
+        summary: a short description.
         images: the number of images of the complete set; None if it is not a set of images.
         files: the number of files of the complete set; None takes ``images``.
         bytes: approximate size of the download.
         licence: the licence that the publisher states.
-        page: where the publisher describes it.
-        archives: what is downloaded and unpacked.
-        address: the address below which the files of ``listing`` are.
+        page: the publisher's page about the data.
+        archives: the archives to download and unpack.
+        address: the base URL of the files in ``listing``.
         listing: resource ``package:path`` with a line ``path<TAB>bytes<TAB>git blob SHA-1`` for each file.
         manual: how to get the data by hand, if it cannot be fetched.
         folder: its folder below the data folder; empty takes the name, with ``/`` for ``:``.
@@ -141,7 +147,7 @@ def read_sources(text: str) -> tuple[Source, ...]:
     """Read sources from TOML: a table for each, whose keys are the fields of :class:`Source`.
 
     Raises:
-        PluginError: a table is malformed; names it.
+        PluginError: a table is malformed; the message names it.
     """
     found = []
     for name, fields in tomllib.loads(text).items():

@@ -1,4 +1,4 @@
-"""Unpack archives from the network: plain files only, below the target, and never much more than was downloaded."""
+"""Unpack downloaded archives: only plain files, only into the target folder, and with a limit on their size."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from shapebias.errors import DataError
 
 __all__ = ["unpack"]
 
-# Images and arrays are hardly compressible: an archive that grows more than this is malicious.
+# Images and arrays compress little: an archive that unpacks to more than this is malicious.
 _MOST_GROWTH = 30
 _LEAST_LIMIT = 1 << 26
 _MOST_FILES = 5_000_000
@@ -26,14 +26,14 @@ _DAMAGED = (tarfile.TarError, zipfile.BadZipFile, zlib.error, EOFError, NotImple
 def unpack(archive: Path, folder: Path) -> int:
     """Unpack a tar, zip or parquet archive into a new folder.
 
-    If everything in the archive is in one folder, the content of that folder is used.
+    If the archive has a single top-level folder, the content of that folder is used.
 
     Args:
         archive: the file.
-        folder: does not exist yet; left as it is when this raises.
+        folder: a folder that does not exist yet; after an error it is incomplete.
 
     Returns:
-        How many files there are.
+        The number of files.
 
     Raises:
         DataError: the archive is damaged, of another kind, has links or special files, names paths outside of
@@ -93,7 +93,7 @@ def _zip_members(archive: Path) -> Iterator[tuple[str, IO[bytes]]]:
 
 
 def _parquet_members(archive: Path) -> Iterator[tuple[str, IO[bytes]]]:
-    """Read a table of images as Hugging Face writes it: a column ``image`` of bytes, a column ``filename``."""
+    """Read a table of images as Hugging Face writes it, with a column ``image`` of bytes and a column ``filename``."""
     try:
         from pyarrow import parquet
     except ImportError as error:
@@ -109,7 +109,7 @@ def _parquet_members(archive: Path) -> Iterator[tuple[str, IO[bytes]]]:
 
 
 def _is_clutter(name: str) -> bool:
-    """Tell whether macOS has added the file to the archive."""
+    """Return whether macOS has added the file to the archive."""
     parts = PurePosixPath(name).parts
     return "__MACOSX" in parts or any(part.startswith("._") or part == ".DS_Store" for part in parts)
 

@@ -202,10 +202,16 @@ class DecodedImages:
         """Wait for the decoding of all images, and list the positions of the readable ones."""
         return [position for position, sample in enumerate(self._samples) if sample.exception() is None]
 
-    def thumbnails(self, positions: Sequence[int]) -> NDArray[np.uint8]:
-        """Return (n, h, w, 3) uint8 thumbnails, at most 64 pixels on the long side, once they are decoded."""
+    def thumbnails(self, positions: Sequence[int], *, enlarge: bool = False) -> NDArray[np.uint8]:
+        """Return (n, h, w, 3) uint8 thumbnails, once they are decoded.
+
+        Args:
+            positions: of the images in the part.
+            enlarge: 64 pixels on the long side even of smaller images; otherwise at most 64.
+        """
         height, width = self.size
-        scale = min(1.0, _THUMBNAIL / max(height, width))
+        scale = _THUMBNAIL / max(height, width)
+        scale = scale if enlarge else min(1.0, scale)
         size = (max(1, round(height * scale)), max(1, round(width * scale)))
         small = [
             functional.interpolate(self.take(some, torch.device("cpu")).images, size, mode="area")

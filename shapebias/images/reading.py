@@ -47,6 +47,13 @@ def images_below(folder: Path) -> list[str]:
 
     Returns:
         Paths relative to the folder, with ``/``, sorted by folder and then by name.
+
+    >>> import tempfile
+    >>> folder = Path(tempfile.mkdtemp())
+    >>> for name in ("b.png", "a.jpg", "notes.txt"):
+    ...     (folder / name).touch()
+    >>> images_below(folder)
+    ['a.jpg', 'b.png']
     """
     return find_images(folder).files
 
@@ -85,7 +92,13 @@ def read_image(file: Path | BinaryIO, name: object = None) -> Image.Image:
         name: its name in messages; None takes the path.
 
     Raises:
-        DataError: the file is missing, damaged, not an image, or has more than 8 bits a channel.
+        DataError: the file is missing, damaged, not an image, or has more than 8 bits per channel.
+
+    >>> import io
+    >>> content = io.BytesIO()
+    >>> Image.new("L", (4, 2), 255).save(content, "PNG")
+    >>> read_image(content, "white.png").getpixel((0, 0))
+    (255, 255, 255)
     """
     name = printable(file) if name is None and isinstance(file, Path) else name
     if isinstance(file, Path) and file.exists() and (problem := why_unusable(file)):
@@ -103,30 +116,45 @@ def read_image(file: Path | BinaryIO, name: object = None) -> Image.Image:
         raise DataError(f"{name} cannot be decoded as an image: {error}; delete or repair it") from error
 
 
-def check_crop(size: int | None, crop: float) -> None:
-    """Check that a crop comes with a size, since :func:`fit` would ignore it otherwise.
+def check_crop(size: int | None, crop: float, resize: int | None = None, *, squash: bool = False) -> None:
+    """Check that a crop comes with a size, since :func:`fit` would ignore it otherwise, and is given once.
 
     Args:
         size: side of the square in pixels; None keeps the size of images.
         crop: share of the short side that is kept.
+        resize, squash: as of :func:`fit`.
 
     Raises:
-        SpellingError: there is a crop and no size.
+        SpellingError: there is a crop and no size, or there are two crops.
+
+    >>> check_crop(224, 0.875)
     """
-    if size is None and crop != 1:
-        raise SpellingError(f"crop={crop} does nothing without a size; {GIVE_SIZE}")
+    given = {f"crop={crop}": crop != 1, f"resize={resize}": resize is not None, "squash=true": squash}
+    for text in (text for text, is_given in given.items() if is_given and size is None):
+        raise SpellingError(f"{text} does nothing without a size; {GIVE_SIZE}")
+    if resize is not None and crop != 1:
+        raise SpellingError(f"resize={resize} and crop={crop} say the same in two ways; leave one out")
 
 
 def fit(
-    image: Image.Image, size: int | None = None, crop: float = 1, interpolation: Interpolation = "bilinear"
+    image: Image.Image,
+    size: int | None = None,
+    crop: float = 1,
+    interpolation: Interpolation = "bilinear",
+    resize: int | None = None,
+    *,
+    squash: bool = False,
 ) -> NDArray[np.uint8]:
     """Resize the short side to ``floor(size / crop)`` and crop the centre, with torchvision's functions.
 
     Args:
         image: an RGB image.
-        size: side of the square in pixels; None keeps the size.  An image of this size is not changed.
+        size: side of the square in pixels; None keeps the size.  An image of this size is not changed unless
+            ``resize`` is given.
         crop: share of the short side that is kept; 0.875 is 224 of 256.
         interpolation: Pillow's filter, which antialiases.
+        resize: the short side before the centre is cropped, instead of ``crop``; a smaller image is padded with black.
+        squash: resize both sides to this length, without keeping the aspect ratio; false by default.
 
     Returns:
         (H, W, 3) uint8.
@@ -134,8 +162,9 @@ def fit(
     >>> fit(Image.new("RGB", (512, 256)), size=224, crop=0.875).shape
     (224, 224, 3)
     """
-    if size is not None and image.size != (size, size):
-        image = transforms.resize(image, int(size / crop), InterpolationMode(interpolation))
+    if size is not None and (resize is not None or image.size != (size, size)):
+        side = resize or int(size / crop)
+        image = transforms.resize(image, [side, side] if squash else [side], InterpolationMode(interpolation))
         image = transforms.center_crop(image, [size, size])
     return np.array(image)
 
@@ -147,6 +176,9 @@ def fit_mask(
     size: int | None = None,
     crop: float = 1,
     interpolation: Interpolation = "bilinear",
+    resize: int | None = None,
+    *,
+    squash: bool = False,
 ) -> NDArray[np.bool_]:
     """Threshold a mask that is light, 128 to 255, on the object, and resize it like its image.
 
@@ -154,7 +186,7 @@ def fit_mask(
         mask: the mask as an image.
         image: the image of the object, before :func:`fit`.
         name: the name of the mask in messages.
-        size, crop, interpolation: as of :func:`fit`.
+        size, crop, interpolation, resize, squash: as of :func:`fit`.
 
     Returns:
         (H, W) bool, true on the object.
@@ -174,4 +206,4 @@ def fit_mask(
         )
     if np.asarray(mask).max() <= _LIGHT:
         raise DataError(f"{name} is dark everywhere; a mask is light, 128 to 255, on the object")
-    return fit(mask, size, crop, interpolation) > _LIGHT
+    return fit(mask, size, crop, interpolation, resize, squash=squash) > _LIGHT

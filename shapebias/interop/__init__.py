@@ -1,4 +1,4 @@
-"""Results of others, and results for others: the tables that model-vs-human and its successors publish."""
+"""Import and export the tables of answers that model-vs-human and its successors publish."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Published tables of answers, one row a trial.
+"""Published tables of answers, one row per trial.
 
-There are two forms, told apart by their header, in which upper and lower case and the order do not matter:
+There are two formats, distinguished by their header, in which case and order do not matter:
 
 - people and networks of model-vs-human (Geirhos et al. 2021, "Partial success in closing the gap between human and
   machine vision"): ``subj, session, trial, rt, object_response, category, condition, imagename``;
@@ -22,7 +22,7 @@ from shapebias.files import fingerprint
 from shapebias.paths import why_unusable
 from shapebias.published.image_names import CLEAN, ImageName, condition_name, cue_words, read_image_name
 
-__all__ = ["COLUMNS", "CUE_CONFLICT", "Table", "Trial", "read_tables"]
+__all__ = ["COLUMNS", "CUE_CONFLICT", "DecisionTable", "Trial", "read_tables"]
 
 COLUMNS = ("subj", "session", "trial", "rt", "object_response", "category", "condition", "imagename")
 CUE_CONFLICT = "cue-conflict"
@@ -37,12 +37,12 @@ class Trial:
     """One answer.
 
     Args:
-        observer: who answered.
-        condition: what was done to the picture, as :func:`shapebias.published.image_names.condition_name` writes it.
-        name: the picture.
-        category: its class, None where the table does not say.
-        response: the class answered, None for no answer.
-        session, number: when it was shown.
+        observer: the person or model that answered.
+        condition: how the image was changed, as :func:`shapebias.published.image_names.condition_name` writes it.
+        name: the image.
+        category: its class; None if the table does not give it.
+        response: the answered class; None for no answer.
+        session, number: the session and the trial in which it was shown.
         where: file and line, for messages.
     """
 
@@ -57,12 +57,12 @@ class Trial:
 
 
 @attrs.frozen
-class Table:
+class DecisionTable:
     """One file.
 
     Args:
         file: the file.
-        stimuli: the name of the set of stimuli that were shown.
+        stimuli: the name of the set of stimuli.
         trials: the answers, in the order of the file.
         fingerprint: the SHA-256 of the file.
     """
@@ -73,7 +73,7 @@ class Table:
     fingerprint: str
 
 
-def read_tables(given: Iterable[str | Path]) -> list[Table]:
+def read_tables(given: Iterable[str | Path]) -> list[DecisionTable]:
     """Read tables of answers.
 
     Args:
@@ -85,11 +85,11 @@ def read_tables(given: Iterable[str | Path]) -> list[Table]:
     paths = [Path(path) for path in given]
     files = [file for path in paths for file in (sorted(path.rglob("*.csv")) if path.is_dir() else [path])]
     if not files:
-        raise DataError("no CSV files there; give the folder of the published tables, or the files")
+        raise DataError("no CSV files were found; give the folder of the published tables, or the files")
     return [_read(file) for file in files]
 
 
-def _read(file: Path) -> Table:
+def _read(file: Path) -> DecisionTable:
     if problem := why_unusable(file):
         raise DataError(f"{file} is {problem}; give a table, or a folder of them")
     try:
@@ -97,7 +97,7 @@ def _read(file: Path) -> Table:
             trials = tuple(_trials(file, csv.DictReader(stream)))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise DataError(f"{file} cannot be read as a table of decisions: {error}") from error
-    return Table(file, _stimuli(file, trials), trials, fingerprint(file))
+    return DecisionTable(file, _stimuli(file, trials), trials, fingerprint(file))
 
 
 def _trials(file: Path, rows: csv.DictReader[str]) -> Iterator[Trial]:
@@ -144,8 +144,8 @@ def _answer(text: str) -> str | None:
 def _stimuli(file: Path, trials: tuple[Trial, ...]) -> str:
     """Name the set of stimuli.
 
-    Names such as ``cat7-elephant1.png`` are cue conflict, whatever the file is called.  Else the file says it, as in
-    ``sketch_subject-01_session_1.csv``, or its folder.
+    Names such as ``cat7-elephant1.png`` mean cue conflict, whatever the file is called.  Otherwise the name of the file
+    gives the set, as in ``sketch_subject-01_session_1.csv``, or else that of its folder.
     """
     if trials and all(cue_words(trial.name.picture) for trial in trials):
         return CUE_CONFLICT
@@ -158,5 +158,5 @@ def _stimuli(file: Path, trials: tuple[Trial, ...]) -> str:
 
 
 def _spelled(text: str) -> str:
-    """Write names in one way: an observer is ``resnet50-a`` in a table and ``resnet50_a`` in its file's name."""
+    """Normalise separators: an observer is ``resnet50-a`` in a table and ``resnet50_a`` in its file's name."""
     return re.sub(r"[-. ]", "_", text)

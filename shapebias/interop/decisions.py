@@ -1,4 +1,4 @@
-"""Answers of people and of published models into a store: each observer is a model."""
+"""Import the published answers of people and models into a store: each observer is a model."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ import attrs
 import numpy as np
 
 from shapebias.errors import DataError, StoreError, listed
-from shapebias.interop.decision_tables import Table, Trial, read_tables
-from shapebias.interop.stimuli import PublishedStimuli, described, fitting, stored
+from shapebias.interop.decision_tables import DecisionTable, Trial, read_tables
+from shapebias.interop.stimuli import PublishedStimuli, describe_stimuli, matching_stimuli, stored_stimuli
 from shapebias.store.reader import Store
 from shapebias.store.records import CellRecord, ComponentRecord, Header, Part
 from shapebias.store.writer import Writer
@@ -39,24 +39,23 @@ def import_decisions(
 ) -> Counter[str]:
     """Make a store of the answers in published tables; each observer is a model.
 
-    A picture that is shown again to an observer under the same condition counts as a separate stimulus, in the order of
-    session and trial.
+    If an image is shown to an observer again under the same condition, it counts as a separate stimulus, in the order
+    of session and trial.
 
     Args:
         tables: CSV files, or folders with CSV files at any depth.
         output: the store, which does not exist yet.
-        beside: a store whose data sets have these pictures: the answers are those to its images, so that observers and
-            models are paired, and the two stores can be merged.  Answers to other pictures are left out.  Without it
-            each set of stimuli is a data set, made of what the tables say of it.
-        dataset: which data set of ``beside``, or which of them, by title or text; needed where several have the same
-            pictures.
+        beside: a store whose data sets have these images: the answers are assigned to its images, so that observers
+            and models are paired, and the two stores can be merged.  Answers to other images are left out.  Without
+            it, each set of stimuli becomes a data set with the images that the tables name.
+        dataset: the data set of ``beside``, or several, by title or text; needed if several have the same images.
 
     Returns:
-        How many answers were taken of each observer.
+        The number of imported answers of each observer.
 
     Raises:
         DataError: a table cannot be read, has the same trial twice, or has an answer that is not a class.
-        StoreError: ``beside`` has none of the pictures, or the output exists.
+        StoreError: ``beside`` has none of the images, or the output exists.
     """
     output = Path(output)
     if output.exists():
@@ -65,7 +64,7 @@ def import_decisions(
     sets = {stimuli: _sessions(group) for stimuli, group in _by_stimuli(read).items()}
     header = Header("", 0, {"shapebias": version("shapebias")})
     if beside is None:
-        pictures = {stimuli: described(stimuli, sessions.values()) for stimuli, sessions in sets.items()}
+        pictures = {stimuli: describe_stimuli(stimuli, sessions.values()) for stimuli, sessions in sets.items()}
     else:
         with Store(beside) as store:
             pictures = _found(sets, store, dataset)
@@ -83,15 +82,15 @@ def import_decisions(
     return taken
 
 
-def _by_stimuli(tables: Sequence[Table]) -> dict[str, list[Table]]:
-    groups: dict[str, list[Table]] = {}
+def _by_stimuli(tables: Sequence[DecisionTable]) -> dict[str, list[DecisionTable]]:
+    groups: dict[str, list[DecisionTable]] = {}
     for table in tables:
         groups.setdefault(table.stimuli, []).append(table)
     return groups
 
 
-def _observers(tables: Sequence[Table]) -> dict[str, ComponentRecord]:
-    """Make a model of each observer, whose identity are all tables that have answers of it."""
+def _observers(tables: Sequence[DecisionTable]) -> dict[str, ComponentRecord]:
+    """Make a model of each observer; all tables with its answers identify it."""
     files: dict[str, dict[str, str]] = defaultdict(dict)
     for table in tables:
         for observer in dict.fromkeys(trial.observer for trial in table.trials):
@@ -101,7 +100,7 @@ def _observers(tables: Sequence[Table]) -> dict[str, ComponentRecord]:
     return {name: ComponentRecord(f"decisions:{name}", name, _PROVIDER, files[name]) for name in files}
 
 
-def _sessions(tables: Sequence[Table]) -> dict[Session, list[Trial]]:
+def _sessions(tables: Sequence[DecisionTable]) -> dict[Session, list[Trial]]:
     """Sort trials by observer and condition, and within these by session and number."""
     sessions: dict[Session, list[Trial]] = {}
     for table in tables:
@@ -127,13 +126,13 @@ def _natural(text: str) -> tuple[int, str]:
 def _found(
     sets: Mapping[str, Mapping[Session, Sequence[Trial]]], store: Store, titles: str | Collection[str] | None
 ) -> dict[str, PublishedStimuli]:
-    """Find for each set of stimuli the data set of a store that has its pictures; leave out sets without any."""
-    candidates = stored(store, titles)
-    found = {stimuli: fitting(stimuli, list(sets[stimuli].values()), candidates) for stimuli in sets}
+    """Find the data set of a store that has the images of each set of stimuli; leave out sets without one."""
+    candidates = stored_stimuli(store, titles)
+    found = {stimuli: matching_stimuli(stimuli, list(sets[stimuli].values()), candidates) for stimuli in sets}
     pictures = {stimuli: images for stimuli, images in found.items() if images is not None}
     if not pictures:
         example = next((trial for each in sets.values() for trials in each.values() for trial in trials), None)
-        such = f"such as {f'{example.category}/{example.name.picture}'!r}" if example else "as there are none"
+        such = f"such as {f'{example.category}/{example.name.picture}'!r}" if example else "as they have none"
         titles = [dataset.record.title for dataset in store.datasets()]
         raise StoreError(
             listed(f"no data set of {store.path} has the pictures of these tables, {such}; it has:", titles)
@@ -146,7 +145,7 @@ def _found(
 
 
 def _cells(sessions: Mapping[Session, Sequence[Trial]], pictures: PublishedStimuli) -> dict[Session, dict[int, Trial]]:
-    """Find the row of each answer; conditions that the names of the images contain do not become separate cells."""
+    """Find the row of each answer; a condition that is part of the image's name does not become a separate cell."""
     cells: dict[Session, dict[int, Trial]] = {}
     lost: Counter[str] = Counter()
     for (observer, condition), trials in sessions.items():
@@ -173,7 +172,7 @@ def _cells(sessions: Mapping[Session, Sequence[Trial]], pictures: PublishedStimu
 def _parts(
     observer: ComponentRecord, condition: str, trials: Mapping[int, Trial], pictures: PublishedStimuli
 ) -> Iterator[Part]:
-    """Turn the answers to pictures of the data set into parts, in the order of the data set."""
+    """Make parts of the answers to images of the data set, in the order of the data set."""
     cell = CellRecord(pictures.record, observer, ComponentRecord(condition, condition))
     rows = sorted(trials)
     for start in range(0, len(rows), _PART_IMAGES):

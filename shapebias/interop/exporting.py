@@ -24,10 +24,10 @@ def export_decisions(results: Results, folder: str | Path) -> list[Path]:
 
     Args:
         results: the results.
-        folder: the folder to write to; it gets one table for each data set and model, with all conditions.
+        folder: the folder to write to; one table is written for each data set and model, with all conditions.
 
     Returns:
-        The files.
+        The paths of the tables.
 
     Raises:
         DataError: there are no answers to images with labels.
@@ -46,7 +46,7 @@ def export_decisions(results: Results, folder: str | Path) -> list[Path]:
     for (dataset, model), cells in tables.items():
         path = folder / f"{_plain(dataset)}_{_plain(model)}_session_1.csv"
         if path.exists():
-            raise StoreError(f"{path} exists already, or two models have the same name in it; choose another folder")
+            raise StoreError(f"{path} exists already, or is the table of two models; choose another folder")
         with translate_os_errors(path):
             write_atomically(path, _table(_plain(model), cells).encode())
         written.append(path)
@@ -67,7 +67,7 @@ def _rows(observer: str, cells: Sequence[StoredAnswers]) -> Iterator[tuple[str, 
         cell = answers.condition if answers.eps is None else f"{answers.condition} at {answers.eps:.6g}"
         for image, label, prediction in zip(answers.ids, answers.labels, answers.prediction, strict=True):
             name = read_image_name(image)
-            # A stimulus that was changed before the study has its condition in its name.
+            # The name of a stimulus that was changed before the study contains its condition.
             condition = name.condition or CLEAN if cell == CLEAN else cell
             condition = "0" if condition == CLEAN else condition
             category = answers.classes[label] if label >= 0 else "na"

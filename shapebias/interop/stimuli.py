@@ -1,4 +1,4 @@
-"""The stimuli that published answers belong to: made of what the tables say, or found in a store."""
+"""The stimuli of published answers: described by the tables themselves, or found in a store."""
 
 from __future__ import annotations
 
@@ -19,23 +19,23 @@ from shapebias.store.reader import Store
 from shapebias.store.records import ComponentRecord, DatasetPart, Scalar
 from shapebias.store.stored import StoredDataset
 
-__all__ = ["PublishedStimuli", "described", "fitting", "stored"]
+__all__ = ["PublishedStimuli", "describe_stimuli", "matching_stimuli", "stored_stimuli"]
 
 Key: TypeAlias = tuple[str | None, str | None, str]
-"""Condition, class and picture, as far as the names say."""
+"""Condition, class and image; None where the names do not give them."""
 
 
 @attrs.frozen(eq=False)
 class PublishedStimuli:
-    """A data set, and where each picture is in it.
+    """A data set, and the rows of each image in it.
 
     Args:
-        record: the data set.
+        record: the identity of the data set.
         classes: its classes.
-        rows: the places of each picture, in the order in which it is presented again.
-        has_conditions: whether the names of its images say their conditions: then the images are what was shown, and
-            the answers to them are answers to clean images.
-        part: what the store keeps of it.
+        rows: the rows of each image, one for each presentation.
+        has_conditions: whether the names of its images contain their conditions: then the images are already changed,
+            and the answers belong to the condition ``clean``.
+        part: the facts about it for the store.
     """
 
     record: ComponentRecord
@@ -45,17 +45,17 @@ class PublishedStimuli:
     part: DatasetPart
 
     def rows_of(self, trial: Trial) -> Sequence[int]:
-        """Find the picture of a trial; nothing where it is not here."""
+        """Return the rows of the image of a trial; none if the data set lacks it."""
         condition = trial.condition if self.has_conditions else None
         stem = trial.name.stem
         return self.rows.get((condition, trial.category, stem)) or self.rows.get((condition, None, stem), ())
 
     def condition(self, condition: str) -> str:
-        """Return the condition of the cell that answers under a condition belong to."""
+        """Return the condition of the cell for answers under a condition."""
         return CLEAN if self.has_conditions else condition
 
     def answer(self, trial: Trial) -> int:
-        """Return the class answered, -1 for no answer."""
+        """Return the index of the answered class, -1 for no answer."""
         if trial.response is None:
             return -1
         if trial.response in self.classes:
@@ -70,22 +70,22 @@ class PublishedStimuli:
         )
 
 
-def described(stimuli: str, sessions: Iterable[Sequence[Trial]]) -> PublishedStimuli:
-    """Make a data set of what the tables say: its pictures, their classes and their textures.
+def describe_stimuli(stimuli: str, sessions: Iterable[Sequence[Trial]]) -> PublishedStimuli:
+    """Make a data set from tables: its images, their classes and their textures.
 
     Args:
         stimuli: the name of the set.
         sessions: the trials of each observer under each condition.
 
     Raises:
-        DataError: a table does not say the class of a picture.
+        DataError: a table does not give the class of an image.
     """
     names: dict[tuple[str, str], str] = {}
     presentations: Counter[tuple[str, str]] = Counter()
     answered: set[str] = set()
     for trials in sessions:
         shown = Counter(_picture(trial) for trial in trials)
-        presentations |= shown  # the most that any observer had of it
+        presentations |= shown  # the largest number for any observer
         answered |= {trial.response for trial in trials if trial.response is not None}
         for trial in trials:  # the longer name has the suffix
             names[_picture(trial)] = max(
@@ -113,22 +113,22 @@ def described(stimuli: str, sessions: Iterable[Sequence[Trial]]) -> PublishedSti
 def _picture(trial: Trial) -> tuple[str, str]:
     if trial.category is None:
         raise DataError(
-            f"{trial.where}: {trial.name.picture!r} does not say its class; import the table beside a study of these "
+            f"{trial.where}: the class of {trial.name.picture!r} is not given; import it beside a study of these "
             "images (--beside RUN.h5)"
         )
     return trial.category, trial.name.stem
 
 
 def _classes(named: set[str], answered: set[str]) -> tuple[str, ...]:
-    """Return the 16 entry-level classes where these are all; answers of other names are classes, and wrong."""
+    """Return the 16 entry-level classes if all names are among them; else every name, also of wrong answers."""
     known = {name.casefold() for name in named}
     others = {answer for answer in answered if answer.casefold() not in known}
     sixteen = entry_level_classes()
     return tuple(sixteen if sixteen.keys() >= named | others else sorted(named | others))
 
 
-def stored(store: Store, titles: str | Collection[str] | None) -> list[PublishedStimuli]:
-    """List the data sets of a store, or those of a title or text, or of several."""
+def stored_stimuli(store: Store, titles: str | Collection[str] | None) -> list[PublishedStimuli]:
+    """List the data sets of a store, or only those with given titles or texts."""
     wanted = {titles} if isinstance(titles, str) else None if titles is None else {*titles}
     return [
         _stored(one)
@@ -137,10 +137,10 @@ def stored(store: Store, titles: str | Collection[str] | None) -> list[Published
     ]  # fmt: skip
 
 
-def fitting(
+def matching_stimuli(
     stimuli: str, sessions: Sequence[Sequence[Trial]], candidates: Sequence[PublishedStimuli]
 ) -> PublishedStimuli | None:
-    """Find the data set that has the pictures of a set of stimuli.
+    """Find the data set that has the images of a set of stimuli.
 
     Args:
         stimuli: the name of the set.
@@ -148,10 +148,10 @@ def fitting(
         candidates: the data sets.
 
     Returns:
-        The data set, None where none of them has any of the pictures.
+        The data set; None if no data set has any of the images.
 
     Raises:
-        StoreError: several have some.
+        StoreError: several data sets have some of them.
     """
     found = [
         pictures
@@ -170,14 +170,14 @@ def fitting(
 
 
 def _set_of(record: ComponentRecord) -> str | None:
-    """Return which of the published sets a data set is, by its title or text; None where neither says so."""
+    """Return which of the published sets a data set is, by its title or text; None if it is none of them."""
     words = [text.rstrip("/").replace(":", "/").split("/")[-1] for text in (record.title, record.canonical)]
     known = [word.removesuffix("s") if word.removesuffix("s") in human_sets() else word for word in words]
     return next((word for word in known if word in human_sets()), None)
 
 
 def _is_another(stimuli: str, record: ComponentRecord) -> bool:
-    """Whether set and data set are two of the published ones: edges and silhouettes have pictures of the same names."""
+    """Return whether these are two different published sets: edges and silhouettes have images of the same names."""
     other = _set_of(record)
     return stimuli in human_sets() and other is not None and other != stimuli
 
@@ -192,7 +192,7 @@ def _stored(dataset: StoredDataset) -> PublishedStimuli:
     has_conditions = any(name.condition is not None for name, _ in names)
     rows: dict[Key, list[int]] = defaultdict(list)
     for name, row in names:
-        # A folder that is not a class says nothing of the picture.
+        # A folder that is not a class does not describe the image.
         category = name.category if name.condition is not None or name.category in dataset.classes else None
         rows[name.condition, category, name.stem].append(row)
     return PublishedStimuli(dataset.record, dataset.classes, rows, has_conditions, part)

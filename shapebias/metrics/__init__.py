@@ -95,10 +95,13 @@ def shapebias_metrics() -> Iterator[MetricSpec]:
         summary="how much each model relies on shape and on texture, and the difference from a reference model",
         references="Geirhos et al. 2019, ImageNet-trained CNNs are biased towards texture, section 3",
     )
-    yield from _saliency_and_frequency()
+    yield from _of_saliency_maps()
+    yield from _of_frequencies()
+    yield from _of_protocols()
 
 
-def _saliency_and_frequency() -> Iterator[MetricSpec]:
+def _of_saliency_maps() -> Iterator[MetricSpec]:
+    """Yield the metrics of saliency maps without masks."""
     yield MetricSpec(
         "saliency-agreement",
         "shapebias.metrics.saliency_agreement:SaliencyAgreement",
@@ -124,6 +127,10 @@ def _saliency_and_frequency() -> Iterator[MetricSpec]:
         summary="how similar a map stays as the network is randomised",
         references="Adebayo et al. 2018, Sanity checks for saliency maps, section 4",
     )
+
+
+def _of_frequencies() -> Iterator[MetricSpec]:
+    """Yield the metrics of spatial frequencies."""
     yield MetricSpec(
         "spectrum",
         "shapebias.metrics.spectrum:Spectrum",
@@ -142,6 +149,10 @@ def _saliency_and_frequency() -> Iterator[MetricSpec]:
         summary="accuracy when a band of spatial frequencies is removed or covered by noise",
         references="Subramanian et al. 2023, Spatial-frequency channels, shape bias, and adversarial robustness",
     )
+
+
+def _of_protocols() -> Iterator[MetricSpec]:
+    """Yield the metrics of further protocols, and the mean of a probe's numbers."""
     yield MetricSpec(
         "corruption-error",
         "shapebias.metrics.corruption_error:CorruptionError",

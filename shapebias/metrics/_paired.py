@@ -22,6 +22,7 @@ __all__ = [
     "SMALLEST_P",
     "Correction",
     "Difference",
+    "Measure",
     "accuracy_difference",
     "adjusted",
     "newcombe",
@@ -30,6 +31,7 @@ __all__ = [
 ]
 
 Correction: TypeAlias = Literal["holm", "benjamini-hochberg", "none"]
+Measure: TypeAlias = Literal["accuracy", "shape-bias"]
 
 NEWCOMBE = "Newcombe paired 95 %"
 MCNEMAR = "McNemar exact"

@@ -19,7 +19,20 @@ COLUMNS = ("dataset", "model", "condition", "eps", "metric", "value", "low", "hi
 
 
 def record(cell: CellNames, metric: str, estimate: Estimate, **extra: object) -> dict[str, Any]:
-    """Make one row: the cell of the number, the number, and the columns that only this metric has."""
+    """Make one row of a table: the names of the cell, the estimate, and the columns that only this metric has.
+
+    Args:
+        cell: answers, maps or values.
+        metric: the name of the number.
+        estimate: the number with its interval.
+        extra: further columns, by name.
+
+    >>> from shapebias.plugins.in_memory import InMemoryAnswers
+    >>> estimate = Estimate(0.5, 0.1, 0.9, 2, "none")
+    >>> row = record(InMemoryAnswers([0, 1], labels=[0, 0]), "share", estimate, counts="1 of 2")
+    >>> row["model"], row["value"], row["counts"]
+    ('net', 0.5, '1 of 2')
+    """
     source = {"dataset": cell.dataset, "model": cell.model, "condition": cell.condition, "eps": cell.eps}
     return {**source, "metric": metric, **attrs.asdict(estimate), **extra}
 
@@ -69,6 +82,13 @@ def correctness(answers: Answers) -> pd.Series[bool]:
     """Return for each image with a known label whether it was answered correctly, indexed by image id.
 
     No answer (-1) is a wrong answer.
+
+    Args:
+        answers: the answers of one cell at one eps.
+
+    >>> from shapebias.plugins.in_memory import InMemoryAnswers
+    >>> correctness(InMemoryAnswers([0, -1, 1], labels=[0, 1, -1], ids=("a", "b", "c"))).to_dict()
+    {'a': True, 'b': False}
     """
     known = answers.labels >= 0
     right = (answers.prediction == answers.labels)[known]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any, Literal, TypeAlias
+from typing import Any
 
 import attrs
 import numpy as np
@@ -17,6 +17,7 @@ from shapebias.metrics._paired import (
     SMALLEST_P,
     Correction,
     Difference,
+    Measure,
     accuracy_difference,
     adjusted,
     shape_bias_difference,
@@ -28,7 +29,6 @@ from shapebias.spelling.params import param
 
 __all__ = ["Leaderboard"]
 
-Measure: TypeAlias = Literal["accuracy", "shape-bias"]
 _COLUMNS = ("rank", "above", "not_told_apart", "not_compared", "pairs", "test")
 
 

@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, Literal, TypeAlias
+from typing import Any
 
 import attrs
 import pandas as pd
 
 from shapebias.errors import DataError
-from shapebias.metrics._paired import Correction, Difference, accuracy_difference, adjusted, shape_bias_difference
+from shapebias.metrics._paired import (
+    Correction,
+    Difference,
+    Measure,
+    accuracy_difference,
+    adjusted,
+    shape_bias_difference,
+)
 from shapebias.metrics.frames import record, table
 from shapebias.plugins.protocols import Answers, StudyResults
 from shapebias.spelling.params import param
 
 __all__ = ["PairedDifference", "reference_model"]
-
-Measure: TypeAlias = Literal["accuracy", "shape-bias"]
 
 
 def _measures(value: Measure | Iterable[Measure]) -> tuple[Measure, ...]:

@@ -1,4 +1,4 @@
-"""The built-in models: only hook implementations here, one family a file beside it."""
+"""The built-in models: only the hook implementations; each family has its own file beside this one."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ __all__ = ["shapebias_models"]
 
 @hookimpl
 def shapebias_models() -> Iterator[ModelSpec]:
-    """Yield the libraries of pretrained networks, our own checkpoints, and two networks for small images."""
+    """Yield libraries of pretrained networks, published networks, checkpoints, and networks for small images."""
     yield ModelSpec(
         "timm",
         "shapebias.models.timm:Timm",
-        summary="any image classifier of timm or of its part of the Hugging Face hub",
+        summary="any image classifier of timm, including those on the Hugging Face hub",
         references="Wightman 2019, PyTorch Image Models",
     )
     yield ModelSpec(
@@ -34,7 +34,7 @@ def shapebias_models() -> Iterator[ModelSpec]:
     yield ModelSpec(
         "import",
         "shapebias.models.imported:ImportedModel",
-        summary="a network that a function of yours makes: PACKAGE.MODULE:FUNCTION",
+        summary="a network that your own function makes: PACKAGE.MODULE:FUNCTION",
     )
     yield ModelSpec(
         "robust",
@@ -60,7 +60,7 @@ def shapebias_models() -> Iterator[ModelSpec]:
     yield ModelSpec(
         "checkpoint",
         "shapebias.models.checkpoint:Checkpoint",
-        summary="a network trained with shapebias: one file that describes itself",
+        summary="a network trained with shapebias, from its checkpoint file",
     )
     yield ModelSpec(
         "cnn",
@@ -71,11 +71,11 @@ def shapebias_models() -> Iterator[ModelSpec]:
     yield ModelSpec(
         "resnet-cifar",
         "shapebias.models.resnet_cifar:ResNetCifar",
-        summary="the residual networks for small images: depth 20, 32, 44, 56, ...",
+        summary="residual networks for small images: depth 20, 32, 44, 56, ...",
         references="He et al. 2016, Deep residual learning for image recognition, section 4.2",
     )
     yield ModelSpec(
         "planted",
         "shapebias.models.planted:Planted",
-        summary="a classifier of stimuli that uses shape on a known share of the pictures, to calibrate measures with",
+        summary="a classifier of stimuli that uses shape on a known share of the pictures, to calibrate measures",
     )

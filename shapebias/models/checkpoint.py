@@ -1,4 +1,4 @@
-"""``checkpoint:FILE``: a network trained here."""
+"""``checkpoint:FILE``: a network trained with shapebias."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from pathlib import Path
 import attrs
 import torch
 
-from shapebias.networks.checkpoints import load_checkpoint
+from shapebias.networks.checkpoints import architecture, load_checkpoint
 from shapebias.networks.classifier import Classifier
+from shapebias.plugins.protocols import EvalCrop
 from shapebias.spelling.params import param
 
 __all__ = ["Checkpoint"]
@@ -16,10 +17,10 @@ __all__ = ["Checkpoint"]
 
 @attrs.frozen
 class Checkpoint:
-    """A network trained by shapebias: architecture, classes and normalisation are in the file beside the weights.
+    """A network trained with shapebias; the file has its architecture, classes and normalisation with the weights.
 
     Raises:
-        WeightsError: the file is missing, damaged, not one of ours, or its architecture cannot be made here.
+        WeightsError: the file is missing, damaged or not of shapebias, or its architecture is not installed.
 
     >>> import tempfile
     >>> from shapebias.networks.checkpoints import save_checkpoint
@@ -33,6 +34,12 @@ class Checkpoint:
     """
 
     file: Path = param("checkpoint that training wrote")
+
+    @property
+    def eval_crop(self) -> EvalCrop | None:
+        """That of the architecture in the file."""
+        crop: EvalCrop | None = getattr(architecture(self.file), "eval_crop", None)
+        return crop
 
     def load(self, device: torch.device) -> Classifier:
         """Make the network and read its weights."""

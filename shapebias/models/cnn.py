@@ -20,9 +20,9 @@ class Cnn:
 
     Each layer is a 3 x 3 convolution, batch normalisation (Ioffe & Szegedy 2015) and ReLU; every layer but the first
     doubles the channels and ends with max-pooling, which halves the sides.  As in VGG (Simonyan & Zisserman 2015) no
-    convolution has a stride, and two of them see every pixel: texture some pixels fine would else be gone before the
-    network can tell it.  The answer is a linear function of the last channels' means, so images may have any size.
-    Pixels are normalised by mean 0.5 and standard deviation 0.25, which suits most pictures.
+    convolution has a stride, and two of them see every pixel: otherwise texture of a few pixels would be lost before
+    the network can recognise it.  The logits are a linear function of the means of the last channels, so images may
+    have any size.  Pixels are normalised by mean 0.5 and standard deviation 0.25, which suits most images.
 
     >>> Cnn(num_classes=4).load(torch.device("cpu"))(torch.rand(2, 3, 32, 32)).shape
     torch.Size([2, 4])
@@ -31,7 +31,7 @@ class Cnn:
     num_classes: int = param("number of outputs", default=10, ge=1, le=10**5)
     width: int = param("channels of the first layer", default=16, ge=1, le=4096)
     depth: int = param("number of convolutions; each but the first halves the sides", default=4, ge=1, le=8)
-    seed: int = param("of the random weights", default=0, ge=0, lt=2**63)
+    seed: int = param("seed of the random weights", default=0, ge=0, lt=2**63)
 
     def load(self, device: torch.device) -> Classifier:
         """Make the network."""

@@ -1,4 +1,4 @@
-"""Find the layout of the output of the layer that feature-based saliency methods read."""
+"""Find the output layout of the layer that feature-based saliency methods use."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ __all__ = ["as_features"]
 def as_features(
     network: nn.Module, layer: nn.Module | None, size: Sequence[int], prefix_tokens: int = 0
 ) -> Features | None:
-    """Describe a layer by what it returns for one blank image, because no library states the layout of every layer.
+    """Describe a layer by its output for one blank image, because no library states the layout of every layer.
 
     A layer has a square grid for a square image, so (N, C, G, G) is NCHW, (N, G, G, C) is NHWC, and (N, L, C) is NLC
-    where L tokens are a square number of patch tokens after some prefix tokens.  A single position is not a grid.
+    if the L tokens are a square number of patch tokens after some prefix tokens.  A single position is not a grid.
 
     Args:
         network: an image classifier; it is put into eval mode.
-        layer: one of its modules, or None where the library names none.
+        layer: one of its modules, or None if the library names none.
         size: height and width of the images that it takes.
-        prefix_tokens: tokens that the network says it puts before the patch tokens.  Some add them after this layer.
+        prefix_tokens: tokens that the network declares before the patch tokens.  Some add them after this layer.
 
     Returns:
-        None where the layer's output is not a grid, or the image is not square.
+        None if the layer's output is not a grid, or the image is not square.
 
     Raises:
         SpellingError: the network does not take images of that size.

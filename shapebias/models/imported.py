@@ -1,4 +1,4 @@
-"""``import:PACKAGE.MODULE:FUNCTION``: a network that a function of yours makes, so that other processes make it too."""
+"""``import:PACKAGE.MODULE:FUNCTION``: a network that your own function makes; other processes can make it too."""
 
 from __future__ import annotations
 
@@ -37,33 +37,35 @@ def _target(value: object) -> object:
 
 @attrs.frozen
 class ImportedModel:
-    """What a function of yours returns: a network, a function of images, or a ``shapebias.Classifier``.
+    """The return value of your own function: a network, a function of images, or a ``shapebias.Classifier``.
 
     The module is imported from the installed packages or the current folder, and the function is called with the
-    options ``arg.NAME=VALUE``.  Its random weights come from ``seed``.  The model is known by its state and by the
-    source of the module.
+    options ``arg.NAME=VALUE``.  Its random weights come from ``seed``.  Its fingerprint is its state and the source
+    of the module.
 
-    Mean, std and input size are used unless a Classifier is returned, which has its own.
+    A returned Classifier has its own mean, std and input size, so these parameters are then not used.
 
     Raises:
-        ShapebiasError: there is no such module or function, it fails, or it returns no network.
+        ShapebiasError: the module or function does not exist, it fails, or it does not return a network.
         WeightsError: the weight file does not fit.
     """
 
     runs_code = True
 
     target: str = param("PACKAGE.MODULE:FUNCTION", converter=_target)
-    weights: Path | None = param("weight file that is read into the network", default=None)
-    prefix: str | None = param("what stands before the network's keys in the weight file", default=None)
-    output: str | None = param("where the logits are in what it returns: logits, 0, head.logits", default=None)
+    weights: Path | None = param("weight file to load into the network", default=None)
+    prefix: str | None = param("prefix of the network's keys in the weight file", default=None)
+    output: str | None = param("where the logits are in the network's output: logits, 0, head.logits", default=None)
     layout: Literal["NCHW", "NHWC"] = param("axes of the images that it takes", default="NCHW")
-    binary: bool = param("it returns one logit, of the second of two classes", default=False)
-    mean: tuple[float, ...] = param("of the pixels, one or three", default=_IMAGENET[0], converter=per_channel)
-    std: tuple[float, ...] = param("of the pixels, one or three", default=_IMAGENET[1], gt=0, converter=per_channel)
-    input_size: int | None = param(
-        "side that images are resized to; none takes every size", default=None, ge=1, unit="pixels"
+    binary: bool = param("whether it returns one logit, that of the second of two classes", default=False)
+    mean: tuple[float, ...] = param("mean of the pixels, one or three", default=_IMAGENET[0], converter=per_channel)
+    std: tuple[float, ...] = param(
+        "standard deviation of the pixels, one or three", default=_IMAGENET[1], gt=0, converter=per_channel
     )
-    seed: int = param("of random weights", default=0, ge=0)
+    input_size: int | None = param(
+        "side that images are resized to; none accepts any size", default=None, ge=1, unit="pixels"
+    )
+    seed: int = param("seed of random weights", default=0, ge=0)
     arg: Options = param("option of the function, such as arg.width=64", default=Options())
 
     @property
@@ -112,7 +114,7 @@ class ImportedModel:
         size = None if self.input_size is None else (self.input_size, self.input_size)
         features = None
         if any(True for _ in module.parameters()):
-            with contextlib.suppress(ShapebiasError):  # it may take no images of the usual size
+            with contextlib.suppress(ShapebiasError):  # it may not accept images of the usual size
                 features = last_grid(module.eval(), size)
         return Classifier(module.eval(), self.mean, self.std, input_size=size, features=features)
 

@@ -1,15 +1,15 @@
 """``planted``: classifiers of the drawn stimuli with a known reliance on shape, which is set by a parameter.
 
-Two streams see the grey values of a picture.  What each can see is fixed by its construction, not by its training:
+Two streams get the grey values of a picture.  What each can see is fixed by its construction, not by its training:
 
 - the *shape* stream sees where the coarse picture has edges.  The picture is blurred until little of its texture is
-  left, and what a small network gets is the energy of the slope: none in flat places, so it reads the contour;
-- the *texture* stream sees the inside of the object, its rim cut off and its mean taken away.  A small network with a
-  view of 17 pixels looks at it, and its answer is the mean over all places: it does not know where anything is.
+  left, and a small network gets the energy of the slope: zero in flat regions, so it reads the contour;
+- the *texture* stream sees the inside of the object without its rim and its mean.  A small network with a receptive
+  field of 17 pixels gets it, and its answer is the mean over all positions: it does not know where anything is.
 
 Of all pictures a share ``reliance`` is answered by the shape stream, the others by the texture stream.  Which one a
-picture gets is decided by a digit of its mean colour that says nothing about the class, so the shape bias of the
-planted model is ``reliance``, but for its streams' few errors and for chance.
+picture gets is decided by a digit of its mean colour that is independent of the class, so the shape bias of the
+planted model is ``reliance``, except for its streams' few errors and for chance.
 """
 
 from __future__ import annotations
@@ -33,11 +33,11 @@ __all__ = ["Planted", "PlantedNetwork", "ShapeStream", "TextureStream"]
 
 _SIDE = 64
 _CLASSES = 8
-_DIGITS = 200  # how often the streams take turns between a mean colour of 0 and one of 1
+_DIGITS = 200  # how often the streams alternate between a mean colour of 0 and one of 1
 
 _COARSE = 3.0  # width of the Gaussian in pixels: textures repeat every 8 to 16, objects have radii of 13 to 19
 _FAINT = 0.025**2  # squared slope of the coarse picture below which there is no contour, in pixel values per pixel
-_DIFFERS = 0.1  # grey values: half of the least difference of object and background
+_DIFFERS = 0.1  # grey values: half of the smallest difference between object and background
 _RIM = 2  # pixels
 _SMALL = 0.01  # share of the picture
 _NO_TEXTURE = 0.004**2  # squared pixel values: the error of 8 bits
@@ -79,7 +79,7 @@ class PlantedNetwork(nn.Module):
     """Answer some pictures by their shape and the others by their texture.
 
     Args:
-        reliance: share of the former.
+        reliance: share of the pictures that are answered by their shape.
     """
 
     def __init__(self, reliance: float) -> None:
@@ -99,7 +99,7 @@ class PlantedNetwork(nn.Module):
         return logits
 
     def uses_shape(self, images: Tensor) -> Tensor:
-        """Say which pictures are answered by their shape, (N,) bool."""
+        """Return which pictures are answered by their shape, (N,) bool."""
         redness = images[:, 0].mean(dim=(1, 2)) - images[:, 2].mean(dim=(1, 2))
         return (_DIGITS * redness) % 1 < self.reliance
 
@@ -127,7 +127,7 @@ class ShapeStream(nn.Module):
 
 
 class TextureStream(nn.Module):
-    """Read the texture: the mean answer of a network with a small view, over the inside of the object."""
+    """Read the texture: the mean answer of a network with a small receptive field, over the inside of the object."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -163,8 +163,8 @@ def contour_energy(images: Tensor) -> Tensor:
 def fine_structure(images: Tensor) -> tuple[Tensor, Tensor]:
     """Return the interior of the object, scaled to mean 0 and contrast 1, and the weight of each position.
 
-    The background is what the border shows, the object what differs from it, less its rim; where there is no object
-    the whole picture counts.  Both results are (N, 1, H, W); the weights of a picture add up to 1.
+    The background has the colour of the border; the object is what differs from it, without its rim.  If there is no
+    object, the whole picture counts.  Both results are (N, 1, H, W); the weights of a picture add up to 1.
     """
     grey = _grey(images)
     with torch.no_grad():

@@ -1,4 +1,4 @@
-"""``probe:MODEL,train=DATASET``: a network without a classifier of its own, and one that is fitted to its features."""
+"""``probe:MODEL,train=DATASET``: a network without a classifier, and a classifier that is fitted to its features."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from shapebias.networks.classifier import Classifier
     from shapebias.plugins.catalog import Component
+    from shapebias.plugins.protocols import EvalCrop
     from shapebias.plugins.specs import Kind
 
 __all__ = ["ProbedModel"]
@@ -34,21 +35,21 @@ def _component(kind: Kind, text: str) -> Component:
 
 @attrs.frozen
 class ProbedModel:
-    """A backbone without a classifier, such as DINO, with one that is fitted to a training set: k-NN or linear.
+    """A backbone without a classifier, such as DINO, with a classifier fitted to a training set: k-NN or linear.
 
     ``knn`` is the protocol of the DINO papers: the k nearest training images by cosine vote with the weight
     exp(similarity / temperature).  ``linear`` is logistic regression on the features, solved by L-BFGS.
 
-    The features of the training images are computed once, as the network gets the images of that data set, and kept on
-    the disk by the content of network and images (``$SHAPEBIAS_CACHE``).  Classes are those of the training set.  A
-    study that would test on the training images is refused.
+    The features of the training images are computed once and cached on disk by the content of network and images
+    (``$SHAPEBIAS_CACHE``).  Classes are those of the training set.  A study that tests on the training images is an
+    error.
 
-    A network of timm gives what it hands to its classifier (``num_classes=0``); any other must end in a linear layer,
-    whose inputs are the features.
+    The features of a timm network are the input of its classifier (``num_classes=0``); any other network must end in a
+    linear layer, whose inputs are the features.
 
     Raises:
         WeightsError: the network has no features.
-        DataError: the training set has an image without a class, or only one class.
+        DataError: the training set has only one class, or an image without a class.
 
     Source: Caron et al. 2021, Emerging properties in self-supervised vision transformers, section 4.1; Oquab et al.
     2023, DINOv2, section 7.1.
@@ -58,13 +59,19 @@ class ProbedModel:
     train: str = param('the training set; quotes protect its settings: "folder:PATH,size=224,crop=0.875"')
     method: Literal["knn", "linear"] = param("what classifies the features", default="knn")
     k: int = param("neighbours that vote", default=20, ge=1)
-    temperature: float = param("of the votes", default=0.07, gt=0)
-    penalty: float = param("of large weights in linear; the inverse of scikit-learn's C", default=1.0, gt=0)
+    temperature: float = param("temperature of the votes", default=0.07, gt=0)
+    penalty: float = param("penalty of large weights in linear; the inverse of scikit-learn's C", default=1.0, gt=0)
 
     @property
     def runs_code(self) -> bool:
         """Whether making the network runs code that the text names."""
         return bool(getattr(_component("model", self.model).settings, "runs_code", False))
+
+    @property
+    def eval_crop(self) -> EvalCrop | None:
+        """That of the backbone."""
+        crop: EvalCrop | None = getattr(_component("model", self.model).settings, "eval_crop", None)
+        return crop
 
     @property
     def trained_on(self) -> Component:
@@ -73,7 +80,7 @@ class ProbedModel:
 
     @property
     def fingerprint(self) -> str:
-        """Identify network and training set: texts and content."""
+        """Identify network and training set by their texts and contents."""
         parts = [_component("model", self.model), self.trained_on]
         identity = json.dumps([[part.canonical, part.fingerprints()] for part in parts], sort_keys=True)
         return hashlib.sha256(identity.encode()).hexdigest()
@@ -89,7 +96,7 @@ class ProbedModel:
         features, labels = self._features(backbone)
         if (labels < 0).any() or len(labels.unique()) < 2:
             raise DataError(
-                f"{self.train} cannot train a probe: it needs images of two classes or more, each with its class"
+                f"{self.train} cannot train a probe: it needs images of at least two classes, each with a label"
             )
         head = self._fit(features, labels, len(classes)).to(device)
         module = nn.Sequential(backbone.module, head).eval()
@@ -101,7 +108,7 @@ class ProbedModel:
 
         component = _component("model", self.model)
         if component.spec.needs_classes:
-            raise WeightsError(f"{self.model} classifies by texts and needs no probe; name it as the model itself")
+            raise WeightsError(f"{self.model} classifies by texts and needs no probe; use it as the model")
         own = getattr(component.settings, "backbone", None)
         if own is not None:
             found: Classifier = own(device)
@@ -116,7 +123,7 @@ class ProbedModel:
         return fit_linear(features, labels, classes, self.penalty)
 
     def _features(self, backbone: Classifier) -> tuple[Tensor, Tensor]:
-        """Return features and classes of the training images, from the disk where they were computed before."""
+        """Return features and classes of the training images, from disk if they were computed before."""
         from shapebias.networks.classifier import hash_state
         from shapebias.networks.tensor_cache import cached_tensors
 

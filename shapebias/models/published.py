@@ -1,4 +1,4 @@
-"""``robust:``, ``sin:`` and ``bagnet:``: networks that others trained to look at shape, or at patches, by name."""
+"""``robust:``, ``sin:`` and ``bagnet:``: published networks that rely on shape, or on patches, by name."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from torch import nn
 
     from shapebias.networks.classifier import Classifier
+    from shapebias.plugins.protocols import EvalCrop
 
 __all__ = ["BagNetModel", "Robust", "Stylized"]
 
@@ -54,7 +55,7 @@ def _robust_name(value: object) -> object:
     name = re.sub(r"(_linf_eps\d+)$", r"\1.0", value) if isinstance(value, str) else value
     if name not in _NAMES:
         raise UnknownNameError(
-            f"there is no published robust network {value!r}{suggestion(str(value), _NAMES)}; there are "
+            f"no robust network {value!r} is published{suggestion(str(value), _NAMES)}; there are "
             f"{', '.join(_WIDTHS)} with l2_eps{', '.join(_L2)} and linf_eps{', '.join(_LINF)}"
         )
     return name
@@ -64,8 +65,8 @@ def _robust_name(value: object) -> object:
 class Robust:
     """An adversarially trained network for ImageNet: ``resnet50_l2_eps3``, ``resnet18_linf_eps4.0``.
 
-    The eps of l2 is of pixels in [0, 1] in 224 x 224 images, that of linf is in 255ths.  Mean and std are those in the
-    file.  RobustBench calls the linf networks of 4/255 Salman2020Do_R18, Salman2020Do_R50 and Salman2020Do_50_2.
+    The eps of l2 is for pixels in [0, 1] in 224 x 224 images, the eps of linf is in 255ths.  Mean and std are those in
+    the file.  RobustBench calls the linf networks of 4/255 Salman2020Do_R18, Salman2020Do_R50 and Salman2020Do_50_2.
 
     Raises:
         UnknownNameError: there is no such network.
@@ -83,6 +84,11 @@ class Robust:
         """The SHA-256 of the file."""
         return _sha256(self._path())
 
+    @property
+    def eval_crop(self) -> EvalCrop:
+        """The usual one, as its authors evaluate."""
+        return _usual_crop()
+
     def _path(self) -> Path:
         return self.file or _downloaded(f"{_ROBUST}/{self.name}.ckpt")
 
@@ -96,10 +102,10 @@ class Robust:
 
 @attrs.frozen
 class Stylized:
-    """A network trained on Stylized-ImageNet, in which texture says nothing about the class.
+    """A network trained on Stylized-ImageNet, in which texture is independent of the class.
 
-    ``resnet50`` was trained on it alone, ``resnet50_sin_and_in`` on it and ImageNet, ``resnet50_sin_and_in_then_in``
-    on ImageNet again after that; ``alexnet`` on it alone.
+    ``resnet50`` and ``alexnet`` were trained only on it, ``resnet50_sin_and_in`` on it and ImageNet, and
+    ``resnet50_sin_and_in_then_in`` was fine-tuned on ImageNet after that.
 
     Raises:
         DataError: the file cannot be downloaded, or has another checksum than its name says.
@@ -109,7 +115,7 @@ class Stylized:
     """
 
     name: Literal["resnet50", "resnet50_sin_and_in", "resnet50_sin_and_in_then_in", "alexnet"] = param(
-        "the network, and what it was trained on"
+        "the network and its training data"
     )
     file: Path | None = param("the file, where it is here already; none downloads it", default=None)
 
@@ -117,6 +123,11 @@ class Stylized:
     def fingerprint(self) -> str:
         """The SHA-256 of the file."""
         return _sha256(self._path())
+
+    @property
+    def eval_crop(self) -> EvalCrop:
+        """The usual one, as its authors evaluate."""
+        return _usual_crop()
 
     def _path(self) -> Path:
         return self.file or _downloaded(f"{_TEXTURE_VS_SHAPE}/{_SIN[self.name][1]}")
@@ -130,7 +141,7 @@ class Stylized:
 
 @attrs.frozen
 class BagNetModel:
-    """A BagNet for ImageNet: its answer is the mean of its answers to all patches of 9, 17 or 33 pixels.
+    """A BagNet for ImageNet: its logits are the mean of its logits for all patches of 9, 17 or 33 pixels.
 
     Raises:
         DataError: the file cannot be downloaded, or has another checksum than its name says.
@@ -148,6 +159,11 @@ class BagNetModel:
         """The SHA-256 of the file."""
         return _sha256(self._path())
 
+    @property
+    def eval_crop(self) -> EvalCrop:
+        """The usual one, as its authors evaluate."""
+        return _usual_crop()
+
     def _path(self) -> Path:
         return self.file or _downloaded(f"{_BAGNETS}/{_BAGNET[self.patch]}")
 
@@ -158,6 +174,12 @@ class BagNetModel:
         return _load(lambda: BagNet(self.patch), self._path(), device)
 
 
+def _usual_crop() -> EvalCrop:
+    from shapebias.plugins.protocols import EvalCrop
+
+    return EvalCrop(224, 256)
+
+
 def _load(make: Callable[[], nn.Module], path: Path, device: torch.device) -> Classifier:
     """Make a network for ImageNet and read a file into it, with the normalisation that the file states."""
     import torch
@@ -166,13 +188,13 @@ def _load(make: Callable[[], nn.Module], path: Path, device: torch.device) -> Cl
     from shapebias.networks.features import Features
     from shapebias.networks.labels import imagenet_wnids
     from shapebias.networks.weight_files import read_state_dict
-    from shapebias.networks.weights import put_weights, renamed, seeded_weights, stated_normalisation
+    from shapebias.networks.weights import put_weights, rename_keys, seeded_weights, stated_normalisation
 
     weights = read_state_dict(path)
     with seeded_weights(0):
         network: Any = make()
-    # AlexNet and VGG were trained with DataParallel around their features alone.
-    put_weights(network, renamed(weights, lambda key: key.replace("features.module.", "features.")), path)
+    # AlexNet and VGG were trained with DataParallel around their features only.
+    put_weights(network, rename_keys(weights, lambda key: key.replace("features.module.", "features.")), path)
     mean, std = stated_normalisation(weights) or (IMAGENET_MEAN, IMAGENET_STD)
     return Classifier(
         network.eval().to(device).to(memory_format=torch.channels_last),
@@ -196,7 +218,7 @@ def _downloaded(address: str) -> Path:
     """Return a published file on this machine; it is downloaded if it is not there.
 
     Raises:
-        DataError: it cannot be downloaded, or its content is not what the eight digits in its name say.
+        DataError: it cannot be downloaded, or its SHA-256 does not begin with the eight digits in its name.
     """
     from shapebias.fetching.data_folder import data_folder, writable
     from shapebias.fetching.downloading import download_file
@@ -208,7 +230,7 @@ def _downloaded(address: str) -> Path:
         announce(f"downloading {address}")
         with writable(data):
             path.parent.mkdir(parents=True, exist_ok=True)
-            download_file(address, path, by_hand=f"without a network, give it with file=FILE, or put it at {path}")
+            download_file(address, path, by_hand=f"offline, give it with file=FILE, or put it at {path}")
     stated = re.search(r"-([0-9a-f]{8})\.pth", path.name)
     if stated and not (found := _sha256(path)).startswith(stated[1]):
         raise DataError(f"{path} has SHA-256 {found}, which does not begin with {stated[1]}; delete it and try again")

@@ -1,4 +1,4 @@
-"""``resnet-cifar``: the residual networks for small images."""
+"""``resnet-cifar``: residual networks for small images."""
 
 from __future__ import annotations
 
@@ -40,10 +40,10 @@ class Network(nn.Module):
     """A convolution, three stages of ``blocks`` blocks each, and a linear layer on the mean over space.
 
     Args:
-        blocks: blocks a stage; the depth is 6 blocks + 2.
-        width: channels of the first stage; each stage has twice as many as the one before, and half its sides.
+        blocks: blocks per stage; the depth is 6 blocks + 2.
+        width: channels of the first stage; each stage doubles the channels and halves the sides.
         num_classes: number of outputs.
-        stride: of the first convolution.
+        stride: stride of the first convolution.
     """
 
     def __init__(self, blocks: int, width: int = 16, num_classes: int = 10, stride: int = 1) -> None:
@@ -72,7 +72,7 @@ class Network(nn.Module):
 class ResNetCifar:
     """A residual network for images of 32 to 64 pixels, with random weights.
 
-    Pixels are normalised by mean 0.5 and standard deviation 0.25, which suits most pictures.
+    Pixels are normalised by mean 0.5 and standard deviation 0.25, which suits most images.
 
     Source: He et al. 2016, Deep residual learning for image recognition, section 4.2.
 
@@ -83,8 +83,8 @@ class ResNetCifar:
     depth: int = param("number of layers with weights, 6n + 2", default=20, ge=8, le=2000)
     width: int = param("channels of the first stage", default=16, ge=1, le=4096)
     num_classes: int = param("number of outputs", default=10, ge=1, le=10**5)
-    stride: int = param("of the first convolution; 2 suits images of 64 pixels", default=1, ge=1)
-    seed: int = param("of the random weights", default=0, ge=0, lt=2**63)
+    stride: int = param("stride of the first convolution; 2 suits images of 64 pixels", default=1, ge=1)
+    seed: int = param("seed of the random weights", default=0, ge=0, lt=2**63)
 
     def __attrs_post_init__(self) -> None:
         if self.depth % 6 != 2:

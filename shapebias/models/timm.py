@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from torch import nn
 
     from shapebias.networks.classifier import Classifier
+    from shapebias.plugins.protocols import EvalCrop
 
 __all__ = ["Timm"]
 
@@ -38,13 +39,13 @@ class Timm:
 
     Normalisation, input size and interpolation are those of timm's data configuration unless given here.
 
-    Classes are those that a shapebias checkpoint names, or the ``label_names`` of the model's configuration; a data set
-    may call them by their ``label_descriptions``, too.  timm's own weights with 1,000 outputs have the classes of
-    ImageNet-1k in their usual order.  Where nothing names the classes, their order is assumed, and the caption of the
+    Classes are those in a shapebias checkpoint, or the ``label_names`` of the model's configuration; a data set may
+    also name them by their ``label_descriptions``.  timm's own weights with 1,000 outputs have the classes of
+    ImageNet-1k in their usual order.  If nothing names the classes, their order is assumed, and the caption of the
     results says so.
 
-    A weight file may be written by timm or by training with timm, or have a form that timm converts, such as the files
-    of an architecture's authors.  If it has a moving average of the weights, that is used, as in timm.
+    A weight file may come from timm or from training with timm, or have a form that timm converts, such as the files of
+    an architecture's authors.  If it has a moving average of the weights, that is used, as in timm.
 
     Raises:
         UnknownNameError: timm has no such architecture.
@@ -61,19 +62,63 @@ class Timm:
 
     architecture: str = param("name in timm, perhaps with the tag of its weights", converter=_with_home)
     checkpoint: Path | None = param("weight file; without one timm's weights are downloaded", default=None)
-    pretrained: bool = param("download weights where there is no checkpoint; false is random weights", default=True)
-    seed: int = param("of random weights", default=0, ge=0, lt=2**63)
-    prefix: str | None = param("what stands before the network's keys in the weight file; none finds it", default=None)
-    num_classes: int | None = param("number of outputs; none is what timm's weights have", default=None, ge=1)
-    mean: tuple[float, ...] = param("of the pixels, one or three; empty is timm's", default=(), converter=per_channel)
+    pretrained: bool = param("download weights if no checkpoint is given; false is random weights", default=True)
+    seed: int = param("seed of random weights", default=0, ge=0, lt=2**63)
+    prefix: str | None = param("prefix of the network's keys in the weight file; none finds it", default=None)
+    num_classes: int | None = param("number of outputs; none is that of timm's weights", default=None, ge=1)
+    mean: tuple[float, ...] = param(
+        "mean of the pixels, one or three; empty is timm's", default=(), converter=per_channel
+    )
     std: tuple[float, ...] = param(
-        "of the pixels, one or three; empty is timm's", default=(), gt=0, converter=per_channel
+        "standard deviation of the pixels, one or three; empty is timm's", default=(), gt=0, converter=per_channel
     )
     input_size: int | None = param("side that images are resized to; none is timm's", default=None, ge=1, unit="pixels")
     arg: Options = param("option of timm.create_model, such as arg.pad_type=same", default=Options())
 
+    @property
+    def eval_crop(self) -> EvalCrop | None:
+        """How timm evaluates these weights: ``input_size``, ``crop_pct``, ``crop_mode`` and ``interpolation``."""
+        from shapebias.plugins.protocols import EvalCrop
+
+        stated = self._stated_config()
+        if stated is None:
+            return None  # loading says why
+        config = self._data_config(stated)
+        size = config["input_size"][-1]
+        return EvalCrop(
+            size, int(size / config["crop_pct"]), config["interpolation"], squash=config["crop_mode"] == "squash"
+        )
+
+    def _stated_config(self) -> dict[str, Any] | None:
+        """Return the configuration of the weights without making the network; None where there is none."""
+        import timm
+        from timm.models import load_model_config_from_hf
+        from timm.models._hub import load_model_config_from_path
+
+        source, _, place = self.architecture.partition(":")
+        if not self._is_elsewhere:
+            known = timm.is_model(self.architecture.partition(".")[0])
+            config: Any = timm.get_pretrained_cfg(self.architecture, allow_unregistered=False) if known else None
+            return None if config is None else dict(config.to_dict())
+        read = load_model_config_from_path if source == "local-dir" else load_model_config_from_hf
+        try:
+            found: dict[str, Any] = read(place)[0]
+        except Exception as error:
+            raise WeightsError(f"timm:{self.architecture}: its config.json cannot be read: {error}") from error
+        return found
+
+    def _data_config(self, stated: Mapping[str, Any], **given: Any) -> dict[str, Any]:
+        """Let timm settle input size, crop, interpolation and normalisation."""
+        from timm.data.config import resolve_data_config
+
+        given["img_size"] = self.arg.get("img_size")
+        if self.input_size is not None:
+            given["input_size"] = (3, self.input_size, self.input_size)
+        config: dict[str, Any] = resolve_data_config(given, pretrained_cfg=stated)  # type: ignore[no-untyped-call]
+        return config
+
     def untrained(self) -> Timm:
-        """Return the same architecture with random weights: what a checkpoint of ours names."""
+        """Return the same architecture with random weights, as a shapebias checkpoint names it."""
         return attrs.evolve(self, checkpoint=None, prefix=None, pretrained=False)
 
     def load(self, device: torch.device) -> Classifier:
@@ -81,12 +126,11 @@ class Timm:
         return self._load(device, classifier=True)
 
     def backbone(self, device: torch.device) -> Classifier:
-        """Make the network without its classifier: its outputs are the features that the classifier would read."""
+        """Make the network without its classifier: its outputs are the features that the classifier would take."""
         return self._load(device, classifier=False)
 
     def _load(self, device: torch.device, *, classifier: bool) -> Classifier:
         import torch
-        from timm.data.config import resolve_data_config
 
         from shapebias.models.features import as_features
         from shapebias.networks.classifier import Classifier, Interpolation
@@ -103,12 +147,9 @@ class Timm:
         if self.checkpoint is not None:
             network = self._with_weights(network, self.checkpoint)
             stated = _stated_normalisation(self.checkpoint)
-        given = {"mean": self.mean or stated[0], "std": self.std or stated[1], "img_size": self.arg.get("img_size")}
-        if self.input_size is not None:
-            given["input_size"] = (3, self.input_size, self.input_size)
         if classifier and getattr(network, "num_classes", None) == 0:
             raise WeightsError(
-                f"timm:{self.architecture} has no classifier, only features; name weights that classify, give "
+                f"timm:{self.architecture} has no classifier, only features; choose weights with a classifier, give "
                 f"num_classes and a checkpoint, or fit a classifier: probe:timm:{self.architecture},train=DATASET"
             )
         if not classifier:
@@ -119,7 +160,8 @@ class Timm:
                 "same and every saliency map is zero; give checkpoint=FILE or pretrained=true",
                 self.architecture,
             )
-        config = resolve_data_config(given, model=network)  # type: ignore[no-untyped-call]
+        own: Any = getattr(network, "pretrained_cfg", None) or {}
+        config = self._data_config(own, mean=self.mean or stated[0], std=self.std or stated[1])
         size, interpolation = config["input_size"][-2:], config["interpolation"]
         prefix_tokens = getattr(network, "num_prefix_tokens", 0)
         return Classifier(
@@ -134,7 +176,7 @@ class Timm:
         )
 
     def _classes(self, network: nn.Module) -> tuple[str, ...] | None:
-        """Return the names of the outputs, where the weights or timm state them."""
+        """Return the names of the outputs, if the weights or timm state them."""
         from shapebias.networks.checkpoints import stated_classes
         from shapebias.networks.labels import imagenet_wnids
 
@@ -149,7 +191,7 @@ class Timm:
 
     @property
     def _is_elsewhere(self) -> bool:
-        """Whether the configuration comes from a folder or a hub, and not from timm itself."""
+        """Whether the configuration comes from a folder or a hub instead of timm itself."""
         return self.architecture.startswith(("hf-hub:", "hf_hub:", "local-dir:"))
 
     def _create(self) -> nn.Module:
@@ -169,13 +211,13 @@ class Timm:
         except Exception as error:
             raise WeightsError(
                 f"timm:{self.architecture} cannot be made: {error}\n"
-                "without a network, give its weights with checkpoint=FILE, or pretrained=false for random weights; "
+                "offline, give its weights with checkpoint=FILE, or pretrained=false for random weights; "
                 "timm.list_pretrained() lists the names that have weights"
             ) from error
         return network
 
     def _with_weights(self, network: nn.Module, path: Path) -> nn.Module:
-        """Load a file as it is or, where it is not in timm's own form, as timm converts it for this family."""
+        """Load a file as it is or, if it is not in timm's own form, as timm converts it for this family."""
         from shapebias.networks.weight_files import read_state_dict
         from shapebias.networks.weights import put_weights, with_prefix
 
@@ -209,7 +251,7 @@ class Timm:
 
         state = {key: value for key, value in unwrapped(weights).items() if not key.endswith("num_batches_tracked")}
         overlay = {"source": "", "state_dict": state, "num_classes": getattr(network, "num_classes", None)}
-        # Some families would leave out what they do not find; strict loading keeps random weights out of answers.
+        # Some families skip missing weights; strict loading prevents answers from random weights.
         options: dict[str, Any] = {**self.arg, "num_classes": overlay["num_classes"], "pretrained_strict": True}
         made: nn.Module = timm.create_model(
             self.architecture, pretrained=True, pretrained_cfg_overlay=overlay, **options
@@ -242,7 +284,7 @@ def _configured(network: nn.Module, key: str) -> Any:
 
 
 def _in_order(names: Any) -> tuple[str, ...] | None:
-    """Bring the names of a configuration, a list or a table by index, into the order of the outputs.
+    """Put the names of a configuration, a list or a table by index, in the order of the outputs.
 
     Raises:
         WeightsError: a table has other keys than the indices of its names.
@@ -264,7 +306,7 @@ def _last_layer(network: nn.Module) -> nn.Module | None:
 
     A vision transformer classifies by its class token, so patch tokens after the last attention have no gradient.
     EfficientNets, MobileNetV2 and HRNet have a convolution after their stages.  Other networks list their stages in
-    ``feature_info``; a few list them under names that do not exist, and average the tokens after a norm.
+    ``feature_info``; a few of them list names that do not exist, and average the tokens after a norm.
     """
     blocks: Any = getattr(network, "blocks", None)
     if hasattr(network, "num_prefix_tokens") and blocks and hasattr(blocks[-1], "norm1"):

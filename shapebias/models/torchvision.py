@@ -19,21 +19,22 @@ if TYPE_CHECKING:
     from torch import nn
 
     from shapebias.networks.classifier import Classifier
+    from shapebias.plugins.protocols import EvalCrop
 
 __all__ = ["Torchvision"]
 
-# Where torchvision's networks keep their last grid; the first of these that a network has.
+# Layers with the last grid of torchvision's networks; the first of these that a network has is used.
 _LAST_LAYERS = ("layer4", "features", "trunk_output", "conv5", "layers", "inception5b", "Mixed_7c")
 
-# Heads that only training uses, in the two networks that have them.
+# Heads that are used only in training, in the two networks that have them.
 _AUXILIARY_HEADS = {"googlenet": r"(^|\.)aux[12]\.", "inception_v3": r"(^|\.)AuxLogits\."}
-# DenseNets were published with dots in the names of layers, norm.1, which modules may no longer have.
+# DenseNets were published with dots in the names of layers, norm.1, which PyTorch no longer allows.
 _DENSE_LAYER = re.compile(r"(denselayer\d+\.(?:norm|relu|conv))\.(?=[12]\.)")
 _log = logging.getLogger(__name__)
 
 
 def _name_or_file(value: str | Path | None) -> str | Path | None:
-    """Tell the name of torchvision's weights, in capitals, from a file."""
+    """Distinguish the name of torchvision's weights, in capitals, from a file."""
     return as_path(value) if isinstance(value, str) and not re.fullmatch("[A-Z0-9_]+", value) else value
 
 
@@ -42,9 +43,9 @@ class Torchvision:
     """An image classifier of torchvision: ``resnet50``, ``squeezenet1_1``, ``vit_b_16``.
 
     Normalisation, input size and interpolation are those that torchvision states for the weights, or for its default
-    weights where a file or nothing is loaded.  Classes are those that a shapebias checkpoint names; torchvision's own
-    weights with 1,000 outputs have the classes of ImageNet-1k in their usual order.  Where nothing names the classes of
-    a weight file, their order is assumed, and the caption of the results says so.
+    weights if a file or nothing is loaded.  Classes are those in a shapebias checkpoint; torchvision's own weights with
+    1,000 outputs have the classes of ImageNet-1k in their usual order.  If nothing names the classes of a weight file,
+    their order is assumed, and the caption of the results says so.
 
     Raises:
         UnknownNameError: torchvision has no such architecture or weights.
@@ -65,21 +66,42 @@ class Torchvision:
         default="DEFAULT",
         converter=_name_or_file,
     )
-    prefix: str | None = param("what stands before the network's keys in the weight file; none finds it", default=None)
-    seed: int = param("of random weights", default=0, ge=0, lt=2**63)
+    prefix: str | None = param("prefix of the network's keys in the weight file; none finds it", default=None)
+    seed: int = param("seed of random weights", default=0, ge=0, lt=2**63)
     mean: tuple[float, ...] = param(
-        "of the pixels, one or three; empty is torchvision's", default=(), converter=per_channel
+        "mean of the pixels, one or three; empty is torchvision's", default=(), converter=per_channel
     )
     std: tuple[float, ...] = param(
-        "of the pixels, one or three; empty is torchvision's", default=(), gt=0, converter=per_channel
+        "standard deviation of the pixels, one or three; empty is torchvision's",
+        default=(),
+        gt=0,
+        converter=per_channel,
     )
     input_size: int | None = param(
         "side that images are resized to; none is torchvision's", default=None, ge=1, unit="pixels"
     )
     arg: Options = param("option of the architecture, such as arg.num_classes=10", default=Options())
 
+    @property
+    def eval_crop(self) -> EvalCrop | None:
+        """How torchvision evaluates the weights, or its default weights where a file or nothing is loaded."""
+        from shapebias.plugins.protocols import EvalCrop
+
+        try:
+            stated = self._weights().transforms()
+        except UnknownNameError:
+            return None  # loading says why
+        side, short = self._side(stated), stated.resize_size[0]
+        resize = short if side == stated.crop_size[0] else int(short * side / stated.crop_size[0])
+        return EvalCrop(side, resize, stated.interpolation.value)
+
+    def _side(self, stated: Any) -> int:
+        """Return the side of the network's input."""
+        side: Any = self.input_size or self.arg.get("image_size") or stated.crop_size[0]
+        return int(side)
+
     def untrained(self) -> Torchvision:
-        """Return the same architecture with random weights: what a checkpoint of ours names."""
+        """Return the same architecture with random weights, as a shapebias checkpoint names it."""
         options = self.arg
         if self.architecture in _AUXILIARY_HEADS and self.weights is not None:
             by_name = isinstance(self.weights, str) and self.architecture == "inception_v3"
@@ -100,8 +122,7 @@ class Torchvision:
         own = self._load_file(network, self.weights) if isinstance(self.weights, Path) else None
         mean, std = own or ((), ())
         stated = weights.transforms()
-        side: Any = self.input_size or self.arg.get("image_size") or stated.crop_size[0]
-        size = (side, side)
+        size = (self._side(stated), self._side(stated))
         return Classifier(
             network.eval().to(device).to(memory_format=torch.channels_last),
             mean=self.mean or mean or tuple(stated.mean),
@@ -113,7 +134,7 @@ class Torchvision:
         )
 
     def _classes(self) -> tuple[str, ...] | None:
-        """Return the names of the outputs, where the weights state them."""
+        """Return the names of the outputs, if the weights state them."""
         from shapebias.networks.checkpoints import stated_classes
         from shapebias.networks.labels import imagenet_wnids
 
@@ -154,17 +175,17 @@ class Torchvision:
             network: nn.Module = torchvision.models.get_model(self.architecture, weights=weights, **options)
         except (TypeError, ValueError) as error:
             raise SpellingError(f"torchvision:{self.architecture} refuses an option: {error}; leave it out") from error
-        except OSError as error:  # no network, no room, no permission
+        except OSError as error:  # offline, disk full, no permission
             raise WeightsError(
                 f"weights {weights} cannot be downloaded: {error}\n"
-                "without a network, give weights=FILE, or weights=none for random weights"
+                "offline, give weights=FILE, or weights=none for random weights"
             ) from error
         return network
 
     def _load_file(self, network: nn.Module, path: Path) -> tuple[tuple[float, ...], tuple[float, ...]] | None:
-        """Load a file that torchvision, or a training of its network, wrote; return the normalisation in it."""
+        """Load a file of torchvision, or of training its network; return the normalisation in it."""
         from shapebias.networks.weight_files import read_state_dict
-        from shapebias.networks.weights import put_weights, renamed, stated_normalisation, with_prefix
+        from shapebias.networks.weights import put_weights, rename_keys, stated_normalisation, with_prefix
 
         weights = read_state_dict(path)
         normalisation = stated_normalisation(weights)
@@ -174,15 +195,15 @@ class Torchvision:
         if heads is not None:
             if "transform_input" not in self.arg:
                 _log.warning(
-                    "%s: taken as torchvision's weights of %s, with its second normalisation (transform_input); "
-                    "arg.transform_input=false where it was trained without",
+                    "%s: read as torchvision's weights of %s, with their second normalisation (transform_input); "
+                    "give arg.transform_input=false if it was trained without",
                     path,
                     self.architecture,
                 )
             if not self.arg.get("aux_logits", False):
                 for key in [key for key in weights if re.search(heads, key)]:
                     del weights[key]
-        put_weights(network, renamed(weights, lambda key: _DENSE_LAYER.sub(r"\1", key)), path)
+        put_weights(network, rename_keys(weights, lambda key: _DENSE_LAYER.sub(r"\1", key)), path)
         return normalisation
 
 

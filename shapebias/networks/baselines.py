@@ -22,6 +22,10 @@ def blank(model: Classifier, images: Tensor, baseline: Baseline) -> Tensor:
         images: (N, 3, H, W) in [0, 1].
         baseline: ``blur`` (the images under a Gaussian of 11 x 11 pixels, standard deviation 5), ``mean`` (the model's
             mean colour, which is 0 after normalisation) or ``zero`` (black).
+
+    >>> from torch import nn
+    >>> blank(Classifier(nn.Identity(), mean=(0.5, 0.4, 0.3)), torch.rand(1, 3, 2, 2), "mean")[0, :, 0, 0]
+    tensor([0.5000, 0.4000, 0.3000])
     """
     match baseline:
         case "blur":

@@ -34,7 +34,7 @@ from shapebias.spelling.former import former_spellings
 from shapebias.spelling.grammar import parse
 from shapebias.spelling.params import build, spell
 
-__all__ = ["load_checkpoint", "read_metadata", "save_checkpoint", "stated_classes"]
+__all__ = ["architecture", "load_checkpoint", "read_metadata", "save_checkpoint", "stated_classes"]
 
 _VERSION = "1"
 _PIXELS = ("classes", "mean", "std", "input_size", "interpolation")
@@ -226,6 +226,14 @@ def stated_classes(path: Path) -> tuple[str, ...] | None:
     except WeightsError:
         return None
     return classes
+
+
+def architecture(path: Path) -> Any:
+    """Return the settings of the architecture that a checkpoint describes; None where the file is not one of ours."""
+    try:
+        return _settings(path, read_metadata(path))
+    except WeightsError:
+        return None
 
 
 def _settings(path: Path, described: Mapping[str, str]) -> Any:

@@ -23,7 +23,7 @@ class Features:
     Args:
         module: the module that returns the features.
         layout: axes of that output: ``NCHW``, ``NHWC``, or ``NLC`` for tokens.
-        prefix_tokens: number of tokens before the patch tokens (class token, registers).
+        prefix_tokens: number of tokens before the patch tokens (class token, registers); 0 by default.
     """
 
     module: torch.nn.Module

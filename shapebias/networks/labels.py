@@ -124,6 +124,9 @@ class LabelMapping:
 def class_order(labels: Iterable[str]) -> tuple[str, ...]:
     """Sort the distinct labels: numerically if all are numbers, otherwise as text.
 
+    Args:
+        labels: names of classes, also repeated ones.
+
     >>> class_order(["10", "-1", "9", "10"]), class_order(["b", "a", "10", "9"]), class_order(["10.0", "9.5"])
     (('-1', '9', '10'), ('10', '9', 'a', 'b'), ('9.5', '10.0'))
     """

@@ -41,6 +41,10 @@ def last_grid(network: nn.Module, size: tuple[int, int] | None) -> Features | No
 
     Raises:
         ShapebiasError: the network does not take images of that size.
+
+    >>> network = nn.Sequential(nn.Conv2d(3, 4, 3, stride=2), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten())
+    >>> last_grid(network, (32, 32)).module is network[1]
+    True
     """
     height, width = size or (_USUAL_SIDE, _USUAL_SIDE)
     outputs, logits = _traced(network, height, width)

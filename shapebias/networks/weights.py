@@ -21,7 +21,7 @@ __all__ = [
     "load_weights",
     "put_weights",
     "read_weights",
-    "renamed",
+    "rename_keys",
     "seeded_weights",
     "stated_normalisation",
     "unwrapped",
@@ -68,7 +68,7 @@ def unwrapped(weights: Mapping[str, Any]) -> OrderedDict[str, Any]:
     >>> dict(unwrapped({"module._orig_mod.fc.bias": 1}))
     {'fc.bias': 1}
     """
-    return renamed(weights, lambda key: _without_wrappers(key).removeprefix("module."))
+    return rename_keys(weights, lambda key: _without_wrappers(key).removeprefix("module."))
 
 
 def load_weights(module: nn.Module, path: Path, prefix: str | None = None) -> None:
@@ -82,6 +82,14 @@ def load_weights(module: nn.Module, path: Path, prefix: str | None = None) -> No
     Raises:
         WeightsError: a key is missing, left over or of another shape; the message names every such key.  Or the file
             is missing, damaged or needs code to be read.
+
+    >>> import tempfile
+    >>> path = Path(tempfile.mkdtemp(), "layer.pt")
+    >>> torch.save({"module.weight": torch.ones(1, 2), "module.bias": torch.zeros(1)}, path)
+    >>> layer = nn.Linear(2, 1)
+    >>> load_weights(layer, path)
+    >>> layer.weight.data
+    tensor([[1., 1.]])
     """
     put_weights(module, read_state_dict(path), path, prefix)
 
@@ -118,7 +126,7 @@ def _put(module: nn.Module, weights: Mapping[str, Any], path: Path) -> None:
     problems = _load(module, weights)
     if not problems:
         return
-    clean = renamed(weights, _without_wrappers)
+    clean = rename_keys(weights, _without_wrappers)
     if clean.keys() != weights.keys():
         problems = _load(module, clean)
         if not problems:
@@ -317,13 +325,13 @@ def _under(weights: Mapping[str, Any], prefix: str, but: tuple[str, ...] = ()) -
     versions = getattr(weights, "_metadata", None)
     if versions is not None:
         _set_versions(part, {key: value for key, value in versions.items() if belongs(f"{key}.")})
-    return renamed(part, lambda key: key.removeprefix(prefix))
+    return rename_keys(part, lambda key: key.removeprefix(prefix))
 
 
-def renamed(weights: Mapping[str, Any], rename: Callable[[str], str]) -> OrderedDict[str, Any]:
+def rename_keys(weights: Mapping[str, Any], rename: Callable[[str], str]) -> OrderedDict[str, Any]:
     """Rename the keys of a state dict, and the modules whose versions it states.
 
-    >>> dict(renamed({"module.fc.bias": 1}, lambda key: key.removeprefix("module.")))
+    >>> dict(rename_keys({"module.fc.bias": 1}, lambda key: key.removeprefix("module.")))
     {'fc.bias': 1}
     """
     new = OrderedDict((rename(key), value) for key, value in weights.items())

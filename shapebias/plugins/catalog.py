@@ -93,6 +93,18 @@ class Component:
         """The files and folders that the settings name."""
         return files_named(self.settings)
 
+    @property
+    def destroys(self) -> tuple[str, ...]:
+        """What a transform destroys: what its spec says, or nothing with a value that takes nothing away.
+
+        Settings say so themselves in an attribute ``destroys``, where it depends on more than one value.
+        """
+        own: tuple[str, ...] | None = getattr(self.settings, "destroys", None)
+        if own is not None:
+            return own
+        name, value = self.spec.unchanged or ("", None)
+        return () if name and getattr(self.settings, name) == value else self.spec.destroys
+
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle as text, which another process reads with its own plugins; by value if no plugin provides it."""
         found = default_catalog()._entries.get((self.kind, self.name), [])  # noqa: SLF001 - the same module
@@ -206,7 +218,7 @@ class Catalog:
         """Refuse a ``,`` instead of a ``:``, and a path without the name of a component that reads it.
 
         Raises:
-            SpellingError: the text has one of these mistakes; the message gives the right spelling.
+            SpellingError: the text has one of these mistakes; the message gives the correct text.
         """
         kinds = _kinds(kind)
         known = self.names(*kinds)
@@ -272,6 +284,11 @@ class Catalog:
 
     def wrap(self, kind: Kind | Iterable[Kind], settings: object, label: str | None = None) -> Component:
         """Make a component from settings that were built in Python, for example ``Saturate(p=8)``.
+
+        Args:
+            kind: the kind, or several where the context allows more than one.
+            settings: an instance of the target of a spec.
+            label: the user's name for it in tables.
 
         Raises:
             UnknownNameError: no plugin provides a target of this class, or it has several names.

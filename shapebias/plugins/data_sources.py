@@ -54,6 +54,11 @@ def fetch(name: str, to: str | Path | None = None) -> Path:
         UnknownNameError: no published data have this name.
         DataError: they cannot be fetched, or differ from what was published; the message says what to do without a
             network.
+
+    >>> fetch("edgs")
+    Traceback (most recent call last):
+    ...
+    shapebias.errors.UnknownNameError: nothing to fetch is called 'edgs'; did you mean 'edges'?...
     """
     found = sources_named(name)
     folders = [fetch_source(source, to).folder for source in found]

@@ -96,9 +96,15 @@ def discover(plugins_dirs: Iterable[Path] = ()) -> tuple[PluginInfo, ...]:
     Args:
         plugins_dirs: folders of one-file plugins; those in ``$SHAPEBIAS_PLUGINS_DIR`` are added.
 
+    Returns:
+        One entry for each plugin, with its specs and problems.
+
     Raises:
         PluginError: a folder does not exist or every user can write to it; or, if ``$SHAPEBIAS_STRICT`` is 1, any
             plugin has a problem.
+
+    >>> "saturate" in {spec.name for plugin in discover() for spec in plugin.specs}
+    True
     """
     from_environment = [as_path(path) for path in os.environ.get("SHAPEBIAS_PLUGINS_DIR", "").split(os.pathsep) if path]
     folders = dict.fromkeys(path.resolve() for path in [*from_environment, *plugins_dirs])  # each once
@@ -130,12 +136,28 @@ def _files(folder: Path) -> Iterator[tuple[PluginInfo, Callable[[], ModuleType]]
     if not folder.is_dir():
         raise PluginError(f"plugins folder {str(folder)!r} does not exist; name a folder with *.py files")
     for path in (folder, *(files := sorted(folder.glob("[!_]*.py")))):
-        if os.name == "posix" and path.exists() and path.stat().st_mode & stat.S_IWOTH:
+        if path.exists() and (found := _open_to_everybody(path)):
             raise PluginError(
-                f"every user of this machine can write to {path}, so its code is not run; change that: chmod o-w {path}"
+                f"every user of this machine can write to {found}, so the code in {path} is not run; change that: "
+                f"chmod o-w {found}"
             )
     for path in files:
         yield PluginInfo(path.stem, path.stem, "", str(path)), functools.partial(_import_file, path)
+
+
+def _open_to_everybody(path: Path) -> Path | None:
+    """Return what every user can write to: a file or folder, or a folder above it, by which it could be replaced.
+
+    In a sticky folder, such as ``/tmp``, nobody can replace what belongs to others.
+    """
+    if os.name != "posix":
+        return None
+    real = path.resolve()
+    for each in (real, *real.parents):
+        mode = each.stat().st_mode
+        if mode & stat.S_IWOTH and (each == real or not mode & stat.S_ISVTX):
+            return each
+    return None
 
 
 class _Fresh(SourceFileLoader):

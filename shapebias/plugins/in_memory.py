@@ -81,12 +81,15 @@ class InMemoryAnswers(_InMemoryCell):
     Args:
         prediction: (n,) answered classes, -1 for no answer.
         labels, shape_labels, texture_labels: (n,) classes, -1 where unknown; the last two are unknown by default.
-        ids: the images' ids; numbered by default.
-        classes: the names of the classes; the digits of their indices by default.
+        ids: the images' ids; ``0000.png``, ``0001.png``, ... by default.
+        classes: the names of the classes; their indices as text by default.
         logits: (n, C) scores, or None.
         gradient_failed: (n,) whether the attack had a gradient of the image that was not finite; false by default.
-        destroys: what the condition's transforms destroy, such as ``texture``.
+        destroys: what the condition's transforms destroy, such as ``texture``; nothing by default.
         mapping: how the model's outputs became scores, or None.
+        dataset, model, condition: names; ``photos``, ``net`` and ``clean`` by default.
+        eps: the attack's budget, or None.
+        texts: canonical texts by role; the names by default.
 
     >>> answers = InMemoryAnswers([0, 1, 1], labels=[0, 1, 0], classes=("cat", "dog"), condition="grayscale")
     >>> answers.taking([2, 0]).prediction, answers.ids[2]
@@ -144,6 +147,10 @@ class InMemoryMaps(_InMemoryCell):
         saliency: the name of the method.
         missing: the ids of images without a map.
         moves_pixels: whether the condition moves objects.
+        dataset, model, condition, eps, texts: as of :class:`InMemoryAnswers`.
+
+    >>> InMemoryMaps(np.ones((2, 4, 4), np.float32)).ids
+    ('0000.png', '0001.png')
     """
 
     maps: NDArray[np.float32]
@@ -168,6 +175,10 @@ class InMemoryValues(_InMemoryCell):
         ids: the images' ids.
         saliency: the name of the saliency method, None for a probe that needs no maps.
         probe: the name of the probe.
+        dataset, model, condition, eps, texts: as of :class:`InMemoryAnswers`.
+
+    >>> InMemoryValues({"auc": np.array([0.5, 0.75])}, ids=("a", "b")).taking([1]).values["auc"]
+    array([0.75])
     """
 
     values: Mapping[str, NDArray[Any]]

@@ -36,6 +36,7 @@ __all__ = [
     "CellNames",
     "CellSummary",
     "Dataset",
+    "EvalCrop",
     "Maps",
     "Metric",
     "Model",
@@ -71,6 +72,10 @@ class Sample:
         label: index into the data set's ``classes``.
         shape, texture: index of the shape's and the texture's class where the two may differ.
         mask: (H, W) bool, true on the object.
+
+    >>> import numpy as np
+    >>> Sample(np.zeros((32, 32, 3), np.uint8), "cat/1.png", label=0).id
+    'cat/1.png'
     """
 
     image: NDArray[Any] = attrs.field(converter=_as_pixels)
@@ -81,11 +86,37 @@ class Sample:
     mask: NDArray[np.bool_] | None = None
 
 
+@attrs.frozen
+class EvalCrop:
+    """How photographs are resized and cut for a model, as in the evaluation that was published of it.
+
+    Args:
+        size: side of the square that is cut from the centre.
+        resize: the short side before that.
+        interpolation: the filter of the resizing, as Pillow calls it.
+        squash: both sides are resized to ``resize``, so that nothing but the proportions is lost.
+
+    >>> print(EvalCrop(224, 256))
+    224 of 256 pixels, bilinear
+    """
+
+    size: int
+    resize: int
+    interpolation: str = "bilinear"
+    squash: bool = False
+
+    def __str__(self) -> str:
+        return f"{self.size} of {self.resize} pixels, {self.interpolation}{', squashed' if self.squash else ''}"
+
+
 class Dataset(Protocol):
     """Images of one size, with labels; the labels come with the samples.
 
     A data set may list the files that it had to skip in ``skipped``, a mapping from paths to reasons; the caption of
     the results gives their number.  If taking an image raises, only that image fails.
+
+    A data set of photographs may have ``cropped_for(crop)``, which takes an :class:`EvalCrop` and returns the settings
+    of the same images in that crop; None where its images have one crop for all models.
     """
 
     @property
@@ -98,7 +129,11 @@ class Dataset(Protocol):
 
 
 class Model(Protocol):
-    """An image classifier; the same call whether it comes from timm, a checkpoint or a plugin."""
+    """An image classifier; the same call whether it comes from timm, a checkpoint or a plugin.
+
+    A property ``eval_crop``, an :class:`EvalCrop` or None, says how its evaluation resizes and cuts photographs; it is
+    asked without ``load``.
+    """
 
     def load(self, device: torch.device) -> Classifier:
         """Make the network on the device, wrapped so that it takes pixels of any size and normalises inside itself."""

@@ -71,6 +71,9 @@ class Spec:
         target: a frozen attrs class, or ``"package.module:Class"``.
         summary: one line for ``shapebias list``.
         references: papers, as ``"Authors year, title, section"``.
+
+    Raises:
+        PluginError: the name or the target is malformed.
     """
 
     kind: ClassVar[Kind]
@@ -86,6 +89,11 @@ class Spec:
     def destroys(self) -> tuple[Destroyed, ...]:
         """What a transform destroys."""
         return ()
+
+    @property
+    def unchanged(self) -> tuple[str, float] | None:
+        """The parameter of a transform, and its value at which images stay as they are."""
+        return None
 
     @property
     def moves_pixels(self) -> bool:
@@ -162,6 +170,7 @@ class ModelSpec(Spec):
     """An image classifier, or a family of them: ``timm`` is one spec whose first parameter is the architecture.
 
     Args:
+        name, target, summary, references: the name, the class or its import path, one line, and papers.
         needs_classes: its outputs are the classes of the data set, which its ``load`` takes; see
             :class:`shapebias.plugins.protocols.ZeroShotModel`.
         licence: the licence of published weights, as their authors state it.
@@ -178,6 +187,7 @@ class DatasetSpec(Spec):
     """Images with ids and labels, perhaps with shape labels, texture labels and masks.
 
     Args:
+        name, target, summary, references: the name, the class or its import path, one line, and papers.
         sources: where its data is published; ``shapebias fetch NAME`` fetches the source of that name.
     """
 
@@ -196,9 +206,12 @@ class TransformSpec(Spec):
     """Changes an image independently of the model.
 
     Args:
+        name, target, summary, references: the name, the class or its import path, one line, and papers.
         destroys: what it destroys: ``"texture"``, ``"shape"``, ``"colour"``.
         moves_pixels: it moves objects, so that masks no longer fit.
         needs: its keyword arguments: ``"mask"`` (N, H, W) bool, ``"partner"`` (N, 3, H, W), another image for each.
+        unchanged: a parameter, and its value at which images stay as they are: ``("p", 2)``.  Charts put the clean
+            images there, and with that value nothing is destroyed.
     """
 
     kind: ClassVar[Kind] = "transform"
@@ -210,6 +223,7 @@ class TransformSpec(Spec):
     needs: tuple[Need, ...] = attrs.field(
         default=(), converter=_words, validator=_check_words("mask", "partner"), kw_only=True
     )
+    unchanged: tuple[str, float] | None = attrs.field(default=None, kw_only=True)
 
 
 @attrs.frozen
@@ -217,6 +231,7 @@ class AttackSpec(Spec):
     """Changes an image so that the model misclassifies it.
 
     Args:
+        name, target, summary, references: the name, the class or its import path, one line, and papers.
         norms: the norms that can bound it, for example ``("linf", "l2")``.
     """
 
@@ -230,6 +245,7 @@ class SaliencySpec(Spec):
     """Maps how much each pixel contributes to the model's output.
 
     Args:
+        name, target, summary, references: the name, the class or its import path, one line, and papers.
         needs_features: it reads the model's feature layer, so the model must declare one.
     """
 
@@ -243,6 +259,7 @@ class ProbeSpec(Spec):
     """Measures something that needs the model, one value or vector for each image.
 
     Args:
+        name, target, summary, references: the name, the class or its import path, one line, and papers.
         needs_maps: it measures saliency maps, so it runs once for each saliency method of the study.
         needs_method: it also calls the method on other models, changed images or other targets, through the keyword
             argument ``explain``.
@@ -256,21 +273,33 @@ class ProbeSpec(Spec):
 
 @attrs.frozen
 class MetricSpec(Spec):
-    """Computes a tidy table with uncertainty from stored results."""
+    """Computes a tidy table with uncertainty from stored results.
+
+    Args:
+        name, target, summary, references: the name, the class or its import path, one line, and papers.
+    """
 
     kind: ClassVar[Kind] = "metric"
 
 
 @attrs.frozen
 class SuiteSpec(Spec):
-    """A standard protocol that ``shapebias profile`` runs: data sets, conditions, measures, published values."""
+    """A standard protocol that ``shapebias profile`` runs: data sets, conditions, measures, published values.
+
+    Args:
+        name, target, summary, references: the name, the class or its import path, one line, and papers.
+    """
 
     kind: ClassVar[Kind] = "suite"
 
 
 @attrs.frozen
 class ExecutorSpec(Spec):
-    """Computes the pieces of a run: in this process, on a cluster, or wherever the same plugins and data are."""
+    """Computes the pieces of a run: in this process, on a cluster, or wherever the same plugins and data are.
+
+    Args:
+        name, target, summary, references: the name, the class or its import path, one line, and papers.
+    """
 
     kind: ClassVar[Kind] = "executor"
 

@@ -1,4 +1,4 @@
-"""Which suites and models a profile is of."""
+"""Read the suites and the models of a profile."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def chosen_suites(given: object = DEFAULT_SUITE) -> tuple[Component, ...]:
 
     Raises:
         SpellingError, UnknownNameError: the text is wrong, or no suite has this name.
-        StudyError: there is none, or one is named twice.
+        StudyError: no suite is named, or one is named twice.
 
     >>> [suite.text for suite in chosen_suites("cue-conflict,quick:images=56,contrast=0.2")]
     ['cue-conflict', 'quick:images=56,contrast=0.2']
@@ -46,7 +46,7 @@ def chosen_suites(given: object = DEFAULT_SUITE) -> tuple[Component, ...]:
 
 
 def _texts(text: str) -> list[str]:
-    """Split at the commas that are followed by a suite's name; the others separate settings."""
+    """Split at the commas before a suite's name; other commas separate settings."""
     known = default_catalog().names("suite")
     texts: list[str] = []
     for piece in split(text, ","):
@@ -59,18 +59,18 @@ def _texts(text: str) -> list[str]:
 
 
 def chosen_models(given: object, against: object, name: str) -> tuple[tuple[Component, ...], Component | None]:
-    """Read the models of a profile, and the model that they are compared with.
+    """Read the models of a profile, and the model to compare them with.
 
     Args:
         given: as the ``models`` of :class:`shapebias.Study`, or one live network.
-        against: one model of these kinds, or None.
-        name: the name of a live network that is given without one.
+        against: one model, in the same form, or None.
+        name: the name of a live network that has none.
 
     Returns:
         The models without ``against``, and ``against``.
 
     Raises:
-        StudyError: ``against`` is the only model, or several.
+        StudyError: ``against`` is the only model, or names several.
     """
     models = as_models(_named(given, name))
     if against is None:
@@ -85,6 +85,6 @@ def chosen_models(given: object, against: object, name: str) -> tuple[tuple[Comp
 
 
 def _named(given: Any, name: str) -> Any:
-    """Give a live network its name; settings of a model have ``load``."""
+    """Give a live network a name; the settings of a model, which have ``load``, need none."""
     is_live = callable(given) and not (attrs.has(type(given)) and hasattr(given, "load"))
     return {name: given} if is_live and not isinstance(given, str | Mapping) else given

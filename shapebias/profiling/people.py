@@ -21,14 +21,14 @@ def import_people(sets: Sequence[str], datasets: Sequence[Component], beside: Pa
     """Make a results file of people's answers to the images of some data sets.
 
     Args:
-        sets: the sets of stimuli, as the source ``human-answers`` names their folders.
-        datasets: the data sets, which ``beside`` has.
+        sets: the sets of stimuli, by their folders in the source ``human-answers``.
+        datasets: the data sets, which are in ``beside``.
         beside: the results of the models.
-        output: the file.
+        output: the file to write.
 
     Raises:
-        DataError: the answers are not here and cannot be fetched, or cannot be read.
-        StoreError: they are answers to other images.
+        DataError: the answers are missing and cannot be fetched, or cannot be read.
+        StoreError: the answers are to other images.
     """
     folder = local_data(sources()[_SOURCE]).folder
     here = [folder / name for name in sets if (folder / name).is_dir()]

@@ -1,4 +1,4 @@
-"""Profile a model: compute what a suite lacks, and compare the numbers with people and published models."""
+"""Profile a model: run suites, and compare the numbers with people and published models."""
 
 from __future__ import annotations
 
@@ -32,17 +32,17 @@ __all__ = ["Profile", "profile"]
 
 @attrs.frozen(eq=False)
 class Profile:
-    """The numbers of some models in standard protocols, beside people and published models.
+    """The results of models in standard protocols, compared with people and published models.
 
     Args:
         table: one row for each suite, measure and model: ``suite``, ``measure``, ``model``, ``value``, ``low``,
             ``high``, ``n``, ``counts``; ``people``, ``people_low``, ``people_high`` and ``people_source``; one column
             for each published model; ``rank``, 1 for the largest value, among ``ranked`` values, the published ones
-            and this one; and with a model to compare with ``against``, ``against_value``, ``difference``,
+            and this one; and, with a model to compare with, ``against``, ``against_value``, ``difference``,
             ``difference_low``, ``difference_high`` and ``p``.
-        notes: what the numbers are based on, in sentences.
-        results: every answer of the models.
-        failures: what failed in these suites.
+        notes: sentences about the basis of the numbers.
+        results: all answers of the models.
+        failures: the failed cells of these suites.
     """
 
     table: pd.DataFrame
@@ -52,7 +52,7 @@ class Profile:
     _combined: CombinedResults = attrs.field(repr=False)
 
     def in_words(self) -> tuple[list[str], list[list[str]]]:
-        """Return the table as people read it: its headings, and its rows as text."""
+        """Return the table for display: its headings, and its rows as text."""
         return rows_in_words(self.table)
 
     def report(self, path: str | Path, *, images: int = IMAGES, title: str | None = None) -> Path:
@@ -60,6 +60,9 @@ class Profile:
 
         Args:
             path, images, title: as in :func:`shapebias.report`.
+
+        Returns:
+            The path of the page.
 
         Raises:
             FigureError: there are no answers to show, or the file cannot be written.
@@ -80,16 +83,19 @@ def profile(
     limit: int | None = None,
     **options: Any,
 ) -> Profile:
-    """Profile models: run the suites, and compare with people and with published models.
+    """Profile models: run suites, and compare the numbers with people and with published models.
 
     Args:
         model: one model or several, as the ``models`` of :class:`shapebias.Study`; or one live network.
-        suites: names such as ``"cue-conflict"``, with settings where needed, or settings built in Python.
-        output: the results file; what it has is not computed again.  None keeps no file.
-        against: a model that the others are compared with, image by image.
-        name: what tables call a live network.
+        suites: names such as ``"cue-conflict"``, with settings if needed, or settings built in Python.
+        output: the results file; an existing one is continued.  None keeps no file.
+        against: a model to compare the others with, image by image; None by default.
+        name: the name of a live network in tables.
         limit: the most images of each data set; None takes all.
         options: as in :func:`shapebias.run`: ``device``, ``batch_size``, ``replace``, ``progress``, ...
+
+    Returns:
+        The profile.
 
     Raises:
         ShapebiasError: a text is wrong, data cannot be fetched, or the results file cannot be continued.
@@ -121,7 +127,7 @@ def profile(
 def _people(
     suites: Sequence[Component], studies: Sequence[Study], path: Path, folder: Path
 ) -> tuple[dict[str, Results], list[str]]:
-    """Import people's answers to the images of each suite; without them the published values remain."""
+    """Import people's answers to the images of each suite; if this fails, the profile has only published values."""
     found, notes = {}, []
     for suite, study in zip(suites, studies, strict=True):
         sets = tuple(suite.settings.human_answers)

@@ -32,11 +32,11 @@ class SuiteResults:
     """The results of one suite, as metrics read them.
 
     Args:
-        suite, study: what was run.
-        combined: the results, which may have those of other suites too.
-        models: the models that the profile is of.
-        against: the model that they are compared with.
-        with_people: whether people's answers count.
+        suite, study: the suite and its study.
+        combined: the results, which may include those of other suites.
+        models: the models of the profile.
+        against: the model to compare them with.
+        with_people: whether to include people's answers.
     """
 
     suite: Component
@@ -71,13 +71,13 @@ class SuiteResults:
         return is_of([self.study])
 
     def title(self, model: Component) -> str:
-        """Return what tables call a model."""
+        """Return the name of a model in tables."""
         found = (view.model for view in self.answers() if view.texts["model"] == model.canonical)
         return next(found, model.title)
 
 
 def headline(parts: Sequence[SuiteResults]) -> pd.DataFrame:
-    """Collect the headline of every suite, and add people and published models to each number."""
+    """Collect the headline of every suite, and add the values of people and published models to each row."""
     names = [part.suite.name for part in parts]
     rows = [
         {"suite": part.suite.name if names.count(part.suite.name) == 1 else part.suite.text, **row}
@@ -112,7 +112,7 @@ def _suite(part: SuiteResults) -> Iterator[dict[str, Any]]:
 
 
 def _people(rows: Mapping[str, Any], people: set[str], published: Sequence[Reference]) -> dict[str, Any]:
-    """Take people's value from their answers to the same images, else from what is published."""
+    """Take people's value from their answers to the same images, or else from publications."""
     if own := rows.get(_PEOPLE):
         values, source = [own["value"], own["low"], own["high"]], "people among themselves, same images"
     elif observed := [row["value"] for model, row in rows.items() if model in people and row["value"] is not None]:
@@ -125,7 +125,7 @@ def _people(rows: Mapping[str, Any], people: set[str], published: Sequence[Refer
 
 
 def _published(part: SuiteResults, published: Sequence[Reference], value: float | None) -> dict[str, Any]:
-    """Find the values of the models that are shown by name, and the rank among all published models."""
+    """Find the values of the named published models, and the rank among all published models."""
     named: dict[str, Any] = {
         one.model: one.value for one in reversed(published) if one.model in part.suite.settings.published_models
     }
@@ -136,7 +136,7 @@ def _published(part: SuiteResults, published: Sequence[Reference], value: float 
 
 
 def _differences(part: SuiteResults) -> dict[tuple[object, ...], dict[str, float]]:
-    """Compare every model with ``against`` on the same images, by the metric ``paired-difference``."""
+    """Compare every model with ``against`` on the same images, with the metric ``paired-difference``."""
     if part.against is None:
         return {}
     text = f"paired-difference:against={quote(part.title(part.against))}"
@@ -154,7 +154,7 @@ def _cell(row: Mapping[str, Any], model: str) -> tuple[object, ...]:
 
 
 def rows_in_words(table: pd.DataFrame) -> tuple[list[str], list[list[str]]]:
-    """Write a profile for people: numbers with their intervals, and no columns without any value."""
+    """Format a profile for display: numbers with their intervals, without empty columns."""
     named = [str(name) for name in table.columns if name not in {*_COLUMNS, *_OF_PEOPLE, *_AGAINST, "rank", "ranked"}]
     listed = records(table)
     several = len(set(table["suite"])) > 1
@@ -175,7 +175,7 @@ def rows_in_words(table: pd.DataFrame) -> tuple[list[str], list[list[str]]]:
 
 
 def _headings(models: Sequence[str]) -> dict[str, str]:
-    """Shorten the names of published models to the part before a bracket, where the names stay different."""
+    """Shorten the names of published models to the part before a bracket, if the names stay distinct."""
     short = [model.partition(" (")[0] for model in models]
     return {name if short.count(name) == 1 else model: model for name, model in zip(short, models, strict=True)}
 
@@ -200,7 +200,7 @@ def _range(row: Mapping[str, Any]) -> str:
 
 
 def sentences(table: pd.DataFrame, parts: Sequence[SuiteResults]) -> list[str]:
-    """Say what the numbers are based on: people, published models, the images, and what was assumed of the models."""
+    """Describe the basis of the numbers: people, published models, images, and assumptions about the models."""
     said = [*_about_people(table), *_about_published(table, parts)]
     if "against" in table and len(table):
         said.append(

@@ -1,1 +1,1 @@
-"""What others have published, as data: reference values, sets of stimuli, the names of their images."""
+"""Published facts as data: reference values, sets of stimuli, the names of their images."""

@@ -1,4 +1,4 @@
-"""The published protocols' choices, as data: which conditions of which sets count."""
+"""The conditions of the published human experiments, and which of them count in averages."""
 
 from __future__ import annotations
 
@@ -19,9 +19,8 @@ def human_sets() -> Mapping[str, Mapping[str, bool]]:
 
     Conditions are in the order of their strength, as
     :func:`shapebias.published.image_names.condition_name` writes them; a set without a parameter has the one condition
-    ``clean``.  Left out are conditions that change nothing, and those under which people are right on fewer than 20 %
-    of the images.  Geirhos et al. 2021, "Partial success in closing the gap
-    between human and machine vision".
+    ``clean``.  Conditions that change nothing, and those under which people are right on fewer than 20 % of the images,
+    do not count.  Geirhos et al. 2021, "Partial success in closing the gap between human and machine vision".
 
     >>> [condition for condition, counts in human_sets()["rotation"].items() if counts]
     ['90', '180', '270']

@@ -1,7 +1,7 @@
-"""What the names of published stimuli say: the condition, the class and the picture.
+"""Read the names of published stimuli: the condition, the class and the image.
 
-The stimuli of Geirhos et al. 2018, 2019 and 2021 are called ``0003_cop_dnn_c30_dog_10_n02085620_574.png``: number,
-experiment, observer, condition, class, a code, and the picture's own name.
+The stimuli of Geirhos et al. 2018, 2019 and 2021 are named like ``0003_cop_dnn_c30_dog_10_n02085620_574.png``: number,
+experiment, observer, condition, class, a code, and the original name of the image.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ _UNCHANGED = {"", "0", "clean", "na", "nan", "no-manipulation"}
 
 @attrs.frozen
 class ImageName:
-    """What the name of an image says.
+    """The parts of a stimulus's name.
 
     Args:
-        picture: the picture's own name, with its suffix where it has one.
-        category: its class; None where the name does not say.
-        condition: what was done to it, as :func:`condition_name` writes it; None where the name does not say.
-        presentation: 1, or a higher number where the picture is shown again.
+        picture: the original name of the image, with its suffix if it has one.
+        category: its class; None if the name does not contain it.
+        condition: how it was changed, as :func:`condition_name` writes it; None if the name does not contain it.
+        presentation: 1, or a higher number if the image is shown again.
     """
 
     picture: str
@@ -40,12 +40,12 @@ class ImageName:
 
     @property
     def stem(self) -> str:
-        """The picture's name without the suffix: one stimulus is published as JPEG here and as PNG there."""
+        """The image's name without the suffix: some stimuli are published both as JPEG and as PNG."""
         return _SUFFIX.sub("", self.picture)
 
 
 def read_image_name(name: str) -> ImageName:
-    """Read a published name, or take the folder of a file as its class.
+    """Read a published name, or else take the folder of a file as its class.
 
     Args:
         name: an image's id or path, with ``/`` between folders.
@@ -73,7 +73,7 @@ def presented(name: str, presentation: int) -> str:
 
 
 def condition_name(text: str) -> str:
-    """Write a condition in one way: numbers without trailing zeros, words in lower case, ``clean`` for no change.
+    """Normalise a condition: numbers without trailing zeros, words in lower case, ``clean`` for no change.
 
     >>> [condition_name(text) for text in ("0.10", "3", "3.0", "True", "0.00", "c30")]
     ['0.1', '3', '3', 'true', 'clean', 'c30']
@@ -88,7 +88,7 @@ def condition_name(text: str) -> str:
 
 
 def cue_words(picture: str) -> tuple[str, str] | None:
-    """Take shape and texture from the name of a cue-conflict stimulus; None where it is named otherwise.
+    """Read shape and texture from the name of a cue-conflict stimulus; return None for other names.
 
     >>> cue_words("cat7-elephant1.png")
     ('cat', 'elephant')

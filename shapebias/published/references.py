@@ -1,6 +1,7 @@
 """Published values as data: measures of people and of models, with their sources.
 
-The tables are in ``resources/references``, one file for each source; the README beside them names authors and licences.
+The tables are in ``resources/references``, one file for each source; the README in that folder names authors and
+licences.
 """
 
 from __future__ import annotations
@@ -28,12 +29,12 @@ class Reference:
         measure: the name of a metric, or a metric and its column after a colon, such as
             ``human-consistency:error-consistency``.
         model: the model, ``people``, or one observer.
-        value: the value, NaN where the measure is not defined; ``where`` says why.
-        low, high: its 95 % interval, NaN where none is published.
-        n: the number of images that it rests on, None where it is not published.
+        value: the value; NaN if the measure is not defined, in which case ``where`` says why.
+        low, high: its 95 % interval; NaN if none is published.
+        n: the number of images; None if it is not published.
         dataset: the data set.
         paper: authors and year.
-        where: the table, figure or file in it, and the counts behind the value where they are known.
+        where: the table, figure or file in the paper, and the counts behind the value if they are known.
     """
 
     measure: str
@@ -57,7 +58,7 @@ def references(measure: str | None = None) -> tuple[Reference, ...]:
     """Return the published values.
 
     Args:
-        measure: of one measure; None for all.
+        measure: the measure; None returns the values of all measures.
 
     >>> [reference.value for reference in references("shape-bias") if reference.model == "resnet50 (texture-vs-shape)"]
     [0.2207]
@@ -69,11 +70,11 @@ def references(measure: str | None = None) -> tuple[Reference, ...]:
 
 
 def references_on(measure: str, dataset: str) -> tuple[Reference, ...]:
-    """Return the published values of a measure on the stimuli that a data set has.
+    """Return the published values of a measure on the stimuli of a data set.
 
     Args:
         measure: the measure.
-        dataset: the data set's text: its name, or that of the set in it, is compared with what is published.
+        dataset: the data set's text; its name, or the name of a set in it, is compared with the published data set.
 
     >>> len(references_on("shape-bias:cat", "cue-conflict:path=stimuli"))
     1

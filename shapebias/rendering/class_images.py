@@ -1,4 +1,4 @@
-"""Images of a class: what a network means by a class, found by a large targeted perturbation."""
+"""Class images: what a network associates with a class, found by a large targeted perturbation."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from shapebias.study import Condition, as_datasets
 __all__ = ["CLASS_ATTACK", "towards"]
 
 CLASS_ATTACK = "pgd:eps=40/255,steps=120,step_size=1/40,random_start=false"
-"""120 steps of 1/255 within 40/255, linf: far beyond what people overlook, so that the change itself can be seen."""
+"""120 steps of 1/255 within 40/255, linf: large enough for people to see the change itself."""
 
 
 def towards(dataset: Any, classes: Sequence[str], attacks: Sequence[Any] = ()) -> tuple[Condition, ...]:
-    """Make the conditions that change each image towards a class, as far as an attack goes.
+    """Make the conditions that change each image towards a class, up to the last step of an attack.
 
     The images of adversarially trained networks look like the class, those of standard ones like noise: Zhang & Zhu
     2019, "Interpreting adversarially trained convolutional neural networks", show such images; Tsipras et al. 2019,
@@ -28,7 +28,7 @@ def towards(dataset: Any, classes: Sequence[str], attacks: Sequence[Any] = ()) -
     Args:
         dataset: the data set, as in :class:`shapebias.Study`.
         classes: names of its classes, or their indices in digits.
-        attacks: attacks that have ``target`` and ``keep``; none takes :data:`CLASS_ATTACK`.
+        attacks: attacks with ``target`` and ``keep``; none takes :data:`CLASS_ATTACK`.
 
     Raises:
         StudyError: there is no such class, or an attack cannot be targeted.
@@ -66,9 +66,9 @@ def _index(name: str, names: Sequence[str], dataset: str) -> int:
 
 
 def _targeted(attack: Component, target: int) -> Component:
-    """Return the attack with a target; it goes on to its last step, also once the target is answered."""
+    """Return the attack with a target; it runs to its last step even after it has succeeded."""
     known = {field.name for field in attrs.fields(type(attack.settings))}
     if not known >= {"target", "keep"}:
-        raise StudyError(f"{attack.text} cannot be directed to a class: it has no target; take pgd or fgsm")
+        raise StudyError(f"{attack.text} cannot be targeted at a class: it has no parameter target; use pgd or fgsm")
     settings = attrs.evolve(attack.settings, target=target, keep="last")
     return attrs.evolve(attack, settings=settings, label=None)

@@ -28,7 +28,7 @@ def contact_sheet(
 ) -> Image.Image:
     """Draw rows of images, with a title above each column and a caption to the left of each row.
 
-    Small images are enlarged by a whole factor, without smoothing; large ones are reduced.
+    Small images are enlarged by an integer factor, without smoothing; large ones are reduced.
 
     Args:
         images: (N, K, 3, H, W) in [0, 1].
@@ -86,7 +86,7 @@ def _noted(label: str, name: str) -> list[tuple[str, tuple[int, int, int]]]:
 
 
 def _wrapped(text: str, width: int, separators: Sequence[str] = ("+", ":, ", "/_-", "")) -> list[str]:
-    """Break a text into lines: between steps if that is enough, else between settings, else words, else anywhere."""
+    """Break a text into lines: between steps if that is enough, else between settings, between words, or anywhere."""
     if not text or _font().getlength(text) <= width:
         return [text] * bool(text)
     here, *deeper = separators

@@ -1,4 +1,4 @@
-"""Write the images of a transformed copy to a folder, with a record of those finished that survives a kill."""
+"""Write the images of a transformed copy to a folder, and record finished ones so that a killed run can continue."""
 
 from __future__ import annotations
 
@@ -29,16 +29,16 @@ __all__ = ["DatasetWriter", "open_dataset_writer"]
 
 @contextlib.contextmanager
 def open_dataset_writer(folder: Path, facts: Manifest, workers: int) -> Iterator[DatasetWriter]:
-    """Open the folder of a copy for writing; the images that it has already are checked and kept.
+    """Open the folder of a copy for writing; images that it already has are checked and kept.
 
     Args:
-        folder: where the images go; made where it does not exist.
+        folder: the folder for the images; it is made if it does not exist.
         facts: the manifest of the copy, without images.
         workers: threads that encode and write.
 
     Raises:
         StudyError: the folder has images of another copy.
-        DataError: it has files and no manifest.
+        DataError: it has files but no manifest.
         StoreError: it cannot be written, or another process is writing it.
     """
     with contextlib.ExitStack() as stack:
@@ -106,8 +106,8 @@ class DatasetWriter:
         folder: the folder.
         facts: its manifest, without images.
         images: the finished images, by row.
-        failures: why others could not be made, by row.
-        finished: the manifest of the folder, where the folder is complete.
+        failures: the reasons why others could not be made, by row.
+        finished: the manifest of the folder, if the folder is complete.
     """
 
     folder: Path
@@ -130,7 +130,7 @@ class DatasetWriter:
             write_manifest(self.folder / UNFINISHED, self._manifest())
 
     def write(self, rows: Sequence[int], batch: Batch) -> None:
-        """Encode and write images in the background; wait for those of the call before, and record them."""
+        """Encode and write images in the background; wait for those of the previous call, and record them."""
         pixels = (batch.images * 255).round().byte().permute(0, 2, 3, 1).cpu().numpy()
         cues = zip(batch.labels.tolist(), batch.shape_labels.tolist(), batch.texture_labels.tolist(), strict=True)
         made = [
@@ -179,7 +179,7 @@ def _known(label: int) -> int | None:
 
 
 def _safe(name: str) -> str:
-    """Make a file name of any text: no separators, not hidden, no characters that a shell or a system rejects.
+    """Make a file name from any text: no separators, not hidden, no characters that a shell or a system rejects.
 
     >>> _safe("disc/dots"), _safe("..")
     ('disc-dots', '-')
@@ -188,12 +188,12 @@ def _safe(name: str) -> str:
 
 
 def _write(image: WrittenImage, pixels: NDArray[Any], folder: Path) -> WrittenImage:
-    """Write one image, so that at any moment there is no file or the whole one; return it with its digest."""
+    """Write one image atomically, so that there is never a partial file; return it with its digest."""
     buffer = io.BytesIO()
     Image.fromarray(pixels).save(buffer, "PNG", compress_level=2)  # a third of the usual time, 5 % larger
     path = folder / image.file
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = temporary_path(path)
     temporary.write_bytes(buffer.getbuffer())
-    temporary.replace(path)  # not fsynced: an image lost with the power is found by its digest and made again
+    temporary.replace(path)  # no fsync: the digest shows an image that a power failure damaged, and it is made again
     return attrs.evolve(image, sha256=hashlib.sha256(buffer.getbuffer()).hexdigest())

@@ -40,7 +40,7 @@ class WrittenDataset:
     Args:
         folder: the folder of the images.
         manifest: the list of the images; its ``failures`` say why others are missing, by row of the data set.
-        new: how many images this call wrote.
+        new: the number of images that this call wrote.
     """
 
     folder: Path
@@ -70,12 +70,15 @@ def make(
         dataset: text or settings, as in :class:`shapebias.Study`.
         condition: transforms, as in :class:`shapebias.Study`; ``"clean"`` copies the images as they are.
         output: a folder; an existing copy is continued.
-        seed: of the random numbers.
-        limit: the most images, spread evenly over the data set; None takes all.  Images beyond it that exist are kept.
+        seed: seed of the random numbers.
+        limit: the most images, spread evenly over the data set; None takes all.  Existing images beyond it are kept.
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:1``.
         batch_size: the most images that are transformed at once; None chooses by their size and the device.
-        workers: threads that decode, and threads that encode; None takes one a core, at most 8.
+        workers: threads that decode, and threads that encode; None takes one per core, at most 8.
         progress: called after every batch.
+
+    Returns:
+        The folder, the list of its images, and the number of new ones.
 
     Raises:
         StudyError: the condition has an attack, a number is too small, or the folder has images of another copy.
@@ -125,7 +128,7 @@ def make(
 
 @attrs.define(eq=False)
 class _Maker:
-    """Decodes, transforms and writes images, part by part."""
+    """Decode, transform and write images, one part at a time."""
 
     dataset: Component
     condition: Condition
@@ -162,7 +165,7 @@ class _Maker:
         """Transform the first of some images, as many as fit into memory, without those that cannot be read.
 
         Returns:
-            How many were tried, and those that could be read; None where none could.
+            The number of images tried, and the batch of those that could be read, None if none could.
 
         Raises:
             PluginError: a transform fails.

@@ -16,7 +16,7 @@ def naming(condition: Condition) -> Iterator[None]:
     """Name the condition in the error of a plugin.
 
     Raises:
-        PluginError: a plugin raised another error than a :class:`ShapebiasError`; those pass unchanged.
+        PluginError: a plugin raised an error that is not a :class:`ShapebiasError`; a ShapebiasError passes unchanged.
     """
     try:
         yield

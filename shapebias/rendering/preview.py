@@ -46,9 +46,9 @@ class Preview:
 
     Args:
         images: (N, K, 3, H, W) in [0, 1], on the CPU.
-        titles: K conditions; one with a list of eps has a column for each eps.
-        labels: N names of classes, empty where the label is unknown.
-        ids: N ids.
+        titles: the titles of K conditions; an attack with a list of eps has one for each eps.
+        labels: the classes of the N images, empty where the label is unknown.
+        ids: the ids of the N images.
     """
 
     images: Tensor = attrs.field(repr=False)
@@ -57,7 +57,7 @@ class Preview:
     ids: tuple[str, ...]
 
     def picture(self, *, rows: Literal["images", "conditions"] = "images", size: int = 256) -> Image.Image:
-        """Return the images as one contact sheet; arguments as in :meth:`save`."""
+        """Return the images as one contact sheet; ``rows`` and ``size`` as in :meth:`save`."""
         if rows == "images":
             notes = list(zip(self.labels, self.ids, strict=True))
             return contact_sheet(self.images, self.titles, notes, size)
@@ -74,9 +74,9 @@ class Preview:
         """Write the images as one contact sheet.
 
         Args:
-            path: ends in ``.png``, ``.jpg`` or another format of Pillow.
-            rows: what the rows of the sheet are; the columns are the other.
-            size: the longest side of an image on the sheet, in pixels; larger images are reduced.
+            path: the file, ``.png``, ``.jpg`` or another format of Pillow.
+            rows: whether the rows of the sheet are images or conditions; the columns are the other.
+            size: the longest side of an image on the sheet, in pixels; larger images are scaled down.
 
         Raises:
             DataError: the format is unknown, or the file cannot be written.
@@ -104,16 +104,16 @@ def preview(
     seed: int = 0,
     device: str = "auto",
 ) -> Preview:
-    """Apply conditions to a few images, spread evenly over a data set, beside the unchanged images.
+    """Show a few images, spread evenly over a data set, unchanged and under conditions.
 
     The images are those that the models of a study with this seed get.
 
     Args:
         dataset: text or settings, as in :class:`shapebias.Study`.
         conditions: one or several, as in :class:`shapebias.Study`.
-        model: the model that the attacks among them attack, or several; each has its own columns.
+        model: the model to attack, if a condition has an attack, or several models; each has its own columns.
         images: the most images.
-        seed: of the random numbers.
+        seed: seed of the random numbers.
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:1``.
 
     Raises:
@@ -133,7 +133,7 @@ def preview(
     wanted = list(dict.fromkeys([CLEAN, *as_conditions(conditions)]))
     attacks = [condition for condition in wanted if condition.attack]
     if attacks and model is None:
-        raise StudyError(f"{attacks[0].title} attacks a model, and no model is given; give one: -m, in Python model=")
+        raise StudyError(f"{attacks[0].title} attacks a model, but none is given; add -m MODEL, or model= in Python")
     torch_device, first_images = choose_device(device), FirstImages()
     check_needs(source, wanted, first_images)
     if not len(source.settings):
@@ -158,13 +158,13 @@ def preview(
 
 @attrs.frozen(eq=False)
 class _Renderer:
-    """Makes the images of conditions.
+    """Make the images of conditions.
 
     Args:
         decoded: the images.
-        seed: of the random numbers.
+        seed: seed of the random numbers.
         device: where transforms and attacks run.
-        attacked: the model of the attacks, and the session that loaded it; None where there is no attack.
+        attacked: the model of the attacks, and the session that loaded it; None if there is no attack.
     """
 
     decoded: DecodedImages

@@ -1,1 +1,1 @@
-"""Results for people: figures for a paper, one page for a browser, what changed; see ``docs/report.md``."""
+"""Results for people: figures for a paper, a page for a browser, a comparison; see ``docs/report.md``."""

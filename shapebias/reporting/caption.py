@@ -21,11 +21,11 @@ _SHOWN = 4
 
 
 def caption(results: Results | CombinedResults) -> list[str]:
-    """Say in sentences what the numbers of some results are based on.
+    """Describe in sentences what the numbers of some results are based on.
 
-    Of each data set: how many images and classes it has, and what was skipped and why.  Of each model: where its
-    outputs were taken for the classes by their position, or assumed to be those of ImageNet-1k, and where it chose
-    among fewer classes than it knows.
+    For each data set: how many images and classes it has, and what was skipped and why.  For each model: whether its
+    outputs were matched to the classes by position, or assumed to be those of ImageNet-1k, and whether it chose among
+    fewer classes than it knows.
 
     Args:
         results: one results file, or several.
@@ -35,6 +35,7 @@ def caption(results: Results | CombinedResults) -> list[str]:
     """
     datasets = {view.dataset: view.images for view in results.answers()}
     lines = [f"{name}: {_images(dataset)}" for name, dataset in datasets.items()]
+    lines += _crops(results)
     models: dict[tuple[str, str], dict[str, None]] = {}
     for view in results.answers():
         text = view.cell.attributes.get("mapping")
@@ -47,6 +48,18 @@ def caption(results: Results | CombinedResults) -> list[str]:
         on = f" on {', '.join(where)}" if len(where) < len(datasets) else ""
         lines.append(f"{', '.join(names)}{on}: {remark}")
     return lines
+
+
+def _crops(results: Results | CombinedResults) -> Iterator[str]:
+    """Say how the images were cropped for each model, where that is the model's own."""
+    crops: dict[str, dict[str, dict[str, None]]] = {}
+    for view in results.answers():
+        if crop := view.cell.record.settings.get("crop"):
+            crops.setdefault(view.dataset, {}).setdefault(str(crop), {})[view.model] = None
+    for dataset, models in crops.items():
+        yield f"{dataset} is cropped for each model: " + "; ".join(
+            f"{_some([*names])} {crop}" for crop, names in models.items()
+        )
 
 
 def _images(dataset: StoredDataset) -> str:
@@ -62,14 +75,14 @@ def _images(dataset: StoredDataset) -> str:
 
 
 def _remarks(dataset: StoredDataset, mapping: LabelMapping) -> Iterator[str]:
-    """Say what was assumed about a model's outputs, and which of them were not used."""
+    """Describe what was assumed about a model's outputs, and which of them were not used."""
     classes = mapping.classes
     if mapping.name == "by position":
-        yield f"its outputs have no names and are taken for the classes by position: {_some(classes)}"
+        yield f"its outputs have no names and are matched to the classes by position: {_some(classes)}"
     outputs = sum(map(len, mapping.groups or ()))
     is_limited = mapping.name.startswith(("imagenet-1k", "file:")) and outputs != len(imagenet_wnids())
     if "assumed" in mapping.source and not is_limited:
-        yield "its 1,000 outputs have no names and are taken for the classes of ImageNet-1k in their usual order"
+        yield "its 1,000 outputs have no names and are assumed to be the classes of ImageNet-1k in their usual order"
     if is_limited:
         yield (
             f"it chooses among the data set's {len(classes):,} classes ({_meaning(mapping)}), {outputs:,} outputs of "
@@ -81,7 +94,7 @@ def _remarks(dataset: StoredDataset, mapping: LabelMapping) -> Iterator[str]:
 
 
 def _meaning(mapping: LabelMapping) -> str:
-    """Name the first classes, and what they mean where they are ids or indices of ImageNet-1k."""
+    """Name the first classes, with their meanings if they are ids or indices of ImageNet-1k."""
     if mapping.name != "imagenet-1k -> subset":
         return _some(mapping.classes)
     meant = zip(mapping.classes, mapping.groups or (), strict=True)
@@ -90,7 +103,7 @@ def _meaning(mapping: LabelMapping) -> str:
 
 
 def _way_out(dataset: StoredDataset, mapping: LabelMapping) -> str:
-    """Say how a folder can have all classes of ImageNet-1k, where its labels are indices or WordNet ids."""
+    """Say how a folder can have all classes of ImageNet-1k, if its labels are indices or WordNet ids."""
     known = {*imagenet_wnids(), *map(str, range(len(imagenet_wnids())))}
     if mapping.name != "imagenet-1k -> subset" or not known.issuperset(mapping.classes):
         return ""

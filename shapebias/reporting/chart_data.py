@@ -1,4 +1,4 @@
-"""What the charts of the page draw, as JSON: values with their intervals and counts, and no text that is markup."""
+"""The data of the page's charts, as JSON: values with their intervals and counts, and text without markup."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from shapebias.published.references import Reference, references_on
 from shapebias.reporting.export import records
 from shapebias.reporting.pictures import block_title
 from shapebias.reporting.sweeps import Point, Series, find_sweeps
-from shapebias.spelling.grammar import natural, spell_scalar
+from shapebias.spelling.grammar import natural_sort_key, spell_scalar
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -33,11 +33,11 @@ class ChartData:
 
     def __init__(self, results: CombinedResults) -> None:
         self._results = results
-        self._places = {model: place for place, model in enumerate(results.models)}
+        self._positions = {model: position for position, model in enumerate(results.models)}
         self._texts = {view.dataset: view.texts["dataset"] for view in results.answers()}
 
     def as_json(self) -> dict[str, list[_Json]]:
-        """Return the data of every chart, an empty list where the results have nothing for it."""
+        """Return the data of every chart, an empty list if the results have nothing for it."""
         return {
             "bias": [*self._biases()],
             "evidence": self._evidence(),
@@ -71,7 +71,7 @@ class ChartData:
         return [_reference(one) for one in shown]
 
     def _evidence(self) -> list[_Json]:
-        """List what speaks for either cue: the metric ``headline``."""
+        """List the evidence for either cue: the metric ``headline``."""
         table = self._results.metric("headline")
         several = len({*table["dataset"]}) > 1
         rows = records(table)
@@ -112,7 +112,7 @@ class ChartData:
         table = self._results.metric("accuracy:top=1")
         for dataset, rows in table.groupby("dataset", sort=False):
             found = [self._row(row) | {"title": block_title(row["condition"], row["eps"])} for row in records(rows)]
-            found.sort(key=lambda row: (row["title"] != "clean", natural(row["title"])))
+            found.sort(key=lambda row: (row["title"] != "clean", natural_sort_key(row["title"])))
             yield {"dataset": str(dataset), "rows": found}
 
     def _consistencies(self) -> Iterator[_Json]:
@@ -123,13 +123,14 @@ class ChartData:
                 continue
             seen.add(dataset)
             pairs = [
-                self._row(row, "observed", "expected") | {"other": self._places[row["other"]]} for row in records(rows)
+                self._row(row, "observed", "expected") | {"other": self._positions[row["other"]]}
+                for row in records(rows)
             ]
             yield {"dataset": dataset, "condition": condition, "rows": pairs}
 
     def _row(self, row: _Json, *names: str) -> _Json:
         facts = {name: row[name] for name in (*_ESTIMATE, *names)}
-        return {"model": self._places[row["model"]], **facts}
+        return {"model": self._positions[row["model"]], **facts}
 
 
 _Rows: TypeAlias = dict[tuple[str, str, float | None], list[_Json]]
@@ -151,7 +152,7 @@ def _by_condition(table: pd.DataFrame) -> _Rows:
 
 
 def _title(row: _Json, *, several: bool) -> str:
-    """Name a number: ``saturate:p=8``, the metric where it is not an accuracy, and the data set where needed."""
+    """Name a number: ``saturate:p=8``, the metric if it is not an accuracy, and the data set if there are several."""
     what = {"accuracy": row["condition"], "saliency-share": f"{row['region']}: {row['saliency']}"}
     words: Iterable[str] = [what.get(row["metric"], row["metric"].replace("-", " "))]
     return ": ".join([row["dataset"], *words] if several else words)

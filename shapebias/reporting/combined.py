@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import attrs
 
 from shapebias.plugins.catalog import default_catalog
-from shapebias.reporting.palette import ModelStyle, looks
+from shapebias.reporting.palette import ModelStyle, assign_styles
 from shapebias.store import CellRecord, Failure, Results
 from shapebias.store.views import StoredAnswers, StoredMaps, StoredValues
 from shapebias.study import Study
@@ -26,15 +26,15 @@ _View = TypeVar("_View", StoredAnswers, StoredMaps, StoredValues)
 
 
 class CombinedResults:
-    """Several results as one: what metrics, figures and the page read.
+    """Several results as one, for metrics, figures and the page.
 
-    A model that is the same in several files keeps its name.  Where two files give one name to different models, or
-    answers of one model to the same images under the same condition, each gets its file's name: ``net (before)``.
+    A model that is the same in several files keeps its name.  If two files use one name for different models, or both
+    have answers of one model to the same images under the same condition, each gets its file's name: ``net (before)``.
 
     Args:
         files: the results, in the order in which models are shown.
         studies: only the cells of these studies count, and people's answers to their data sets; none takes all cells.
-        most_models: where there are more models, as many are taken, evenly spaced, and people; None takes all.
+        most_models: if there are more models, this many are taken, evenly spaced, and people; None takes all.
     """
 
     def __init__(
@@ -43,13 +43,14 @@ class CombinedResults:
         self.files = tuple(files)
         self._is_of = is_of(studies) if studies else lambda _: True
         self._taken, self.left_out = _taken_models(self.files, most_models)
-        self._ambiguous = _ambiguous_models(self.files)
+        views = [(results.answers(), results.maps(), results.values()) for results in self.files]
+        self._ambiguous = _ambiguous_models([*answers, *maps, *values] for answers, maps, values in views)
         self._titles = _file_titles([results.store.path for results in self.files])
         # Kept, because every metric reads the same arrays again.
-        self._answers = self._renamed([results.answers() for results in self.files])
-        self._maps = self._renamed([results.maps() for results in self.files])
+        self._answers = self._renamed(answers for answers, _, _ in views)
+        self._maps = self._renamed(maps for _, maps, _ in views)
         self._tables: dict[str, pd.DataFrame] = {}
-        self._values = self._renamed([results.values() for results in self.files])
+        self._values = self._renamed(values for _, _, values in views)
 
     @property
     def seed(self) -> int:
@@ -58,7 +59,7 @@ class CombinedResults:
 
     @property
     def failures(self) -> list[Failure]:
-        """What failed in any of the files."""
+        """The failures of all files."""
         return [each for results in self.files for each in results.failures if self._counts(each.record)]
 
     def answers(self) -> list[StoredAnswers]:
@@ -96,13 +97,13 @@ class CombinedResults:
 
     @property
     def people(self) -> set[str]:
-        """Those of the models that are people."""
+        """The models that are people."""
         return {view.model for view in self.answers() if is_person(view.cell.record)}
 
     @property
-    def looks(self) -> dict[str, ModelStyle]:
-        """How each model is drawn, in the order in which models are shown."""
-        return looks(self.models, self.people)
+    def model_styles(self) -> dict[str, ModelStyle]:
+        """The style of each model, in the order in which models are shown."""
+        return assign_styles(self.models, self.people)
 
     def name(self, position: int, model: str) -> str:
         """Return the joined name of a model of the file at a position."""
@@ -130,12 +131,12 @@ def _taken_models(files: Iterable[Results], most: int | None) -> tuple[set[str] 
 
 
 def is_person(record: CellRecord) -> bool:
-    """Say whether the answers of a cell are those of a person: an observer in published tables."""
+    """Return whether the answers of a cell are those of a person: an observer in published tables."""
     return record.model.canonical.startswith(_PEOPLE)
 
 
 def is_of(studies: Iterable[Study]) -> Callable[[CellRecord], bool]:
-    """Return a function that says whether a cell is of one of some studies, or has people's answers to its images."""
+    """Return a function that tells whether a cell is of one of the studies, or has people's answers to its images."""
     cells = {cell.texts for study in studies for cell in study.cells()}
     shown = {(dataset, condition) for dataset, _, condition, *_ in cells}
 
@@ -146,12 +147,11 @@ def is_of(studies: Iterable[Study]) -> Callable[[CellRecord], bool]:
     return counts
 
 
-def _ambiguous_models(files: Sequence[Results]) -> set[str]:
+def _ambiguous_models(files: Iterable[Sequence[StoredAnswers | StoredMaps | StoredValues]]) -> set[str]:
     """Find the names that several models share, or that have several answers to the same cell."""
     keys: dict[str, set[str]] = {}
     asked: Counter[tuple[str, str]] = Counter()
-    for results in files:
-        views = (*results.answers(), *results.maps(), *results.values())
+    for views in files:
         for view in views:
             keys.setdefault(view.model, set()).add(view.cell.record.model.key)
         asked.update({(view.model, view.name) for view in views})
@@ -160,6 +160,6 @@ def _ambiguous_models(files: Sequence[Results]) -> set[str]:
 
 
 def _file_titles(paths: Sequence[Path]) -> list[str]:
-    """Name files as shortly as tells them apart: the stem, or the path where two have the same."""
+    """Return short names that distinguish the files: the stem, or the path if two files have the same stem."""
     stems = Counter(path.stem for path in paths)
     return [path.stem if stems[path.stem] == 1 else str(path) for path in paths]

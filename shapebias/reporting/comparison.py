@@ -28,10 +28,19 @@ def compare(before: Results, after: Results) -> pd.DataFrame:
 
     Returns:
         The rows of the metric ``paired-difference``, after minus before, with the two values in the columns ``before``
-        and ``after``, and in ``lost`` and ``gained`` how many images only the first and only the second answers right.
+        and ``after``; ``lost`` and ``gained`` count the images that only the first and only the second gets right.
 
     Raises:
         FigureError: the files have no model in common, or no images.
+
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> import shapebias as sb
+    >>> folder = Path(tempfile.mkdtemp())
+    >>> studies = [sb.Study("stimuli:images=8,size=16", {"net": f"planted:reliance={r}"}) for r in (0, 1)]
+    >>> first, second = (sb.run(study, folder / f"{n}.h5", device="cpu") for n, study in enumerate(studies))
+    >>> sorted(set(compare(first, second)["metric"]))[0]
+    'accuracy-difference'
     """
     import pandas as pd
 
@@ -60,7 +69,7 @@ def _pairs(before: Results, after: Results) -> list[tuple[str, str]]:
 
 
 def _table(before: Results, after: Results, first: str, second: str) -> pd.DataFrame:
-    """Compare two models; a table without rows where they have nothing in common."""
+    """Compare two models; the table has no rows if they have nothing in common."""
     old, new = (
         {(view.dataset, view.condition, view.eps): view for view in results.answers() if view.model == model}
         for results, model in ((before, first), (after, second))
@@ -77,7 +86,7 @@ def _table(before: Results, after: Results, first: str, second: str) -> pd.DataF
 
 
 def _moved(common: list[tuple[InMemoryAnswers, InMemoryAnswers]]) -> pd.DataFrame:
-    """Count the images that only one of the two models answers right."""
+    """Count the images that only one of the two models answers correctly."""
     import pandas as pd
 
     rows = [
@@ -96,7 +105,7 @@ def _moved(common: list[tuple[InMemoryAnswers, InMemoryAnswers]]) -> pd.DataFram
 
 
 def _common(view: StoredAnswers, other: StoredAnswers, model: str) -> InMemoryAnswers:
-    """Return the answers of one model to the images that another one has answered too."""
+    """Return the answers of one model to the images that another model has answered too."""
     known = set(other.ids)
     kept = [position for position, identity in enumerate(view.ids) if identity in known]
     return InMemoryAnswers(
@@ -114,7 +123,7 @@ def _common(view: StoredAnswers, other: StoredAnswers, model: str) -> InMemoryAn
 
 
 def _correct(answers: InMemoryAnswers) -> set[str]:
-    """Return the ids of the images that are answered right."""
+    """Return the ids of the images that are answered correctly."""
     hits = zip(answers.ids, answers.labels, answers.prediction, strict=True)
     return {identity for identity, label, prediction in hits if label == prediction >= 0}
 

@@ -1,4 +1,4 @@
-"""One figure by its name, drawn and perhaps written."""
+"""Draw one figure by its name, and optionally write it to a file."""
 
 from __future__ import annotations
 
@@ -21,13 +21,16 @@ def figure(results: Results | Sequence[Results], name: str, path: str | Path | N
     """Draw one figure, sized for a paper's column.
 
     Args:
-        results: of one study, or of several, whose models are shown side by side.
+        results: the results of one study, or of several, whose models are shown side by side.
         name: the figure and its settings, such as ``"shape-bias"`` or ``"saliency:images=4"``.
-        path: where it is written too, as ``.pdf``, ``.png`` or ``.svg``.
+        path: a file to write it to, ``.pdf``, ``.png`` or ``.svg``; None, the default, writes none.
+
+    Returns:
+        A figure of matplotlib.
 
     Raises:
         FigureError: there is no such figure, the results have nothing to show in it, or it cannot be written.
-        SpellingError: a setting is at fault.
+        SpellingError: a setting is wrong.
     """
     draw = find(name)
     if path is not None:

@@ -14,11 +14,11 @@ if TYPE_CHECKING:
 __all__ = ["FORMATS", "UNDEFINED", "records", "with_values", "write"]
 
 
-UNDEFINED = "\N{EN DASH}"  # what tables and figures show for a number that is not defined
+UNDEFINED = "\N{EN DASH}"  # shown in tables and figures for a number that is not defined
 
 
 def records(table: pd.DataFrame) -> list[dict[str, Any]]:
-    """List the rows with Python's own number types, and None where there is no value."""
+    """List the rows with Python's own number types, and None for missing values."""
     return [
         {str(name): value for name, value in row.items()}
         for row in table.astype(object).where(table.notna(), None).to_dict("records")
@@ -33,7 +33,7 @@ def with_values(table: pd.DataFrame) -> list[str]:
 def write(table: pd.DataFrame, form: str) -> str:
     """Write a table as text: ``csv`` and ``json`` with every column unrounded, ``latex`` and ``markdown`` for a paper.
 
-    The last two leave out columns without any value, round to three digits, and join value and interval.
+    The last two leave out empty columns, round to three digits, and join value and interval.
     """
     return FORMATS[form](table)
 

@@ -1,4 +1,4 @@
-"""The finding, one sentence a model, computed; and what these results cannot say."""
+"""The finding, one computed sentence per model, and what these results cannot say."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ _NAMED = 6  # with more models, only the two ends are named
 
 @attrs.frozen
 class Sentence:
-    """What is said of one model, or of people.
+    """A sentence about one model, or about people.
 
     Args:
-        model: whose name begins the sentence; empty for a sentence about none.
-        text: the rest of it.
+        model: the model whose name begins the sentence; empty for a sentence about no model.
+        text: the rest of the sentence.
         people: whether it is about people.
     """
 
@@ -44,17 +44,22 @@ class Sentence:
 
 
 def finding(results: CombinedResults) -> list[Sentence]:
-    """Say of each model in one sentence whether it looks at shape or at texture.
+    """Say in one sentence for each model whether it looks at shape or at texture.
 
-    Where shape and texture disagree, the sentence says which one the model's decisions follow; without such images,
-    how many of its right answers survive when texture or shape is destroyed.  Of more than six models the two ends
-    are named.
+    If there are images whose shape and texture disagree, the sentence says which one the model's decisions follow;
+    otherwise, how many of its correct answers survive when texture or shape is destroyed.  Of more than six models
+    only the two at the ends are named.
     """
-    return _followed(results) or _survived(results) or [Sentence("", _NOTHING)]
+    followed = _followed(results)
+    decided = {row["model"] for row in _decided(results)}
+    survived = [sentence for sentence in _survived(results) if sentence.model not in decided]
+    people = [sentence for sentence in followed if sentence.people]
+    networks = [sentence for sentence in followed if not sentence.people]
+    return [*networks, *survived, *people] or [Sentence("", _NOTHING)]
 
 
 def evidence(results: CombinedResults) -> list[str]:
-    """Say what else speaks for shape or for texture: the difference of two models, and what survives."""
+    """Describe further evidence for shape or texture: the difference of two models, and what survives."""
     rows = [row for row in _decided(results) if row["n"]]
     networks = [row for row in rows if row["model"] not in results.people] or rows
     named = networks if len(networks) <= _NAMED else _ends(networks)
@@ -81,7 +86,7 @@ def _followed(results: CombinedResults) -> list[Sentence]:
 
 
 def _side(row: dict[str, Any]) -> str:
-    """Say which cue most decisions follow, where the interval is on one side of one half."""
+    """Say which cue most decisions follow, and whether the interval is on one side of one half."""
     shape, n = row["shape_hits"], row["n"]
     if not n:
         return f"follows neither: none of its answers to {row['n_conflict']} images is the shape or the texture."
@@ -93,7 +98,7 @@ def _side(row: dict[str, Any]) -> str:
 
 
 def _people(rows: list[dict[str, Any]]) -> Iterator[Sentence]:
-    """Say what people follow; several are described by their range."""
+    """Say which cue people follow; several people are described by their range."""
     if not rows:
         return
     shape, n = sum(row["shape_hits"] for row in rows), sum(row["n"] for row in rows)
@@ -109,7 +114,7 @@ def _people(rows: list[dict[str, Any]]) -> Iterator[Sentence]:
 def _published_people(
     results: CombinedResults, rows: list[dict[str, Any]], people: list[dict[str, Any]]
 ) -> Iterator[Sentence]:
-    """Give the published value of people where these results have no answers of people."""
+    """Give the published value of people if these results have no answers of people."""
     if people or not rows:
         return
     dataset = rows[0]["dataset"]
@@ -121,7 +126,7 @@ def _published_people(
 
 
 def _survived(results: CombinedResults) -> list[Sentence]:
-    """Say of each model how many of its right answers survive without texture, and without shape."""
+    """Say for each model how many of its correct answers survive without texture, and without shape."""
     kept = _kept(results)
     models = list(dict.fromkeys(row["model"] for rows in kept.values() for row in rows))
     return [Sentence(model, _keeps(model, kept)) for model in models[:_NAMED]]
@@ -138,7 +143,7 @@ def _keeps(model: str, kept: dict[str, list[dict[str, Any]]]) -> str:
 
 
 def _apart(results: CombinedResults, rows: list[dict[str, Any]]) -> Iterator[str]:
-    """Compare the last model that is named with the first, on the same images."""
+    """Compare the last named model with the first, on the same images."""
     first, last, dataset = rows[0]["model"], rows[-1]["model"], rows[0]["dataset"]
     table = results.metric(f"paired-difference:against={quote(first)},of=shape-bias")
     here = (table["dataset"] == dataset) & (table["condition"] == "clean") & (table["model"] == last)
@@ -154,7 +159,7 @@ def _ends(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _destroyed(results: CombinedResults) -> Iterator[str]:
-    """Compare what is left without texture with what is left without shape, on one data set."""
+    """Compare what remains without texture with what remains without shape, on one data set."""
     kept = _kept(results)
     if not kept:
         return
@@ -166,9 +171,9 @@ def _destroyed(results: CombinedResults) -> Iterator[str]:
 
 
 def _kept(results: CombinedResults) -> dict[str, list[dict[str, Any]]]:
-    """List how many right answers survive without texture and without shape, on one data set.
+    """List how many correct answers survive without texture and without shape, on one data set.
 
-    Of several conditions the one nearest to one half counts, where models are told apart best.
+    Of several conditions the one nearest to one half counts, because models differ most there.
     """
     table = results.metric("conditional-accuracy")
     table = table[table["eps"].isna() & (table["n"] > 0)]
@@ -190,7 +195,7 @@ def _kept(results: CombinedResults) -> dict[str, list[dict[str, Any]]]:
 
 
 def _kind(results: CombinedResults, title: str) -> str:
-    """Say what a condition destroys: ``texture``, ``shape``, or nothing that tells the two apart."""
+    """Return what a condition destroys: ``texture``, ``shape``, or nothing that distinguishes the two."""
     view = next(view for view in results.answers() if view.condition == title)
     attacked = any(step.kind == "attack" for step in view.steps or ())
     return next(iter(view.destroys)) if len(view.destroys) == 1 and not attacked else ""
@@ -216,7 +221,7 @@ def _number(share: float) -> str:
 
 
 def _together(words: Iterable[str]) -> str:
-    """Join words as a sentence does.
+    """Join words as in a sentence.
 
     >>> _together(["a", "b", "c"])
     'a, b and c'

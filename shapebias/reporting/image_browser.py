@@ -1,4 +1,4 @@
-"""What the page's image browser shows: for each image, what each model answered under each condition, and its maps."""
+"""The data of the page's image browser: for each image the answers of each model under each condition, and the maps."""
 
 from __future__ import annotations
 
@@ -32,8 +32,9 @@ __all__ = ["BrowserImages", "browse"]
 
 _Json: TypeAlias = dict[str, Any]
 _BEST = 3  # classes whose probability is shown
-_LARGE, _SMALL = 112, 72  # pixels of a picture's longer side; the second where there are many
-_MANY = 800
+# Pixels of a picture's longer side, its quality, and how many characters one of a photograph or a map then takes.
+_DETAILS = ((112, 80, 5_200), (96, 70, 3_200), (72, 60, 1_700), (72, 40, 1_300))
+_CHARACTERS = 1_600_000  # of all pictures: a page of 3 MB can be sent by mail, and opens at once
 
 
 @attrs.frozen(eq=False)
@@ -41,8 +42,8 @@ class BrowserImages:
     """The images of one data set, ready for JSON.
 
     Args:
-        dataset: what tables call it.
-        total: how many images it has.
+        dataset: the name of the data set in tables.
+        total: the number of its images.
         conditions, models, methods: their names, in the order of the study.
         kept: the study kept the images under its conditions; otherwise only the clean ones are shown.
         images: for each its ``id``; ``truth``, the names of its class, shape and texture; ``seen``, its picture under
@@ -59,7 +60,7 @@ class BrowserImages:
 
 
 def browse(results: CombinedResults, images: int) -> list[BrowserImages]:
-    """Collect what the browser shows, one entry a data set that has pictures; those that have maps come first.
+    """Collect what the browser shows, one entry per data set that has pictures; those that have maps come first.
 
     Args:
         results: the results.
@@ -69,34 +70,53 @@ def browse(results: CombinedResults, images: int) -> list[BrowserImages]:
     pictured = {view.dataset for view in results.answers() if has_pictures(view)}
     names = [name for name in dict.fromkeys(view.dataset for view in results.answers()) if name in pictured]
     names.sort(key=lambda name: name not in mapped)
-    return [
-        _dataset(
+    found = [
+        (
             name,
-            [view for view in results.answers() if view.dataset == name],
+            # Those with pictures first: the first one's images are shown.
+            sorted((v for v in results.answers() if v.dataset == name), key=lambda view: not has_pictures(view)),
             [view for view in results.maps() if view.dataset == name],
-            images,
         )
         for name in names
     ]
+    detail = _detail(sum(_count(answers, maps, images) for _, answers, maps in found))
+    return [_dataset(name, answers, maps, images, detail) for name, answers, maps in found]
 
 
-def _dataset(name: str, answers: list[StoredAnswers], maps: list[StoredMaps], most: int) -> BrowserImages:
+def _count(answers: list[StoredAnswers], maps: list[StoredMaps], most: int) -> int:
+    """Count the pictures of a data set, at most."""
+    shown = min(most, max(len(view.ids) for view in answers))
+    mapped = sum(min(most, len(view.rows)) for view in maps)
+    return shown * len({_block(view) for view in _pictured(answers)}) + mapped
+
+
+def _detail(pictures: int) -> tuple[int, int]:
+    """Choose the side and the quality of so many pictures, the best with which they take no more than they may.
+
+    >>> _detail(100), _detail(1000)
+    ((112, 80), (72, 40))
+    """
+    fitting = [(side, quality) for side, quality, each in _DETAILS if pictures * each <= _CHARACTERS]
+    return fitting[0] if fitting else _DETAILS[-1][:2]
+
+
+def _dataset(
+    name: str, answers: list[StoredAnswers], maps: list[StoredMaps], most: int, detail: tuple[int, int]
+) -> BrowserImages:
     models = list(dict.fromkeys(view.model for view in answers))
-    answers = sorted(answers, key=lambda view: not has_pictures(view))  # the first one's images are shown
     blocks = list(dict.fromkeys((view.condition, view.eps) for view in answers))
     images = {identity: _image(answers[0], identity, len(blocks)) for identity in _chosen(answers, maps, most)}
-    size = _SMALL if len(images) * (len(blocks) + len(maps)) > _MANY else _LARGE
     for view in answers:
         cells = [images[identity]["answers"][blocks.index(_block(view))] for identity in _of(view, images)]
         for cell, answer in zip(cells, _said(view, _of(view, images)), strict=True):
             cell[view.model] = answer
     for view in _pictured(answers):
         for identity, picture in zip(_of(view, images), stimuli(view, _of(view, images)), strict=True):
-            images[identity]["seen"][blocks.index(_block(view))] = data_uri(picture, size)
+            images[identity]["seen"][blocks.index(_block(view))] = data_uri(picture, *detail)
     for found in maps:
         for identity, picture in zip(_of(found, images), maps_of(found, _of(found, images)), strict=True):
             answer = images[identity]["answers"][blocks.index(_block(found))].setdefault(found.model, {})
-            answer.setdefault("maps", {})[found.saliency] = data_uri(picture, size)
+            answer.setdefault("maps", {})[found.saliency] = data_uri(picture, *detail)
     return BrowserImages(
         dataset=name,
         total=max(len(view.ids) for view in answers),
@@ -138,7 +158,7 @@ def _of(view: StoredAnswers | StoredMaps, images: Iterable[str]) -> list[str]:
 
 
 def _pictured(answers: list[StoredAnswers]) -> list[StoredAnswers]:
-    """Choose for each condition whose images are there the first view that has them."""
+    """Choose for each condition that has images the first view that has them."""
     views: dict[Block, StoredAnswers] = {}
     for view in answers:
         if has_pictures(view) and (view.condition == "clean" or "images" in view.cell.names):
@@ -147,7 +167,7 @@ def _pictured(answers: list[StoredAnswers]) -> list[StoredAnswers]:
 
 
 def _said(view: StoredAnswers, ids: Sequence[str]) -> list[_Json]:
-    """Say what a model answered: the class, what kind of answer that is, and the best classes with their share."""
+    """Describe a model's answers: the class, the kind of answer, and the best classes with their probability."""
     at = {identity: position for position, identity in enumerate(view.ids)}
     positions = [at[identity] for identity in ids]
     best = _probabilities(view, ids) if "logits" in view.cell.names else [None] * len(ids)
@@ -167,7 +187,7 @@ def _said(view: StoredAnswers, ids: Sequence[str]) -> list[_Json]:
 
 
 def _readable(name: str) -> str:
-    """Name an ImageNet class in words where a data set gives its WordNet id.
+    """Name an ImageNet class in words if a data set gives its WordNet id.
 
     >>> _readable("n02172182"), _readable("cat")
     ('dung beetle', 'cat')
@@ -181,7 +201,7 @@ def _wordnet() -> dict[str, str]:
 
 
 def _kind(view: StoredAnswers, position: int) -> str:
-    """Say what an answer follows: the shape, the texture, neither; or whether it is right, where nothing conflicts."""
+    """Return what an answer follows: the shape, the texture, neither; or whether it is right, if nothing conflicts."""
     prediction, label = view.prediction[position], view.labels[position]
     shape, texture = view.shape_labels[position], view.texture_labels[position]
     if prediction < 0:

@@ -24,9 +24,9 @@ class MetricTable:
 
     Args:
         name: the metric's text.
-        summary: what it is.
-        columns: headings; those without any value are left out.
-        rows: texts and unrounded numbers, None where there is no value.
+        summary: the metric's summary.
+        columns: headings; empty columns are left out.
+        rows: texts and unrounded numbers, None for missing values.
         note: what is missing, and why.
     """
 
@@ -59,7 +59,7 @@ def metric_tables(results: CombinedResults) -> tuple[list[MetricTable], list[str
 
 
 def _in_order(catalog: Catalog) -> list[str]:
-    """List the metrics as their plugins do, the summary of all first."""
+    """List the metrics in the order of their plugins, the headline first."""
     names = dict.fromkeys(entry.spec.name for entry in catalog if entry.spec.kind == "metric")
     return sorted(names, key=lambda name: name != "headline")
 

@@ -1,4 +1,4 @@
-"""Matplotlib as every figure uses it: the width of a paper's column, the field's font sizes, no global state."""
+"""Matplotlib settings of every figure: the width of a paper's column, the field's font sizes, no global state."""
 
 from __future__ import annotations
 
@@ -41,10 +41,10 @@ _SETTINGS: dict[str, Any] = {
     "legend.frameon": False,
     "lines.linewidth": 1.2,
     "lines.markersize": 4,
-    "pdf.fonttype": 42,  # whole TrueType fonts: journals refuse Type 3
+    "pdf.fonttype": 42,  # embed TrueType fonts: journals reject Type 3
     "savefig.dpi": 300,
     "savefig.transparent": False,
-    "svg.hashsalt": "shapebias",  # the same figure twice is the same file
+    "svg.hashsalt": "shapebias",  # drawing a figure twice gives the same file
     "text.color": INK,
     "text.parse_math": False,  # a class may be called $1
     "xtick.color": MUTED,
@@ -56,7 +56,7 @@ _SETTINGS: dict[str, Any] = {
 
 @contextlib.contextmanager
 def style(**settings: Any) -> Iterator[None]:
-    """Draw and save with the settings of every figure; the user's own are left as they were."""
+    """Draw and save with the settings of every figure; the user's own settings are not changed."""
     import matplotlib as mpl
 
     with mpl.rc_context():
@@ -67,29 +67,29 @@ def style(**settings: Any) -> Iterator[None]:
 
 
 def new_figure(height: float, *, width: float = COLUMN) -> Figure:
-    """Make an empty figure, in inches, that no window and no state of pyplot knows."""
+    """Make an empty figure, in inches, outside any window and the state of pyplot."""
     return figure_class()(figsize=(width, height), facecolor=PAPER)
 
 
 def legend(
     axes: Axes,
     models: Iterable[str],
-    look: dict[str, ModelStyle],
+    model_styles: dict[str, ModelStyle],
     *,
     columns: int = 2,
     lines: bool = True,
     others: Sequence[Line2D] = (),
 ) -> None:
-    """Put the models' names above a figure, and after them those of other lines."""
+    """Put the models' names above a figure, followed by those of other lines."""
     from matplotlib.lines import Line2D
 
     handles = [
         Line2D(
             [],
             [],
-            color=look[model].colour,
-            marker=look[model].marker,
-            linestyle=look[model].line if lines else "none",
+            color=model_styles[model].colour,
+            marker=model_styles[model].marker,
+            linestyle=model_styles[model].line if lines else "none",
             label=short(model, 60 // columns),
         )
         for model in models
@@ -113,10 +113,10 @@ def short(text: str, most: int = 28) -> str:
 
 
 def check_path(path: str | Path) -> Path:
-    """Return the path of a figure, if its name ends as a figure's does.
+    """Return the path of a figure, if its suffix is one of the formats.
 
     Raises:
-        FigureError: it has another ending.
+        FigureError: it has another suffix.
     """
     path = as_path(path)
     if path.suffix.lstrip(".").lower() not in FORMATS:
@@ -125,10 +125,10 @@ def check_path(path: str | Path) -> Path:
 
 
 def save(figure: Figure, path: str | Path) -> None:
-    """Write a figure as PDF, PNG or SVG, fonts embedded; the ending of the name says which.
+    """Write a figure as PDF, PNG or SVG, depending on the suffix, with embedded fonts.
 
     Raises:
-        FigureError: it has another ending, or the file cannot be written.
+        FigureError: it has another suffix, or the file cannot be written.
     """
     ending = check_path(path).suffix.lstrip(".").lower()
     no_date = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}.get(ending)  # the same figure is the same file

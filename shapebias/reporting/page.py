@@ -1,4 +1,4 @@
-"""The page: one HTML file with everything in it, which asks the network for nothing."""
+"""The page: one self-contained HTML file that makes no network requests."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 __all__ = ["IMAGES", "MODELS", "LeadTable", "render", "report", "write_page"]
 
 IMAGES = 24
-MODELS = 50  # comparisons of every two models would take days for a thousand
+MODELS = 50  # with a thousand models, comparing all pairs would take days
 _LIBRARIES = ("vendor/d3.min.js", "vendor/plot.min.js")
 _SCRIPTS = (
     "page.js",
@@ -45,7 +45,7 @@ _SCRIPTS = (
     "charts.js",
     "images.js",
     "tables.js",
-)  # in this order: the first has what the others use
+)  # in this order: the first defines what the others use
 _SAID_ONCE = {"method", "dataset", "condition", "against", "saliency", "probe", "test"}
 
 
@@ -67,7 +67,7 @@ class LeadTable:
 
     @classmethod
     def of(cls, table: pd.DataFrame, title: str, notes: list[str]) -> LeadTable:
-        """Make it of a table, numbers rounded, without columns that are empty."""
+        """Make it from a table, with rounded numbers and without empty columns."""
         table = table.dropna(axis="columns", how="all")
         names = [str(name) for name in table.columns]
         rows = [[_rounded(name, row[name]) for name in names] for row in records(table)]
@@ -85,10 +85,10 @@ def report(
     """Write a page that shows results: the finding, charts, maps, images, tables, failures and provenance.
 
     Args:
-        results: of one study, or of several, whose models are shown side by side.
+        results: the results of one study, or of several, whose models are shown side by side.
         path: the HTML file; it is replaced.
         images: the most images of each data set in the image browser.
-        models: the most models; where there are more, a sample, evenly spaced in the order of the study.
+        models: the most models; if there are more, a sample of them, evenly spaced in the order of the study.
         title: the page's title; default the question.
 
     Returns:
@@ -103,7 +103,7 @@ def report(
 
 
 def _sample(results: CombinedResults) -> LeadTable:
-    """Say that only some of the models are on the page."""
+    """Make a table that says that only some of the models are on the page."""
     shown = len(results.models) - len(results.people)
     return LeadTable(
         f"{shown} of {shown + results.left_out:,} models",
@@ -116,7 +116,7 @@ def _sample(results: CombinedResults) -> LeadTable:
 def write_page(
     results: CombinedResults, path: str | Path, *, images: int = IMAGES, title: str, lead: LeadTable | None = None
 ) -> Path:
-    """Write a page of several results, perhaps with a table on top; see :func:`report`."""
+    """Write a page of several results, optionally with a table on top; see :func:`report`."""
     path = as_path(path)
     if not path.parent.is_dir():  # before the work
         raise FigureError(f"{path} cannot be written: there is no folder {path.parent}")
@@ -130,7 +130,7 @@ def write_page(
 
 
 def render(results: CombinedResults, *, images: int, title: str, lead: LeadTable | None = None) -> str:
-    """Make the page's text; arguments as in :func:`write_page`."""
+    """Return the page's HTML; for the arguments see :func:`write_page`."""
     if not results.answers():
         names = ", ".join(str(each.store.path) for each in results.files)
         raise FigureError(f"{names}: no cell has finished, so there is nothing to show; see 'shapebias results'")
@@ -146,12 +146,12 @@ def render(results: CombinedResults, *, images: int, title: str, lead: LeadTable
         summary=summary(results),
         files=[source(each) for each in results.files],
         models=results.models,
-        colours={model: look.css_colour for model, look in results.looks.items()},
+        colours={model: drawn.css_colour for model, drawn in results.model_styles.items()},
         charts=charts,
         maps=[panel for each in browsed for panel in panels(each)],
         browsed=browsed,
         data={
-            "models": [_model(model, look, results.people) for model, look in results.looks.items()],
+            "models": [_model(model, drawn, results.people) for model, drawn in results.model_styles.items()],
             "browsed": [{**attrs.asdict(each), "limit": images} for each in browsed],
             **charts,
         },
@@ -162,9 +162,15 @@ def render(results: CombinedResults, *, images: int, title: str, lead: LeadTable
     )
 
 
-def _model(name: str, look: ModelStyle, people: Collection[str]) -> dict[str, Any]:
+def _model(name: str, drawn: ModelStyle, people: Collection[str]) -> dict[str, Any]:
     """Describe how a model is drawn; the colour is that of the page's theme."""
-    return {"name": name, "person": name in people, "colour": look.css_colour, "marker": look.marker, "line": look.line}
+    return {
+        "name": name,
+        "person": name in people,
+        "colour": drawn.css_colour,
+        "marker": drawn.marker,
+        "line": drawn.line,
+    }
 
 
 def _extent(results: CombinedResults) -> str:
@@ -184,9 +190,9 @@ def _count(count: int, word: str) -> str:
 
 @cache
 def _template() -> Template:
-    """Load the template; whatever it is given is escaped, but for the style and the scripts of our own.
+    """Load the template; it escapes all values except our own style and scripts.
 
-    The page's policy allows these scripts by their SHA-256 and no others, whatever a name may contain.
+    The page's Content-Security-Policy allows only these scripts, by their SHA-256, whatever a name may contain.
     """
     from jinja2 import Environment, StrictUndefined
     from markupsafe import Markup
@@ -203,7 +209,7 @@ def _template() -> Template:
 
 
 def _source_hash(script: str) -> Markup:
-    """Name a script as a Content-Security-Policy does."""
+    """Return the hash of a script for a Content-Security-Policy."""
     from markupsafe import Markup
 
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
@@ -211,7 +217,7 @@ def _source_hash(script: str) -> Markup:
 
 
 def _table(shown: MetricTable) -> dict[str, Any]:
-    """Prepare a table for the template: what is the same in every row is said once, and only downloaded with it."""
+    """Prepare a table for the template: a constant column is stated once, and is a column only in the download."""
     constant = {
         name: row[position]
         for position, name in enumerate(shown.columns)

@@ -1,4 +1,4 @@
-"""One colour and one marker a model, throughout; colours that people with any colour vision tell apart."""
+"""One colour and one marker per model, in every chart; the colours suit all types of colour vision."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Literal, TypeAlias
 
 import attrs
 
-__all__ = ["INK", "MUTED", "PAPER", "PEOPLE", "ModelStyle", "looks"]
+__all__ = ["INK", "MUTED", "PAPER", "PEOPLE", "ModelStyle", "assign_styles"]
 
 Line: TypeAlias = Literal["-", "--", "-.", ":"]
 
@@ -16,7 +16,7 @@ MUTED = "#6b7178"
 PAPER = "#fdfdfe"
 PEOPLE = "#a51e37"  # the red of people in Geirhos et al.
 
-# Okabe & Ito 2008, "Color universal design", but for yellow and black: one is lost on white, the other on black.
+# Okabe & Ito 2008, "Color universal design", without yellow and black: they are invisible on white and on black.
 _COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
 _MARKERS = ("o", "s", "D", "^", "v", "P", "X")
 _PERSONS = ("1", "2", "3", "4", "+", "x")
@@ -25,11 +25,11 @@ _LINES: tuple[Line, ...] = ("-", "--", "-.", ":")
 
 @attrs.frozen
 class ModelStyle:
-    """How one model is drawn: never by its colour alone.
+    """The style of one model, which never differs from others only in colour.
 
     Args:
         colour: as ``#rrggbb``.
-        marker, line: in matplotlib's letters.
+        marker, line: as matplotlib's letters.
     """
 
     colour: str
@@ -38,20 +38,20 @@ class ModelStyle:
 
     @property
     def css_colour(self) -> str:
-        """The colour as the page's style defines it for its light and its dark theme.
+        """The colour as a CSS variable, which the page defines for its light and its dark theme.
 
-        >>> looks(["standard"])["standard"].css_colour
+        >>> assign_styles(["standard"])["standard"].css_colour
         'var(--model-0)'
         """
         return "var(--people)" if self.colour == PEOPLE else f"var(--model-{_COLOURS.index(self.colour)})"
 
 
-def looks(models: Iterable[str], people: Collection[str] = ()) -> dict[str, ModelStyle]:
-    """Give each model its look, in order.  Colours begin again after six models; markers and lines then differ.
+def assign_styles(models: Iterable[str], people: Collection[str] = ()) -> dict[str, ModelStyle]:
+    """Give each model a style, in order.  Colours repeat after six models; markers and lines then differ.
 
-    People are drawn in red, with thin markers, and take no colour from the networks.
+    People are drawn in red, with thin markers, and do not use up a colour of the networks.
 
-    >>> looks(["standard", "adversarial"])["adversarial"]
+    >>> assign_styles(["standard", "adversarial"])["adversarial"]
     ModelStyle(colour='#d55e00', marker='s', line='-')
     """
     names = list(models)

@@ -1,4 +1,4 @@
-"""The paper's figure as a part of the page: rows of images, columns of maps, clean and transformed."""
+"""The saliency panels of the page: rows of images, columns of maps, clean and transformed."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _IMAGES, _CONDITIONS = 4, 4
 
 @attrs.frozen
 class Picture:
-    """One picture as a ``data:`` address, None where there is none; what it shows; the first of a condition or not."""
+    """A picture as a ``data:`` address or None, its description, and whether it is the first of its condition."""
 
     picture: str | None
     alt: str
@@ -29,11 +29,10 @@ class Panel:
     """The maps of one saliency method on one data set.
 
     Args:
-        dataset, method: what tables call them.
-        models: those that have maps.
-        conditions: the conditions that have maps, at most four of different kinds, and whether the image under the
-            condition is there too.
-        rows: one an image: for each condition the image, if it is there, and the map of each model.
+        dataset, method: their names in tables.
+        models: the models that have maps.
+        conditions: the conditions that have maps, at most four of different kinds, and whether each has its images.
+        rows: one per image: for each condition the image, if it exists, and the map of each model.
     """
 
     dataset: str
@@ -44,7 +43,7 @@ class Panel:
 
 
 def panels(browsed: BrowserImages) -> Iterator[Panel]:
-    """Lay out a panel for each saliency method, of the pictures that the browser has."""
+    """Lay out a panel for each saliency method, from the pictures of the browser."""
     for method in browsed.methods:
         mapped = [
             (condition_index, model)

@@ -1,4 +1,4 @@
-"""Images and maps as pictures: chosen, scaled for the eye, and small enough for a page."""
+"""Images and maps as pictures: chosen, scaled for display, and small enough for a page."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ __all__ = [
 Block: TypeAlias = tuple[str, float | None]  # a condition at one eps
 _View: TypeAlias = StoredAnswers | StoredMaps
 
-_BRIGHTEST = 99  # percentile of a map that is drawn white: a single pixel would leave all others black
+_BRIGHTEST = 99  # percentile of a map that is drawn white: with the maximum, one pixel could leave the rest black
 
 
 def block_title(condition: str, eps: float | None) -> str:
@@ -70,7 +70,7 @@ def spread_over_classes(ids: Sequence[str], labels: Sequence[int], most: int) ->
 
     Args:
         ids: n images.
-        labels: n classes, -1 where unknown.
+        labels: n classes, -1 if unknown.
         most: how many to choose; they keep their order.
 
     >>> spread_over_classes(["a", "b", "c", "d"], [0, 0, 0, 1], 3)
@@ -91,12 +91,12 @@ def rows_of(view: _View, ids: Sequence[str]) -> NDArray[np.int64]:
 
 
 def has_pictures(view: StoredAnswers) -> bool:
-    """Tell whether there is anything to show: imported answers have neither images nor thumbnails."""
+    """Return whether there are pictures: imported answers have neither images nor thumbnails."""
     return "images" in view.cell.names or "thumbnails" in view.images.names
 
 
 def stimuli(view: StoredAnswers, ids: Sequence[str]) -> list[NDArray[np.uint8]]:
-    """Return images as the model saw them, (H, W, 3); where the study did not keep them, the clean thumbnails."""
+    """Return images as the model saw them, (H, W, 3); if the study did not keep them, the clean thumbnails."""
     if "images" not in view.cell.names:
         return list(view.images.array("thumbnails", rows_of(view, ids)))
     kept = view.cell.array("images", rows_of(view, ids), view.eps_index).transpose(0, 2, 3, 1)
@@ -109,10 +109,10 @@ def maps_of(view: StoredMaps, ids: Sequence[str]) -> list[NDArray[np.uint8]]:
 
 
 def map_picture(values: NDArray[Any]) -> NDArray[np.uint8]:
-    """Draw a map for the eye, (H, W, 3): from black to white, or around white where it has signs.
+    """Draw a map in colour, (H, W, 3): from black to white, or diverging from white if it has negative values.
 
-    Each map has its own scale, up to the 99th percentile of its magnitude: maps compare by where they are bright, not
-    by how bright.  What spoke for the class is orange and what spoke against it purple in a map with signs.
+    Each map has its own scale, up to the 99th percentile of its magnitude: compare maps by where they are bright, not
+    by how bright they are.  In a map with signs, evidence for the class is orange and evidence against it purple.
 
     >>> map_picture(np.array([[0.0, 1.0]]))[0, :, 0].tolist()
     [0, 255]
@@ -127,10 +127,10 @@ def map_picture(values: NDArray[Any]) -> NDArray[np.uint8]:
     return (colormaps["PuOr_r"]((scaled + 1) / 2)[..., :3] * 255).round().astype(np.uint8)
 
 
-def data_uri(pixels: NDArray[np.uint8], size: int) -> str:
+def data_uri(pixels: NDArray[np.uint8], size: int, quality: int = 80) -> str:
     """Write a picture as a WebP ``data:`` address, its longer side at most ``size`` pixels."""
     image = Image.fromarray(pixels)
     image.thumbnail((size, size), Image.Resampling.LANCZOS)
     file = io.BytesIO()
-    image.save(file, "WEBP", quality=80, method=4)
+    image.save(file, "WEBP", quality=quality, method=4)
     return f"data:image/webp;base64,{base64.b64encode(file.getvalue()).decode()}"

@@ -1,4 +1,4 @@
-"""Where the numbers come from: the study, its seed, versions, device, and what every component was."""
+"""The provenance of the numbers: the study, its seed, versions, device, and every component."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import attrs
 
 from shapebias.errors import ShapebiasError
 from shapebias.spelling.former import former_spellings
-from shapebias.spelling.grammar import natural
+from shapebias.spelling.grammar import natural_sort_key
 from shapebias.study import Study
 
 if TYPE_CHECKING:
@@ -20,12 +20,12 @@ __all__ = ["Source", "source"]
 
 @attrs.frozen
 class Source:
-    """One results file in words.
+    """A description of one results file.
 
     Args:
         name: the file's name.
-        study: the study as TOML, empty where the answers come from no study.
-        repeats: what that study has to do with the file's cells, in words.
+        study: the study as TOML, empty if the answers come from no study.
+        repeats: a sentence on which of the file's cells that study repeats.
         facts: seed, device, versions, and so on, each a name and a text.
         components: role, name, canonical text, provider and files of everything that was run.
     """
@@ -50,8 +50,10 @@ def source(results: Results) -> Source:
         ("computing time", f"{seconds:.0f} s" if seconds < 600 else f"{seconds / 60:.0f} min"),
     ]
     for dataset in results.store.datasets():
-        known = {"height", "width"} <= dataset.attributes.keys()
-        size = " of {} x {} pixels".format(*dataset.size) if known else ", whose pixels are not known"
+        if {"height", "width"} <= dataset.attributes.keys():
+            size = " of {} x {} pixels".format(*dataset.size)
+        else:
+            size = ", in each model's own crop" if "thumbnails" in dataset.names else ", whose pixels are not known"
         note = f"; only {dataset.note} of the published set are there" if dataset.note else ""
         facts.append(("data set", f"{dataset.name}: {len(dataset.ids)} images{size}{note}"))
     facts += sorted(_mappings(results))
@@ -59,7 +61,7 @@ def source(results: Results) -> Source:
 
 
 def _readable(study: str) -> str:
-    """Return a stored study as it is, or in today's spelling where it was stored with earlier names."""
+    """Return a stored study as it is, or in the current spelling if it was stored with earlier names."""
     try:
         Study.from_toml(study)
     except ShapebiasError:
@@ -98,13 +100,13 @@ def _repeats(results: Results) -> str:
 
 
 def _most(study: Study, cell: StoredCell) -> float:
-    """Return of how many images at most the study computes a cell."""
+    """Return the most images for which the study computes a cell."""
     explained = cell.record.saliency is not None or cell.record.probe is not None
     return min(limit for limit in (study.limit, study.saliency_limit if explained else None, math.inf) if limit)
 
 
 def _mappings(results: Results) -> set[tuple[str, str]]:
-    """Name the mappings from the outputs of models to the classes of data sets, where the two differ."""
+    """Name the mappings from the outputs of models to the classes of data sets, if the two differ."""
     names = ((cell.record.model.title, cell.attributes.get("mapping_name")) for cell in results.store.cells())
     return {("class mapping", f"{model}: {name}") for model, name in names if name}
 
@@ -124,4 +126,4 @@ def _components(results: Results) -> list[dict[str, Any]]:
                         "files": sorted(component.files.items()),
                     },
                 )
-    return sorted(known.values(), key=lambda part: (part["role"], natural(part["canonical"])))
+    return sorted(known.values(), key=lambda part: (part["role"], natural_sort_key(part["canonical"])))

@@ -1,4 +1,4 @@
-"""The small table on top of the page: a row a model, and the few numbers that say most about its cue."""
+"""The small table on top of the page: one row per model, with the few numbers that say most about its cue."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _MEANINGS = {
 
 @attrs.frozen
 class Number:
-    """A number in words: the value, its interval, and the counts behind it; texts may be empty."""
+    """A number as texts: the value, its interval, and the counts behind it; texts may be empty."""
 
     value: str
     interval: str = ""
@@ -38,7 +38,7 @@ class Summary:
     """The table.
 
     Args:
-        columns: for each number its name and what it means.
+        columns: for each number its name and its meaning.
         rows: for each model its name and its numbers; people are one row.
     """
 
@@ -47,7 +47,7 @@ class Summary:
 
 
 def summary(results: CombinedResults) -> Summary:
-    """Choose the shape bias, the accuracy of clean images, and one accuracy without texture and one without shape."""
+    """Choose the shape bias, the accuracy on clean images, and one accuracy without texture and one without shape."""
     rows = [row for row in records(results.metric("headline")) if row["metric"] != "saliency-share"]
     chosen = _chosen(rows)
     several = len({row["dataset"] for row in rows}) > 1
@@ -73,7 +73,7 @@ def _key(row: dict[str, Any]) -> _Key:
 
 
 def _chosen(rows: Sequence[dict[str, Any]]) -> list[_Key]:
-    """Choose at most four numbers; of several accuracies the one nearest to one half tells models apart best."""
+    """Choose at most four numbers; of several accuracies the one nearest to one half, where models differ most."""
     values: dict[_Key, list[float]] = {}
     for row in rows:
         values.setdefault(_key(row), []).append(np.nan if row["value"] is None else row["value"])

@@ -1,4 +1,4 @@
-"""Which conditions differ in one number alone: what a curve has on its horizontal axis."""
+"""Find conditions that differ in only one number, which is the horizontal axis of a curve."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from typing import TypeAlias
 
 import attrs
 
+from shapebias.errors import UnknownNameError
+from shapebias.plugins.catalog import default_catalog
 from shapebias.spelling.grammar import parse, parse_number, split
 from shapebias.store.views import StoredAnswers
 
@@ -16,22 +18,6 @@ __all__ = ["Point", "Series", "find_sweeps"]
 
 _Place: TypeAlias = tuple[str, str, str, bool, bool, str]
 
-# The value at which a step changes nothing, so that the clean images have their place on the axis.
-_UNCHANGED = {
-    ("amplitude-swap", "strength"): 0,
-    ("band-noise", "sigma"): 0,
-    ("blur", "sigma"): 0,
-    ("brightness", "shift"): 0,
-    ("contrast", "c"): 1,
-    ("grayscale", "alpha"): 0,
-    ("high-pass", "radius"): 0,
-    ("hue", "degrees"): 0,
-    ("noise", "strength"): 0,
-    ("patch-shuffle", "k"): 1,
-    ("phase-noise", "width"): 0,
-    ("saturate", "p"): 2,
-    ("stylize", "alpha"): 0,
-}
 _ASIDE = 0.14  # how far clean images are from the other values, as a share of the axis, where they have no value
 _WIDE = 8  # values whose largest is so many times the smallest are drawn on a logarithmic axis
 
@@ -42,8 +28,8 @@ class Point:
 
     Args:
         value: the number that differs.
-        condition: what tables call the condition.
-        eps: the attack's budget, where there is one.
+        condition: the name of the condition in tables.
+        eps: the attack's budget, if there is one.
     """
 
     value: float
@@ -56,10 +42,10 @@ class Series:
     """Conditions that differ in one number.
 
     Args:
-        dataset: what tables call the data set.
+        dataset: the name of the data set in tables.
         step: the name of the transform or attack, ``saturate``.
-        parameter: what differs, ``p``.
-        within: the rest of the conditions, where they have other steps.
+        parameter: the parameter that differs, ``p``.
+        within: the rest of the conditions, if they have other steps.
         points: at least two, ascending.
         axis: whether the number is an axis of one cell: a list of eps.
         attack: whether the step is an attack.
@@ -75,32 +61,39 @@ class Series:
 
     @property
     def title(self) -> str:
-        """The series in words."""
+        """The title of the series."""
         return f"{self.step}: {self.parameter}" + f", with {self.within}" * bool(self.within)
 
     @property
     def unchanged(self) -> float | None:
-        """The value at which the step changes nothing, None where it is not known or other steps change the image.
+        """The value at which the step changes nothing, None if it is not known or other steps change the image.
 
         >>> Series("photos", "saturate", "p", "", ()).unchanged
         2
         """
         if self.within:
             return None
-        return 0 if self.attack and self.parameter == "eps" else _UNCHANGED.get((self.step, self.parameter))
+        if self.attack:
+            return 0 if self.parameter == "eps" else None
+        try:
+            spec = default_catalog().find("transform", self.step).spec
+        except UnknownNameError:  # its plugin is not installed
+            return None
+        parameter, value = spec.unchanged or ("", None)
+        return value if parameter == self.parameter else None
 
     @property
     def is_logarithmic(self) -> bool:
-        """Whether the values, with the one that changes nothing, spread so far that only a logarithm shows them."""
+        """Whether the values, including the one that changes nothing, span a range that needs a logarithmic axis."""
         values = [point.value for point in self.points]
         if self.unchanged is not None:
             values.append(self.unchanged)
         return min(values) > 0 and max(values) >= _WIDE * min(values)
 
     def place(self, value: float | None) -> float:
-        """Return where a value is drawn on the axis: the number or its logarithm; None is the clean images.
+        """Return the position of a value on the axis: the number or its logarithm; None is the clean images.
 
-        Clean images are drawn at the value that changes nothing, or left of all others where none is known.
+        Clean images are drawn at the value that changes nothing, or left of all others if none is known.
 
         >>> series = Series("photos", "saturate", "p", "", (Point(4, "saturate:p=4"), Point(1024, "saturate:p=1024")))
         >>> [round(series.place(value), 2) for value in (None, 4, 1024)]
@@ -114,9 +107,9 @@ class Series:
 
 
 def find_sweeps(answers: Iterable[StoredAnswers]) -> list[Series]:
-    """Find what was varied: every number of a transform or an attack that has two values or more.
+    """Find what was varied: every number of a transform or an attack that has at least two values.
 
-    Conditions belong together where their canonical texts are the same but for that number.
+    Conditions belong together if their canonical texts differ only in that number.
     """
     found: dict[tuple[str, str, str, str, bool, bool, str], set[Point]] = {}
     for view in answers:

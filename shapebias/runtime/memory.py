@@ -28,6 +28,14 @@ class Memory:
     batch: int
     chunk: int
 
+    def halve(self, times: int = 1) -> None:
+        """Halve both sizes, down to one image: memory ran out where that cannot be caught, and killed the process.
+
+        Args:
+            times: how often.
+        """
+        self.batch, self.chunk = max(1, self.batch >> times), max(1, self.chunk >> times)
+
     def fit(self, size: str, call: Callable[[int], _Result]) -> _Result:
         """Call with the size named ``batch`` or ``chunk``; when memory runs out, halve the size and call again.
 

@@ -13,10 +13,21 @@ ExplainedClass: TypeAlias = Literal["label", "prediction"] | int
 
 
 def explained_class_param() -> Any:
-    """Declare ``target``, the class whose objective is explained; its type is :data:`ExplainedClass`."""
+    """Declare ``target``, the class to explain; its type is :data:`ExplainedClass`; ``label`` by default.
+
+    >>> explained_class_param().metadata["help"]
+    'the class to explain; a number is its index'
+    """
     return param("the class to explain; a number is its index", default="label")
 
 
 def reduce_param(default: Reduction = "abs-sum") -> Any:
-    """Declare ``reduce``, for :func:`shapebias.plugin.reduce_channels`."""
+    """Declare ``reduce``, for :func:`shapebias.plugin.reduce_channels`; its type is :data:`shapebias.plugin.Reduction`.
+
+    Args:
+        default: the default, such as ``signed-sum``.
+
+    >>> reduce_param().metadata["help"]
+    'how three channels become one map'
+    """
     return param("how three channels become one map", default=default)

@@ -1,4 +1,4 @@
-"""A new plugin package, written from templates: it installs, keeps to the contract and has a working test at once."""
+"""Write a new plugin package from templates: it can be installed, meets the contract and has a working test."""
 
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ _NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 
 
 def new_plugin(name: str, kind: Kind, folder: str | Path = ".") -> Path:
-    """Write a package that provides one thing.
+    """Write a package that provides one component.
 
     Args:
-        name: of the thing, as users will write it, for example ``"posterize"``; the package is ``shapebias-posterize``,
-            a name that is taken as well.
-        kind: what it is.
-        folder: where the package's folder is made.
+        name: the name that users will write, for example ``"posterize"``; the package is ``shapebias-posterize``, which
+            is accepted as the name too.
+        kind: the kind of component.
+        folder: the folder in which the package's folder is made.
 
     Returns:
         The package's folder.
 
     Raises:
-        PluginError: the name is not legal, somebody else provides it, or the folder exists already or cannot be
+        PluginError: the name is not legal, another plugin provides it, or the folder exists already or cannot be
             written.
     """
     while name.startswith(_PREFIX):
@@ -79,10 +79,10 @@ def new_plugin(name: str, kind: Kind, folder: str | Path = ".") -> Path:
 
 
 def _check_free(name: str, kind: Kind) -> None:
-    """Refuse a name that would mean two things, or a package that would replace another one.
+    """Refuse a name that would be ambiguous, or a package that would replace another one.
 
     Raises:
-        PluginError: it is provided already, or part of the language of conditions.
+        PluginError: another plugin provides it, or it is reserved in conditions.
     """
     steps = ("transform", "attack")  # a condition has both, so no two of them may share a name
     taken = [
@@ -97,8 +97,8 @@ def _check_free(name: str, kind: Kind) -> None:
         taken = [f"the package {_PREFIX}{name} that is installed"]
     if taken:
         raise PluginError(
-            f"the name {name!r} is taken, by {', '.join(taken)}: with two of them, a spelling would always have to say "
-            f"whose is meant; choose another name, such as my-{name}"
+            f"the name {name!r} is taken by {', '.join(taken)}; users would have to write the distribution with every "
+            f"{name}: choose another name, such as my-{name}"
         )
 
 

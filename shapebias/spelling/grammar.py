@@ -18,7 +18,7 @@ from shapebias.errors import SpellingError
 __all__ = [
     "Argument",
     "Spelling",
-    "natural",
+    "natural_sort_key",
     "parse",
     "parse_number",
     "quote",
@@ -206,10 +206,10 @@ def spell_scalar(value: object) -> str:
     raise TypeError(f"{value!r} of type {type(value).__name__} cannot be spelled as text")
 
 
-def natural(text: str) -> list[tuple[float, str]]:
+def natural_sort_key(text: str) -> list[tuple[float, str]]:
     """Return a sort key that compares the numbers in texts by value, fractions included, and the rest by letters.
 
-    >>> sorted(["saturate:p=1024", "saturate:p=8", "pgd:eps=4/255", "pgd:eps=1/255", "clean"], key=natural)
+    >>> sorted(["saturate:p=1024", "saturate:p=8", "pgd:eps=4/255", "pgd:eps=1/255", "clean"], key=natural_sort_key)
     ['clean', 'pgd:eps=1/255', 'pgd:eps=4/255', 'saturate:p=8', 'saturate:p=1024']
     """
     pieces = _NUMBER.split(text)

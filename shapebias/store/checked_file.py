@@ -1,7 +1,7 @@
-"""Open an HDF5 file that may be damaged: HDF5 reads it through a stream that checks what HDF5 itself does not.
+"""Open an HDF5 file that may be damaged, through a stream that checks what HDF5 itself does not.
 
 The file format has checksums on everything but the heaps of its texts (signature ``GCOL``), and a heap with an object
-of size zero keeps HDF5 in an endless loop.  So each heap is checked before HDF5 sees it.
+of size zero sends HDF5 into an endless loop.  So each heap is checked before HDF5 reads it.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _HEAP_HEADER, _OBJECT_HEADER = 16, 16
 
 
 def open_file(path: Path) -> h5py.File:
-    """Open a file of a store for reading; other processes may replace the file, but never change it.
+    """Open a file of a store for reading; other processes may replace the file, but never modify it.
 
     Raises:
         StoreError: the file is damaged, is not an HDF5 file, or is a pipe or a device.
@@ -59,7 +59,7 @@ class CheckedFile(io.RawIOBase):
 
     Raises:
         StoreError: it is a pipe, socket or device; on reading: a heap is damaged.
-        OSError: it cannot be opened or read, or ends before what is read.
+        OSError: it cannot be opened or read, or ends too early.
     """
 
     def __init__(self, path: Path) -> None:
@@ -72,15 +72,15 @@ class CheckedFile(io.RawIOBase):
         self.size = facts.st_size
 
     def readable(self) -> bool:
-        """It is."""
+        """Return True."""
         return True
 
     def seekable(self) -> bool:
-        """It is."""
+        """Return True."""
         return True
 
     def readinto(self, buffer: Any) -> int:
-        """Fill ``buffer`` from the present position."""
+        """Fill ``buffer`` from the current position."""
         view = memoryview(buffer).cast("B")
         start = self._file.tell()
         self._fill(view)
@@ -89,7 +89,7 @@ class CheckedFile(io.RawIOBase):
         return len(view)
 
     def _fill(self, view: memoryview) -> None:
-        """Read until ``view`` is full: slow and interrupted file systems give less at once."""
+        """Read until ``view`` is full: one read of a slow or interrupted file system may return less."""
         done = 0
         while done < len(view):
             count = self._file.readinto(view[done:])
@@ -98,7 +98,7 @@ class CheckedFile(io.RawIOBase):
             done += count
 
     def _check_heap(self, start: int) -> None:
-        """Check that the objects of the heap at ``start`` fill it, and none is empty or longer than the rest of it."""
+        """Check that the objects of the heap at ``start`` fill it, and that each has a valid size."""
         position = self._file.tell()
         try:
             self._file.seek(start)
@@ -130,7 +130,7 @@ class CheckedFile(io.RawIOBase):
 
 
 def _open_without_waiting(path: str, flags: int) -> int:
-    """Open a file; a pipe without a writer opens at once too, and is refused after that."""
+    """Open a file without blocking: a pipe without a writer opens at once too, and is then refused."""
     return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
 
 

@@ -1,6 +1,6 @@
-"""Every per-image array of a store, declared once: type, axes, and what an image has whose part lacks it.
+"""Every per-image array of a store, declared once: type, axes, and the value for images whose part lacks it.
 
-``docs/store.md`` has the same in words; a test compares the two.
+``docs/store.md`` describes the same in words; a test compares the two.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ class Column:
 
     Args:
         name: its name in the group; ``extras/*`` means every array of the group ``extras``.
-        dtype: the type on disk; None keeps the type that the array comes in.
-        image_axes: how many of the last axes are one picture; pictures are compressed, one chunk an image.
-        scaled: stored as float16 with a factor for each picture.
+        dtype: the type on disk; None keeps the type of the array.
+        image_axes: how many of the last axes belong to one image; such arrays are compressed, one chunk per image.
+        scaled: stored as float16 with a factor for each image.
         since: the first version of shapebias that writes it.
-        optional: whether parts of one cell or data set may differ in it.
-        fill: what the images of a part without an optional array have; None means NaN, or the empty text.
+        optional: whether some parts of a cell or data set may lack it.
+        fill: the value for images of parts without an optional array; None means NaN, or the empty text.
     """
 
     name: str
@@ -37,12 +37,11 @@ class Column:
     fill: bool | int | None = attrs.field(default=None, kw_only=True)
 
     def filled(self, shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any]:
-        """Make an array of nothing but fill.
+        """Make an array that is filled with ``fill``.
 
         Args:
             shape: its shape.
-            dtype: the type of the array in other parts.  Where the fill is NaN, integers and truth values become
-                float64.
+            dtype: the type of the array in other parts.  If the fill is NaN, integers and bools become float64.
 
         >>> column("values/auc").filled((2,), np.dtype("int64")), column("gradient_failed").filled((1,), np.dtype(bool))
         (array([nan, nan]), array([False]))
@@ -84,7 +83,7 @@ _BY_NAME = {column.name: column for column in (Column("rows", "int64"), *DATASET
 def column(name: str) -> Column:
     """Return the declaration of an array.
 
-    Arrays that are not declared come from later versions: they keep their type, and parts may lack them.
+    Undeclared arrays come from later versions: they keep their type, and parts may lack them.
 
     >>> column("extras/completeness_error").name, column("masks").fill
     ('extras/*', -1)

@@ -1,4 +1,4 @@
-"""Results for people: a table of every answer, one image in depth, small pictures, and what a notebook shows."""
+"""Views of results for people: a table of all answers, all results for one image, thumbnails, and notebook HTML."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
 __all__ = ["answers_frame", "html", "show_image", "show_thumbnails"]
 
-_SIDE = 1.6  # inches of a picture
-_BRIGHTEST = 99  # percentile of a map that is opaque: a single pixel would leave all others invisible
+_SIDE = 1.6  # inches of one image
+_BRIGHTEST = 99  # percentile of a map that is opaque: scaled by the largest value, most pixels would be invisible
 _HEADLINE_ROWS = 30
 
 
@@ -137,7 +137,7 @@ def show_thumbnails(answers: Sequence[StoredAnswers], dataset: str | None, most:
 
 
 def _dataset(answers: Sequence[StoredAnswers], dataset: str | None) -> StoredDataset:
-    """Find a data set by what tables call it, or the only one."""
+    """Find a data set by its name in tables, or the only one."""
     one_each = {view.images.record.key: view for view in answers}
     return select("data sets", [*one_each.values()], {"dataset": dataset}).images
 
@@ -149,12 +149,12 @@ def _row(dataset: StoredDataset, image: str | int) -> int:
             raise StoreError(f"{dataset.name} has no image {image!r}{suggestion(image, dataset.ids)}")
         return int(dataset.rows[dataset.ids.index(image)])
     if not -len(dataset.rows) <= image < len(dataset.rows):
-        raise StoreError(f"{dataset.name} has {len(dataset.rows)} images; {image} is none of them")
+        raise StoreError(f"{dataset.name} has {len(dataset.rows)} images; there is no image {image}")
     return int(dataset.rows[image])
 
 
 def _picture(view: StoredAnswers, row: int) -> NDArray[Any] | None:
-    """Return the image as the model saw it, where it was kept; else the thumbnail of the unchanged image."""
+    """Return the image that the model got, if it was kept; else the thumbnail of the unchanged image."""
     if "images" in view.cell.names:
         pictures = view.cell.array("images", np.array([row]), view.eps_index).transpose(0, 2, 3, 1).clip(0, 1)
     elif "thumbnails" in view.images.names:
@@ -175,7 +175,7 @@ def _draw(axes: Axes, picture: NDArray[Any] | None, title: str, below: str) -> N
 
 
 def _overlay(axes: Axes, view: StoredMaps, row: int) -> None:
-    """Lay a map over its image: opaque where the pixel mattered, orange for and blue against where it has signs."""
+    """Draw a map over its image: opaque where the pixel mattered; signed maps are orange for and blue against."""
     values = np.nan_to_num(view.cell.array("maps", np.array([row]), view.eps_index)[0].astype(np.float32))
     magnitude = np.abs(values)
     scaled = np.clip(values / (np.percentile(magnitude, _BRIGHTEST) or magnitude.max() or 1.0), -1, 1)
@@ -189,7 +189,7 @@ def _block(condition: str, eps: float | None) -> str:
 
 
 def _answer(view: StoredAnswers, row: int) -> str:
-    """Say what a model answered, how sure it was, and whether that is right."""
+    """Describe a model's answer, its probability, and whether it is right."""
     position = int(np.flatnonzero(view.rows == row)[0])
     answered = view.prediction[position]
     name = view.classes[answered] if answered >= 0 else "no answer"
@@ -207,7 +207,7 @@ def _truth(view: StoredAnswers, row: int) -> str:
 
 
 def html(path: Path, cells: pd.DataFrame, headline: pd.DataFrame | None, failures: Sequence[Failure]) -> str:
-    """Write what is in some results, the headline, and what failed, as a piece of HTML."""
+    """Describe results as HTML: their contents, the headline metrics, and the failures."""
     counts = ", ".join(
         f"{count} {name}{'s' * (count != 1)}"
         for name, count in (
@@ -228,7 +228,7 @@ def html(path: Path, cells: pd.DataFrame, headline: pd.DataFrame | None, failure
 
 
 def _headline(table: pd.DataFrame) -> str:
-    """Write the headline with each number beside its interval; of many rows the first."""
+    """Write the first rows of the headline metrics as an HTML table, each value with its interval."""
     rows = [
         f"<td>{'</td><td>'.join(map(escape, _cells(row)))}</td>"
         for row in table.head(_HEADLINE_ROWS).to_dict("records")

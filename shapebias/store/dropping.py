@@ -1,4 +1,4 @@
-"""Remove cells from a store, such as those of a mistyped model or an unwanted condition."""
+"""Remove cells of a store, such as those of a mistyped model, and rename components."""
 
 from __future__ import annotations
 
@@ -30,26 +30,33 @@ def drop(
     probe: str | Iterable[str] = (),
     dry_run: bool = False,
 ) -> pd.DataFrame:
-    """Remove finished and failed cells from a results file, and data sets that have no other cells.
+    """Remove finished and failed cells from a results file, and data sets that then have no cells.
 
     Args:
         path: the results file, for example ``"run.h5"``.
         dataset, model, condition, saliency, probe: what to remove: the name in tables, or any text that
-            identifies it.  Several texts of one kind select the cells of each; several kinds select the cells that
-            match all kinds.
-        dry_run: only return what would be removed.
+            identifies it; none by default.  Several texts of one kind select the cells of each; several kinds select
+            the cells that match all kinds.
+        dry_run: only return what would be removed; false by default.
 
     Returns:
-        An overview of what was removed, or would be, as in :meth:`shapebias.Results.cells`.
+        A table of the removed cells, as in :meth:`shapebias.Results.cells`.
 
     Raises:
         StoreError: no text is given, a text matches nothing, no cell matches all kinds, or the file cannot be written.
+
+    >>> import tempfile, shapebias as sb
+    >>> path = Path(tempfile.mkdtemp(), "run.h5")
+    >>> study = sb.Study("stimuli:images=8,size=16", "planted:reliance=1", ["clean", "grayscale"])
+    >>> sb.run(study, path, device="cpu").close()
+    >>> drop(path, condition="grayscale")["images"].tolist()
+    [8]
     """
     given = {"dataset": dataset, "model": model, "condition": condition, "saliency": saliency, "probe": probe}
     wanted = {role: [texts] if isinstance(texts, str) else [*texts] for role, texts in given.items()}
     wanted = {role: texts for role, texts in wanted.items() if texts}
     if not wanted:
-        raise StoreError(f"{path}: say what to remove: a {', '.join(ROLES[:-1])} or {ROLES[-1]}")
+        raise StoreError(f"{path}: name what to remove: a {', '.join(ROLES[:-1])} or {ROLES[-1]}")
     with Results(path) as results:
         table, cells = results.cells(), cells_in_study_order(results.store)
         names = [dict(zip(ROLES, row, strict=True)) for row in table[[*ROLES]].itertuples(index=False)]
@@ -62,7 +69,7 @@ def drop(
 
 
 def rename(path: str | Path, role: str, name: str, to: str) -> int:
-    """Give a component of a results file another name in tables; its identity and its answers stay.
+    """Change the name of a component in the tables of a results file; its identity and its answers do not change.
 
     Args:
         path: the results file, for example ``"run.h5"``.
@@ -71,11 +78,17 @@ def rename(path: str | Path, role: str, name: str, to: str) -> int:
         to: the new name.
 
     Returns:
-        How many cells have the new name.
+        The number of cells that have the new name.
 
     Raises:
-        StoreError: nothing or more than one thing has this name, another has the new one, or the file cannot be
+        StoreError: no component or several have this name, another one has the new name, or the file cannot be
             written.
+
+    >>> import tempfile, shapebias as sb
+    >>> path = Path(tempfile.mkdtemp(), "run.h5")
+    >>> sb.run(sb.Study("stimuli:images=8,size=16", "planted:reliance=1"), path, device="cpu").close()
+    >>> rename(path, "model", "planted:reliance=1", "shape-biased")
+    1
     """
     if role not in ROLES:
         raise StoreError(f"no role is called {role!r}; there are {', '.join(ROLES)}")
@@ -111,7 +124,7 @@ def _select(
 
 
 def _matching(role: str, text: str, cells: Sequence[StoredCell], names: Sequence[Mapping[str, str | None]]) -> set[int]:
-    """Return the positions of the cells whose component has this name, or else a text that this one matches."""
+    """Return the positions of the cells whose component has this name, or else matches this text."""
     optional = {position: cell.record.components()[role] for position, cell in enumerate(cells)}
     components = {position: component for position, component in optional.items() if component is not None}
     exact = {

@@ -22,7 +22,7 @@ from shapebias.errors import StoreError
 from shapebias.store.columns import column
 from shapebias.store.members import dataset_in
 
-__all__ = ["VERSIONS", "Stored", "decode", "encode", "read", "storage_options"]
+__all__ = ["VERSIONS", "EncodedArray", "decode", "encode", "read", "storage_options"]
 
 VERSIONS = {"array": 1, "string-array": 1, "scaled-float16": 1, "scale": 1}
 
@@ -30,7 +30,7 @@ _CHUNK_BYTES = 1 << 20
 
 
 @attrs.frozen(eq=False)
-class Stored:
+class EncodedArray:
     """An array as it is stored."""
 
     name: str
@@ -39,7 +39,7 @@ class Stored:
     attributes: dict[str, str] = attrs.field(factory=dict)
 
 
-def encode(name: str, array: NDArray[Any]) -> list[Stored]:
+def encode(name: str, array: NDArray[Any]) -> list[EncodedArray]:
     """Convert an array to the type that its column declares.
 
     Args:
@@ -47,23 +47,23 @@ def encode(name: str, array: NDArray[Any]) -> list[Stored]:
         array: (n, ...), numbers, truth values or text.
 
     Returns:
-        What to write: one HDF5 data set, or two where pictures have their factors beside them.
+        One HDF5 data set to write, or two for scaled maps: the values and their factors.
 
     Raises:
-        StoreError: maps with some NaN, Inf or values beyond 1.7e38, text with a NUL, a type that has no encoding.
+        StoreError: a map has some NaN, Inf or values beyond 1.7e38, a text has a NUL, or the type has no encoding.
     """
     declared = column(name)
     if declared.scaled:
         values, scale = _to_scaled_float16(array)
         return [
-            Stored(name, values, "scaled-float16", {"scale": f"{name}_scale"}),
-            Stored(f"{name}_scale", scale, "scale"),
+            EncodedArray(name, values, "scaled-float16", {"scale": f"{name}_scale"}),
+            EncodedArray(f"{name}_scale", scale, "scale"),
         ]
     if array.dtype.kind in "UO":
-        return [Stored(name, _to_bytes(name, array), "string-array")]
+        return [EncodedArray(name, _to_bytes(name, array), "string-array")]
     if array.dtype.kind not in "biuf":
         raise StoreError(f"{name} is of type {array.dtype}, which has no encoding; store numbers or text")
-    return [Stored(name, array.astype(declared.dtype or array.dtype, copy=False))]
+    return [EncodedArray(name, array.astype(declared.dtype or array.dtype, copy=False))]
 
 
 def _to_bytes(name: str, array: NDArray[Any]) -> NDArray[np.bytes_]:
@@ -76,18 +76,18 @@ def _to_bytes(name: str, array: NDArray[Any]) -> NDArray[np.bytes_]:
 
 
 def _to_scaled_float16(maps: NDArray[Any]) -> tuple[NDArray[np.float16], NDArray[np.float32]]:
-    """Scale each map by the power of two that brings its largest magnitude into [2^14, 2^15), then round to float16.
+    """Divide each map by the power of two that brings its largest magnitude into [2^14, 2^15), then round to float16.
 
-    Dividing by a power of two is exact, so all that is lost is the rounding: of x, at most |x| / 2^11, and for values
-    smaller than the largest by 2^28 or more, at most the largest / 2^39.  A map that is NaN everywhere belongs to an
-    image that could not be explained; it is stored as zeros with the scale NaN, and is read as NaN.
+    Dividing by a power of two is exact, so the only error is rounding: at most |x| / 2^11 for a value x, and at most
+    the largest / 2^39 for values that are smaller than the largest by 2^28 or more.  A map that is NaN everywhere
+    belongs to an image without a finite map; it is stored as zeros with the scale NaN, and is read as NaN.
     """
     maps = np.asarray(maps, dtype=np.float32)
     missing = np.isnan(maps).all(axis=(-2, -1))
     if missing.any():
         maps = np.where(missing[..., None, None], np.float32(0), maps)
     largest = np.maximum(maps.max(axis=(-2, -1), initial=0), -maps.min(axis=(-2, -1), initial=0))
-    if not (largest < 2.0**127).all():  # beyond it, rounding up could leave the range of float32
+    if not (largest < 2.0**127).all():  # larger values could be rounded up beyond the range of float32
         raise StoreError(
             "maps have NaN or Inf or values beyond 1.7e38, which cannot be stored; check the saliency method"
         )
@@ -106,7 +106,7 @@ def decode(dataset: h5py.Dataset, selection: Any) -> NDArray[Any]:
         selection: a slice of the images, alone or with an index on the eps axis.
 
     Raises:
-        StoreError: an encoding of a later version, or a checksum that does not match.
+        StoreError: the encoding is of a later version, or a checksum does not match.
     """
     encoding, version = dataset.attrs.get("encoding"), dataset.attrs.get("encoding_version", 0)
     if version > VERSIONS.get(encoding, -1):
@@ -137,19 +137,19 @@ def read(dataset: h5py.Dataset, selection: Any) -> NDArray[Any]:
     except OSError as error:
         raise StoreError(
             f"{dataset.file.filename}: {dataset.name} is damaged ({error}); restore the file from a copy, or delete it "
-            "and run the same command again, which computes what it held"
+            "and run the same command again to compute its contents"
         ) from error
 
 
-def storage_options(like: Stored, shape: tuple[int, ...]) -> dict[str, Any]:
-    """Choose chunks and filters of an array, in the words of h5py.
+def storage_options(like: EncodedArray, shape: tuple[int, ...]) -> dict[str, Any]:
+    """Choose chunks and filters of an array, as options of h5py.
 
-    Pictures have one chunk for each image, so that packing can copy compressed chunks; other arrays have chunks of
+    Arrays of images have one chunk per image, so that packing can copy compressed chunks; other arrays have chunks of
     about a megabyte.  Empty arrays cannot be chunked, and have no checksum.
 
     Args:
-        like: an example that gives name, type and encoding.
-        shape: of the whole array.
+        like: an example with the name, type and encoding.
+        shape: the shape of the whole array.
     """
     if 0 in shape:
         return {}

@@ -1,8 +1,9 @@
 """Write one group of a store: its attributes, its arrays, and the digest of both.
 
-A cell has about sixty attributes and six arrays, so a study of many small cells spends more time in h5py's conveniences
-(an attribute is created under a temporary name, renamed, and read again for the digest) than in its network.  This
-module calls the C interface that h5py wraps: the file is the same, in a third of the time.
+A cell has about sixty attributes and six arrays.  With h5py's high-level calls (which create an attribute under a
+temporary name, rename it, and read it again for the digest), a study of many small cells would spend more time here
+than in its network.  This module calls the C interface that h5py wraps, which writes the same file in a third of the
+time.
 """
 
 from __future__ import annotations
@@ -17,14 +18,14 @@ import numpy as np
 from h5py import h5a, h5d, h5f, h5p, h5s, h5t
 from numpy.typing import NDArray
 
-from shapebias.store.encoding import VERSIONS, Stored, encode, storage_options
+from shapebias.store.encoding import VERSIONS, EncodedArray, encode, storage_options
 from shapebias.store.records import Scalar
 from shapebias.store.sealing import description_digest, plain
 
 __all__ = ["LIBVER", "GroupWriter", "file_image", "stored_attributes"]
 
 LIBVER = ("v110", "v110")
-"""HDF5 1.10 (2016) and later can read it; it is the first file format with checksums on all of HDF5's own tables."""
+"""HDF5 1.10 (2016) and later can read this format, the first with checksums on all of HDF5's internal tables."""
 
 _TEXT = h5py.string_dtype()
 _SCALAR = h5s.create(h5s.SCALAR)
@@ -32,10 +33,10 @@ _BLOCK = 1 << 16
 
 
 class GroupWriter:
-    """A new group of a file, and what has been written to it.
+    """Writes a new group of a file, and records its contents for the digest.
 
     Args:
-        group: the group, without attributes and arrays.
+        group: the group, which has no attributes and arrays yet.
     """
 
     def __init__(self, group: h5py.Group) -> None:
@@ -44,17 +45,17 @@ class GroupWriter:
         self._arrays: dict[str, list[Any]] = {}
 
     def below(self, name: str) -> GroupWriter:
-        """Create a group in this one, which has its own digest."""
+        """Create a subgroup, which has its own digest."""
         return GroupWriter(self.group.create_group(name))
 
     def write_attributes(self, attributes: Mapping[str, Scalar]) -> None:
-        """Write text, numbers and truth values; an attribute that is None is not written."""
+        """Write text, numbers and bools; an attribute that is None is not written."""
         for name, value in stored_attributes(attributes).items():
             _write_attribute(self.group.id, name, value)
             self._attributes[name] = plain(value)
 
     def write_array(self, name: str, array: NDArray[Any]) -> None:
-        """Write one array whole."""
+        """Write one whole array."""
         for stored in encode(name, array):
             dataset = self.create(stored, len(stored.values))
             if dataset.size and stored.encoding != "string-array":
@@ -62,11 +63,11 @@ class GroupWriter:
             else:
                 dataset[...] = stored.values
 
-    def create(self, like: Stored, count: int) -> h5py.Dataset:
-        """Make an HDF5 data set for ``count`` images, not yet filled.
+    def create(self, like: EncodedArray, count: int) -> h5py.Dataset:
+        """Create an empty HDF5 data set for ``count`` images.
 
         Args:
-            like: an example that gives name, type, encoding and the other axes.
+            like: an example with the name, type, encoding and other axes.
             count: number of images.
         """
         shape = (count, *like.values.shape[1:])
@@ -88,7 +89,7 @@ class GroupWriter:
 
 
 def stored_attributes(attributes: Mapping[str, Scalar]) -> dict[str, Any]:
-    """Return attributes as they are stored: without None, and without NUL, which would end a text."""
+    """Return attributes as they are stored: without None, and with NUL escaped, which would end a text."""
     return {
         name: value.replace("\0", "\\0") if isinstance(value, str) else value
         for name, value in attributes.items()
@@ -97,12 +98,12 @@ def stored_attributes(attributes: Mapping[str, Scalar]) -> dict[str, Any]:
 
 
 def file_image(fill: Callable[[h5py.File], None]) -> bytes:
-    """Build a file in memory.
+    """Build a file in memory, and return its bytes.
 
     Args:
         fill: writes its contents.
     """
-    if h5py.version.hdf5_version_tuple < (2, 0, 0):  # its images of open files have a wrong checksum
+    if h5py.version.hdf5_version_tuple < (2, 0, 0):  # whose images of open files have a wrong checksum
         buffer = io.BytesIO()
         with h5py.File(buffer, "w", libver=LIBVER) as file:
             fill(file)
@@ -127,7 +128,7 @@ def _type(dtype: np.dtype[Any]) -> h5t.TypeID:
     return h5t.py_create(dtype, logical=True)
 
 
-def _layout(like: Stored, shape: tuple[int, ...]) -> h5p.PropDCID:
+def _layout(like: EncodedArray, shape: tuple[int, ...]) -> h5p.PropDCID:
     """Chunks, filters and checksums of an array."""
     layout = h5p.create(h5p.DATASET_CREATE)
     layout.set_obj_track_times(False)

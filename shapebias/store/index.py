@@ -1,9 +1,8 @@
-"""The index of a packed store: all its records in one attribute, so that a file of thousands of cells opens at once.
+"""The index of a packed store: all its records in one attribute, so that a file of thousands of cells opens quickly.
 
-The index repeats what the groups say and is only a short cut.  It counts where the SHA-256 before its JSON text is
-right and it lists every group, with the digest that the group has; any other file is read group by group.  Before
-numbers of a group are read, the group itself is read and compared with what the index says of it.
-``shapebias verify`` compares all of them.
+The index only repeats the contents of the groups.  It is used if its SHA-256 is right and it lists every group with the
+digest of that group; otherwise the file is read group by group.  Before the arrays of a group are read, the group
+itself is read and compared with the index.  ``shapebias verify`` compares all of them.
 """
 
 from __future__ import annotations
@@ -70,12 +69,13 @@ def index_text(datasets: Iterable[ListedDataset], cells: Iterable[ListedCell], d
 
 
 def _valid_index(file: h5py.File) -> str | None:
-    """Return the index of a packed store; None where there is none that belongs to these groups.
+    """Return the index of a packed store; None if there is none, or it does not match these groups.
 
-    An index of another version, with a wrong checksum, or with other digests than the groups have, is none.
+    An index of another version, with a wrong checksum, or with digests that differ from those of the groups, does not
+    match.
 
     Raises:
-        StoreError: a group lies elsewhere.
+        StoreError: a group is not in this file.
     """
     stored = file.attrs.get(INDEX)
     if not _is_whole(stored):
@@ -89,11 +89,11 @@ def _valid_index(file: h5py.File) -> str | None:
 
 
 def index_problem(file: h5py.File, datasets: Iterable[ListedDataset], cells: Iterable[ListedCell]) -> str | None:
-    """Say what is wrong with the index of a packed store.
+    """Return what is wrong with the index of a packed store, or None.
 
     Args:
         file: the packed store.
-        datasets, cells: what its groups say.
+        datasets, cells: the contents of its groups.
     """
     if INDEX in file.attrs and not _is_whole(file.attrs[INDEX]):
         return "its index is damaged (its checksum does not match)"
@@ -111,7 +111,7 @@ def read_index(file: h5py.File, *, keep_open: bool) -> tuple[tuple[ListedDataset
         keep_open: whether its arrays will be read through this open file.
 
     Returns:
-        Data sets and cells; None where there is no index that can be used.
+        Data sets and cells; None if there is no valid index.
     """
     stored = _valid_index(file)
     if stored is None:
@@ -131,7 +131,7 @@ def group_digests(file: h5py.File) -> dict[str, str]:
     """Return the digest of each data set and each cell of a packed store, by the path of its group.
 
     Raises:
-        StoreError: a group lies elsewhere.
+        StoreError: a group is not in this file.
     """
     digests = {}
     digest: Any = np.empty((), h5py.string_dtype())
@@ -143,10 +143,10 @@ def group_digests(file: h5py.File) -> dict[str, str]:
 
 
 class _Records:
-    """What an index says, as records.
+    """Reads the records of an index.
 
-    It refuses with a ValueError what is of another type than a group could have, and more images than the groups,
-    which have their rows too, have room for.
+    It raises a ValueError for a value of a type that no group can have, and for more rows than fit into the file, since
+    the groups store their rows too.
 
     Args:
         values: the table of all values.
@@ -189,14 +189,14 @@ class _Records:
         facts = Facts(self._rows_of(rows), status, error, self._attributes(attributes))
         check_stored_facts(facts)
         if not isinstance(error, str):
-            raise ValueError("an error is no text")  # noqa: TRY004 - as whatever else is not what a group could have
+            raise ValueError("an error is not text")  # noqa: TRY004 - as all other invalid values
         return facts
 
     def _attributes(self, numbers: Mapping[str, int]) -> dict[str, Scalar]:
         return _plain({name: self._values[number] for name, number in numbers.items()})
 
     def _rows_of(self, number: int) -> NDArray[np.int64]:
-        """Return rows: two ends of neighbours, or a list in a list."""
+        """Return rows, which are stored as the two ends of a range, or as a list in a list."""
         found = self._values[number]
         self._room -= len(found[0]) if len(found) == 1 else max(0, found[1] - found[0])
         if self._room < 0:
@@ -213,11 +213,11 @@ class _Records:
 
 
 class _Check:
-    """Compares what an index says of a group with the group itself, once.
+    """Compares a group with its entry in the index, once.
 
     Args:
-        text: writes what is listed as text.
-        listed: what the index says.
+        text: writes an entry as text.
+        listed: the entry in the index.
     """
 
     def __init__(self, text: Callable[[Any], str], listed: ListedDataset | ListedCell) -> None:
@@ -231,17 +231,17 @@ class _Check:
         found = type(self._listed).of(sealed(group), keep_open=False)
         if self._text(found) != self._text(self._listed):
             raise StoreError(
-                f"{group.file.filename} is damaged (its index does not say of {group.name} what the group says); "
+                f"{group.file.filename} is damaged (its index does not match the group {group.name}); "
                 "see 'shapebias verify'"
             )
         self._agrees = True
 
 
 def _plain(values: Mapping[str, Any]) -> dict[str, Scalar]:
-    """Return plain values by their names.
+    """Check that all values are text or numbers, and return them.
 
     Raises:
-        ValueError: one of them is something else.
+        ValueError: one of them has another type.
     """
     if not all(isinstance(value, Scalar) for value in values.values()):
         raise ValueError("an attribute is neither text nor a number")
@@ -249,7 +249,7 @@ def _plain(values: Mapping[str, Any]) -> dict[str, Scalar]:
 
 
 class _Values:
-    """The table of all values, in which each is once: thousands of cells share components, rows and settings."""
+    """The table of all distinct values: thousands of cells share components, rows and settings."""
 
     def __init__(self) -> None:
         self.table: list[Any] = []
@@ -274,7 +274,7 @@ class _Values:
         return {name: self.number(attributes[name]) for name in sorted(attributes)}
 
     def rows(self, rows: NDArray[np.int64]) -> int:
-        """Return the number of some rows: two ends where they are neighbours, else a list in a list."""
+        """Return the number of some rows, stored as the two ends of a range if possible, else as a list in a list."""
         ends = [int(rows[0]), int(rows[-1]) + 1] if len(rows) else [0, 0]
         return self.number(ends if ends[1] - ends[0] == len(rows) else [rows.tolist()])
 

@@ -31,8 +31,8 @@ class Source:
         group: the group in it.
         rows: (n,) indices of its images in the data set, in the order of its arrays.
         names: the arrays that it has.
-        file: the open file, None where the file is opened for each reading, as that of a part is.
-        check: looks at the group before its arrays are read, where all this was not read from the group itself.
+        file: the open file; None if the file is opened for each read, as for parts.
+        check: checks the group before its arrays are read, if these values come from an index.
     """
 
     path: Path
@@ -68,7 +68,7 @@ class Source:
         """Open the group for reading.
 
         Raises:
-            StoreError: it was closed or packed since; or what reads it finds damage.
+            StoreError: the file was closed or packed since, or it is damaged.
         """
         with self._damage_named():
             if self.file is None:
@@ -98,7 +98,7 @@ class Source:
 
     @contextlib.contextmanager
     def kept_open(self) -> Iterator[Source]:
-        """Return this source with its file open, so that it is not opened again for each reading."""
+        """Return this source with its file open, so that it is not opened again for each read."""
         if self.file is not None:
             yield self
             return
@@ -111,11 +111,11 @@ class Source:
 class JoinedArrays:
     """Arrays of several sources, joined in the order of the images.
 
-    An optional array may be missing in some sources: their images then have the fill of its column.
+    Some sources may lack an optional array: their images then have the fill value of its column.
 
     Args:
         name: what the arrays belong to, for messages.
-        sources: the groups with the arrays; of an image in several of them, the last counts.
+        sources: the groups with the arrays; if an image is in several of them, the last is used.
     """
 
     def __init__(self, name: str, sources: Sequence[Source]) -> None:
@@ -178,7 +178,7 @@ class JoinedArrays:
             rows: their indices in the data set.
 
         Raises:
-            StoreError: some are not there.
+            StoreError: some are missing.
         """
         wanted = np.asarray(rows, dtype=np.int64)
         positions = np.searchsorted(self.rows, wanted)
@@ -190,15 +190,15 @@ class JoinedArrays:
     def _read_joined(
         self, stored_name: str, name: str, positions: NDArray[np.int64], eps_index: int | None
     ) -> NDArray[Any]:
-        """Read some images of what is stored under a name; ``name`` is the array that it belongs to."""
+        """Read some images of the data set ``stored_name``, which belongs to the array ``name``."""
         sources = self.source_indices[positions]
         holders = [index for index, source in enumerate(self.sources) if name in source.names]
         wanted = [index for index in holders if (sources == index).any()]
         pieces = []
-        for index in wanted or holders[:1]:  # without any image, one source says type and shape
+        for index in wanted or holders[:1]:  # without any image, one source gives type and shape
             chosen = np.flatnonzero(sources == index)
             with self.sources[index].open() as group:
-                values = read_images(
+                values = _read_positions(
                     dataset_in(group, stored_name), self.source_positions[positions[chosen]], eps_index
                 )
             pieces.append((chosen, values))
@@ -207,7 +207,7 @@ class JoinedArrays:
         return self._joined(name, pieces, len(positions))
 
     def _joined(self, name: str, pieces: Sequence[tuple[NDArray[np.int64], NDArray[Any]]], count: int) -> NDArray[Any]:
-        """Join pieces of one array; the images that are in none of them have the fill of its column."""
+        """Join pieces of one array; images that are in no piece have the fill value of its column."""
         shapes = {piece.shape[1:] for _, piece in pieces}
         if len(shapes) > 1:
             raise StoreError(
@@ -221,12 +221,12 @@ class JoinedArrays:
         return joined
 
 
-def read_images(dataset: h5py.Dataset, positions: NDArray[np.int64], eps_index: int | None = None) -> NDArray[Any]:
-    """Read some images of one array: one read for each run of neighbours.
+def _read_positions(dataset: h5py.Dataset, positions: NDArray[np.int64], eps_index: int | None = None) -> NDArray[Any]:
+    """Read some images of one array, with one read for each run of consecutive positions.
 
     Args:
         dataset: the array.
-        positions: (n,) which images, in any order.
+        positions: (n,) the positions of the images, in any order.
         eps_index: index on the second axis, to read only that eps.
     """
     order = np.argsort(positions, kind="stable")
@@ -237,7 +237,7 @@ def read_images(dataset: h5py.Dataset, positions: NDArray[np.int64], eps_index: 
 
 
 def runs(positions: NDArray[np.int64]) -> list[slice]:
-    """Cut ascending positions into slices of neighbours; no positions give one empty slice.
+    """Split ascending positions into slices of consecutive ones; no positions give one empty slice.
 
     >>> runs(np.array([3, 4, 5, 9]))
     [slice(3, 6, None), slice(9, 10, None)]

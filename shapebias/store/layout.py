@@ -1,6 +1,7 @@
-"""The layout of a store: the attributes of its groups, from and to the records.
+"""The layout of a store: records are written to the attributes of groups, and read from them.
 
-The root of a part's file has what the packed store has in the group of a cell (or data set), so both are read alike.
+The root of a part's file has the same contents as the group of a cell (or data set) in the packed store, so both are
+read in the same way.
 """
 
 from __future__ import annotations
@@ -53,7 +54,7 @@ class Facts:
 
 
 def check_facts(attributes: Mapping[str, Scalar]) -> None:
-    """Refuse facts whose names the store needs itself.
+    """Refuse facts whose names the store uses itself.
 
     Raises:
         StoreError: some names are taken; the message lists them.
@@ -85,12 +86,12 @@ def check_format(root: h5py.Group) -> str:
         )
     kind = str(root.attrs["kind"])
     if kind not in KINDS:
-        raise StoreError(f"{name} is damaged (it cannot be of the kind {kind!r}); see 'shapebias verify'")
+        raise StoreError(f"{name} is damaged (its kind {kind!r} is unknown); see 'shapebias verify'")
     return kind
 
 
 def read_attributes(found: Described) -> dict[str, Scalar]:
-    """Read the facts of a group: every attribute except those that the store needs itself."""
+    """Read the facts of a group: every attribute except those that the store uses itself."""
     return {name: value for name, value in found.attributes.items() if name not in _RESERVED}
 
 
@@ -102,7 +103,7 @@ def write_component(group: GroupWriter, role: str, record: ComponentRecord) -> N
 
 
 def read_component(found: Described, role: str) -> ComponentRecord | None:
-    """Read one component, None where the group has none of this role."""
+    """Read one component; None if the group has no component of this role."""
     if role not in found.attributes:
         return None
     text, title, provider, files = (str(found.attributes[role + suffix]) for suffix in ("", *_COMPONENT_SUFFIXES))
@@ -114,7 +115,7 @@ def write_cell(group: GroupWriter, record: CellRecord, parts: Iterable[Facts], s
 
     Args:
         group: the group of the cell; it gets the cell's attributes and one group ``parts/NNNN`` for each part.
-        record: which cell.
+        record: the identity of the cell.
         parts: how each part was computed.
         summary: how the cell as a whole was computed.
     """
@@ -160,7 +161,7 @@ def _read_part(group: h5py.Group) -> Facts:
 
 
 def check_stored_facts(facts: Facts) -> None:
-    """Refuse facts that no store has.
+    """Check facts that were read from a store.
 
     Raises:
         ValueError: the status is unknown, or seconds or eps are not numbers.
@@ -173,10 +174,10 @@ def check_stored_facts(facts: Facts) -> None:
 
 
 def check_classes(attributes: Mapping[str, Scalar]) -> None:
-    """Refuse classes of a data set that are not a list of names.
+    """Check the classes of a data set.
 
     Raises:
-        ValueError: they are something else.
+        ValueError: they are not a list of names.
     """
     classes = json.loads(str(attributes.get("classes", "[]")))
     if not isinstance(classes, list) or not all(isinstance(name, str) for name in classes):
@@ -195,7 +196,7 @@ def _object(text: str, kind: Any) -> dict[str, Any]:
     """Read a JSON object whose values are of one type.
 
     Raises:
-        ValueError: it is something else.
+        ValueError: the text is not such an object.
     """
     found = json.loads(text)
     if not isinstance(found, dict) or not all(isinstance(value, kind) for value in found.values()):
@@ -204,7 +205,7 @@ def _object(text: str, kind: Any) -> dict[str, Any]:
 
 
 def write_part(root: GroupWriter, part: Part) -> None:
-    """Write a part as a cell of that one part."""
+    """Write a part as a cell that has only this part."""
     mark(root, "cell")
     done = part.status == "done"
     for name, array in part.arrays.items() if done else ():
@@ -215,7 +216,7 @@ def write_part(root: GroupWriter, part: Part) -> None:
 
 
 def dataset_arrays(part: DatasetPart) -> dict[str, NDArray[Any]]:
-    """Return the arrays of a part of a data set by name; those that it lacks are left out."""
+    """Return the arrays that a part of a data set has, by name."""
     fields = attrs.asdict(part, recurse=False) | {"ids": np.array(part.ids, dtype=object)}
     return {each.name: fields[each.name] for each in DATASET_COLUMNS if fields[each.name] is not None}
 

@@ -1,4 +1,4 @@
-"""What one file of a store holds: header, data sets and cells, without their arrays."""
+"""The entries of one file of a store: header, data sets and cells, without their arrays."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class ListedDataset:
 
     @classmethod
     def of(cls, found: Described, *, keep_open: bool) -> Self:
-        """List what a group says.
+        """List the contents of a group.
 
         Args:
             found: the group.
@@ -54,7 +54,7 @@ class ListedCell:
 
     @classmethod
     def of(cls, found: Described, *, keep_open: bool) -> Self:
-        """List what a group says; as :meth:`ListedDataset.of`."""
+        """List the contents of a group, as :meth:`ListedDataset.of` does."""
         return cls(*read_cell(found), Source.of(found, keep_open=keep_open))
 
 
@@ -68,7 +68,7 @@ class Listing:
 
     @classmethod
     def of_part(cls, part: Part, path: Path) -> Listing:
-        """List what the file of a part holds, without reading it."""
+        """List the contents of a part's file, without reading it."""
         rows, done = np.asarray(part.rows, dtype=np.int64), part.status == "done"
         facts = Facts(rows, part.status, str(_stored({"": part.error})[""]), _stored(part.attributes))
         names = frozenset(part.arrays if done else ())
@@ -77,7 +77,7 @@ class Listing:
 
     @classmethod
     def of_dataset_part(cls, part: DatasetPart, path: Path) -> Listing:
-        """List what the file of some images of a data set holds, without reading it."""
+        """List the contents of the file with some images of a data set, without reading it."""
         source = Source(path, "/", np.asarray(part.rows, dtype=np.int64), frozenset(dataset_arrays(part)))
         return cls(datasets=(ListedDataset(part.dataset, _stored(part.attributes), source),))
 

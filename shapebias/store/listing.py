@@ -1,4 +1,4 @@
-"""The contents of one file of a store: header, data sets and cells, without their arrays."""
+"""Find the files of a store, and list the contents of each."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ __all__ = [
 
 
 def store_path(path: str | Path) -> Path:
-    """Return where a store is: a home folder is expanded, and a link is followed, so that a store has one lock.
+    """Return the path of a store: a home folder is expanded, and links are followed, so that a store has one lock.
 
     Raises:
         StoreError: it is a link to itself.
@@ -49,11 +49,11 @@ def parts_folder(path: Path) -> Path:
 
 
 def part_path(path: Path, key: str, rows: Sequence[int] | NDArray[Any]) -> Path:
-    """Return the file of a part: subfolders keep folders small, and different rows give different names.
+    """Return the path of a part: subfolders keep folders small, and different rows give different names.
 
     Args:
         path: the store.
-        key: identity of the cell or data set.
+        key: the key of the cell or data set.
         rows: indices of the images, ascending.
     """
     rows = [int(row) for row in rows]
@@ -63,7 +63,7 @@ def part_path(path: Path, key: str, rows: Sequence[int] | NDArray[Any]) -> Path:
 
 
 def part_files(path: Path) -> list[Path]:
-    """List the files of a store's parts, the header first, then in order of their names."""
+    """List the files of a store's parts: the header first, the others sorted by name."""
     folder = parts_folder(path)
     while True:
         try:
@@ -78,7 +78,7 @@ def list_file(file: h5py.File, *, keep_open: bool, by_index: bool = True) -> Lis
     Args:
         file: a packed store, or the file of a part.
         keep_open: whether its arrays will be read through this open file.
-        by_index: whether an index may take the place of reading every group.
+        by_index: whether to use the index, if it is valid, instead of reading every group.
 
     Raises:
         StoreError: the file is not part of a store, has a later format version, or is damaged.

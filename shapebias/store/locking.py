@@ -19,16 +19,16 @@ from shapebias.errors import StoreError
 __all__ = ["WriterLock"]
 
 
-# Somebody who only looks whether the lock is free holds it for a moment.
+# A process that only checks whether the lock is free holds it for a moment.
 _PATIENCE = 0.2
 _HELD = {errno.EAGAIN, errno.EWOULDBLOCK, errno.EACCES}
 
 
 class WriterLock:
-    """The lock on a store; the operating system releases it when the process ends, however it ends.
+    """The lock on a store; the operating system releases it when the process ends, even after a crash.
 
     Args:
-        path: the store; the lock is the hidden file ``.NAME.lock`` beside it.
+        path: the store; the lock is the hidden file ``.NAME.lock`` in the same folder.
     """
 
     def __init__(self, path: Path) -> None:
@@ -37,10 +37,10 @@ class WriterLock:
         self._lock = FileLock(self._path)
 
     def acquire(self) -> None:
-        """Take the lock; it is refused within a fraction of a second.
+        """Acquire the lock, or fail within a fraction of a second.
 
         Raises:
-            StoreError: another process has it; the message says which.
+            StoreError: another process has it, which the message names; or the file system has no locks.
         """
         holder = self._holder()
         self._check_locks()
@@ -52,7 +52,7 @@ class WriterLock:
                 "or choose another output"
             ) from None
         facts = {"pid": os.getpid(), "host": socket.gethostname(), "since": time.strftime("%Y-%m-%d %H:%M:%S")}
-        with contextlib.suppress(OSError):  # only for the message of a second writer; the lock holds without it
+        with contextlib.suppress(OSError):  # only for the message of a second writer; the lock does not need it
             self._path.write_text(json.dumps(facts))
 
     def _check_locks(self) -> None:
@@ -75,18 +75,18 @@ class WriterLock:
             if error.errno in _HELD:
                 return
             raise StoreError(
-                f"{self._store} is on a file system without locks ({error.strerror}), so two writers could spoil it; "
+                f"{self._store} is on a file system without locks ({error.strerror}), so two writers could damage it; "
                 "choose an output on another disk, and copy the file afterwards"
             ) from error
         finally:
             os.close(handle)
 
     def release(self) -> None:
-        """Release the lock.  Its file stays: removing it would let two writers in."""
+        """Release the lock.  Its file stays: removing it could let two writers in."""
         self._lock.release()
 
     def is_held(self) -> bool:
-        """Say whether a process is writing the store; false where that cannot be found out."""
+        """Return whether a process is writing the store; false if that is unknown."""
         if not self._path.exists():
             return False
         try:

@@ -1,7 +1,7 @@
-"""The members of a group, opened only where they lie in the same file, with storage that HDF5 reads by itself.
+"""Open the members of a group, but only those that are stored in the same file.
 
 HDF5 files can refer to other files (external links, virtual data sets, external raw storage), and can declare more
-numbers than they hold.  A store does neither, so a file that does is refused before anything of it is read.
+numbers than they contain.  A store does neither, so such a file is refused before its numbers are read.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ def members(group: h5py.Group) -> Iterator[tuple[str, h5py.Group | h5py.Dataset]
     """Yield the groups and data sets of a group with their names, sorted by name.
 
     Raises:
-        StoreError: one of them lies elsewhere, has a second name, or is something else.
+        StoreError: one of them is not in this file, has a second name, or is neither a group nor a data set.
     """
     for name in sorted(group):
         yield name, _open(group, name)
@@ -56,11 +56,11 @@ def dataset_in(group: h5py.Group, name: str) -> h5py.Dataset:
 
     Args:
         group: the group.
-        name: its name, of one word or, as ``extras/NAME``, of several.
+        name: its name in the group, or a path such as ``extras/NAME``.
 
     Raises:
-        StoreError: it lies elsewhere, or some of its numbers are not in the file.
-        KeyError: there is none of this name.
+        StoreError: it, or some of its numbers, are not in this file.
+        KeyError: the name does not exist.
     """
     found: h5py.Group | h5py.Dataset = group
     for word in name.split("/"):
@@ -77,15 +77,15 @@ def dataset_in(group: h5py.Group, name: str) -> h5py.Dataset:
 
 
 def group_in(group: h5py.Group, name: str) -> h5py.Group:
-    """Open a group of a group.
+    """Open a subgroup.
 
     Args:
         group: the group.
-        name: its name, of one word or, as ``/cells/0000``, of several; ``/`` is the group itself.
+        name: its name in the group, or a path such as ``/cells/0000``; ``/`` is the group itself.
 
     Raises:
-        StoreError: it lies elsewhere, or is a data set.
-        KeyError: there is none of this name.
+        StoreError: it is not in this file, or is a data set.
+        KeyError: the name does not exist.
     """
     found = group
     for word in name.strip("/").split("/") if name.strip("/") else ():
@@ -97,11 +97,11 @@ def group_in(group: h5py.Group, name: str) -> h5py.Group:
 
 
 def numbers_of(group: h5py.Group, name: str) -> h5py.Dataset:
-    """Open a data set of whole numbers along one axis, such as ``rows``.
+    """Open a one-dimensional data set of whole numbers, such as ``rows``.
 
     Raises:
-        StoreError: as :func:`dataset_in`, or it has other numbers.
-        KeyError: there is none of this name.
+        StoreError: as :func:`dataset_in`, or it has another type or shape.
+        KeyError: the name does not exist.
     """
     found = dataset_in(group, name)
     if found.dtype.kind != "i" or found.ndim != 1:
@@ -110,7 +110,7 @@ def numbers_of(group: h5py.Group, name: str) -> h5py.Dataset:
 
 
 def _storage_problem(dataset: h5py.Dataset) -> str:
-    """Say why the numbers of a data set cannot be those of a store; empty where they can."""
+    """Return why the numbers of a data set cannot be those of a store; empty if they can."""
     plist = dataset.id.get_create_plist()
     filters = [plist.get_filter(position)[0] for position in range(plist.get_nfilters())]
     if plist.get_layout() == h5d.VIRTUAL:
@@ -125,7 +125,7 @@ def _storage_problem(dataset: h5py.Dataset) -> str:
 
 
 def _size_problem(dataset: h5py.Dataset, *, compressed: bool) -> str:
-    """Say why the numbers of a data set do not fit into its file; empty where they do."""
+    """Return why the numbers of a data set do not fit into its file; empty if they do."""
     size, itemsize = _file_size(dataset), dataset.dtype.itemsize
     declared = math.prod((*dataset.shape, itemsize))
     possible = size * (_MOST_DEFLATED if compressed else 1)
@@ -145,5 +145,5 @@ def _file_size(dataset: h5py.Dataset) -> int:
 def _refused(group: h5py.Group, name: str, problem: str) -> StoreError:
     return StoreError(
         f"{group.file.filename}: {group.name.rstrip('/')}/{name} {problem}, so it is not read; "
-        "take the results from where they were computed"
+        "copy the file again from where it was computed"
     )

@@ -1,4 +1,4 @@
-"""Join stores whose cells agree."""
+"""Merge stores whose cells agree."""
 
 from __future__ import annotations
 
@@ -26,19 +26,28 @@ _WAY_OUT = "keep them apart, or compute one of them again"
 
 
 def merge(paths: Sequence[str | Path], output: str | Path) -> None:
-    """Join several stores into a new, packed one.
+    """Merge several results files into a new, packed one.
 
-    Stores may have different cells, or different images of the same cell; where they overlap, they must agree.  The
-    header, and with it the study, is that of the last store that has a study.  Shards of a study must all be there,
-    each once; together they are the whole study.
+    The files may have different cells, or different images of the same cell; where they overlap, they must agree.  The
+    header, and with it the study, is that of the last file that has a study.  All shards of a study must be given, each
+    once; together they make the whole study.
 
     Args:
-        paths: the stores.
+        paths: the results files.
         output: a file that does not exist yet.
 
     Raises:
-        StoreError: the output exists or cannot be written; a shard is missing or there twice; or two stores disagree
-            in the seed, the images of a data set, the settings or files of a cell, or an answer.
+        StoreError: the output exists or cannot be written; a shard is missing or given twice; or two files disagree
+            on the seed, the images of a data set, the settings or files of a cell, or an answer.
+
+    >>> import tempfile, shapebias as sb
+    >>> folder = Path(tempfile.mkdtemp())
+    >>> for reliance in (0, 1):
+    ...     study = sb.Study("stimuli:images=8,size=16", f"planted:reliance={reliance}")
+    ...     sb.run(study, folder / f"{reliance}.h5", device="cpu").close()
+    >>> merge([folder / "0.h5", folder / "1.h5"], folder / "both.h5")
+    >>> len(sb.open(folder / "both.h5").cells())
+    2
     """
     output = store_path(output)
     if not paths:
@@ -62,10 +71,10 @@ def merge(paths: Sequence[str | Path], output: str | Path) -> None:
 
 
 def _check_shards(stores: Iterable[Store]) -> None:
-    """Refuse shards of which one is missing, or there twice.
+    """Check that all shards of a study are given, each once.
 
     Raises:
-        StoreError: names them.
+        StoreError: some are missing or given twice; the message names them.
     """
     studies: dict[tuple[str, int], dict[int, list[Store]]] = {}
     for store in stores:
@@ -80,7 +89,7 @@ def _check_shards(stores: Iterable[Store]) -> None:
             if number not in found:
                 problems.append(f"shard {number}/{count} is missing; compute it with --shard {number}/{count}")
             elif len(found[number]) > 1:
-                problems.append(f"shard {number}/{count} is there more than once: {files}; name one of them")
+                problems.append(f"shard {number}/{count} is given more than once: {files}; name one of them")
     if problems:
         raise StoreError(listed("the shards cannot be joined:", problems))
 
@@ -147,7 +156,7 @@ def _texts(record: CellRecord) -> tuple[str, ...]:
 
 
 def _differing(first: CellRecord, second: CellRecord) -> str:
-    """Describe the settings, and the components' files, in which two records of the same texts differ."""
+    """Describe how the settings and files of two records with the same texts differ."""
     settings = [
         f"{name} {first.settings.get(name)} and {second.settings.get(name)}"
         for name in sorted(first.settings.keys() | second.settings.keys())

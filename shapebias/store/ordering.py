@@ -1,11 +1,11 @@
-"""The order of cells in tables: as the study lists them, and others by the numbers in their texts."""
+"""The order of cells in tables: as the study lists them; others are sorted by the numbers in their texts."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
 from shapebias.errors import ShapebiasError, StoreError
-from shapebias.spelling.grammar import natural, split_label
+from shapebias.spelling.grammar import natural_sort_key, split_label
 from shapebias.store.reader import Store
 from shapebias.store.records import ComponentRecord
 from shapebias.store.stored import StoredCell
@@ -36,21 +36,26 @@ def cells_in_study_order(store: Store) -> list[StoredCell]:
             f"{store.path} is damaged (its study cannot be read: {error}); see 'shapebias verify'"
         ) from error
 
+    known: dict[tuple[str, str | None], tuple[int, list[tuple[float, str]]]] = {}  # many cells share a component
+
     def rank(cell: StoredCell) -> list[tuple[int, list[tuple[float, str]]]]:
-        return [
-            (-1, []) if component is None else (_rank(ranks[role], role, component), _key(component))
-            for role, component in cell.record.components().items()
-        ]
+        found = []
+        for role, component in cell.record.components().items():
+            name = role, None if component is None else component.canonical
+            if name not in known:
+                known[name] = (-1, []) if component is None else (_rank(ranks[role], role, component), _key(component))
+            found.append(known[name])
+        return found
 
     return sorted(store.cells(), key=rank)
 
 
 def _rank(ranks: Mapping[str, int], role: str, component: ComponentRecord) -> int:
-    if not ranks or component.canonical in ranks:  # bringing a text up to date may import torch
+    if not ranks or component.canonical in ranks:  # converting a text may import torch
         return ranks.get(component.canonical, 0)
     return ranks.get(current_text(role, component.canonical), len(ranks))
 
 
 def _key(component: ComponentRecord) -> list[tuple[float, str]]:
-    """Sort by value, with unchanged images first."""
-    return natural("" if component.canonical == "clean" else component.canonical)
+    """Return a sort key that compares numbers by value and puts ``clean`` first."""
+    return natural_sort_key("" if component.canonical == "clean" else component.canonical)

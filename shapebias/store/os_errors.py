@@ -29,8 +29,8 @@ def translate_os_errors(path: Path) -> Iterator[None]:
     except OSError as error:
         if error.errno in _FULL:
             raise StoreError(
-                f"{path} cannot be written: {error.strerror}; every part finished before is kept: "
-                "make room and run the same command again"
+                f"{path} cannot be written: {error.strerror}; every finished part is kept: "
+                "free some space and run the same command again"
             ) from error
         if error.errno in _FORBIDDEN:
             raise StoreError(
@@ -42,7 +42,7 @@ def translate_os_errors(path: Path) -> Iterator[None]:
 class DeferredErrorFile(io.RawIOBase):
     """A file that HDF5 writes to, whose errors are raised after HDF5 has returned.
 
-    HDF5 ends the process when a write fails, for example on a full disk.  This file keeps the first error, ignores
+    HDF5 aborts the process when a write fails, for example on a full disk.  This file records the first error, ignores
     later writes, and raises the error when :meth:`check` is called between two calls of HDF5.
 
     Args:
@@ -59,7 +59,7 @@ class DeferredErrorFile(io.RawIOBase):
             raise self._failure
 
     def write(self, data: Any) -> int:
-        """Write all of ``data``, or keep the error."""
+        """Write all of ``data``, or record the error."""
         view = memoryview(data).cast("B")
         size = len(view)
         try:
@@ -70,7 +70,7 @@ class DeferredErrorFile(io.RawIOBase):
         return size
 
     def readinto(self, buffer: Any) -> int:
-        """Fill ``buffer``; what an error left unwritten reads as zeros."""
+        """Fill ``buffer``; data that an error left unwritten are read as zeros."""
         view = memoryview(buffer).cast("B")
         try:
             count = self._file.readinto(view)
@@ -80,7 +80,7 @@ class DeferredErrorFile(io.RawIOBase):
         return len(view)
 
     def truncate(self, size: int | None = None) -> int:
-        """Set the length of the file, or keep the error."""
+        """Set the length of the file, or record the error."""
         try:
             if self._failure is None:
                 self._file.truncate(size)
@@ -93,7 +93,7 @@ class DeferredErrorFile(io.RawIOBase):
         return self._file.seek(offset, whence)
 
     def tell(self) -> int:
-        """Return the position in the file of the next read or write."""
+        """Return the position of the next read or write."""
         return self._file.tell()
 
     def close(self) -> None:

@@ -1,4 +1,4 @@
-"""Packing: the parts of a store in one file, with compressed chunks copied unchanged."""
+"""Packing: copy the parts of a store into one file, with compressed chunks unchanged."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from shapebias.errors import StoreError
 from shapebias.store.columns import column
-from shapebias.store.encoding import Stored, read
+from shapebias.store.encoding import EncodedArray, read
 from shapebias.store.group_writer import LIBVER, GroupWriter
 from shapebias.store.index import INDEX, group_digests, index_text
 from shapebias.store.joined_arrays import JoinedArrays, Source, runs
@@ -32,10 +32,10 @@ _OPEN_FILES = 64
 
 
 def write_store(path: Path, header: Header, datasets: Iterable[StoredDataset], cells: Iterable[StoredCell]) -> None:
-    """Write a packed store: the layout that ``docs/store.md`` describes.
+    """Write a packed store in the layout that ``docs/store.md`` describes.
 
     Args:
-        path: the file to create, under a name that no reader opens.
+        path: the file to create, under a temporary name.
         header: its header.
         datasets, cells: its contents, in this order.
 
@@ -72,7 +72,7 @@ def write_store(path: Path, header: Header, datasets: Iterable[StoredDataset], c
 
 
 def _source(arrays: JoinedArrays, path: Path, group: GroupWriter) -> Source:
-    """Describe what was packed."""
+    """Describe the packed arrays."""
     return Source(path, group.group.name, arrays.rows, frozenset(arrays.names))
 
 
@@ -86,7 +86,7 @@ def _join_all(arrays: JoinedArrays, group: GroupWriter, check: Callable[[], None
 
 @contextlib.contextmanager
 def _kept_open(sources: Sequence[Source]) -> Iterator[Sequence[Source]]:
-    """Open the files of a few sources once for all arrays; many are opened for each array."""
+    """Open the files of a few sources once for all arrays; the files of many sources are opened for each array."""
     with contextlib.ExitStack() as stack:
         few = len(sources) <= _OPEN_FILES
         yield [stack.enter_context(source.kept_open()) for source in sources] if few else sources
@@ -100,10 +100,10 @@ def _join(
     group: GroupWriter,
     check: Callable[[], None],
 ) -> str | None:
-    """Copy what all sources store under a name into one HDF5 data set; ``name`` is the array that it belongs to.
+    """Copy the data sets ``stored_name`` of all sources into one; it belongs to the array ``name``.
 
     Returns:
-        The name under which its factors are stored, None where it has none.
+        The name under which its factors are stored; None if it has none.
     """
     found = [(source, arrays.source_indices == index) for index, source in enumerate(sources)]
     holders = [(source, np.flatnonzero(own)) for source, own in found if own.any() and name in source.names]
@@ -126,13 +126,13 @@ def _join(
     return example.attributes.get("scale")
 
 
-def _example(name: str, dataset: h5py.Dataset) -> Stored:
+def _example(name: str, dataset: h5py.Dataset) -> EncodedArray:
     facts = {key: value for key, value in dataset.attrs.items() if key not in ("encoding", "encoding_version")}
-    return Stored(name, np.empty((0, *dataset.shape[1:]), dataset.dtype), dataset.attrs["encoding"], facts)
+    return EncodedArray(name, np.empty((0, *dataset.shape[1:]), dataset.dtype), dataset.attrs["encoding"], facts)
 
 
-def _common(arrays: JoinedArrays, examples: list[Stored]) -> Stored:
-    """Return an example of the type that can represent all of them: texts may differ in length."""
+def _common(arrays: JoinedArrays, examples: list[EncodedArray]) -> EncodedArray:
+    """Return an example whose type can represent all of them: texts may differ in length."""
     if len({(example.encoding, example.values.shape) for example in examples}) > 1:
         shapes = sorted({f"{example.encoding} {example.values.shape[1:]}" for example in examples})
         raise StoreError(
@@ -144,7 +144,7 @@ def _common(arrays: JoinedArrays, examples: list[Stored]) -> Stored:
 
 
 def _copy(source: h5py.Dataset, positions: NDArray[np.int64], target: h5py.Dataset, targets: NDArray[np.int64]) -> None:
-    """Copy some images: whole chunks where each image has its own, so that nothing is compressed again."""
+    """Copy some images: if each image has its own chunks, copy these without decompressing them."""
     if _has_chunks_of_images(source) and _storage(source) == _storage(target):
         corners = [range(0, size, chunk) for size, chunk in zip(source.shape[1:], source.chunks[1:], strict=True)]
         for position, target_position in zip(positions.tolist(), targets.tolist(), strict=True):

@@ -22,7 +22,7 @@ class Store:
     """A store, opened for reading: the packed file, the folder of parts, or both.
 
     Args:
-        path: the name of the packed file, also while there are only parts.
+        path: the name of the packed file, even if there are only parts.
 
     Arrays are read when they are used, so the store stays open until :meth:`close`.
 
@@ -37,12 +37,12 @@ class Store:
         self.refresh()
 
     def refresh(self) -> None:
-        """List the files again, to see parts written or a file packed since."""
+        """List the files again, to see parts that were written, or a file that was packed, in the meantime."""
         while True:
             try:
                 listings = self._list()
             except FileNotFoundError:
-                continue  # packed while we listed: the parts are in the file now
+                continue  # packed while the files were listed: the parts are now in the packed file
             break
         self.listings = tuple(listings)
         headers = [listing.header for listing in listings if listing.header is not None]
@@ -56,7 +56,7 @@ class Store:
         self._cells = join_cells(listings)
 
     def _list(self) -> list[Listing]:
-        """List the folder before the file: parts are removed only after the file that has them is in place."""
+        """List the folder before the file: parts are removed only after the file with their contents is in place."""
         parts = part_files(self.path)
         packed = [self.path] if self.path.exists() else []
         self._known = {path: self._recall(path) for path in (*packed, *parts)}
@@ -67,14 +67,14 @@ class Store:
         stamp = _stamp(path)
         if path in self._known and self._known[path][0] == stamp:
             return self._known[path]
-        if path == self.path:  # stays open: a file with other groups may replace it
+        if path == self.path:  # it stays open, as a file with other groups may replace it
             self._packed = open_file(path)
             return stamp, list_file(self._packed, keep_open=True)
         with open_file(path) as file:
             return stamp, list_file(file, keep_open=False)
 
     def remember(self, path: Path, listing: Listing) -> None:
-        """Take the contents of a part's file from its writer, so that the next refresh does not read them."""
+        """Record the contents of a part's file that was just written, so that the next refresh does not read it."""
         self._known[path] = (_stamp(path), listing)
 
     def datasets(self) -> list[StoredDataset]:
@@ -86,7 +86,7 @@ class Store:
         return list(self._cells)
 
     def failures(self) -> list[Failure]:
-        """List failures that have not been computed since."""
+        """List the failures whose images have not been computed since."""
         return [Failure(cell.record, part.rows, part.error) for cell in self._cells for part in cell.failed]
 
     def close(self) -> None:
@@ -109,7 +109,7 @@ def _stamp(path: Path) -> tuple[int, ...]:
 
 
 def join_datasets(listings: Iterable[Listing]) -> list[StoredDataset]:
-    """Join the parts of each data set from several files; of an image in several, the last counts."""
+    """Join the parts of each data set from several files; if an image is in several, the last is used."""
     found: dict[str, list[ListedDataset]] = {}
     for dataset in (dataset for listing in listings for dataset in listing.datasets):
         found.setdefault(dataset.record.key, []).append(dataset)
@@ -118,7 +118,7 @@ def join_datasets(listings: Iterable[Listing]) -> list[StoredDataset]:
 
 
 def join_cells(listings: Iterable[Listing]) -> list[StoredCell]:
-    """Join the parts of each cell from several files; of an image in several, the last counts."""
+    """Join the parts of each cell from several files; if an image is in several, the last is used."""
     found: dict[str, list[ListedCell]] = {}
     for cell in (cell for listing in listings for cell in listing.cells):
         found.setdefault(cell.record.key, []).append(cell)

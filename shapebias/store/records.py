@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
+from functools import cached_property
 from typing import Any, Literal, TypeAlias
 
 import attrs
@@ -33,7 +34,7 @@ class ComponentRecord:
     provider: str = attrs.field(default="", eq=False)
     files: Mapping[str, str] = attrs.field(factory=dict)
 
-    @property
+    @cached_property
     def key(self) -> str:
         """A hash of the identity, which does not include title and provider."""
         return _hash(self._identity())
@@ -44,11 +45,11 @@ class ComponentRecord:
 
 @attrs.frozen
 class CellRecord:
-    """One dataset, model and condition (and saliency method, and probe): the identity of an answer.
+    """One data set, model and condition (and saliency method, and probe): the identity of an answer.
 
     Args:
-        dataset, model, condition, saliency, probe: the components; the last two may be absent.
-        settings: further facts that determine the answer: seed, limit, precision, ...
+        dataset, model, condition, saliency, probe: the components; the last two may be None.
+        settings: further settings that determine the answer: seed, precision, label mapping, ...
     """
 
     dataset: ComponentRecord
@@ -58,7 +59,7 @@ class CellRecord:
     probe: ComponentRecord | None = None
     settings: Mapping[str, Scalar] = attrs.field(factory=dict)
 
-    @property
+    @cached_property
     def key(self) -> str:
         """A hash of the identity, which does not include titles and providers."""
         components = {
@@ -96,17 +97,17 @@ def _hash(identity: object) -> str:
 
 @attrs.frozen(eq=False)
 class Part:
-    """A cell's answers for some of the images, at most 2,048: the unit of work, of resuming and of what is on disk.
+    """A cell's answers for some of the images, at most 2,048: the unit of computing, resuming and writing.
 
     Args:
-        cell: which cell.
+        cell: the identity of the cell.
         rows: (n,) indices of the images in the data set, ascending.
         arrays: per-image arrays by name, first axis n: ``prediction``, ``logits`` (or ``top_scores`` and
             ``top_classes``), ``maps``, ``images``, ``extras/NAME``, ``values/NAME``.  A cell with an eps axis has
             (n, E, ...) arrays and an attribute ``eps``.  ``labels``, ``shape_labels`` and ``texture_labels`` are here
-            where the condition can change them.
+            if the condition can change them.
         attributes: facts about the computation: device, precision, seconds, mapping, ...; ``eps`` is a number, or a
-            JSON list where there is an eps axis.
+            JSON list if there is an eps axis.
         status: ``done`` or ``failed``.
         error: the traceback of a part that failed.
     """
@@ -121,17 +122,17 @@ class Part:
 
 @attrs.frozen(eq=False)
 class DatasetPart:
-    """What the store keeps of some images of a data set.
+    """The facts about some images of a data set that the store keeps.
 
     Args:
-        dataset: which data set.
+        dataset: the identity of the data set.
         rows: (n,) indices of the images in the data set, ascending.
         ids: n image ids.
         labels, shape_labels, texture_labels: (n,) class indices, -1 where unknown.
         thumbnails: (n, h, w, 3) uint8; None where only answers are known.
         attributes: ``classes`` (JSON list), ``height``, ``width``, ``images`` (number in the whole data set), and
-            ``note``, which part of a published set it is, where it is not the whole.
-        masks: (n, H, W) int8: 1 on the object, 0 beside it, -1 everywhere for an image without a mask; None if no
+            ``note``, which part of a published set it is, if it is not complete.
+        masks: (n, H, W) int8: 1 on the object, 0 elsewhere, -1 everywhere for an image without a mask; None if no
             image has one.
     """
 
@@ -155,7 +156,7 @@ class Header:
         seed: the study's seed.
         versions: versions of shapebias, plugins, torch, timm, CUDA, Python, by name.
         device: description of the device.
-        shard: ``"2/3"`` where the file has the second of three shares of the study; empty for the whole.
+        shard: ``"2/3"`` if the file has the second of three shares of the study; empty for the whole study.
     """
 
     study: str

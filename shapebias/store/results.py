@@ -1,4 +1,4 @@
-"""The results of a study: answers, maps, values and metrics, by the names of the components."""
+"""The results of a study: answers, maps, values and metrics, selected by the names of components."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _View = TypeVar("_View", StoredAnswers, StoredMaps, StoredValues)
 
 
 class Results:
-    """The results of a study: what :func:`shapebias.run` returns and :func:`shapebias.open` opens.
+    """The results of a study, as :func:`shapebias.run` and :func:`shapebias.open` return them.
 
     A component is given by its title (your label, or the short text), by any text that identifies it
     (``"pgd:eps=8/255"``), or by the canonical text.  A component that is left out must be the only one of its kind.
@@ -68,19 +68,19 @@ class Results:
         return self.store.failures()
 
     def answers(self) -> list[StoredAnswers]:
-        """List the answers of every prediction cell, one entry an eps, in the order of the study."""
+        """List the answers of every prediction cell, one entry per eps, in the order of the study."""
         return list(self._views(StoredAnswers, saliency=False, probe=False))
 
     def maps(self) -> list[StoredMaps]:
-        """List the maps of every saliency cell, one entry an eps, in the order of the study."""
+        """List the maps of every saliency cell, one entry per eps, in the order of the study."""
         return list(self._views(StoredMaps, saliency=True, probe=False))
 
     def values(self) -> list[StoredValues]:
-        """List the values of every probe cell, one entry an eps, in the order of the study."""
+        """List the values of every probe cell, one entry per eps, in the order of the study."""
         return list(self._views(StoredValues, saliency=None, probe=True))
 
     def _views(self, view: type[_View], *, saliency: bool | None, probe: bool) -> Iterator[_View]:
-        """Yield the cells of one kind; where some images failed, the others are kept."""
+        """Yield the cells of one kind; if some images of a cell failed, the others are kept."""
         datasets = {dataset.record.key: dataset for dataset in self.store.datasets()}
         names = self._names()
         for cell in cells_in_study_order(self.store):
@@ -94,7 +94,7 @@ class Results:
                 yield view(cell, datasets[record.dataset.key], _component_names(cell, names), eps, eps_index)
 
     def _names(self) -> dict[str, str]:
-        """Choose the name of each component in tables, by its key: its title, or more where titles are equal."""
+        """Choose the name of each component in tables, by its key: its title, or a longer text if titles are equal."""
         names: dict[str, str] = {}
         for role in ROLES:
             records = [cell.record.components()[role] for cell in self.store.cells()]
@@ -110,13 +110,14 @@ class Results:
 
         Args:
             metric: its name or text, for example ``"accuracy"`` or ``"accuracy:top=5"``; or its settings object.
-            settings: parameters of the metric that the text does not give.
+            settings: parameters of the metric, in addition to those of the text.
 
         Returns:
-            A tidy table: one row a number, with its interval, n, and what it was computed on.
+            A tidy table with one row for each number: its components, interval and n.
 
         Raises:
-            UnknownNameError, SpellingError: no such metric, or no such parameter.
+            UnknownNameError: no metric has this name.
+            SpellingError: the metric has no such parameter, or a value is wrong.
         """
         if isinstance(metric, str):
             metric = cast("Metric", default_catalog().component("metric", metric).settings)
@@ -132,8 +133,8 @@ class Results:
         """Return the scores of one model, (n, C).
 
         Args:
-            dataset, model, condition: which components; see the class.
-            eps: one of a list of eps.
+            dataset, model, condition: the components, see the class; None takes the only one.
+            eps: one of the attack's eps; None takes the only one.
 
         Raises:
             StoreError: no cell or several cells match, or the scores were not kept.
@@ -157,7 +158,7 @@ class Results:
         condition: str | None = None,
         eps: float | None = None,
     ) -> NDArray[Any]:
-        """Return the images as the model saw them, where the study kept them; arguments as in :meth:`logits`."""
+        """Return the images that the model got, if the study kept them; arguments as in :meth:`logits`."""
         return self._answers(dataset, model, condition, eps).array("images")
 
     def saliency(
@@ -192,7 +193,7 @@ class Results:
         return select("answers", _with_eps(eps, self.answers()), wanted)
 
     def cells(self) -> pd.DataFrame:
-        """Return an overview: one row a cell with its components, number of images, status and seconds."""
+        """Return a table with one row per cell: its components, number of images, status and seconds."""
         import pandas as pd
 
         names = self._names()
@@ -208,7 +209,7 @@ class Results:
         return pd.DataFrame(rows, columns=[*ROLES, "images", "status", "seconds"]).astype({"seconds": float})
 
     def frame(self) -> pd.DataFrame:
-        """Return every answer, one row an image and cell.
+        """Return a table of all answers, one row for each image and cell.
 
         Returns:
             Columns ``dataset``, ``model``, ``condition``, ``eps``, ``image`` (its id), ``label``, ``shape``,
@@ -220,36 +221,36 @@ class Results:
         return answers_frame(self.answers())
 
     def show(self, image: str | int, dataset: str | None = None) -> Figure:
-        """Draw one image under every condition, with the answers of every model, and below it the maps over it.
+        """Draw one image under every condition, with the answers of every model and the saliency maps.
 
-        Where the study did not keep images (``keep_images``), the unchanged image is shown in small.
+        If the study did not keep images (``keep_images``), a thumbnail of the unchanged image is shown.
 
         Args:
-            image: its id, or its position among the images that the results have.
-            dataset: which data set; may be left out where there is only one.
+            image: its id, or its position among the images of the results.
+            dataset: the data set; None takes the only one.
 
         Returns:
             A figure of matplotlib.
 
         Raises:
-            StoreError: there is no such image, or none of the models has answered it.
+            StoreError: there is no such image, or no model has an answer to it.
         """
         from shapebias.store.display import show_image
 
         return show_image(self.answers(), self.maps(), image, dataset)
 
     def thumbnails(self, dataset: str | None = None, images: int = 40) -> Figure:
-        """Draw some images of a data set in small, spread evenly over it, each with its label.
+        """Draw thumbnails of some images of a data set, evenly spaced, each with its label.
 
         Args:
-            dataset: which data set; may be left out where there is only one.
+            dataset: the data set; None takes the only one.
             images: the most images.
 
         Returns:
             A figure of matplotlib.
 
         Raises:
-            StoreError: there is no such data set, or it has no pictures.
+            StoreError: there is no such data set, or it has no thumbnails.
         """
         from shapebias.store.display import show_thumbnails
 
@@ -266,11 +267,11 @@ class Results:
         return html(self.store.path, self.cells(), headline, self.failures)
 
     def refresh(self) -> None:
-        """Read the store again, where a run is still writing."""
+        """Read the store again, to see the results of a run that is still writing."""
         self.store.refresh()
 
     def keep_alive(self, owner: object) -> None:
-        """Keep a reference to an object, such as the temporary folder of the store, as long as these results exist."""
+        """Keep a reference to ``owner``, such as the temporary folder of the store, as long as these results exist."""
         self._kept_alive.append(owner)
 
     def close(self) -> None:
@@ -285,13 +286,23 @@ class Results:
 
 
 def open_store(path: str | Path) -> Results:
-    """Open the results of a study, finished or still running.
+    """Open the results of a study that has finished or is still running.
 
     Args:
-        path: for example ``"run.h5"``.
+        path: the results file, for example ``"run.h5"``.
+
+    Returns:
+        The results; the file stays open until they are closed.
 
     Raises:
         StoreError: there is no store, or it cannot be read.
+
+    >>> import tempfile, shapebias as sb
+    >>> path = Path(tempfile.mkdtemp(), "run.h5")
+    >>> sb.run(sb.Study("stimuli:images=8,size=16", "planted:reliance=1"), path, device="cpu").close()
+    >>> with sb.open(path) as results:
+    ...     results.cells()["images"].tolist()
+    [8]
     """
     return Results(path)
 

@@ -1,4 +1,4 @@
-"""The digest of a group: what describes it, in one hash, so that a changed attribute is noticed when it is read."""
+"""The digest of a group: a hash of its description, so that a changed attribute is noticed when it is read."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ _Members: TypeAlias = Callable[[h5py.Group], Iterator[tuple[str, h5py.Group | h5
 
 @attrs.frozen(eq=False)
 class Described:
-    """A group with all that its digest covers, read once.
+    """A group with everything that its digest covers, read once.
 
     Args:
         group: the group.
         attributes: its attributes, as Python values.
-        arrays: its data sets, also those of groups in it that have no digest of their own, by name.
+        arrays: its data sets by name, including those of subgroups that have no digest of their own.
         array_attributes: the attributes of each.
     """
 
@@ -46,11 +46,11 @@ class Described:
 
 
 def described(group: h5py.Group, find: _Members = members) -> Described:
-    """Read what describes a group.
+    """Read the description of a group.
 
     Args:
         group: the group.
-        find: lists the members of a group; the default refuses those that do not lie in the file.
+        find: lists the members of a group; the default refuses those that are not in the file.
 
     Raises:
         StoreError: an attribute is neither text nor a number, or a member is refused.
@@ -61,10 +61,10 @@ def described(group: h5py.Group, find: _Members = members) -> Described:
 
 
 def sealed(group: h5py.Group) -> Described:
-    """Read what describes a group, and compare it with the group's digest.
+    """Read the description of a group, and compare it with the group's digest.
 
     Raises:
-        StoreError: the digest does not match, or is not there; or as :func:`described`.
+        StoreError: the digest does not match or is missing; or as :func:`described`.
     """
     found = described(group)
     if found.attributes.get("digest") != found.digest:
@@ -76,7 +76,7 @@ def sealed(group: h5py.Group) -> Described:
 
 
 def digest(group: h5py.Group) -> str:
-    """Compute the SHA-256 of what describes a group: its attributes, and type, shape and attributes of its arrays.
+    """Compute the SHA-256 of a group's description: its attributes, and type, shape and attributes of its arrays.
 
     It is the hash of the JSON text (sorted keys, ASCII) of ``{"attributes": {NAME: VALUE}, "arrays":
     {NAME: [TYPE, SHAPE, {NAME: VALUE}]}}``, without the attribute ``digest`` itself.
@@ -91,7 +91,7 @@ def description_digest(attributes: Mapping[str, Any], arrays: Mapping[str, Any])
 
 
 def seal(group: h5py.Group) -> None:
-    """Write the digest of a complete group, which this process wrote itself."""
+    """Write the digest of a complete group that this process has written."""
     group.attrs["digest"] = digest(group)
 
 
@@ -100,7 +100,7 @@ def _own_members(group: h5py.Group) -> Iterator[tuple[str, h5py.Group | h5py.Dat
 
 
 def _arrays(group: h5py.Group, find: _Members, prefix: str = "") -> Iterator[tuple[str, h5py.Dataset]]:
-    """Yield the data sets of a group, also of groups below it that are not sealed themselves, sorted by name."""
+    """Yield the data sets of a group and of its subgroups without a digest, sorted by name."""
     for name, item in find(group):
         if isinstance(item, h5py.Dataset):
             yield prefix + name, item
@@ -121,6 +121,6 @@ def _without_digest(attributes: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def plain(value: Any) -> str | int | float | bool:
-    """Give an attribute's value its Python type."""
+    """Convert an attribute's value to its Python type."""
     native: str | int | float | bool = value.item() if isinstance(value, np.generic) else value
     return native

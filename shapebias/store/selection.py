@@ -76,7 +76,7 @@ def _fits(text: str, canonical: str) -> bool:
     try:
         return len(short) == len(full) and all(map(_step_matches, short, full))
     except ShapebiasError:
-        return False  # a label need not be a valid spelling
+        return False  # a label may not be a valid spelling
 
 
 def _step_matches(short: str, full: str) -> bool:

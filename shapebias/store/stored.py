@@ -23,7 +23,7 @@ class Failure:
     """Images for which a cell failed.
 
     Args:
-        record: which cell.
+        record: the identity of the cell.
         rows: (n,) indices of the images in the data set.
         error: the traceback.
     """
@@ -37,7 +37,7 @@ class StoredDataset(JoinedArrays):
     """A data set in a store.
 
     Args:
-        record: which data set.
+        record: the identity of the data set.
         attributes: ``classes``, ``height``, ``width``, ``images``, ...
         sources: the groups with its arrays.
     """
@@ -49,7 +49,7 @@ class StoredDataset(JoinedArrays):
 
     @property
     def note(self) -> str | None:
-        """Which part of a published set it is, such as ``320 of 1,280 images``; None where it is the whole."""
+        """Which part of a published set it is, such as ``320 of 1,280 images``; None if it is complete."""
         note = self.attributes.get("note")
         return None if note is None else str(note)
 
@@ -85,11 +85,11 @@ class StoredDataset(JoinedArrays):
 
     @property
     def thumbnails(self) -> NDArray[np.uint8]:
-        """(n, h, w, 3), read each time; ``array("thumbnails", rows)`` reads some."""
+        """(n, h, w, 3), read at each access; ``array("thumbnails", rows)`` reads some."""
         return self.array("thumbnails")
 
     def masks(self, rows: ArrayLike) -> NDArray[np.bool_] | None:
-        """Return the object masks of some images, (n, H, W); None where one of them has none."""
+        """Return the object masks of some images, (n, H, W); None if one of them has none."""
         if "masks" not in self.names:
             return None
         masks = self.array("masks", rows)
@@ -102,8 +102,8 @@ class StoredCell(JoinedArrays):
     Its ``rows`` are the images that have answers, which may be fewer than the data set has.
 
     Args:
-        record: which cell.
-        parts: how each part was computed; of an image in several of them, the last counts.
+        record: the identity of the cell.
+        parts: how each part was computed; if an image is in several of them, the last is used.
         sources: the groups with its arrays.
     """
 
@@ -115,7 +115,7 @@ class StoredCell(JoinedArrays):
 
     @property
     def status(self) -> Literal["done", "failed"]:
-        """``failed`` while there are images for which it failed; ``rows`` are the images that have answers."""
+        """``failed`` while it has failed for some images; ``rows`` are the images that have answers."""
         return "failed" if self.failed else "done"
 
     @property
@@ -143,7 +143,7 @@ class StoredCell(JoinedArrays):
 
 
 def _without(rows: NDArray[np.int64], parts: Iterable[Facts]) -> tuple[Facts, ...]:
-    """Keep of each part the images that are neither in ``rows`` nor in a later part."""
+    """Remove from each part the images that are in ``rows`` or in a later part."""
     kept: list[Facts] = []
     for part in reversed(list(parts)):
         left = np.setdiff1d(part.rows, rows)

@@ -29,22 +29,28 @@ _UNSEALED = {"datasets", "cells", "parts", "extras", "values"}
 
 
 def verify(path: str | Path) -> list[str]:
-    """Check the packed file and every part of a store, reading all of it.
+    """Check a results file and all its parts; everything is read.
 
     Args:
-        path: the store.
+        path: the results file, for example ``"run.h5"``.
 
     Returns:
-        One line for each problem; empty where the store is intact.
+        One line for each problem; empty if the file is intact.
 
     Raises:
         StoreError: there is no store.
+
+    >>> import tempfile, shapebias as sb
+    >>> path = Path(tempfile.mkdtemp(), "run.h5")
+    >>> sb.run(sb.Study("stimuli:images=8,size=16", "planted:reliance=1"), path, device="cpu").close()
+    >>> verify(path)
+    []
     """
     path = store_path(path)
     parts = part_files(path)
     if not parts and not path.exists():
         raise StoreError(f"{path}: there is no store, neither this file nor its parts; check the path")
-    # A run may pack meanwhile: it removes parts only after the file that has them is in place, so the file comes last.
+    # A run may pack meanwhile.  It removes parts only after the packed file is in place, so that file is checked last.
     problems = [f"{file}: {problem}" for file in parts for problem in _check_file(path, file)]
     problems += [f"{path}: {problem}" for problem in _check_packed(path)]
     return [*(problems or (f"{path}: {problem}" for problem in _check_references(path))), *_strays(path)]
@@ -60,7 +66,7 @@ def _check_packed(path: Path) -> list[str]:
 
 
 def _strays(path: Path) -> list[str]:
-    """Name the temporary files that no process is writing."""
+    """Describe the temporary files that no process is writing."""
     strays = stray_files(path)
     if strays and WriterLock(path).is_held():
         return []
@@ -72,7 +78,7 @@ def _strays(path: Path) -> list[str]:
 
 
 def _check_file(store: Path, path: Path) -> list[str]:
-    """Check one file; one that is not there has been packed since."""
+    """Check one file; a file that is missing has been packed since."""
     try:
         with open_file(path) as file:
             return list(_check_content(store, path, file))

@@ -1,4 +1,4 @@
-"""What metrics read: the answers, maps and values of one cell at one eps, read when they are asked for."""
+"""What metrics read: the answers, maps and values of one cell at one eps, read on access."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ class _View:
         cell: the cell.
         images: the data set that the cell's rows are indices of.
         names: the names of the five components in tables, by role.
-        eps: the attack's budget, None without a list of them.
-        eps_index: its index on the eps axis, None where the arrays have no such axis.
+        eps: the attack's budget; None if the attack has none.
+        eps_index: its index on the eps axis; None if the arrays have no such axis.
     """
 
     cell: StoredCell
@@ -76,7 +76,7 @@ class _View:
 
     @property
     def steps(self) -> tuple[Component, ...] | None:
-        """The transforms and the attack of the condition; None where one of their plugins is not installed."""
+        """The transforms and the attack of the condition; None if one of their plugins is not installed."""
         try:
             with former_spellings():
                 return Condition.parse(self.cell.record.condition.canonical).steps
@@ -116,7 +116,7 @@ class StoredAnswers(_View):
     @property
     def destroys(self) -> frozenset[str]:
         """What the condition's transforms destroy (texture, shape, colour); empty without their plugins."""
-        return frozenset(word for step in self.steps or () for word in step.spec.destroys)
+        return frozenset(word for step in self.steps or () for word in step.destroys)
 
     @property
     def classes(self) -> Sequence[str]:
@@ -157,7 +157,7 @@ class StoredAnswers(_View):
 
     @property
     def logits(self) -> NDArray[np.float32] | None:
-        """(n, C) scores, None where they were not kept; read each time, as all of them may not fit into memory."""
+        """(n, C) scores, None where they were not kept; read at each access, as they may not all fit into memory."""
         return self.array("logits") if "logits" in self.cell.names else None
 
     def top(self, k: int) -> NDArray[np.int64]:
@@ -166,7 +166,7 @@ class StoredAnswers(_View):
         There are fewer columns where fewer classes exist or were kept.
         """
         if "logits" in self.cell.names:
-            # Copies, because a view of the few best would keep the order of all classes.
+            # Copies, because a view of the few best would keep the full array in memory.
             blocks = [np.argsort(-block, axis=1, kind="stable")[:, :k].copy() for block in self._logit_blocks()]
             return np.concatenate(blocks)
         best = self.array("top_classes") if "top_classes" in self.cell.names else self.prediction[:, None]
@@ -174,7 +174,7 @@ class StoredAnswers(_View):
 
     @property
     def gradient_failed(self) -> NDArray[np.bool_]:
-        """(n,) whether the attack had a gradient of the image that was not finite; false where it was not stored."""
+        """(n,) whether a gradient of the image was not finite in the attack; false where it was not stored."""
         if "gradient_failed" not in self.cell.names:
             return column("gradient_failed").filled((len(self.cell.rows),), np.dtype(bool))
         return self.array("gradient_failed").astype(bool)
@@ -215,7 +215,7 @@ class StoredMaps(_View):
 
     @property
     def maps(self) -> NDArray[np.float32]:
-        """(n, H, W), larger where the pixel mattered more; read each time."""
+        """(n, H, W), larger where the pixel mattered more; read at each access."""
         return self.array("maps")
 
     @property
@@ -225,7 +225,7 @@ class StoredMaps(_View):
 
     @property
     def masks(self) -> NDArray[np.bool_] | None:
-        """(n, H, W) object masks, read each time; None where they are not stored, or the condition moves objects."""
+        """(n, H, W) object masks, read at each access; None if they are not stored, or the condition moves objects."""
         return None if self.moves_pixels else self.images.masks(self.rows)
 
     @property

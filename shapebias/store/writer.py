@@ -1,4 +1,4 @@
-"""Writing a store: a file for each part, and the single file at the end."""
+"""Writing a store: one file for each part, and the packed file at the end."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Writer:
     until it is closed.
 
     Args:
-        path: the store, for example ``run.h5``; created, or continued.
+        path: the store, for example ``run.h5``; an existing one is continued.
         header: the header of the store.
 
     Raises:
@@ -112,7 +112,7 @@ class Writer:
         """Remove some cells, and data sets that no other cell refers to.
 
         Raises:
-            StoreError: the packed file has some of them, and the disk has no room for the new one.
+            StoreError: the packed file has some of them, and the disk has no space for the new one.
         """
         store, keys = self.store, {cell.key for cell in cells}
         kept = [cell for cell in store.cells() if cell.record.key not in keys]
@@ -129,13 +129,13 @@ class Writer:
                     path.unlink()
 
     def retitle(self, titles: Mapping[tuple[str, str], str]) -> None:
-        """Give components other names in tables.
+        """Change the names of components in tables.
 
         Args:
-            titles: the names, by the role of a component and the key of its record.
+            titles: the new names, by the role of a component and the key of its record.
 
         Raises:
-            StoreError: the disk has no room for the new file.
+            StoreError: the disk has no space for the new file.
         """
         self.pack(force=True)
         store = self.store
@@ -163,16 +163,16 @@ class Writer:
             store.close()
 
     def pack(self, *, force: bool = False) -> bool:
-        """Put all parts into the single file, and remove them once it is in place.
+        """Copy all parts into the packed file, and remove them once it is in place.
 
         Args:
-            force: also where parts and file have more than 1 GB together.
+            force: pack even if the parts and the file are larger than 1 GB together.
 
         Returns:
             False if it was not packed because of its size.
 
         Raises:
-            StoreError: the disk has no room for the file; the parts stay.
+            StoreError: the disk has no space for the file; the parts stay.
         """
         parts = part_files(self.path)
         if not parts:
@@ -203,18 +203,27 @@ class Writer:
 
 
 def pack(path: str | Path, *, force: bool = False) -> None:
-    """Put all parts of a store into its single file: see :meth:`Writer.pack`.
+    """Copy all parts of a results file into a single file, as a run does at its end.
+
+    Args:
+        path: the results file, for example ``"run.h5"``.
+        force: pack even if the file is larger than 1 GB; false by default.
 
     Raises:
         StoreError: there is no store, another process is writing it, it is larger than 1 GB and ``force`` is not set,
-            or the disk has no room.
+            or the disk has no space.
+
+    >>> import tempfile, shapebias as sb
+    >>> path = Path(tempfile.mkdtemp(), "run.h5")
+    >>> sb.run(sb.Study("stimuli:images=8,size=16", "planted:reliance=1"), path, device="cpu").close()
+    >>> pack(path)  # a run has already packed it: nothing changes
     """
     with Store(path) as store:
         header = store.header
     with Writer(path, header) as writer:
         if not writer.pack(force=force):
             raise StoreError(
-                f"{path} would have more than {PACK_BYTES / 1e9:g} GB and is as readable in parts; "
+                f"{path} would have more than {PACK_BYTES / 1e9:g} GB, and it can also be read in parts; "
                 "pack it anyway with --force"
             )
 

@@ -16,7 +16,14 @@ CellKind: TypeAlias = Literal["prediction", "saliency", "probe"]
 
 @attrs.frozen
 class Cell:
-    """One data set, model and condition, perhaps with a saliency method or a probe: the unit of results."""
+    """One data set, model and condition, perhaps with a saliency method or a probe: the unit of results.
+
+    Args:
+        dataset, model: the components.
+        condition: the condition.
+        saliency: the saliency method, None for predictions and for probes that need no maps.
+        probe: the probe, None for predictions and saliency maps.
+    """
 
     dataset: Component
     model: Component

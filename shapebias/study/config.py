@@ -15,7 +15,7 @@ from shapebias.plugins.catalog import Component, default_catalog
 from shapebias.plugins.specs import Kind
 from shapebias.spelling.grammar import spell_label
 
-__all__ = ["check", "component", "each", "is_whole", "parse_toml", "path", "structure", "to_toml"]
+__all__ = ["component", "each", "is_whole", "parse_toml", "path", "structure", "to_toml", "validator"]
 
 _Settings = TypeVar("_Settings", bound=attrs.AttrsInstance)
 
@@ -71,7 +71,7 @@ def path(value: Any) -> Any:
     return as_path(value) if isinstance(value, str) else value
 
 
-def check(wanted: str, good: Callable[[Any], bool]) -> Callable[[object, attrs.Attribute[Any], object], None]:
+def validator(wanted: str, good: Callable[[Any], bool]) -> Callable[[object, attrs.Attribute[Any], object], None]:
     """Make a validator of a single value; a default is always valid."""
 
     def validate(_: object, field: attrs.Attribute[Any], value: object) -> None:

@@ -13,11 +13,12 @@ import attrs
 from shapebias.errors import StudyError, listed
 from shapebias.networks.labels import AGGREGATES, Aggregate
 from shapebias.plugins.catalog import Component
+from shapebias.plugins.protocols import EvalCrop
 from shapebias.plugins.specs import Kind, ModelSpec
 from shapebias.spelling.grammar import spell_label
 from shapebias.study.cell import Cell
 from shapebias.study.condition import _STEPS, CLEAN, Condition
-from shapebias.study.config import check, component, each, is_whole, parse_toml, path, structure, to_toml
+from shapebias.study.config import component, each, is_whole, parse_toml, path, structure, to_toml, validator
 from shapebias.study.live import is_live_data, live_component
 
 if TYPE_CHECKING:
@@ -46,6 +47,9 @@ Conditions: TypeAlias = "Given | Iterable[Given] | Mapping[str, Given]"
 
 Methods: TypeAlias = "Step | Iterable[Step] | Mapping[str, Step]"
 """Saliency methods or probes: one, several, or by label."""
+
+USUAL_CROP = EvalCrop(224, 256)
+"""The crop of photographs for models that say none."""
 
 LISTS = ("datasets", "models", "conditions", "saliency", "probes")
 
@@ -99,12 +103,12 @@ def _probes(given: Methods) -> tuple[Component, ...]:
 
 
 # HDF5 and TOML hold whole numbers of 64 bits.
-_check_seed = check("a whole number from 0 to 2**63 - 1", lambda value: is_whole(value, 0))
-_check_limit = check("a whole number of at least 1", lambda value: is_whole(value, 1))
-_check_path = check("a path", lambda value: isinstance(value, Path))
-_check_flag = check("true or false", lambda value: isinstance(value, bool))
-_check_aggregate = check("mean, sum or max", lambda value: value in AGGREGATES)
-_check_logits = check(
+_check_seed = validator("a whole number from 0 to 2**63 - 1", lambda value: is_whole(value, 0))
+_check_limit = validator("a whole number of at least 1", lambda value: is_whole(value, 1))
+_check_path = validator("a path", lambda value: isinstance(value, Path))
+_check_flag = validator("true or false", lambda value: isinstance(value, bool))
+_check_aggregate = validator("mean, sum or max", lambda value: value in AGGREGATES)
+_check_logits = validator(
     "'full', or 'top-10' for the ten best classes of each image",
     lambda value: isinstance(value, str) and re.fullmatch("full|top-[1-9][0-9]*", value) is not None,
 )
@@ -182,6 +186,35 @@ class Study:
                         methods = self.saliency if probe.spec.needs_maps else (None,)
                         for method in methods:
                             yield Cell(dataset, model, condition, method, probe)
+
+    def images_for(self, dataset: Component, model: Component) -> Component:
+        """Return a data set as a model gets it: in the model's own crop, where the data set has no other.
+
+        Models with the same crop get the same object.
+        """
+        cropped_for = getattr(dataset.settings, "cropped_for", None)
+        if cropped_for is None:
+            return dataset
+        crop = self.eval_crop(model) or USUAL_CROP
+        if (id(dataset), crop) not in self._cropped:
+            settings = cropped_for(crop)
+            own = dataset if settings is None else attrs.evolve(dataset, settings=settings, label=dataset.title)
+            self._cropped[id(dataset), crop] = own
+        return self._cropped[id(dataset), crop]
+
+    def eval_crop(self, model: Component) -> EvalCrop | None:
+        """Return how a model's evaluation crops photographs; None where the model does not say it."""
+        if id(model) not in self._eval_crops:
+            self._eval_crops[id(model)] = getattr(model.settings, "eval_crop", None)
+        return self._eval_crops[id(model)]
+
+    @functools.cached_property
+    def _cropped(self) -> dict[tuple[int, EvalCrop], Component]:
+        return {}
+
+    @functools.cached_property
+    def _eval_crops(self) -> dict[int, EvalCrop | None]:
+        return {}
 
     @property
     def live(self) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""The built-in suites: only hook implementations here, one suite a file beside it."""
+"""The built-in suites: this file has only the hook implementation; each suite is a file in this folder."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rows of a suite's headline: a number of one cell, named in words, with what was counted."""
+"""Rows of a suite's headline: the value of one cell, the measure in words, and the counts."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def cells_of(results: StudyResults, dataset: str, condition: str = "clean") -> I
 
 @attrs.frozen(eq=False)
 class Selection:
-    """The results of some data sets alone, as metrics read them.
+    """The results of selected data sets, as metrics read them.
 
     Args:
         results: all results.
@@ -61,12 +61,12 @@ class Selection:
 
 
 def renamed(found: pd.DataFrame, names: Mapping[str, str], counts: str = "{n:,} images") -> pd.DataFrame:
-    """Make a headline of a metric's table: the rows of some of its numbers, named in words.
+    """Make a headline from a metric's table: select some of its rows, and name their measures.
 
     Args:
         found: the metric's table.
-        names: the words, by the column ``metric``.
-        counts: says what was counted, with the columns in braces.
+        names: the names of the measures, by the column ``metric``.
+        counts: a format of the column ``counts``, with column names in braces.
     """
     kept = found[found["metric"].isin([*names])]
     said = [counts.format_map(row) for row in kept.to_dict("records")]
@@ -74,14 +74,14 @@ def renamed(found: pd.DataFrame, names: Mapping[str, str], counts: str = "{n:,} 
 
 
 def shape_bias_row(answers: Answers, measure: str) -> dict[str, Any]:
-    """Measure the shape bias of one cell: shape hits / (shape hits + texture hits)."""
+    """Compute the shape bias of one cell: shape hits / (shape hits + texture hits)."""
     hits = np.bincount(followed(answers).to_numpy(), minlength=3)
     counts = f"{hits[SHAPE]} shape, {hits[TEXTURE]} texture of {hits.sum()}"
     return record(answers, "shape-bias", shape_bias(answers), measure=measure, counts=counts)
 
 
 def accuracy_row(answers: Answers, measure: str) -> dict[str, Any]:
-    """Measure the accuracy of one cell on its images with a known label."""
+    """Compute the accuracy of one cell on its images with a known label."""
     right = correctness(answers)
     hits, n = int(right.sum()), len(right)
     return record(answers, "accuracy", wilson(hits, n), measure=measure, counts=f"{hits} of {n} right")

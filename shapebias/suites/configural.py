@@ -1,4 +1,4 @@
-"""``configural``: whether a model sees how the pieces of a picture are arranged."""
+"""``configural``: whether a model uses the arrangement of the pieces of an image."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ _SCORE = "configural shape score"
 
 @attrs.frozen
 class Configural:
-    """Configural Shape Score: the share of pairs of pictures, made of the same pieces, of which both are right.
+    """Configural Shape Score: the share of pairs of images, made of the same pieces, that are both classified right.
 
     The stimuli are the visual anagrams, 72 pairs of nine animals.  The score of an animal is the largest of its
-    ImageNet-1k logits (``aggregate=max``).  Chance is 1/81.  A model that reads the pieces, and not their arrangement,
-    has at most one picture of each pair right.
+    ImageNet-1k logits (``aggregate=max``).  Chance is 1/81.  A model that uses the pieces, and not their arrangement,
+    classifies at most one image of each pair right.
 
     Doshi et al. 2025, "Visual anagrams reveal hidden differences in holistic shape processing across vision models".
 
@@ -42,7 +42,7 @@ class Configural:
     published_models: ClassVar[tuple[str, ...]] = ("resnet50", "resnet50_trained_on_SIN", "DINOv2-B")
 
     def study(self, models: Any, limit: int | None = None) -> Study:
-        """Return the study: the anagrams as they are; a limit may leave pairs with one picture, which do not count."""
+        """Return the study: the unchanged anagrams; pairs of which a limit leaves one image do not count."""
         return Study(self._dataset, models, limit=limit, aggregate="max")
 
     @property

@@ -1,4 +1,4 @@
-"""``critical-band``: which spatial frequencies a model reads, from how little noise in each octave disturbs it."""
+"""``critical-band``: which spatial frequencies a model uses, measured by noise in octave bands."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ _MEASURES = {
 
 @attrs.frozen
 class CriticalBand:
-    """Bandwidth, centre and sensitivity of the channel of spatial frequencies that a model reads.
+    """Bandwidth, centre and sensitivity of the spatial-frequency channel of a model.
 
     The stimuli are 1,050 grey photographs of low contrast with noise of five strengths in seven octave bands, for
     networks whose outputs can be mapped to the 16 entry-level classes.  The numbers are those of the metric
-    ``critical-band``; they take all images, so a limit leaves too few of each strength and band.
+    ``critical-band``; they need all images, since a limit leaves too few of each strength and band.
 
     Subramanian et al. 2023, "Spatial-frequency channels, shape bias, and adversarial robustness", section 3.
 
@@ -46,7 +46,7 @@ class CriticalBand:
     published_models: ClassVar[tuple[str, ...]] = ("resnet50", "vit_base_patch16_224", "resnet50_trained_on_SIN")
 
     def study(self, models: Any, limit: int | None = None) -> Study:
-        """Return the study: the stimuli as they are."""
+        """Return the study: the unchanged stimuli."""
         return Study(self._dataset, models, limit=limit)
 
     @property
@@ -54,7 +54,7 @@ class CriticalBand:
         return "critical-band" if self.path is None else f"critical-band:{spell_scalar(str(self.path))}"
 
     def headline(self, results: StudyResults) -> pd.DataFrame:
-        """Return the three numbers of the channel; NaN where no channel fits, and ``counts`` says why."""
+        """Return the three numbers of the channel; NaN if no channel fits, in which case ``counts`` says why."""
         (dataset,) = as_datasets(self._dataset)
         found = renamed(
             Channel()(Selection(results, {dataset.canonical})), _MEASURES, "{without_noise:.3f} right without noise"

@@ -1,4 +1,4 @@
-"""``cue-conflict``: shape bias on the published stimuli, and accuracy where only the shape says the class."""
+"""``cue-conflict``: shape bias on the published stimuli, and accuracy on images with only the shape."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ _ACCURACIES = {"edges": "accuracy, edges", "silhouettes": "accuracy, silhouettes
 class CueConflict:
     """Shape bias on 1,280 images with the shape of one class and the texture of another; accuracy on 320 others.
 
-    The others are 160 edges and 160 silhouettes, whose shape alone says the class.  People have answered the same
-    images.  For every network whose outputs can be mapped to the 16 entry-level classes, such as those of ImageNet-1k.
+    The others are 160 edges and 160 silhouettes, which show only the shape.  People have classified the same images.
+    The suite is for networks whose outputs can be mapped to the 16 entry-level classes, such as those of ImageNet-1k.
 
     Geirhos et al. 2019, "ImageNet-trained CNNs are biased towards texture; increasing shape bias improves accuracy and
     robustness", sections 2 and 3.
@@ -35,7 +35,7 @@ class CueConflict:
     published_models: ClassVar[tuple[str, ...]] = ("resnet50 (texture-vs-shape)", "alexnet (texture-vs-shape)")
 
     def study(self, models: Any, limit: int | None = None) -> Study:
-        """Return the study: three data sets as they are published, clean."""
+        """Return the study: three published data sets, unchanged."""
         return Study(_DATASETS, models, limit=limit)
 
     def headline(self, results: StudyResults) -> pd.DataFrame:

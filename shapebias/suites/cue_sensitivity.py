@@ -1,4 +1,4 @@
-"""``cue-sensitivity``: how high a model ranks the class of the shape, and that of the texture, among all outputs."""
+"""``cue-sensitivity``: the ranks of the shape's class and of the texture's class among all outputs of a model."""
 
 from __future__ import annotations
 
@@ -27,16 +27,16 @@ _CONFLICT = ("cue-conflict", "edges", "silhouettes")
 
 @attrs.frozen
 class CueSensitivity:
-    """Mean 1 / rank of the class of the shape and of that of the texture, among all outputs of the model.
+    """Mean 1 / rank of the shape's class and of the texture's class, among all outputs of the model.
 
-    With ``path`` the images have one cue alone, those of REFINED-BIAS.  Without it they are the published cue-conflict
-    stimuli, which have both, and edges and silhouettes, which have the shape alone.  Ranks are those of the probe
-    ``output-ranks``: outputs that mean the same to people are merged.
+    With ``path`` the images are those of REFINED-BIAS, with only one cue.  Without it they are the published
+    cue-conflict stimuli, which have both cues, and edges and silhouettes, which have only the shape.  The ranks are
+    those of the probe ``output-ranks``, which merges outputs that people call by the same name.
 
     Kim et al. 2026, "On the reliability of cue conflict and beyond" (REFINED-BIAS).
 
     Args:
-        path: the folder that has ``refined_bias_shape`` and ``refined_bias_texture``.
+        path: the folder with ``refined_bias_shape`` and ``refined_bias_texture``.
     """
 
     path: Path | None = param("folder of REFINED-BIAS; none takes the cue-conflict stimuli", default=None)
@@ -49,7 +49,7 @@ class CueSensitivity:
         return () if self.path is None else ("bagnet9", "bagnet17", "bagnet33")
 
     def study(self, models: Any, limit: int | None = None) -> Study:
-        """Return the study: the images, clean, and the ranks of their classes."""
+        """Return the study: the unchanged images, and the ranks of their classes."""
         return Study(self._datasets, models, probes="output-ranks", limit=limit)
 
     @property
@@ -59,7 +59,7 @@ class CueSensitivity:
         return tuple(f"refined-bias:{cue},path={spell_scalar(str(self.path))}" for cue in ("shape", "texture"))
 
     def headline(self, results: StudyResults) -> pd.DataFrame:
-        """Return the sensitivity to each cue, and the share of shape in both."""
+        """Return the sensitivity to each cue, and the share of the shape in their sum."""
         known = {one.canonical: one.name for one in as_datasets(self._datasets)}
         found = Ranked()(Selection(results, known))
         if self.path is not None:
@@ -72,7 +72,7 @@ class CueSensitivity:
         return headline_table(rows)
 
     def references(self) -> Mapping[str, tuple[Reference, ...]]:
-        """Return the published sensitivities; on the cue-conflict stimuli nothing is published."""
+        """Return the published sensitivities; none are published for the cue-conflict stimuli."""
         return {} if self.path is None else {_SHAPE: references("cue-sensitivity:shape")}
 
 
@@ -81,7 +81,7 @@ def _counts(row: Mapping[Any, Any]) -> str:
 
 
 def _of_two_sets(found: pd.DataFrame) -> Iterator[dict[Any, Any]]:
-    """Yield the sensitivity of each model to the cue of each set, and the share of shape."""
+    """Yield the sensitivity of each model to the cue of each set, and the share of the shape."""
     names = {"shape-sensitivity": _SHAPE, "texture-sensitivity": _TEXTURE}
     for _, rows in found.groupby("model", sort=False):
         by_metric = {row["metric"]: row for row in rows.to_dict("records")}

@@ -1,4 +1,4 @@
-"""``humans``: how near a model's accuracies and errors are to those of people, on the 17 sets of model-vs-human."""
+"""``humans``: a model's accuracies and errors compared with those of people, on the 17 sets of model-vs-human."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def _every_set() -> tuple[str, ...]:
 class Humans:
     """Accuracy, and consistency of errors with people, averaged over the sets of model-vs-human.
 
-    The numbers are those of the metric ``human-consistency``; they take people's answers, which are fetched.
+    The numbers are those of the metric ``human-consistency``; they need people's answers, which are fetched.
 
     Geirhos et al. 2021, "Partial success in closing the gap between human and machine vision", section 2.
 
@@ -47,7 +47,7 @@ class Humans:
 
     @property
     def human_answers(self) -> tuple[str, ...]:
-        """The sets that are shown, to all of which people have answered."""
+        """The sets of the study; people's answers are published for all of them."""
         return self.sets or _every_set()
 
     @property
@@ -56,7 +56,7 @@ class Humans:
         return () if self.sets else ("resnet50", "CLIP ViT-B", "BagNet-33")
 
     def study(self, models: Any, limit: int | None = None) -> Study:
-        """Return the study: each set as published."""
+        """Return the study: each published set, unchanged."""
         return Study([f"model-vs-human:{name}" for name in self.human_answers], models, limit=limit)
 
     def headline(self, results: StudyResults) -> pd.DataFrame:

@@ -24,19 +24,19 @@ _TILES = (2, 4, 8)
 
 @attrs.frozen
 class Paper:
-    """Accuracy as saturation, style transfer and patch-shuffle destroy texture or shape, and SmoothGrad maps.
+    """Accuracy under saturation, style transfer and patch-shuffle, and SmoothGrad maps.
 
     Zhang & Zhu 2019, "Interpreting adversarially trained convolutional neural networks": saturation p = 1, 4, 8, 16,
     64, 1024 (p = 2 changes nothing: the row ``clean``), patch-shuffle k = 2, 4, 8, stylised images where ``styles``
-    or ``style_weights`` is given, and SmoothGrad as in its section 3.  The sides of the images must be divisible by 8.
+    or ``style_weights`` is given, and SmoothGrad as in section 3.  The sides of the images must be divisible by 8.
 
     Args:
-        dataset: the data set as a study spells it, such as ``folder:photos/val``; quote a text with commas.
+        dataset: the data set as in a study, such as ``folder:photos/val``; quote a text with commas.
         styles: folder of style images; with it, images are stylised too.
-        style_weights: folder of the weights of the transfer; with it, images are stylised too, and nothing is
+        style_weights: folder with the weights of the style transfer; with it, images are stylised too, and nothing is
             downloaded.
         style_method: the network that transfers the style.
-        maps: images for which SmoothGrad maps are drawn; 0 draws none.
+        maps: the number of images with SmoothGrad maps; 0 computes none.
         samples: noisy copies of each of these images.
     """
 
@@ -51,7 +51,7 @@ class Paper:
     published_models: ClassVar[tuple[str, ...]] = ()
 
     def study(self, models: Any, limit: int | None = None) -> Study:
-        """Return the study: one data set under every condition, with maps of some images."""
+        """Return the study: one data set under every condition, with maps for some images."""
         saliency = f"smoothgrad:samples={self.samples}" if self.maps else ()
         return Study(
             self.dataset, models, [*self._conditions()], saliency, limit=limit, saliency_limit=self.maps or None

@@ -1,4 +1,4 @@
-"""``quick``: shape bias and accuracies on drawn stimuli, without a download."""
+"""``quick``: shape bias and accuracies on generated stimuli, without a download."""
 
 from __future__ import annotations
 
@@ -26,14 +26,15 @@ _MEASURES = {
 
 @attrs.frozen
 class Quick:
-    """Shape bias and accuracies on drawn stimuli, whose shape and texture are known exactly.
+    """Shape bias and accuracies on generated stimuli, whose shape and texture are known exactly.
 
-    For networks that were trained on the eight classes of the data set ``stimuli``.  The four cues follow Geirhos et
-    al. 2019, "ImageNet-trained CNNs are biased towards texture", section 2.  Nothing comparable is published.
+    The suite is for networks that were trained on the eight classes of the data set ``stimuli``.  The four cues follow
+    Geirhos et al. 2019, "ImageNet-trained CNNs are biased towards texture", section 2.  There are no published values
+    to compare with.
 
     Args:
-        images: images of each cue.
-        size, contrast, seed: as of ``stimuli``; take another seed than the training images have.
+        images: the number of images for each cue.
+        size, contrast, seed: as for ``stimuli``; the seed must differ from that of the training images.
     """
 
     images: int = param("images of each cue; a multiple of 56 has all pairs equally often", default=560, ge=1)
@@ -54,7 +55,7 @@ class Quick:
         return {cue: f"stimuli:cue={cue},{facts}" for cue in _MEASURES}
 
     def headline(self, results: StudyResults) -> pd.DataFrame:
-        """Return the shape bias under conflict, and the accuracy with both cues and with one."""
+        """Return the shape bias on cue conflicts, and the accuracy with both cues and with one."""
         return headline_table(self._rows(results))
 
     def _rows(self, results: StudyResults) -> Iterator[dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""``reliance``: what is left of a model's accuracy when shape, texture or colour is suppressed."""
+"""``reliance``: the accuracy that a model keeps when shape, texture or colour is suppressed."""
 
 from __future__ import annotations
 
@@ -57,18 +57,18 @@ _THRESHOLD = 0.5
 class Reliance:
     """Relative accuracy, suppressed / original, when shape, texture, colour or two of them are suppressed.
 
-    The sweep has ten ways of suppression, each at up to eight strengths: of shape patch-shuffle and patch-rotate with 2
-    to 16 tiles a side; of texture the bilateral filter, Gaussian blur and non-local means; of colour grey mixed in and
-    channel-shuffle; and three pairs of them.  The number of each way is the mean over its strengths; the metric
-    ``relative-accuracy`` has the curves.  The test that people took has four conditions, and an image is right only if
-    its class has a probability above 0.5.  The score of a class of several outputs is the sum of their probabilities
-    (``aggregate=sum``).
+    The sweep has ten kinds of suppression, each at up to eight strengths.  Shape is suppressed by patch-shuffle and
+    patch-rotate with 2 to 16 tiles a side; texture by the bilateral filter, Gaussian blur and non-local means; colour
+    by grayscale and channel-shuffle; and there are three pairs of these.  The value of each kind is the mean over its
+    strengths; the metric ``relative-accuracy`` has the curves.  The test that people took has four conditions, and an
+    image counts as right only if its class has a probability above 0.5.  The score of a class with several outputs is
+    the sum of their probabilities (``aggregate=sum``).
 
     Burgert et al. 2025, "ImageNet-trained CNNs are not biased towards texture", sections 3 and 4.
 
     Args:
-        dataset: the data set as a study spells it, such as ``folder:photos/val``; quote a text with commas.
-        part: the sweep of 60 conditions, the four conditions that people saw, or both.
+        dataset: the data set as in a study, such as ``folder:photos/val``; quote a text with commas.
+        part: the sweep of 60 conditions, the four conditions of the test with people, or both.
     """
 
     dataset: str = param("data set as a study spells it; quote a text with commas")
@@ -87,7 +87,7 @@ class Reliance:
         return dict.fromkeys(as_conditions(["clean", *sweep, *test]))
 
     def headline(self, results: StudyResults) -> pd.DataFrame:
-        """Return the mean relative accuracy of each way of suppression, and that of each condition of the test."""
+        """Return the mean relative accuracy of each kind of suppression, and that of each condition of the test."""
         return headline_table(self._rows(results))
 
     def _rows(self, results: StudyResults) -> Iterator[dict[str, Any]]:
@@ -106,14 +106,14 @@ class Reliance:
                     yield from _row(found, [text], f"relative accuracy, p > 0.5, {name}", _THRESHOLD, results.seed)
 
     def references(self) -> Mapping[str, tuple[Reference, ...]]:
-        """Return nothing: the paper has its values in figures, on data sets that are not published with it."""
+        """Return nothing: the paper gives its values in figures, for data sets that are not published with it."""
         return {}
 
 
 def _row(
     cells: Mapping[str, Answers], texts: Sequence[str], measure: str, threshold: float | None, seed: int
 ) -> Iterator[dict[str, Any]]:
-    """Measure the mean accuracy under some conditions / the accuracy clean, on the images that all of them have."""
+    """Compute the mean accuracy under some conditions / the clean accuracy, on the images that all of them have."""
     wanted = [condition.canonical for condition in as_conditions(["clean", *texts])]
     if not all(text in cells for text in wanted):
         return
@@ -133,7 +133,7 @@ def _row(
 
 
 def _relative(counts: NDArray[np.int64], kinds: NDArray[np.int64], strengths: int) -> NDArray[np.float64]:
-    """Divide the mean accuracy under the conditions by that when clean, for counts (..., K) of the kinds of images."""
+    """Divide the mean accuracy under the conditions by the clean one, for counts (..., K) of the kinds of images."""
     clean, changed = counts @ kinds[:, 0], counts @ kinds[:, 1] / strengths
     undefined = np.full(np.shape(clean), np.nan)
     ratio: NDArray[np.float64] = np.divide(changed, clean, out=undefined, where=clean > 0)

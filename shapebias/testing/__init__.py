@@ -1,4 +1,4 @@
-"""Find out whether a plugin keeps to its contract: the kit that every built-in passes, for the authors of others."""
+"""Check whether a plugin meets its contract: the conformance kit, which every built-in plugin passes."""
 
 from __future__ import annotations
 

@@ -22,20 +22,20 @@ _ORDERS = {"linf": float("inf"), "l2": 2.0, "l1": 1.0}
 
 
 def attack(subject: Subject, rows: Any = slice(None), loaded: Any = None) -> Tensor:
-    """Attack some of the five images; the first axis is eps where there is a list of them."""
+    """Attack some of the five images; with a list of eps, the first axis is eps."""
     with subject.model.evaluating(), torch.no_grad():
         return call(subject, rows, loaded)
 
 
 def call(subject: Subject, rows: Any = slice(None), loaded: Any = None) -> Tensor:
-    """Attack a model that is in eval mode already."""
+    """Attack a model that is already in eval mode."""
     run, images, labels = loaded or subject.loaded, subject.images[rows], subject.labels[rows]
     result: Tensor = run(subject.model, images, labels, subject.random()[rows])
     return result
 
 
 def eps_values(subject: Subject) -> tuple[float, ...] | None:
-    """Return the attack's list of eps, None where it has no such parameter."""
+    """Return the attack's list of eps; None if it has no such parameter."""
     eps = getattr(subject.component.settings, "eps", None)
     if eps is None:
         return None
@@ -43,7 +43,7 @@ def eps_values(subject: Subject) -> tuple[float, ...] | None:
 
 
 def several(subject: Subject) -> bool:
-    """Say whether the result has an axis of eps."""
+    """Return whether the result has an eps axis."""
     return len(eps_values(subject) or ()) > 1
 
 
@@ -52,11 +52,11 @@ def norm(subject: Subject) -> float:
     names: tuple[str, ...] = subject.component.spec.norms
     name = getattr(subject.component.settings, "norm", None) or (names[0] if len(names) == 1 else None)
     if name not in _ORDERS or eps_values(subject) is None:
-        raise NotApplicable(f"no parameter eps and norm of {', '.join(_ORDERS)} say what the ball is")
+        raise NotApplicable(f"no parameter eps with a norm ({', '.join(_ORDERS)}) defines the ball")
     return _ORDERS[name]
 
 
-@RULES("keeps shape, type and device", "what comes after it, a transform or the model, takes the same kind of images")
+@RULES("keeps shape, type and device", "the next step, a transform or the model, takes the same kind of images")
 def _keeps_shape(subject: Subject) -> None:
     result, images = attack(subject), subject.images
     wanted = (len(eps_values(subject) or ()), *images.shape) if several(subject) else images.shape
@@ -74,7 +74,7 @@ def _stays_in_range(subject: Subject) -> None:
     require(low >= 0 and high <= 1, f"pixels from {low:.6g} to {high:.6g}")
 
 
-@RULES("stays in its ball", "robust accuracy is a statement about a ball: a step outside makes it another number")
+@RULES("stays in its ball", "robust accuracy is defined for images in the ball; with others it is another number")
 def _stays_in_ball(subject: Subject) -> None:
     order, result = norm(subject), attack(subject)
     for eps, images in zip(eps_values(subject) or (), result if several(subject) else result[None], strict=True):
@@ -98,7 +98,7 @@ def _identity_at_zero(subject: Subject) -> None:
     require(moved <= 1e-6, f"a pixel moved by {moved:.3g}")
 
 
-@RULES("does not make the model surer", "an attack that lowers the loss reports robustness that is not there")
+@RULES("does not make the model surer", "an attack that lowers the loss overstates the robustness of the model")
 def _loss_does_not_fall(subject: Subject) -> None:
     result = attack(subject)
     worst = result[-1] if several(subject) else result

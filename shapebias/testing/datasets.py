@@ -15,7 +15,7 @@ _LOOKED_AT = 32
 
 
 def samples(subject: Subject) -> list[Sample]:
-    """Return some samples, evenly spread."""
+    """Return some samples, evenly spaced."""
     count = len(subject.loaded)
     positions = dict.fromkeys(position * count // _LOOKED_AT for position in range(_LOOKED_AT)) if count else ()
     return [subject.loaded[position] for position in positions]
@@ -48,7 +48,7 @@ def _images_are_alike(subject: Subject) -> None:
     require(len(shapes) == 1, f"several sizes: {sorted(shapes)}")
 
 
-@RULES("has ids that are unique", "random numbers, pairing and resuming go by the id")
+@RULES("has ids that are unique", "random numbers, pairing and resuming use the id")
 def _ids_are_unique(subject: Subject) -> None:
     ids = [sample.id for sample in samples(subject)]
     require(all(isinstance(each, str) and each for each in ids), f"an id is not a text: {ids[:3]}")

@@ -1,4 +1,4 @@
-"""Rules of executors: what they return is compared with this process, part by part."""
+"""Rules of executors: their parts are compared with those that this process computes."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _Key: TypeAlias = tuple[str, tuple[int, ...]]
 
 
 def small_plan(device: str = "cpu") -> Plan:
-    """Plan two data sets and two models; 32 pixels cannot be cut into 40 tiles: some cells fail."""
+    """Plan two data sets and two models; 32 pixels cannot be divided into 40 tiles, so some cells fail."""
     network = "cnn:num_classes=8,width=2,depth=2"
     study = Study(
         {"first": "stimuli:cue=conflict,images=16,size=32", "second": "stimuli:images=8,size=32"},

@@ -46,12 +46,12 @@ _RULES: dict[Kind, Rules[Subject]] = {
 
 @attrs.frozen
 class Check:
-    """One rule, asked of one thing.
+    """One rule, applied to one component, spec or plugin.
 
     Args:
-        subject: what is asked, for example ``"transform posterize:levels=4"``.
-        rule: what is asked of it, and why.
-        run: raises :class:`BrokenRuleError`, :class:`NotApplicable`, or whatever the plugin raises.
+        subject: what is checked, for example ``"transform posterize:levels=4"``.
+        rule: the rule, and its reason.
+        run: raises :class:`BrokenRuleError`, :class:`NotApplicable`, or any error of the plugin.
     """
 
     subject: str
@@ -67,8 +67,8 @@ class Check:
         """Run the check.
 
         Raises:
-            BrokenRuleError: the rule is broken; says what was seen, and why the rule exists.
-            NotApplicable: the rule asks nothing here.
+            BrokenRuleError: the rule is broken; the message says what was seen, and why the rule exists.
+            NotApplicable: the rule does not apply.
         """
         try:
             self.run()
@@ -84,11 +84,11 @@ class Check:
 
 @attrs.frozen
 class Outcome:
-    """How a check ended.
+    """The result of a check.
 
     Args:
         check: the check.
-        status: ``passed``, ``failed``, ``not applicable``, or ``expected`` for a failure that was stated beforehand.
+        status: ``passed``, ``failed``, ``not applicable``, or ``expected`` for a failure that was declared beforehand.
         message: why it failed or does not apply.
     """
 
@@ -109,16 +109,14 @@ def checks(
 
     Args:
         plugin: name of a distribution or of an entry point, or path of a one-file plugin.
-        examples: texts of what is tried, such as ``"posterize:levels=2"``, or ``"dataset mine:FILE"`` where several
-            kinds have the name; each name that is left out is tried with its defaults, if it has some for every
-            parameter.
-        without: names that are not tried, for example because they would download weights; what they say about
-            themselves is checked all the same.
+        examples: texts to try, such as ``"posterize:levels=2"``, or ``"dataset mine:FILE"`` if several kinds have the
+            name; all other names are tried with their defaults, if every parameter has one.
+        without: names not to try, for example because they would download weights; their specs are checked anyway.
         device: where plugins are tried.
-        catalog: what is installed; by default this environment.
+        catalog: the installed plugins; None takes those of this environment.
 
     Raises:
-        PluginError: there is no such plugin, or it provides no such example.
+        PluginError: there is no such plugin, or it does not provide an example.
 
     >>> names = [check.name for check in checks("shapebias", ["saturate:p=8"])]
     >>> "transform saturate:p=8 stays in [0, 1]" in names
@@ -132,7 +130,7 @@ def checks(
     for kind, text in _texts(own, list(examples), {*without}):
         component = own.component(kind, text)
         listed += [_check(f"{kind} {text}", rule, component) for rule in SETTINGS_RULES]
-        # A new subject for each rule: what one call spoils must not hide what the next one finds.
+        # Each rule has a new subject, so that side effects of one check cannot hide the faults that the next one finds.
         listed += [_check(f"{kind} {text}", rule, Subject(component, device)) for rule in _RULES[kind]]
     return listed
 
@@ -166,7 +164,7 @@ def _normal(name: str) -> str:
 
 
 def _texts(own: Catalog, examples: list[str], without: set[str]) -> Iterator[tuple[Kind, str]]:
-    """Yield what is tried: the examples, and the bare name of everything else that needs no parameter."""
+    """Yield the texts to try: the examples, and the bare name of everything else that needs no parameter."""
     tried = [_meant(own, example) for example in examples]
     left_out = [_meant(own, name) for name in without]
     for entry in own:
@@ -174,12 +172,12 @@ def _texts(own: Catalog, examples: list[str], without: set[str]) -> Iterator[tup
         given = [text for kinds, text in tried if kind in kinds and _name(text) == name]
         yield from ((kind, text) for text in given)
         spoken_of = given or any(kind in kinds and _name(text) == name for kinds, text in left_out)
-        if not spoken_of and not _required(entry.spec) and not entry.spec.sources:  # no download unasked
+        if not spoken_of and not _required(entry.spec) and not entry.spec.sources:  # never download without a request
             yield kind, name
 
 
 def untried(plugin: str | Path, examples: Iterable[str] = (), *, without: Iterable[str] = ()) -> list[str]:
-    """Say what :func:`checks` does not call, and how it can be: names that need a parameter and have no example.
+    """Describe what :func:`checks` does not call, and how to try it: names that need a parameter or a download.
 
     Args:
         plugin, examples, without: as of :func:`checks`.
@@ -207,12 +205,12 @@ def _loads(spec: Spec) -> bool:
     try:
         spec.load()
     except PluginError:
-        return False  # a check says so
+        return False  # a check reports it
     return True
 
 
 def _meant(own: Catalog, example: str) -> tuple[Collection[str], str]:
-    """Return the kinds that an example is of, all where it begins with none, and its text without the kind."""
+    """Split an example into its kinds, all if it names none, and its text without the kind."""
     kind, _, text = example.partition(" ")
     kinds, text = ([kind], text) if kind in _RULES else ([*_RULES], example)
     if not any(entry.spec.kind in kinds and entry.spec.name == _name(text) for entry in own):
@@ -226,7 +224,7 @@ def _name(text: str) -> str:
 
 
 def _required(spec: Spec) -> bool:
-    """Say whether a name alone is not enough; the check of a target that cannot be loaded fails."""
+    """Return whether a name needs parameters, or cannot be loaded, which a check reports."""
     try:
         return any(row.default == "(required)" for row in describe(spec.load()))
     except PluginError:
@@ -241,11 +239,11 @@ def outcomes(listed: Iterable[Check], expected_failures: Mapping[str, str] | Non
         expected_failures: by the name of a check, why it cannot pass.
 
     Returns:
-        How each ended, one by one as it is asked for.  A check that passes although its failure was expected has
-        failed.
+        An iterator that runs the checks one by one and yields their outcomes.  A check that passes although its failure
+        was expected counts as failed.
 
     Raises:
-        PluginError: a failure is expected of a check that is not there.
+        PluginError: a failure is expected of a check that does not exist.
     """
     listed, expected = list(listed), dict(expected_failures or {})
     _refuse_unknown(expected, listed)
@@ -259,7 +257,7 @@ def _refuse_unknown(expected: Mapping[str, str], listed: Iterable[Check]) -> Non
 
 
 def _outcome(check: Check, reason: str | None) -> Outcome:
-    """Run one check; ``reason`` is why its failure is expected, if it is."""
+    """Run one check; ``reason`` says why its failure is expected, None if it is not."""
     try:
         check()
     except NotApplicable as error:
@@ -279,14 +277,14 @@ def conformance(
     without: Iterable[str] = (),
     device: str = "cpu",
 ) -> Any:
-    """Make a pytest test with one case for each rule and each thing that the plugin provides.
+    """Make a pytest test with one case for each rule and each component that the plugin provides.
 
         test_conformance = shapebias.testing.conformance("my-plugin")
 
     Args:
         plugin: name of a distribution or of an entry point, or path of a one-file plugin.
         examples, without: see :func:`checks`.
-        expected_failures: by the name of a check, why it cannot pass; one that passes all the same is a failure.
+        expected_failures: the reason why a check cannot pass, by its name; if it passes anyway, that is a failure.
         device: where plugins are tried.
 
     Raises:

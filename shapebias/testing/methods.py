@@ -1,4 +1,4 @@
-"""Rules of everything that is called with a model: attacks, saliency methods, probes."""
+"""Rules of plugins that are called with a model: attacks, saliency methods, probes."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ def add_rules_of_methods(
     """Add the rules that do not depend on what a method does.
 
     Args:
-        rules: of one kind.
-        call: returns the result for some of the five images; the model is in eval mode already.
-        axis: where the images are in the result.
+        rules: the rules of one kind.
+        call: returns the result for some of the five images; the model is already in eval mode.
+        axis: the axis of the images in the result.
     """
 
     def evaluated(subject: Subject, rows: Any = slice(None)) -> object:

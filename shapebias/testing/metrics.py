@@ -58,7 +58,7 @@ def made_up_results(seed: int = 0) -> InMemoryResults:
 
 @functools.lru_cache(maxsize=2)
 def _usual_table(subject: Subject) -> pd.DataFrame:
-    """Compute the metric of the usual results once for the rules that look at nothing but its table."""
+    """Compute the table of the metric once, for all rules that only read it."""
     return compute(subject, made_up_results())
 
 
@@ -70,7 +70,7 @@ def compute(subject: Subject, results: InMemoryResults) -> pd.DataFrame:
     return table
 
 
-@RULES("returns a tidy table", f"tables of all metrics are shown and joined alike; each has {', '.join(_COLUMNS)}")
+@RULES("returns a tidy table", f"the tables of all metrics can be joined; each has {', '.join(_COLUMNS)}")
 def _is_tidy(subject: Subject) -> None:
     tables = {"results": _usual_table(subject), "no results": compute(subject, InMemoryResults())}
     for what, table in tables.items():

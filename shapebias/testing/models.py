@@ -30,14 +30,14 @@ def scores(subject: Subject, images: Tensor) -> Tensor:
 
 
 def usual(subject: Subject) -> Tensor:
-    """Return the five images at the size that the model asks for."""
+    """Return the five images at the model's input size."""
     size = classifier(subject).input_size
     if size is None:
         return subject.images
     return torch.nn.functional.interpolate(subject.images, size, mode="bilinear").clamp(0, 1)
 
 
-@RULES("loads a classifier", "the engine asks for pixels in, scores out, wherever the network comes from")
+@RULES("loads a classifier", "the engine calls every model with pixels and expects scores")
 def _loads(subject: Subject) -> None:
     model = classifier(subject)
     require(
@@ -67,13 +67,13 @@ def _has_gradients(subject: Subject) -> None:
     require((gradient != 0).any(), "the gradient is zero everywhere")
 
 
-@RULES("loads the same weights every time", "a study that is continued must meet the same model")
+@RULES("loads the same weights every time", "a study that is continued must use the same model")
 def _loads_the_same(subject: Subject) -> None:
     again = subject.load()
     require(hash_state(again.module) == hash_state(classifier(subject).module), "other weights the second time")
 
 
-@RULES("leaves global random state alone", "the numbers of others must not depend on which models are loaded")
+@RULES("leaves global random state alone", "other results must not depend on which models are loaded")
 def _leaves_alone(subject: Subject) -> None:
     with nothing_left_behind(subject):
         subject.load()
@@ -88,7 +88,7 @@ def _independent_of_batch(subject: Subject) -> None:
         require(difference is None, f"{name} alone: {difference}")
 
 
-@RULES("declares features that it has", "Grad-CAM and its kin read this layer")
+@RULES("declares features that it has", "Grad-CAM and similar methods read this layer")
 def _features_are_there(subject: Subject) -> None:
     model = classifier(subject)
     if model.features is None:
@@ -99,6 +99,6 @@ def _features_are_there(subject: Subject) -> None:
         scores(subject, usual(subject))
     finally:
         hook.remove()
-    require(seen, "the declared module takes no part in a forward pass")
+    require(seen, "a forward pass does not call the declared module")
     axes = len(model.features.layout)
     require(seen[0].ndim == axes, f"layout {model.features.layout}, but an output of shape {tuple(seen[0].shape)}")

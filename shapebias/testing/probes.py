@@ -20,7 +20,7 @@ RULES: Rules[Subject] = Rules()
 
 
 def measure(subject: Subject, rows: Any = slice(None)) -> object:
-    """Measure some of the five images, with maps where maps are needed."""
+    """Measure some of the five images, with maps if the probe needs them."""
     with subject.model.evaluating(), torch.no_grad():
         return call(subject, rows)
 
@@ -36,7 +36,7 @@ def call(subject: Subject, rows: Any = slice(None)) -> object:
 
 
 def _explain(model: Classifier, *, images: Tensor, targets: Tensor) -> Tensor:
-    """Draw maps that depend on everything that may be another: the model, the pixels, the classes."""
+    """Make maps that depend on the model, the pixels and the classes."""
     scores = torch.cat([model(some) for some in images.split(model.chunk)])
     return images.mean(dim=1) * scores.gather(1, targets[:, None])[:, :, None]
 

@@ -1,4 +1,4 @@
-"""One rule of the contract: what is asked, why, and the check that finds out."""
+"""One rule of the contract: its name, its reason, and its check."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ class BrokenRuleError(AssertionError):
 
 
 class NotApplicable(Exception):  # noqa: N818 - nothing is wrong
-    """A rule asks nothing of this plugin; the message says why."""
+    """A rule does not apply to this plugin; the message says why."""
 
 
 def require(holds: object, seen: str) -> None:
-    """Raise unless something holds.
+    """Raise if a condition is false.
 
     Args:
-        holds: what has to be true.
+        holds: the condition that must be true.
         seen: what was seen instead.
 
     Raises:
@@ -39,8 +39,8 @@ class Rule(Generic[SubjectT]):
     """A rule with its reason.
 
     Args:
-        name: what is asked, as the rest of a sentence about the plugin.
-        why: what goes wrong for users where it is not kept.
+        name: the requirement, as the predicate of a sentence about the plugin.
+        why: the consequence for users if it is broken.
         check: raises :class:`BrokenRuleError` or :class:`NotApplicable`.
     """
 
@@ -50,7 +50,7 @@ class Rule(Generic[SubjectT]):
 
 
 class Rules(list[Rule[SubjectT]]):
-    """The rules of one kind, in the order in which they are written down."""
+    """The rules of one kind, in the order of their definitions."""
 
     def __call__(self, name: str, why: str) -> Callable[[Callable[[SubjectT], None]], Callable[[SubjectT], None]]:
         """Decorate a check with the rule that it checks."""

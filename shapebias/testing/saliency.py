@@ -37,7 +37,7 @@ def explain(
 
 
 def call(subject: Subject, model: Classifier, targets: Tensor, rows: Any = slice(None)) -> object:
-    """Explain what a model that is in eval mode already answers."""
+    """Explain some of the images with a model that is already in eval mode."""
     result: object = subject.loaded(model, subject.images[rows], targets[rows], subject.random()[rows])
     return result
 
@@ -56,7 +56,7 @@ def unchanged(here: Tensor, there: Tensor) -> list[str]:
     return [name for name, changed in zip(IDS, differ.tolist(), strict=True) if not changed]
 
 
-@RULES("gives one finite map an image", "a map is laid over its image: (N, H, W), one number a pixel")
+@RULES("gives one finite map an image", "a map is drawn over its image: (N, H, W), one number per pixel")
 def _gives_maps(subject: Subject) -> None:
     found = explain(subject)
     wanted = (len(IDS), *subject.images.shape[2:])
@@ -75,9 +75,7 @@ def _depends_on_target(subject: Subject) -> None:
     require(not same, f"another target class, the same map of {', '.join(same)}")
 
 
-@RULES(
-    "depends on the weights", "a map that another network has too shows the image, not the model (Adebayo et al. 2018)"
-)
+@RULES("depends on the weights", "a map that does not depend on the network does not explain it (Adebayo et al. 2018)")
 def _depends_on_weights(subject: Subject) -> None:
     other = sample_model(seed=7, device=subject.device)
     same = unchanged(maps(explain(subject)), maps(explain(subject, model=other)))
@@ -87,7 +85,7 @@ def _depends_on_weights(subject: Subject) -> None:
 @RULES("keeps to the model's chunk", "memory is bounded by the chunk, not by samples times images")
 def _keeps_to_chunk(subject: Subject) -> None:
     sizes: list[int] = []
-    targets = subject.labels  # asks the model too
+    targets = subject.labels  # this calls the model too
     hook = subject.model.module.register_forward_hook(lambda _module, inputs, _output: sizes.append(len(inputs[0])))
     try:
         explain(subject, targets=targets)
@@ -101,7 +99,7 @@ def _keeps_to_chunk(subject: Subject) -> None:
 
 @RULES(
     "does not depend on the chunk",
-    "short of memory a run halves it, which must not change the result",
+    "a run that is out of memory halves the chunk, which must not change the result",
 )
 def _independent_of_chunk(subject: Subject) -> None:
     usual = explain(subject)

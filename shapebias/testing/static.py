@@ -1,4 +1,4 @@
-"""Rules that need no data: what a plugin says about itself."""
+"""Rules that need no data: the specs, hooks and parameters of a plugin."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _HEAVY = ("torch", "torchvision", "timm")
 _ALGORITHMS = ("transform", "attack", "saliency", "probe", "metric", "suite")
 
 
-@PLUGIN_RULES("loads without a problem", "a problem is a warning of every command, and what it concerns is missing")
+@PLUGIN_RULES("loads without a problem", "every command would warn of the problem, and lack what the plugin provides")
 def _loads(plugin: PluginInfo) -> None:
     require(not plugin.problems, "; ".join(f"{problem.stage}: {problem.message}" for problem in plugin.problems))
 
@@ -41,7 +41,7 @@ def _provides(plugin: PluginInfo) -> None:
 
 @PLUGIN_RULES(
     "its hooks import nothing heavy",
-    f"'shapebias list' and '--help' load every plugin: {', '.join(_HEAVY)} there would cost everybody seconds",
+    f"'shapebias list' and '--help' load every plugin: {', '.join(_HEAVY)} would slow them down by seconds",
 )
 def _imports_nothing_heavy(plugin: PluginInfo) -> None:
     if Path(plugin.source).suffix == ".py":
@@ -57,20 +57,20 @@ def _imports_nothing_heavy(plugin: PluginInfo) -> None:
     )
 
 
-@PLUGIN_RULES("its hooks answer twice the same", "what a name means must not depend on who asked before")
+@PLUGIN_RULES("its hooks answer twice the same", "the meaning of a name must not depend on earlier calls")
 def _hooks_are_pure(plugin: PluginInfo) -> None:
     folders = [Path(plugin.source).parent] if Path(plugin.source).suffix == ".py" else []
     (again,) = (each for each in discover(folders) if (each.source, each.name) == (plugin.source, plugin.name))
-    require(again.specs == plugin.specs, "a second call hands over other specs")
+    require(again.specs == plugin.specs, "a second call returns other specs")
 
 
-@SPEC_RULES("has a summary", "'shapebias list' shows it; one line tells users whether this is what they look for")
+@SPEC_RULES("has a summary", "'shapebias list' shows it, so that users can find what they need")
 def _has_summary(spec: Spec) -> None:
     require(spec.summary, "the summary is empty")
     require("\n" not in spec.summary and len(spec.summary) <= 120, f"not one line of at most 120: {spec.summary!r}")
 
 
-@SPEC_RULES("names its references", "a number is as good as its definition: who uses it must be able to cite it")
+@SPEC_RULES("names its references", "users must be able to cite the definition of each number")
 def _has_references(spec: Spec) -> None:
     if spec.kind not in _ALGORITHMS:
         raise NotApplicable(f"a {spec.kind} may have no paper")
@@ -91,7 +91,7 @@ def _target_is_frozen(spec: Spec) -> None:
 )
 def _parameters_are_complete(spec: Spec) -> None:
     target = spec.load()
-    field_types(target)  # raises where a type is missing or cannot be spelled
+    field_types(target)  # raises if a type is missing or not supported
     for field in attrs.fields(target):
         if not field.init or not field.metadata.get("spelled", True):
             continue
@@ -110,7 +110,7 @@ def _has_defaults(spec: Spec) -> None:
     require(not required, f"no default for {', '.join(required)}")
 
 
-@SETTINGS_RULES("its text is read back as an equal object", "the text is the identity by which a run is continued")
+@SETTINGS_RULES("its text is read back as an equal object", "the text identifies results when a run is continued")
 def _round_trips(component: Component) -> None:
     catalog = Catalog(discover_like(component))
     for text in (component.canonical, component.text):
@@ -138,6 +138,6 @@ def _choices_round_trip(component: Component) -> None:
 
 
 def discover_like(component: Component) -> list[PluginInfo]:
-    """Return one plugin that provides this component alone, so that its text can be read without the others."""
+    """Return one plugin that provides only this component, so that its text can be read without the others."""
     name = component.distribution or "plugin"
     return [PluginInfo(name, name, "", "", specs=(component.spec,))]

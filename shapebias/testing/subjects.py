@@ -1,4 +1,4 @@
-"""What the rules try plugins on: a small network, five small images that are not square, and their random numbers."""
+"""The inputs with which the rules try plugins: a small network, five small images that are not square, and an rng."""
 
 from __future__ import annotations
 
@@ -69,11 +69,11 @@ def sample_model(seed: int = 1, device: str = "cpu") -> Classifier:
 
 @attrs.frozen
 class Subject:
-    """A component under test, with what it is tried on.
+    """A component under test, and the inputs to try it with.
 
     Args:
         component: the plugin's spec and the settings to try.
-        device: where to try it.
+        device: the device on which to try it.
     """
 
     component: Component
@@ -91,7 +91,7 @@ class Subject:
 
     @cached_property
     def labels(self) -> Tensor:
-        """What the network answers, but for the last image."""
+        """The network's predictions, except for the last image, whose label is another class."""
         with self.model.evaluating(), torch.no_grad():
             answers = self.model(self.images).argmax(dim=1)
         answers[-1] = (answers[-1] + 1) % CLASSES
@@ -99,11 +99,11 @@ class Subject:
 
     @cached_property
     def loaded(self) -> Any:
-        """The callable: the settings, or what they load."""
+        """The callable: the settings, or the result of their ``load``."""
         return self.load()
 
     def load(self) -> Any:
-        """Load it again; a model that needs classes is told the names of four animals."""
+        """Load it again; a model that needs classes gets the names of four animals."""
         return self.component.load(torch.device(self.device), CLASS_NAMES)
 
     def random(self, ids: tuple[str, ...] = IDS, seed: int = 0) -> ImageRandom:
@@ -111,7 +111,7 @@ class Subject:
         return ImageRandom.for_images(seed, self.component.name, 0, ids, self.device)
 
     def needs(self, images: Tensor) -> dict[str, Tensor]:
-        """Return what a transform may declare that it needs, for all five images."""
+        """Return the keyword arguments that the spec of a transform declares, for all five images."""
         mask = torch.zeros(images.shape[0], *images.shape[2:], dtype=torch.bool, device=images.device)
         mask[:, 8:24, 10:30] = True
         given = {"mask": mask, "partner": images.flip(0)}
@@ -119,7 +119,7 @@ class Subject:
 
 
 def arrays(result: object) -> dict[str, Tensor]:
-    """Name the tensors of anything that a plugin may return."""
+    """Return the tensors in the result of a plugin, by name."""
     match result:
         case Tensor():
             return {"result": result}
@@ -140,7 +140,7 @@ def close(found: object, wanted: object, rows: Any = slice(None), axis: int = 0)
         found: a result.
         wanted: another one.
         rows: the images of ``wanted`` that ``found`` has.
-        axis: where the images are.
+        axis: the axis of the images.
 
     Returns:
         What differs, or None.
@@ -160,7 +160,7 @@ def close(found: object, wanted: object, rows: Any = slice(None), axis: int = 0)
 
 
 def same_twice(call: Callable[[], object]) -> None:
-    """Check that two calls give the same.
+    """Check that two calls give the same result.
 
     Raises:
         BrokenRuleError: they differ.
@@ -170,14 +170,14 @@ def same_twice(call: Callable[[], object]) -> None:
 
 
 def same_alone(call: Callable[[Any], object], axis: int = 0) -> None:
-    """Check that each image alone gives what it gives in a batch.
+    """Check that the result for each image is the same alone and in a batch.
 
     Args:
         call: returns the result for some of the five images.
-        axis: where the images are in the result.
+        axis: the axis of the images in the result.
 
     Raises:
-        BrokenRuleError: an image depends on its company.
+        BrokenRuleError: the result for an image depends on the other images.
     """
     together = call(slice(None))
     for row, name in enumerate(IDS):
@@ -187,10 +187,10 @@ def same_alone(call: Callable[[Any], object], axis: int = 0) -> None:
 
 @contextlib.contextmanager
 def nothing_left_behind(subject: Subject, *inputs: Tensor) -> Iterator[None]:
-    """Check that a call changes neither its inputs, nor the network, nor the random numbers that everybody shares.
+    """Check that a call changes neither its inputs, nor the network, nor the global random state.
 
     Raises:
-        BrokenRuleError: something is not as it was.
+        BrokenRuleError: something was changed.
     """
     module = subject.model.module
     tensors = [*inputs, *module.state_dict().values()]

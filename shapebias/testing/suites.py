@@ -1,4 +1,4 @@
-"""Rules of suites, tried on made-up answers to the images of their own study: two models and two people."""
+"""Rules of suites, tried on artificial answers to the images of their study: two models and two people."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _CLASSES = tuple("abcdefgh"[:CLASSES])
 
 
 def study_of(subject: Subject, limit: int | None = None) -> Study:
-    """Ask the suite for the study of two models."""
+    """Return the suite's study of two models."""
     found = subject.loaded.study(_MODELS, limit=limit)
     if not isinstance(found, Study):
         raise BrokenRuleError(f"returned a {type(found).__name__}, not a shapebias.Study")
@@ -33,7 +33,7 @@ def study_of(subject: Subject, limit: int | None = None) -> Study:
 
 
 def results_of(subject: Subject) -> InMemoryResults:
-    """Make up answers to every cell of the study, and people's answers where the suite has some."""
+    """Make artificial answers for every cell of the study, and people's answers if the suite has some."""
     random = np.random.default_rng(0)
     ids = tuple(f"{index:03d}.png" for index in range(_IMAGES))
     shapes = random.integers(CLASSES, size=_IMAGES)
@@ -61,7 +61,7 @@ def headline_of(subject: Subject, results: InMemoryResults) -> pd.DataFrame:
     return found
 
 
-@RULES("its study has the models it is given", "a profile is of the models that the user names, on as many images")
+@RULES("its study has the models it is given", "a profile shows the models and the number of images of the user")
 def _takes_models(subject: Subject) -> None:
     titles = [model.title for model in study_of(subject).models]
     require(titles == [*_MODELS], f"the study has the models {titles}, not {[*_MODELS]}")
@@ -99,7 +99,7 @@ def _independent_of_order(subject: Subject) -> None:
         raise BrokenRuleError(f"another order, another table: {error}") from error
 
 
-@RULES("its published values belong to its measures", "a value beside another measure would be compared with it")
+@RULES("its published values belong to its measures", "a value must not be compared with another measure")
 def _references_fit(subject: Subject) -> None:
     found = subject.loaded.references()
     require(isinstance(found, Mapping), f"references() returned a {type(found).__name__}, not a mapping")

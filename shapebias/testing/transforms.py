@@ -30,9 +30,7 @@ def pixels(result: object) -> Tensor:
     return images
 
 
-@RULES(
-    "keeps shape, type and device", "what comes after it, another transform or a model, takes the same kind of images"
-)
+@RULES("keeps shape, type and device", "the next step, another transform or a model, takes the same kind of images")
 def _keeps_shape(subject: Subject) -> None:
     images, result = subject.images, pixels(apply(subject, subject.images))
     require(result.shape == images.shape, f"{tuple(images.shape)} became {tuple(result.shape)}")
@@ -41,7 +39,7 @@ def _keeps_shape(subject: Subject) -> None:
     require(not result.requires_grad, "the result requires gradients")
 
 
-@RULES("stays in [0, 1]", "pixels outside mean nothing, and models would see what no image can be")
+@RULES("stays in [0, 1]", "pixels outside [0, 1] are not an image, and models are not made for them")
 def _stays_in_range(subject: Subject) -> None:
     for name, images in {
         "random": subject.images,
@@ -70,7 +68,7 @@ def _independent_of_batch(subject: Subject) -> None:
     same_alone(lambda rows: apply(subject, subject.images, rows))
 
 
-@RULES("does not depend on the layout in memory", "the engine hands out images whose channels lie together")
+@RULES("does not depend on the layout in memory", "the engine passes images in the channels-last layout")
 def _independent_of_layout(subject: Subject) -> None:
     images = subject.images.contiguous(memory_format=torch.channels_last)
     difference = close(apply(subject, images), apply(subject, subject.images))

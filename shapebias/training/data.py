@@ -1,4 +1,4 @@
-"""The images of a training: decoded once, split once, shuffled and transformed again in every epoch."""
+"""The images for training: decoded and split once, then shuffled and transformed in every epoch."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ def held_out(labels: Sequence[int], ids: Sequence[str], share: float, seed: int)
 
     Args:
         labels: the class of each image.
-        ids: the id of each image; it decides the choice, so an image added to the data set does not move others.
-        share: the share of each class, rounded.
-        seed: of the choice.
+        ids: the id of each image; the choice depends on it, so adding an image to the data set does not move others.
+        share: the share of each class, rounded to whole images.
+        seed: the seed of the choice.
 
     Returns:
-        Their positions, ascending.
+        The positions of the held-out images, ascending.
 
     >>> held_out([0] * 4 + [1] * 4, "abcdefgh", share=0.25, seed=0)
     [1, 6]
@@ -58,7 +58,7 @@ def crop_and_flip(images: Tensor, rng: ImageRandom, *, crop: int, flip: bool) ->
 
     Args:
         images: (N, 3, H, W).
-        rng: their random numbers.
+        rng: the random numbers of the images.
         crop: the largest shift, in pixels.
         flip: whether to mirror.
     """
@@ -78,11 +78,11 @@ def crop_and_flip(images: Tensor, rng: ImageRandom, *, crop: int, flip: bool) ->
 
 @attrs.frozen(eq=False)
 class Images:
-    """Some decoded images of a data set.
+    """A selection of the decoded images of a data set.
 
     Args:
         decoded: the decoded images of the whole data set.
-        rows: which of them.
+        rows: the rows of the selected images.
     """
 
     decoded: DecodedImages
@@ -102,7 +102,7 @@ class Images:
         return self.decoded.take([self.rows[row] for row in rows], device)
 
     def split(self, share: float, seed: int) -> tuple[Images, Images]:
-        """Hold a share out; return the other images and the held-out ones."""
+        """Return the training images and the held-out share."""
         samples = self.decoded.samples(self.rows)
         held = held_out([sample.label for sample in samples], [sample.id for sample in samples], share, seed)
         rest = sorted({*self.rows} - {*held})
@@ -134,7 +134,7 @@ class TrainingData:
         Args:
             recipe: the recipe.
             ranks: the processes that share them.
-            workers: decoding threads; None takes one a core.
+            workers: decoding threads; None takes one per core.
 
         Raises:
             StudyError: there are no training or no validation images, or their classes differ.
@@ -161,8 +161,8 @@ class TrainingData:
         smallest = min(len(training) // data.steps, len(validation))
         if smallest < ranks.count:
             raise StudyError(
-                f"{recipe.dataset.text}: {ranks.count} processes cannot share {smallest} images; take fewer processes, "
-                "or more images a step (batch_size) and for validation"
+                f"{recipe.dataset.text}: {ranks.count} processes cannot share {smallest} images; use fewer processes, "
+                "or more images per step (batch_size) and for validation"
             )
         return data
 
@@ -177,7 +177,7 @@ class TrainingData:
         return -(-len(self.training) // self.recipe.batch_size)
 
     def size(self, step: int) -> int:
-        """Return the number of images of a step, over all processes."""
+        """Return the number of images of a step, summed over all processes."""
         each, more = divmod(len(self.training), self.steps)
         return each + (step < more)
 

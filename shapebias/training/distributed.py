@@ -1,4 +1,4 @@
-"""The processes of one training: a single one, or one for each GPU, each with its share of every batch."""
+"""The processes of one training run: a single one, or one for each GPU, with a share of every batch."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ _NO_ACCELERATE = "training in several processes needs Accelerate; pip install 's
 
 @attrs.frozen(eq=False)
 class Processes:
-    """The rank of this process among those that train together.
+    """The rank of this process in distributed training.
 
     Gradients are averaged by torch's DistributedDataParallel (Li et al. 2020, PyTorch distributed), which Accelerate
     sets up from the environment variables of ``torchrun``.
 
     Args:
-        device: where this process computes.
-        rank: its number; the first, 0, writes the files and reports the progress.
+        device: the device of this process.
+        rank: its number; process 0 writes the files and reports the progress.
         count: the number of processes.
 
     >>> Processes(torch.device("cpu"), rank=1, count=3).share(range(8))
@@ -49,7 +49,7 @@ class Processes:
 
     @classmethod
     def join(cls, device: str) -> Processes:
-        """Join the other processes where ``torchrun`` started this one.
+        """Join the other processes if ``torchrun`` started this one.
 
         Args:
             device: ``auto``, ``cpu``, or ``cuda:1`` for a single process.
@@ -71,7 +71,7 @@ class Processes:
 
     @staticmethod
     def speaks() -> bool:
-        """Return whether this process is the only one or the first; does not join the others."""
+        """Return whether this process is the only one or the first, without joining the others."""
         return not torch.distributed.is_torchelastic_launched() or os.environ["RANK"] == "0"
 
     @property
@@ -86,8 +86,8 @@ class Processes:
     def wrapped(self, network: nn.Module) -> nn.Module:
         """Wrap the network so that a backward pass gives the mean gradient of all processes.
 
-        On GPUs, batch normalisation takes its statistics from the images of all processes; torch cannot do so on CPUs,
-        where each process takes them from its own images.
+        On GPUs, batch normalisation uses the statistics of the images of all processes; on CPUs, where torch does not
+        support this, each process uses those of its own images.
         """
         if self._accelerator is None:
             return network
@@ -97,7 +97,7 @@ class Processes:
         return wrapped
 
     def summed(self, tensor: Tensor) -> Tensor:
-        """Add up a tensor over all processes."""
+        """Sum a tensor over all processes."""
         if self._accelerator is None:
             return tensor
         total: Tensor = self._accelerator.reduce(tensor, "sum")
@@ -110,20 +110,20 @@ class Processes:
 
 
 def train_on_devices(count: int, arguments: Sequence[str], device: str = "auto") -> int:
-    """Start a command of shapebias in several processes of this machine by ``torchrun``, and wait for them.
+    """Run a command of shapebias in several processes of this machine with ``torchrun``, and wait for them.
 
-    When one process dies, ``torchrun`` ends the others; the same command continues after the last finished epoch.
+    If one process dies, ``torchrun`` ends the others; the same command continues after the last finished epoch.
 
     Args:
-        count: how many processes, each with its own GPU, where there are GPUs.
-        arguments: of the command.
-        device: what the processes were told to use.
+        count: the number of processes; with GPUs, each has its own.
+        arguments: the arguments of the command.
+        device: the device option of the command.
 
     Returns:
-        The exit status: 0 where all have finished, 130 after Ctrl-C.
+        The exit status: 0 if all processes have finished, 130 after Ctrl-C.
 
     Raises:
-        DeviceError: there are fewer GPUs, Accelerate is not installed, or this is one of several processes already.
+        DeviceError: there are fewer GPUs, Accelerate is not installed, or ``torchrun`` already runs this process.
     """
     if torch.distributed.is_torchelastic_launched():
         raise DeviceError("torchrun has started the processes already; leave out --devices")
@@ -135,12 +135,12 @@ def train_on_devices(count: int, arguments: Sequence[str], device: str = "auto")
     process = subprocess.Popen([sys.executable, *torchrun, "-m", "shapebias", *arguments])  # noqa: S603 - our own command
     try:
         return process.wait()
-    except KeyboardInterrupt:  # the processes have it too, and save their work
+    except KeyboardInterrupt:  # the processes receive it too, and save their work
         process.wait()
         return 130
 
 
 def _leave() -> None:
-    """Leave the group before the interpreter ends: threads that still run then may abort the process."""
+    """Leave the process group before the interpreter ends, when threads that still run may abort the process."""
     if torch.distributed.is_initialized():
         torch.distributed.destroy_process_group()

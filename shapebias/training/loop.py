@@ -48,13 +48,13 @@ __all__ = ["Trainer", "TrainingProgress", "train"]
 
 @attrs.frozen
 class TrainingProgress:
-    """The progress of a training.
+    """The progress of training.
 
     Args:
-        done, total: images times epochs.
+        done, total: finished images and all images, summed over the epochs.
         epoch: the current epoch, from 1.
-        loss: of the last batch.
-        validation: the history of the last finished epoch; None in the first.
+        loss: the loss of the last batch.
+        validation: the results of the last finished epoch; None in the first.
     """
 
     done: int
@@ -73,25 +73,25 @@ def train(
     replace: bool = False,
     progress: Callable[[TrainingProgress], None] | None = None,
 ) -> Trained:
-    """Train one network and write it to one file; an interrupted training continues after its last finished epoch.
+    """Train one network and write it to one file; interrupted training continues after its last finished epoch.
 
-    Two trainings with one recipe on one machine give equal weights, interrupted or not.
+    The same recipe on the same machine gives equal weights, whether training was interrupted or not.
 
     Args:
-        recipe: the network, the images and the schedule.
+        recipe: the network, the images and the hyperparameters.
         output: the checkpoint, for example ``"at.safetensors"``; its metadata have the recipe and the history.
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:1``.
-        workers: threads that decode images; None takes one a core.
-        replace: train again where the file was trained with another recipe.
-        progress: called after every batch.
+        workers: threads that decode images; None takes one per core.
+        replace: train again if the file was trained with another recipe; false by default.
+        progress: called after every batch; None by default.
 
     Returns:
-        The file and its history; a finished training is not repeated.
+        The file and its history; finished training is not repeated.
 
     Raises:
         TrainingError: the output belongs to another recipe, or the loss is not finite.
         StudyError: the network has other classes than the data set.
-        Interrupted: Ctrl-C; every finished epoch is saved.
+        Interrupted: Ctrl-C was pressed; every finished epoch is saved.
 
     >>> import tempfile
     >>> file = Path(tempfile.mkdtemp(), "small.safetensors")
@@ -117,12 +117,12 @@ def _train(
     replace: bool,
     progress: Callable[[TrainingProgress], None] | None,
 ) -> Trained:
-    """Train or continue what :func:`train` was asked for."""
+    """Train the network of :func:`train`, or continue its training."""
     unfinished = state_file(output)
     if replace:
         unfinished.unlink(missing_ok=True)
     elif (trained := read_trained(output, identity)) is not None:
-        return trained  # another process has finished it while this one waited
+        return trained  # another process finished it while this one waited
     before = load_state(unfinished, identity)
     ranks = Processes.join(device)
     with contextlib.closing(TrainingData.open(recipe, ranks, workers)) as data:
@@ -157,7 +157,7 @@ class Trainer:
         data: its images.
         classifier: the network; in training mode except for attacks and validation.
         learner: the same network, wrapped so that a backward pass gives the mean gradient of all processes.
-        optimiser, schedule: of its parameters, step by step.
+        optimiser, schedule: the optimiser, and the learning-rate schedule over its steps.
         target: the clean accuracy at which training stops; None trains all epochs.
         progress: called after every batch.
         history: every finished epoch.
@@ -182,7 +182,7 @@ class Trainer:
         """Make the network and its optimiser.
 
         Raises:
-            StudyError: the network, or the one to be matched, has other classes than the data set.
+            StudyError: the classes of the network, or of the network to match, differ from those of the data set.
         """
         classes = tuple(recipe.dataset.settings.classes)
         loaded: Classifier = recipe.model.load(data.device)
@@ -203,7 +203,7 @@ class Trainer:
 
     @property
     def finished(self) -> bool:
-        """Whether every epoch is done, or the accuracy to be matched is reached."""
+        """Whether every epoch is done, or the accuracy to match is reached."""
         reached = self.target is not None and self.history and self.history[-1].clean >= self.target
         return bool(reached) or len(self.history) == self.recipe.epochs
 
@@ -218,7 +218,7 @@ class Trainer:
             self.weights = copy.deepcopy(self.classifier.module.state_dict())
 
     def _train(self, epoch: int) -> float:
-        """Madry et al. 2018, equation 2.1: the outer minimum over an inner maximum, on every batch."""
+        """Train one epoch: Madry et al. 2018, equation 2.1, an outer minimum over an inner maximum for every batch."""
         self.classifier.module.train()
         total = torch.zeros((), device=self.data.device)
         done = 0
@@ -251,7 +251,7 @@ class Trainer:
         return min(1.0, epochs / self.recipe.eps_warmup) if self.recipe.eps_warmup else 1.0
 
     def _attacked(self, attack: Component, batch: Batch, epoch: int | None = None) -> AttackedImages:
-        """Attack the network in eval mode: batch normalisation uses its running statistics and keeps them."""
+        """Attack the network in eval mode: batch normalisation uses its running statistics without updating them."""
         run = attack.load(self.data.device)
         rng = random_numbers(self.recipe, attack.name, 0, batch)
         if epoch is not None:
@@ -267,13 +267,13 @@ class Trainer:
         return Epoch(loss, clean, None if attack is None else self._accuracy(self.classifier, attack))
 
     def _accuracy(self, classifier: Classifier, attack: Component | None = None) -> float:
-        """Return the share of the validation images that are classified right.
+        """Return the share of the validation images that are classified correctly.
 
-        Left out are images that are classified right although the attack's gradient was NaN or infinite: it has not
-        searched.
+        Images that are classified correctly do not count if the attack's gradient was NaN or infinite, since the attack
+        could not search.
 
         Raises:
-            TrainingError: no image is left.
+            TrainingError: no image counts.
         """
         right = torch.zeros((), device=self.data.device, dtype=torch.long)
         left_out = torch.zeros_like(right)
@@ -289,7 +289,7 @@ class Trainer:
         counted = len(self.data.validation) - int(self.data.ranks.summed(left_out))
         if counted == 0:
             raise TrainingError(
-                "the validation attack had gradients that were NaN or infinite for every image, so it measures no "
+                "the gradients of the validation attack were NaN or infinite for every image, so it cannot measure "
                 "robustness; check the network for square roots, logarithms and divisions at 0"
             )
         return int(self.data.ranks.summed(right)) / counted
@@ -330,7 +330,7 @@ class Trainer:
             self.progress(state)
 
     def progress_of_epoch(self) -> TrainingProgress:
-        """Return how far the training is after its last finished epoch; the loss is the mean of that epoch."""
+        """Return the progress after the last finished epoch; the loss is the mean of that epoch."""
         epochs, images, last = len(self.history), len(self.data.training), self.history[-1]
         return TrainingProgress(epochs * images, self.recipe.epochs * images, epochs, last.loss, last)
 
@@ -367,7 +367,7 @@ class Trainer:
 
 
 def _of_training(attack: Component, share: float) -> Component:
-    """Change an attack's settings for training: a share of its eps, and every image is attacked to the last step."""
+    """Return an attack with the settings for training: a share of its eps, and no early stopping."""
     settings = attack.settings
     changed: dict[str, Any] = {"keep": "last"} if hasattr(settings, "keep") else {}
     if share < 1:

@@ -1,4 +1,4 @@
-"""A recipe: the network, the images, the attack and the schedule of one training."""
+"""A recipe: the network, the images, the attack and the hyperparameters of one training run."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _NO_TEXT = {"spelled": False}  # a component is not a single value
 
 
 def _one(kind: Kind, *, default: Any = attrs.NOTHING) -> Any:
-    """Declare a field that is one component, or None where it may be left out."""
+    """Declare a field that is one component, or None if the field is optional."""
 
     def read(given: Any, field: attrs.Attribute[Any]) -> Component | None:
         if given is None and field.default is None:
@@ -65,32 +65,32 @@ class Recipe:
     Args:
         model: the network; training starts from the weights that its settings load.
         dataset: the training images; the network is trained for the classes of this data set.
-        attack: replaces every training image by an adversarial example, with one eps; images that are misclassified
-            already are attacked too.
+        attack: replaces every training image by an adversarial example, with one eps; images that are already
+            misclassified are attacked too.
         transforms: applied to every training image before the attack, with new random numbers in every epoch, for
             example ``patch-shuffle:k=4``.
         flip: mirror each image left to right with probability 1/2.
         crop: shift each image by up to this many pixels along both axes; the border is filled with black.
         epochs: passes over all training images.
-        batch_size: images in a step; the batches of an epoch differ by at most one image.
+        batch_size: images per step; the batches of an epoch differ by at most one image.
         optimiser: ``sgd`` with Nesterov momentum, or ``adamw`` (Loshchilov & Hutter 2019).
-        lr: largest learning rate.
-        momentum: of ``sgd``.
-        weight_decay: of all parameters.
-        schedule: of the learning rate, step by step: ``one-cycle`` (Smith & Topin 2018: up for three tenths, down to
+        lr: the largest learning rate.
+        momentum: the momentum of ``sgd``.
+        weight_decay: the weight decay of all parameters.
+        schedule: the learning rate over the steps: ``one-cycle`` (Smith & Topin 2018: up for three tenths, down to
             almost 0), ``cosine`` (down to 0), ``constant``.
         eps_warmup: epochs in which the eps of the attack rises linearly to its full value; without it, small networks
             may stay at chance.
-        validation: the share of the training images, of each class, that is held out; or another data set.  Nothing is
-            ever chosen by test images.
-        validation_attack: the attack of robust accuracy, which is measured on the images of clean accuracy; None takes
-            that of training.
-        keep: ``best`` keeps the epoch with the highest robust validation accuracy where there is an attack, else with
-            the highest clean one, the latest of equals; ``last`` keeps the last.
+        validation: the share of the training images of each class that is held out, or another data set.  Choices are
+            never based on test images.
+        validation_attack: the attack that measures robust accuracy, on the same images as clean accuracy; None takes
+            the attack of training.
+        keep: ``best`` keeps the epoch with the highest validation accuracy, robust if there is an attack and clean
+            otherwise, the latest of equals; ``last`` keeps the last epoch.
         match: a checkpoint; training ends with the first epoch that reaches its clean accuracy on the validation
-            images.  That is the "underfitting" network of Zhang & Zhu 2019.
-        seed: of order, split, augmentation and attack; random weights have their own seed in the settings of the model.
-        precision: ``bfloat16`` computes convolutions and products in 16 bits; weights stay in 32.
+            images, as for the "underfitting" network of Zhang & Zhu 2019.
+        seed: the seed of order, split, augmentation and attack; the model's settings have the seed of random weights.
+        precision: ``bfloat16`` computes convolutions and products in 16 bits; weights stay in 32 bits.
 
     Raises:
         StudyError: a component or a combination is wrong.
@@ -113,16 +113,16 @@ class Recipe:
     batch_size: int = param("images in a step", default=128, ge=1)
     optimiser: Optimiser = param("sgd with Nesterov momentum, or adamw", default="sgd")
     lr: float = param("largest learning rate", default=0.1, gt=0)
-    momentum: float = param("of sgd", default=0.9, ge=0, lt=1)
-    weight_decay: float = param("of all parameters", default=5e-4, ge=0)
-    schedule: Schedule = param("of the learning rate", default="one-cycle")
+    momentum: float = param("momentum of sgd", default=0.9, ge=0, lt=1)
+    weight_decay: float = param("weight decay of all parameters", default=5e-4, ge=0)
+    schedule: Schedule = param("schedule of the learning rate", default="one-cycle")
     eps_warmup: float = param("epochs in which the eps of the attack rises to its full value", default=0, ge=0)
     validation: Component | float = attrs.field(default=0.1, converter=_validation, metadata=_NO_TEXT)
     validation_attack: Component | None = _one("attack", default=None)
     keep: Keep = param("the epoch that is kept, by validation accuracy", default="best")
     match: Path | None = param("stop at the clean validation accuracy of this checkpoint", default=None)
-    seed: int = param("of order, split, augmentation and attack", default=0, ge=0, lt=2**63)
-    precision: Precision = param("of convolutions and products", default="float32")
+    seed: int = param("seed of order, split, augmentation and attack", default=0, ge=0, lt=2**63)
+    precision: Precision = param("precision of convolutions and matrix products", default="float32")
 
     def __attrs_post_init__(self) -> None:
         problems = list(self._problems())
@@ -186,5 +186,5 @@ class Recipe:
         return structure(cls, content, name)
 
     def to_toml(self) -> str:
-        """Write the recipe so that :meth:`from_toml` gives an equal one."""
+        """Write the recipe as TOML that :meth:`from_toml` reads as an equal one."""
         return to_toml(self)

@@ -1,4 +1,4 @@
-"""The files of a training: the checkpoint, and until it is finished, a file to continue from."""
+"""The files of a training run: the checkpoint, and until it is finished, a file to continue from."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ __all__ = [
 
 @attrs.frozen
 class Epoch:
-    """One epoch of a training's history.
+    """The results of one epoch.
 
     Args:
         loss: mean cross-entropy of the training images, after transforms and attack.
@@ -51,13 +51,13 @@ class Epoch:
 
 @attrs.frozen
 class Trained:
-    """A finished training.
+    """The result of training.
 
     Args:
         file: the checkpoint, for ``checkpoint:FILE``.
-        history: every epoch.
+        history: the results of every epoch.
         kept: the epoch whose weights the checkpoint has, from 1.
-        resumed: the epochs that were finished before this call; all of them where nothing was left to do.
+        resumed: the number of epochs that were finished before this call; all if nothing remained to do.
     """
 
     file: Path
@@ -67,13 +67,13 @@ class Trained:
 
     @property
     def validation(self) -> Epoch:
-        """The history of the epoch that was kept."""
+        """The results of the epoch that was kept."""
         return self.history[self.kept - 1]
 
 
 @attrs.frozen
 class Identity:
-    """What identifies a training: the recipe, and the content of every file that it names.
+    """The identity of a training run: the recipe, and the content of every file that it names.
 
     Args:
         recipe: the recipe.
@@ -100,14 +100,14 @@ class Identity:
         return cls(recipe, files)
 
     def texts(self) -> dict[str, str]:
-        """Return the identity as texts, for files."""
+        """Return the identity as texts, to be stored in files."""
         return {"recipe": self.recipe.to_toml(), "files": json.dumps(dict(self.files))}
 
     def check(self, found: Mapping[str, str], path: Path) -> None:
-        """Compare with the texts in a file.  A parameter that was added later changes nothing at its old behaviour.
+        """Compare with the texts in a file; parameters that were added later have the values of the old behaviour.
 
         Raises:
-            TrainingError: the file belongs to another recipe, or to images that have changed since.
+            TrainingError: the file belongs to another recipe, or the images have changed since.
         """
         try:
             before = Identity(_stored_recipe(found["recipe"]), json.loads(found["files"]))
@@ -116,7 +116,7 @@ class Identity:
         if before.recipe != self.recipe:
             fields = [field.name for field in attrs.fields(Recipe)]
             changed = [name for name in fields if getattr(before.recipe, name) != getattr(self.recipe, name)]
-            raise TrainingError(f"{path} was trained with another recipe, with other {', '.join(changed)}; {_WAY_OUT}")
+            raise TrainingError(f"{path} was trained with another recipe: different {', '.join(changed)}; {_WAY_OUT}")
         if before.files != dict(self.files):
             changed = [name for name in self.files if before.files.get(name) != self.files[name]]
             raise TrainingError(f"{', '.join(changed) or 'a file'} changed since {path} was trained; {_WAY_OUT}")
@@ -126,10 +126,10 @@ _WAY_OUT = "choose another output, or train again with replace"
 
 
 def read_trained(path: Path, identity: Identity) -> Trained | None:
-    """Read the result of a finished training; None where the file does not exist.
+    """Read the result of finished training; None if the file does not exist.
 
     Raises:
-        TrainingError: the file belongs to another recipe, or is not a checkpoint of a training.
+        TrainingError: the file belongs to another recipe, or is not a checkpoint with a recipe.
     """
     if not path.exists():
         return None
@@ -150,7 +150,7 @@ def read_recipe(path: Path) -> Recipe:
     """Read the recipe that a checkpoint was trained with.
 
     Raises:
-        WeightsError: it is not a checkpoint of a training.
+        WeightsError: it is not a checkpoint with a recipe.
     """
     try:
         return _stored_recipe(read_metadata(path)["recipe"])
@@ -165,7 +165,7 @@ def _stored_recipe(text: str) -> Recipe:
 
 @contextlib.contextmanager
 def sole_writer(output: Path) -> Iterator[None]:
-    """Keep other trainings from writing the same checkpoint, and remove what killed ones have left.
+    """Prevent other processes from writing the same checkpoint, and remove temporary files of killed ones.
 
     Raises:
         TrainingError: another process is writing it, the disk is full, or the folder cannot be written.
@@ -182,7 +182,7 @@ def sole_writer(output: Path) -> Iterator[None]:
     except OSError as error:
         raise TrainingError(
             f"{output} cannot be written: {error.strerror or error}; finished epochs are kept in "
-            f"{state_file(output).name}: make room or get permission, and run the same command again"
+            f"{state_file(output).name}: free some space or get permission, and run the same command again"
         ) from error
 
 
@@ -194,19 +194,19 @@ def _remove_strays(output: Path) -> None:
 
 
 def state_file(output: Path) -> Path:
-    """Return the file in which an unfinished training keeps its state."""
+    """Return the file with the state of unfinished training."""
     return output.with_name(f"{output.name}.unfinished")
 
 
 def save_state(path: Path, identity: Identity, state: Mapping[str, Any]) -> None:
-    """Write the state; at any moment there is the old one or the new one."""
+    """Write the state atomically."""
     buffer = io.BytesIO()
     torch.save({**identity.texts(), **state}, buffer)
     write_atomically(path, buffer.getbuffer())
 
 
 def load_state(path: Path, identity: Identity) -> dict[str, Any] | None:
-    """Read the state without running any code in it; None where there is no such file.
+    """Read the state without running any code in it; None if there is no such file.
 
     Raises:
         TrainingError: it belongs to another recipe, or is damaged.
@@ -220,16 +220,16 @@ def load_state(path: Path, identity: Identity) -> dict[str, Any] | None:
             f"{path} cannot be read safely: it is damaged, or holds more than tensors and plain values; {_WAY_OUT}"
         ) from error
     if not isinstance(state, dict):
-        raise TrainingError(f"{path} holds a {type(state).__name__} and no state of a training; {_WAY_OUT}")
+        raise TrainingError(f"{path} holds a {type(state).__name__}, not the state of training; {_WAY_OUT}")
     identity.check(state, path)
     return state
 
 
 def restore(load: Callable[[dict[str, Any]], None], state: dict[str, Any], path: Path) -> None:
-    """Give a state to a training.
+    """Load a state into a trainer.
 
     Raises:
-        TrainingError: the state lacks something, or is of another network.
+        TrainingError: the state is incomplete, or belongs to another network.
     """
     try:
         load(state)

@@ -24,7 +24,7 @@ def make_optimiser(recipe: Recipe, parameters: Iterator[torch.nn.Parameter]) -> 
 
 
 def make_schedule(recipe: Recipe, optimiser: torch.optim.Optimizer, steps: int) -> LRScheduler:
-    """Make the schedule of the learning rate over all steps of a training."""
+    """Make the schedule of the learning rate over all training steps."""
     match recipe.schedule:
         case "one-cycle":
             return OneCycleLR(optimiser, recipe.lr, total_steps=steps, cycle_momentum=False)

@@ -33,6 +33,7 @@ def shapebias_transforms() -> Iterator[TransformSpec]:
             "Zhang & Zhu 2019, Interpreting adversarially trained convolutional neural networks, section 3.3",
         ),
         destroys="texture",
+        unchanged=("p", 2),
     )
     yield TransformSpec(
         "patch-shuffle",
@@ -41,6 +42,7 @@ def shapebias_transforms() -> Iterator[TransformSpec]:
         references="Zhang & Zhu 2019, Interpreting adversarially trained convolutional neural networks, section 3.3",
         destroys="shape",
         moves_pixels=True,
+        unchanged=("k", 1),
     )
     yield TransformSpec(
         "grayscale",
@@ -48,6 +50,7 @@ def shapebias_transforms() -> Iterator[TransformSpec]:
         summary="replace colour by luma",
         references=("ITU-R Recommendation BT.601", _BURGERT),
         destroys="colour",
+        unchanged=("alpha", 0),
     )
     yield TransformSpec(
         "stylize",
@@ -59,6 +62,7 @@ def shapebias_transforms() -> Iterator[TransformSpec]:
             "Geirhos et al. 2019, ImageNet-trained CNNs are biased towards texture, section 2.1",
         ),
         destroys=("texture", "colour"),
+        unchanged=("alpha", 0),
     )
     yield from _drawn()
     yield from _pointwise()
@@ -103,12 +107,14 @@ def _pointwise() -> Iterator[TransformSpec]:
         "shapebias.transforms.brightness:Brightness",
         summary="add to the brightness of each pixel; hue and saturation stay",
         references=_HENDRYCKS,
+        unchanged=("shift", 0),
     )
     yield TransformSpec(
         "contrast",
         "shapebias.transforms.contrast:Contrast",
         summary="scale the distance of every pixel from middle grey",
         references=_GEIRHOS_2018,
+        unchanged=("c", 1),
     )
     yield TransformSpec(
         "hue",
@@ -116,6 +122,7 @@ def _pointwise() -> Iterator[TransformSpec]:
         summary="turn the hue of every pixel by an angle",
         references="Hosseini & Poovendran 2018, Semantic adversarial examples, section 3",
         destroys="colour",
+        unchanged=("degrees", 0),
     )
     yield TransformSpec(
         "invert",
@@ -132,12 +139,14 @@ def _pointwise() -> Iterator[TransformSpec]:
         summary="smooth with a Gaussian: fine texture and sharp contours go",
         references=_GEIRHOS_2018,
         destroys="texture",
+        unchanged=("sigma", 0),
     )
     yield TransformSpec(
         "noise",
         "shapebias.transforms.noise:Noise",
         summary="add white noise, uniform or Gaussian",
         references=(_GEIRHOS_2018, _HENDRYCKS),
+        unchanged=("strength", 0),
     )
 
 
@@ -153,6 +162,7 @@ def _spectral() -> Iterator[TransformSpec]:
         ),
         destroys="texture",
         needs="partner",
+        unchanged=("strength", 0),
     )
     yield TransformSpec(
         "low-pass",
@@ -166,6 +176,7 @@ def _spectral() -> Iterator[TransformSpec]:
         "shapebias.transforms.high_pass:HighPass",
         summary="keep the high spatial frequencies and the mean: contours and fine texture stay",
         references=_WANG,
+        unchanged=("radius", 0),
     )
     yield TransformSpec(
         "band-noise",
@@ -175,6 +186,7 @@ def _spectral() -> Iterator[TransformSpec]:
             "Solomon & Pelli 1994, The visual filter mediating letter identification",
             "Subramanian et al. 2023, Spatial-frequency channels, shape bias, and adversarial robustness",
         ),
+        unchanged=("sigma", 0),
     )
     yield TransformSpec(
         "phase-noise",
@@ -183,6 +195,7 @@ def _spectral() -> Iterator[TransformSpec]:
         references=_GEIRHOS_2018,
         destroys="shape",
         moves_pixels=True,
+        unchanged=("width", 0),
     )
     yield from _feature_suppression()
 

@@ -32,6 +32,11 @@ class Saturate:
 
     p: float = param("saturation; 2 is the identity", default=8, gt=0)
 
+    @property
+    def destroys(self) -> tuple[str, ...]:
+        """Texture, where p is above 2; below, only contrast goes."""
+        return ("texture",) if self.p > 2 else ()
+
     def __call__(self, images: Tensor, rng: ImageRandom) -> Tensor:
         """Saturate (N, 3, H, W) images in [0, 1]."""
         signed = 2 * images - 1

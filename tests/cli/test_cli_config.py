@@ -18,7 +18,7 @@ def rows(text):
 
 
 def test_each_setting_says_where_it_comes_from(cli, config, monkeypatch):
-    assert "(not there)" in cli("config").stdout
+    assert "(does not exist)" in cli("config").stdout
     assert all("default" in line for line in rows(cli("config").stdout).values())
     config.write_text('device = "cuda:7"\ndata = "/my/data"\n')
     shown = rows(cli("config").stdout)

@@ -18,7 +18,7 @@ def copy(run_file, tmp_path):
 
 def test_verify_says_that_a_file_is_whole(cli, copy):
     result = cli("verify", copy)
-    assert (result.exit_code, result.stdout) == (0, f"{copy} is whole.\n")
+    assert (result.exit_code, result.stdout) == (0, f"{copy} is intact.\n")
 
 
 def test_verify_names_what_is_damaged_and_its_status_is_1(cli, copy):
@@ -36,7 +36,7 @@ def test_verify_names_what_is_damaged_and_its_status_is_1(cli, copy):
     result = cli("verify", copy)
     assert result.exit_code == 1
     assert name.rpartition("/")[0] in result.stdout
-    assert "is whole" not in result.stdout
+    assert "is intact" not in result.stdout
 
 
 def test_pack_of_a_packed_file_changes_nothing_that_is_read(cli, copy):

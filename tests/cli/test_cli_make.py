@@ -49,7 +49,7 @@ def test_from_the_copy_to_the_study(cli):
     assert made.exit_code == 0, made.output
     assert made.stdout == """8 images are in a copy; read them as 'folder:"a copy",labels=manifest.json'\n"""
     again = cli("make", DATASET, "-t", "patch-shuffle:k=2", "-o", "a copy")
-    assert again.stdout.startswith("8 images are in a copy, 8 of them from before; read them as")
+    assert again.stdout.startswith("8 images are in a copy, 8 of them from earlier runs; read them as")
     (read_as,) = shlex.split(made.stdout.rpartition("read them as ")[2])
     study = cli("run", "-d", read_as, "-m", "cnn:num_classes=8,width=4", "-o", "run.h5")
     assert study.exit_code == 0, study.output

@@ -27,7 +27,7 @@ def test_the_seed_chooses_the_random_numbers(cli, tmp_path):
 def test_attacks_need_a_model(cli, tmp_path):
     result = cli("preview", STIMULI, "-a", "fgsm:eps=8/255")
     assert result.exit_code == 2
-    assert "fgsm:eps=8/255 attacks a model, and no model is given; give one: -m" in result.stderr
+    assert "fgsm:eps=8/255 attacks a model, but none is given; add -m MODEL" in result.stderr
     assert not list(tmp_path.iterdir())
     result = cli("preview", STIMULI, "-a", "fgsm:eps=8/255", "-m", "cnn:num_classes=8,width=4", "--images", 1)
     assert result.exit_code == 0, result.output

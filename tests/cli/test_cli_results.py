@@ -58,7 +58,7 @@ def test_the_caption_says_which_images_and_what_was_assumed(cli, run_file):
         names = ", ".join(answers.classes[:4])
     first, second = caption.splitlines()
     assert first == expected
-    assert second == f"small: its outputs have no names and are taken for the classes by position: {names}, ..."
+    assert second == f"small: its outputs have no names and are matched to the classes by position: {names}, ..."
     result = cli("results", run_file, "accuracy", "--csv")
     assert second not in result.stdout
     assert second in result.stderr
@@ -164,7 +164,7 @@ def test_models_of_several_files_stand_side_by_side(cli, run_file, tmp_path):
 def test_a_metric_without_a_file_is_refused(cli):
     result = cli("results", "accuracy")
     assert result.exit_code == 2
-    assert "'accuracy' is not a results file; name one, such as run.h5" in result.stderr
+    assert "'accuracy' is not a results file; give one, such as run.h5" in result.stderr
 
 
 def test_a_missing_file_is_not_taken_for_a_metric(cli, run_file):

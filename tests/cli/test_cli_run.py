@@ -148,7 +148,7 @@ def test_a_study_file_may_leave_out_what_options_give(ask, study_file):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["-d", DATASET], "name a data set with -d and a model with -m"),
+        (["-d", DATASET], "give a data set with -d and a model with -m"),
         (["-d", DATASET, "-m", SMALL, "-t", "satruate"], "did you mean 'saturate'?"),
         (["-d", DATASET, "-m", SMALL, "-t", "saturate:q=8"], "q: unknown parameter"),
         (["-d", DATASET, "-m", SMALL, "-c", "pgd+pgd"], "at most one"),
@@ -305,7 +305,7 @@ def test_a_new_label_for_a_known_model_is_taken_over_and_drop_renames(cli):
     assert cli("run", *options, "-m", "cnn:num_classes=8").exit_code == 0  # no label, and none is taken away
     with open_store("run.h5") as results:
         assert [answers.model for answers in results.answers()] == ["third"]
-    assert "--rename needs one thing" in cli("drop", "run.h5", "-m", "a", "-c", "b", "--rename", "third").stderr
+    assert "--rename needs one component" in cli("drop", "run.h5", "-m", "a", "-c", "b", "--rename", "third").stderr
 
 
 def test_shards_are_computed_by_processes_that_do_not_know_each_other_and_merged(cli, tmp_path):

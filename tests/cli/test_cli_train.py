@@ -86,9 +86,9 @@ def test_validation_is_a_share_or_a_data_set(ask, recipe_file):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ((), "name a model with -m and a data set with -d, or give a recipe file"),
-        (("-m", MODEL), "name a model with -m and a data set with -d, or give a recipe file"),
-        (("-m", MODEL, "-d", DATASET), "name the checkpoint with -o"),
+        ((), "give a model with -m and a data set with -d, or a recipe file"),
+        (("-m", MODEL), "give a model with -m and a data set with -d, or a recipe file"),
+        (("-m", MODEL, "-d", DATASET), "give the checkpoint's name with -o"),
         (("-m", "cn", "-d", DATASET, "-o", "a"), "the recipe cannot run:\n  model: no model is called 'cn'"),
         (("at.toml", "--lr", "-1"), "at.toml cannot run:\n  lr: must be > 0, got -1"),
         (("at.toml", "--optimiser", "adam"), "'adam' is not one of 'sgd', 'adamw'"),
@@ -106,10 +106,10 @@ def test_from_the_recipe_to_the_study(cli, recipe_file):
         r"at.safetensors: epoch 1 of 1, validation accuracy 0\.\d{3} clean, 0\.\d{3} under attack\n", done.stdout
     ), done.output
     again = cli("train", recipe_file, "--epochs", 1, "--batch-size", 16)
-    assert again.stdout == f"at.safetensors is trained by this recipe already.\n{done.stdout}"
+    assert again.stdout == f"at.safetensors was already trained with this recipe.\n{done.stdout}"
     other = cli("train", recipe_file, "--epochs", 2)
     assert other.exit_code == 2
-    assert "Error: at.safetensors was trained with another recipe, with other epochs, batch_size;" in other.stderr
+    assert "Error: at.safetensors was trained with another recipe: different epochs, batch_size;" in other.stderr
     study = cli("run", "-d", DATASET, "-m", "checkpoint:at.safetensors", "-o", "run.h5")
     assert study.exit_code == 0, study.output
     assert "checkpoint:at.safetensors  clean" in study.stdout

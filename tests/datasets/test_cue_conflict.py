@@ -55,7 +55,7 @@ def test_misspelled_textures_and_odd_sizes_are_named(tmp_path):
     save(tmp_path / "cat/cat2-dog1.png", side=9)
     pictures = CueConflict(tmp_path)
     assert pictures[0].image.shape == (8, 8, 3)
-    with pytest.raises(DataError, match=r"cat2-dog1\.png is 9 x 9 pixels and the first image of the data set 8 x 8"):
+    with pytest.raises(DataError, match=r"cat2-dog1\.png is 9 x 9 pixels but the first image of the data set is 8 x 8"):
         pictures[1]
 
 

@@ -114,7 +114,9 @@ def test_one_size_or_a_size(pets):
     save(pets / "dog/c.png", height=9)
     folder = Folder(pets)
     assert folder[0].image.shape == (8, 8, 3)
-    with pytest.raises(DataError, match=r"dog/c\.png is 9 x 8 pixels and the first image of the data set 8 x 8.*size="):
+    with pytest.raises(
+        DataError, match=r"dog/c\.png is 9 x 8 pixels but the first image of the data set is 8 x 8.*size="
+    ):
         folder[5]
     assert {sample.image.shape for sample in Folder(pets, 6, 0.75)} == {(6, 6, 3)}
     with pytest.raises(SpellingError, match=r"crop=0\.875 does nothing without a size"):
@@ -148,7 +150,7 @@ def test_a_damaged_image_is_named(pets):
         ([("images/9.png", "a")], ("file", "label"), "row 2: images/9.png does not exist"),
         ([("images/0.png",)], ("file", "label"), "row 2 has no label"),
         ([("", "a")], ("file", "label"), "row 2 has no file"),
-        ([("images/0.png", "a")] * 2, ("file", "label"), "images/0.png is there 2 times"),
+        ([("images/0.png", "a")] * 2, ("file", "label"), "images/0.png is listed 2 times"),
     ],
 )
 def test_what_is_wrong_with_a_table_is_said(listed, rows, columns, message):

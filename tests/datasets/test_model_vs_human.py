@@ -49,7 +49,7 @@ def test_sets_without_conditions_have_the_ids_of_peoples_answers(save):
 
 def test_other_names_are_refused(save, tmp_path):
     save("rotation/dnn/session-1/0001_rot_dnn_90_zebra_10_x.png")
-    with pytest.raises(DataError, match=r"not named as published: '0001_rot_dnn_90_zebra_10_x\.png' says no class"):
+    with pytest.raises(DataError, match=r"not named as published: '0001_rot_dnn_90_zebra_10_x\.png' is not a class"):
         len(ModelVsHuman("rotation"))
     with pytest.raises(DataError, match=r"nowhere is not a folder; give the folder of model-vs-human:edge"):
         len(ModelVsHuman("edge", path=tmp_path / "nowhere"))

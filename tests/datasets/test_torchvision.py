@@ -70,7 +70,9 @@ def test_the_words_of_the_class_where_it_says_split(imagenette):
     image = Image.open(imagenette / "imagenette2-160/val/n01440764/a.jpeg")
     steps = [torchvision.transforms.Resize(20), torchvision.transforms.CenterCrop(16)]
     assert np.array_equal(data[0].image, torchvision.transforms.Compose(steps)(image))
-    with pytest.raises(DataError, match=r"torchvision:Imagenette image 1 is 20 x 25 pixels and the first .* 30 x 35"):
+    with pytest.raises(
+        DataError, match=r"torchvision:Imagenette image 1 is 20 x 25 pixels but the first .* is 30 x 35"
+    ):
         Torchvision("Imagenette", imagenette, "val", arg=Options(size="160px"))[1]
 
 
@@ -113,7 +115,7 @@ def test_damaged_files_are_named(caltech):
         ({"name": "FakeData"}, UnknownNameError, "no data set 'FakeData'"),
         ({"name": "CIFAR10"}, SpellingError, "split is None; give split=train or split=test"),
         ({"name": "CIFAR10", "split": "val"}, SpellingError, "split is val; give split=train or split=test"),
-        ({"name": "Imagenette"}, SpellingError, "several splits; say which"),
+        ({"name": "Imagenette"}, SpellingError, "several splits; choose one"),
         ({"name": "Imagenette", "split": "test"}, SpellingError, r"refuses its parameters: .*'test'.*'val'"),
         ({"name": "Caltech256", "split": "test"}, SpellingError, "has no splits; leave split=test out"),
         ({"name": "ImageNet", "split": "val", "download": True}, SpellingError, "cannot be downloaded"),
@@ -139,7 +141,7 @@ def test_data_sets_of_other_kinds_are_refused(tmp_path):
     data = Torchvision("VOCSegmentation", tmp_path)
     with pytest.raises(DataError, match="not an image and the index of its class"):
         data[0]
-    with pytest.raises(DataError, match="does not say which classes it has"):
+    with pytest.raises(DataError, match="does not state its classes"):
         data.classes  # noqa: B018 - a property
 
 

@@ -142,7 +142,7 @@ def test_a_disk_without_room_for_the_packed_file_ends_in_a_message_and_keeps_the
     packed = (undisturbed.folder / "run.h5").stat().st_size
     assert run(tmp_path, most_bytes=packed - 1)[0] == 2
     said = (tmp_path / "stderr").read_text()
-    assert "run.h5 cannot be written: File too large; every part finished before is kept: make room and run the" in said
+    assert "run.h5 cannot be written: File too large; every finished part is kept: free some space and run the" in said
     assert "Traceback" not in said
     assert list(logits_in(tmp_path)) == CONDITIONS
     before = seconds_in(tmp_path)
@@ -156,7 +156,7 @@ def test_a_disk_without_room_for_the_packed_file_ends_in_a_message_and_keeps_the
     [
         (
             errno.ENOSPC,
-            "No space left on device; every part finished before is kept: make room and run the same command",
+            "No space left on device; every finished part is kept: free some space and run the same command",
         ),
         (errno.EROFS, "Read-only file system; choose another output, or get permission to write there"),
     ],

@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import attrs
 import pytest
 import torch
+from counting import counting
 from torch import nn
 
 import shapebias as sb
+from shapebias.engine.identity import Recorder
+from shapebias.engine.local_executor import LocalExecutor
+from shapebias.engine.pieces import pieces
+from shapebias.engine.plan import ComputeOptions, Plan, plan_works
 from shapebias.errors import StudyError
+from shapebias.images.first import FirstImages
 from shapebias.plugins.catalog import Component
 from shapebias.plugins.specs import AttackSpec, SaliencySpec, TransformSpec
 from shapebias.runtime.progress import Interrupted
+from shapebias.store import Part
 
 STIMULI = "stimuli:cue=conflict,images=24,size=32"
 
@@ -167,3 +176,22 @@ def test_an_interruption_while_writing_stops_decoding_and_restores_the_network(n
         sb.run(sb.Study(STIMULI, {"net": network}), tmp_path / "run.h5")
     assert caught.value.args  # alive, and with it the frames of the run
     assert network.training
+
+
+@pytest.mark.parametrize(("keep_images", "times"), [(True, 1), (False, 4)])
+def test_a_worker_that_keeps_images_decodes_them_once_for_all_its_pieces(keep_images, times):
+    dataset, networks = (
+        counting(6),
+        {f"net-{seed}": f"cnn:num_classes=2,width=2,depth=1,seed={seed}" for seed in (0, 1)},
+    )
+    study = sb.Study([dataset], networks, ["clean", "grayscale"])
+    first_images = FirstImages()
+    works = plan_works(study, Recorder(study, "float32").cells(), {}, first_images)
+    options, executor = ComputeOptions("cpu"), LocalExecutor(keep_images)
+    cut = pieces(works, 2)
+    assert len(cut) == 4
+    for piece in cut:
+        parts = [part for part in executor.execute(Plan(study, options, (piece,))) if isinstance(part, Part)]
+        assert [part.status for part in parts] == ["done"]
+    executor.close()
+    assert Counter(dataset.settings.decoded) == {0: 2, **dict.fromkeys(range(1, 6), times)}  # the first says the size

@@ -105,7 +105,7 @@ def test_three_shards_make_the_same_file_as_one_run(tmp_path, monkeypatch):
             np.testing.assert_array_equal(cell.array(name), wanted.array(name))
     with pytest.raises(StoreError, match=r"shard 2/3 is missing; compute it with --shard 2/3"):
         sb.merge([files[0], files[2]], tmp_path / "other.h5")
-    with pytest.raises(StoreError, match=r"(?s)1/3 is there more than once: .*run-1.h5 and .*run-1.h5.*3/3 is mis"):
+    with pytest.raises(StoreError, match=r"(?s)1/3 is given more than once: .*run-1.h5 and .*run-1.h5.*3/3 is mis"):
         sb.merge([files[0], files[0], files[1]], tmp_path / "other.h5")
     with pytest.raises(StudyError, match=r"run-1.h5 has shard 1/3, not shard 2/3; give each shard a file of its own"):
         sb.run(STUDY, files[0], shard="2/3")

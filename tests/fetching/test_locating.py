@@ -82,7 +82,7 @@ def test_a_part_laid_out_by_hand_is_used_and_says_so(files, host, data):
 
 def test_an_unfinished_fetch_never_passes_for_a_part(files, host, data):
     host.behaviour["/repo/dog/dog2.png"] = ["403"]
-    with pytest.raises(DataError, match="without a network: download it elsewhere and put it at"):
+    with pytest.raises(DataError, match="offline: download it elsewhere and put it at"):
         local_data(files)
     assert is_unfinished(data / "mine")
     assert inspect(files, data).words.startswith("unfinished")

@@ -296,7 +296,7 @@ def test_tables_of_vision_language_models_pair_with_people(tmp_path):
 
 def test_a_language_model_that_was_shown_unnamed_pictures_needs_a_study_beside(tmp_path):
     folder = table(tmp_path / "tables", "holiday,H,dog\n", "gpt.csv", "image,response,pred_label\n")
-    with pytest.raises(DataError, match=r"gpt.csv, line 2: 'holiday' does not say its class.*--beside"):
+    with pytest.raises(DataError, match=r"gpt.csv, line 2: the class of 'holiday' is not given.*--beside"):
         import_decisions([folder], tmp_path / "gpt.h5")
     run = named_study(tmp_path / "run.h5", ["holiday.jpg"])
     assert import_decisions([folder], tmp_path / "gpt.h5", beside=run) == {"gpt": 1}

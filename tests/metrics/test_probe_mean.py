@@ -44,4 +44,4 @@ def test_the_order_of_the_images_does_not_matter():
 
 
 def test_an_empty_table_says_why():
-    assert "one number an image" in ProbeMean()(InMemoryResults()).attrs["note"]
+    assert "one number per image" in ProbeMean()(InMemoryResults()).attrs["note"]

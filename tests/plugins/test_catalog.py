@@ -249,6 +249,23 @@ def test_settings_of_a_built_in_find_their_name():
     assert built_in.wrap("transform", saturate(p=4)) == built_in.component("transform", "saturate:p=4")
 
 
+@pytest.mark.parametrize(
+    ("text", "destroyed"),
+    [
+        ("saturate:p=8", ("texture",)),
+        ("saturate:p=2", ()),
+        ("saturate:p=1", ()),  # takes contrast away, and leaves the texture
+        ("patch-shuffle:k=2", ("shape",)),
+        ("patch-shuffle:k=1", ()),
+        ("grayscale:alpha=0", ()),
+        ("contrast:c=1", ()),
+        ("edges", ("texture", "colour")),
+    ],
+)
+def test_a_value_that_takes_nothing_away_destroys_nothing(text, destroyed):
+    assert default_catalog().component("transform", text).destroys == destroyed
+
+
 def test_components_are_values():
     component = CATALOG.component("transform", "saturate:4")
     assert attrs.evolve(component, label="mine", provider="x 1.0") == component

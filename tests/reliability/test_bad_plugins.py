@@ -176,7 +176,7 @@ def of_culprit(title):
     return "culprit" in title
 
 
-@pytest.mark.parametrize(("kind", "stage", "fault"), CASES[:: amount(6, 1)])
+@pytest.mark.parametrize(("kind", "stage", "fault"), CASES[:: amount(7, 1)])
 def test_the_culprit_is_named_and_other_cells_are_equal_to_the_bit(expected, tmp_path, kind, stage, fault):
     spec, target, _ = KINDS[kind]
     culprit = Component(spec("culprit", target), target(fault, stage))

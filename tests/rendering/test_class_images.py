@@ -32,7 +32,7 @@ def test_an_attack_of_ones_own_is_directed_and_named():
     [
         (["whale"], (), "has no class 'whale'"),
         (["8"], (), "an index from 0 to 7"),
-        (["0"], ["uniform-noise"], "no target"),
+        (["0"], ["uniform-noise"], "no parameter target"),
     ],
 )
 def test_what_has_no_images(classes, attacks, message):

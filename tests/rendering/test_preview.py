@@ -46,7 +46,7 @@ def test_a_condition_given_twice_is_shown_once():
 
 
 def test_an_attack_without_a_model_is_refused():
-    with pytest.raises(StudyError, match=r"fgsm:eps=1/255 attacks a model, and no model is given; give one: -m"):
+    with pytest.raises(StudyError, match=r"fgsm:eps=1/255 attacks a model, but none is given; add -m MODEL"):
         sb.preview(STIMULI, "grayscale+fgsm:eps=1/255")
 
 

@@ -35,7 +35,7 @@ def test_a_choice_among_fewer_classes_than_the_model_knows_is_said(tmp_path):
         "data set"
     )
     _, assumed = caption(sb.evaluate(network(1000), f"{text},label_space=imagenet-1k"))
-    assert assumed.endswith("taken for the classes of ImageNet-1k in their usual order")
+    assert assumed.endswith("assumed to be the classes of ImageNet-1k in their usual order")
 
 
 def test_digits_are_said_to_be_read_as_indices(tmp_path):
@@ -49,4 +49,4 @@ def test_names_that_fit_need_no_remark(tmp_path):
     named = sb.Classifier(network(2), classes=("b", "a"))
     assert caption(sb.evaluate(named, text)) == ["photos: 2 images, 2 classes"]
     _, line = caption(sb.evaluate(network(2), text))
-    assert line == "model: its outputs have no names and are taken for the classes by position: a, b"
+    assert line == "model: its outputs have no names and are matched to the classes by position: a, b"

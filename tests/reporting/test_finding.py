@@ -32,7 +32,7 @@ def view(model, prediction, *, condition="clean", shape, texture=None, dataset="
         condition=condition,
         classes=("cat", "dog", "ship"),
         texts=texts or {},
-        destroys={word for step in Condition.parse(condition).steps for word in step.spec.destroys},
+        destroys={word for step in Condition.parse(condition).steps for word in step.destroys},
     )
 
 
@@ -55,6 +55,16 @@ def test_each_model_has_a_sentence_with_its_share_and_the_counts():
     )
     assert str(eye) == "eye follows the shape in 90 % of its decisions (36 of 40)."
     assert str(net) == "net follows the texture in 89 % of its decisions (32 of 36)."
+
+
+def test_a_model_without_conflicting_images_has_its_sentence_too():
+    views = [view("eye", [0] * 36 + [1] * 4, shape=CATS, texture=DOGS)]
+    views += [view("net", [0] * 40, shape=CATS, dataset="photos", texts={"condition": "clean"})]
+    destroyed = {"condition": "saturate:p=8", "dataset": "photos", "shape": CATS}
+    views += [view("net", [0] * 10 + [1] * 30, texts={"condition": "saturate:p=8"}, **destroyed)]
+    eye, net = finding(results(*views))
+    assert eye.model == "eye"
+    assert str(net) == "net keeps, of the images it knows, 25 % without texture (10 of 40, saturate:p=8)."
 
 
 def test_models_are_compared_on_the_same_images():

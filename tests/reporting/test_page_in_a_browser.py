@@ -102,6 +102,52 @@ def test_another_image_is_picked_by_mouse_and_by_keyboard(page):
     assert len({first, second, third, page.locator("#picked .title").inner_text()}) == 4
 
 
+@pytest.fixture
+def phone(chromium, address):
+    """Open the page on a screen that knows fingers."""
+    context = chromium.new_context(viewport={"width": 390, "height": 800}, has_touch=True, is_mobile=True)
+    opened = context.new_page()
+    opened.goto(address)
+    yield opened
+    context.close()
+
+
+def swipe(page, across, down):
+    """Move a finger over the picked image, as the screen reports it."""
+    page.evaluate("document.getElementById('picked').scrollIntoView({ behavior: 'instant' })")
+    box = page.locator("#picked").bounding_box()
+    screen = page.context.new_cdp_session(page)
+    x, y = box["x"] + box["width"] / 2, box["y"] + 300
+
+    def touch(kind, *points):
+        screen.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": [{"x": x, "y": y} for x, y in points]})
+
+    touch("touchStart", (x, y))
+    for part in (0.25, 0.5, 0.75, 1):
+        touch("touchMove", (x + part * across, y + part * down))
+    touch("touchEnd")
+
+
+def test_a_swipe_picks_the_next_image_and_scrolling_does_not(phone):
+    titles = [phone.locator("#picked .title").inner_text()]
+    for across, down in ((-120, 10), (20, -150), (120, 0)):
+        swipe(phone, across, down)
+        titles.append(phone.locator("#picked .title").inner_text())
+    first, second, scrolled, back = titles
+    assert first != second
+    assert (scrolled, back) == (second, first)
+
+
+def test_what_a_finger_touches_is_44_pixels_high(phone):
+    phone.evaluate("document.querySelectorAll('details').forEach(details => { details.open = true })")
+    small = phone.evaluate(
+        """[...document.querySelectorAll('button, select, input, summary, nav a, #strip [role=option]')]
+           .filter(one => one.offsetParent !== null && !one.disabled && one.getBoundingClientRect().height < 43.5)
+           .map(one => `${one.tagName} ${one.textContent.slice(0, 20)} ${one.getBoundingClientRect().height}`)"""
+    )
+    assert small == []
+
+
 def test_a_picked_image_shows_each_condition_and_each_model_with_its_map_above_the_image(page):
     blocks = page.locator("#picked .block")
     assert blocks.count() == 6

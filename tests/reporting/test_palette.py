@@ -6,26 +6,26 @@ from importlib import resources
 import pytest
 
 from shapebias.reporting import palette
-from shapebias.reporting.palette import ModelStyle, looks
+from shapebias.reporting.palette import ModelStyle, assign_styles
 
 CSS = (resources.files("shapebias.reporting") / "templates" / "page.css").read_text(encoding="utf-8")
 
 
 def test_the_first_forty_models_all_look_different():
-    seen = [(look.colour, look.marker, look.line) for look in looks(map(str, range(40))).values()]
+    seen = [(drawn.colour, drawn.marker, drawn.line) for drawn in assign_styles(map(str, range(40))).values()]
     assert len(set(seen)) == 40
 
 
 def test_people_are_in_red_and_take_no_colour_from_the_networks():
-    drawn = looks(["net", "subject-01", "other", "subject-02"], {"subject-01", "subject-02"})
+    drawn = assign_styles(["net", "subject-01", "other", "subject-02"], {"subject-01", "subject-02"})
     assert [*drawn] == ["net", "subject-01", "other", "subject-02"]
-    assert {name: drawn[name] for name in ("net", "other")} == looks(["net", "other"])
+    assert {name: drawn[name] for name in ("net", "other")} == assign_styles(["net", "other"])
     assert drawn["subject-01"].colour == drawn["subject-02"].colour == palette.PEOPLE
     assert drawn["subject-01"].marker != drawn["subject-02"].marker
 
 
 def test_a_model_keeps_its_look_when_others_follow():
-    assert looks(["a"])["a"] == looks(["a", "b", "c"])["a"]
+    assert assign_styles(["a"])["a"] == assign_styles(["a", "b", "c"])["a"]
 
 
 @pytest.mark.parametrize("colour", [palette.PEOPLE, *palette._COLOURS])

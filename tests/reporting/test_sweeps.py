@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from shapebias.reporting.sweeps import _UNCHANGED, find_sweeps
+from shapebias.reporting.sweeps import find_sweeps
 from shapebias.rng import ImageRandom
 from shapebias.study import Condition
 from shapebias.transforms import shapebias_transforms
@@ -65,14 +65,16 @@ def test_each_data_set_has_its_own():
     assert [each.dataset for each in series] == ["photos", "drawings"]
 
 
-@pytest.mark.parametrize(("step", "parameter"), sorted(_UNCHANGED.keys() - {("stylize", "alpha")}))
-def test_the_value_where_clean_images_are_drawn_changes_nothing(step, parameter):
-    spec = next(spec for spec in shapebias_transforms() if spec.name == step)
+@pytest.mark.parametrize(
+    "spec", [spec for spec in shapebias_transforms() if spec.unchanged and spec.name != "stylize"], ids=lambda s: s.name
+)
+def test_the_value_where_clean_images_are_drawn_changes_nothing(spec):
+    parameter, unchanged = spec.unchanged
     images = 0.2 + 0.6 * torch.rand(2, 3, 16, 16, generator=torch.Generator().manual_seed(0))
-    value = _UNCHANGED[step, parameter] or (1e-3 if step == "blur" else 0)  # a blur has some width
+    value = unchanged or (1e-3 if spec.name == "blur" else 0)  # a blur has some width
     transform = spec.load()(**{parameter: value})
     needs = {need: images.flip(0) for need in spec.needs}
-    result = transform(images, ImageRandom.for_images(0, step, 0, ["a", "b"]), **needs)
+    result = transform(images, ImageRandom.for_images(0, spec.name, 0, ["a", "b"]), **needs)
     assert (result - images).abs().max() < 1e-3
 
 

@@ -88,7 +88,7 @@ def test_the_prefix_of_packages_is_not_doubled(tmp_path):
 )
 def test_a_name_that_is_taken_is_refused(tmp_path, name, kind):
     bare = name.removeprefix("shapebias-")
-    with pytest.raises(PluginError, match=rf"'{bare}' is taken, by shapebias.*choose another name, such as my-{bare}"):
+    with pytest.raises(PluginError, match=rf"'{bare}' is taken by shapebias.*choose another name, such as my-{bare}"):
         new_plugin(name, kind, tmp_path)
     assert list(tmp_path.iterdir()) == []
 

@@ -56,7 +56,7 @@ def test_an_image_without_maps_has_none_and_a_position_is_an_image_too(results):
     assert [len(axes.images) for axes in results.show(1).axes] == [1] * 4
     with pytest.raises(StoreError, match=r"has no image '000001.png'; did you mean '000001'\?"):
         results.show("000001.png")
-    with pytest.raises(StoreError, match="has 16 images; 16 is none of them"):
+    with pytest.raises(StoreError, match="has 16 images; there is no image 16"):
         results.show(16)
 
 

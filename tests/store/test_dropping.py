@@ -75,7 +75,7 @@ def test_nothing_may_be_left(run):
 @pytest.mark.parametrize(
     ("what", "said"),
     [
-        ({}, r"say what to remove"),
+        ({}, r"name what to remove"),
         ({"model": "timm:resnet55"}, r"no model is called 'timm:resnet55'; did you mean 'timm:resnet5'\?; there are:"),
         ({"saliency": "gradient"}, r"no saliency is called 'gradient'; there are:\n  none at all"),
         ({"model": "timm:resnet5", "condition": "saturate"}, r"no cell has model 'timm:resnet5' and condition"),

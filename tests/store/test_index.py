@@ -186,7 +186,7 @@ def test_numbers_are_not_read_where_a_forged_index_says_something_else(packed, c
     forged(packed, change)
     with open_file(packed) as file:
         assert read_index(file, keep_open=False) is not None
-    with pytest.raises(StoreError, match=r"damaged \(its index does not say of /(cells|datasets)/000"):
+    with pytest.raises(StoreError, match=r"damaged \(its index does not match the group /(cells|datasets)/000"):
         read_all(packed)
     assert verify(packed) == [f"{packed}: its index does not match its groups: restore the file from a copy"]
 

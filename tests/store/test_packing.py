@@ -193,7 +193,7 @@ def test_a_file_that_may_not_grow_leaves_the_parts(tmp_path):
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit)),
     )
     assert done.returncode == 1
-    assert "run.h5 cannot be written: File too large; every part finished before is kept: make room" in done.stderr
+    assert "run.h5 cannot be written: File too large; every finished part is kept: free some space" in done.stderr
     assert verify(path) == []
     assert not path.exists()
     pack(path)

@@ -113,7 +113,7 @@ def test_large_stores_are_packed_only_on_request(monkeypatch, path):
     with Writer(path, samples.HEADER) as writer:
         assert not writer.pack()
     assert not path.exists()
-    with pytest.raises(StoreError, match=r"run.h5 would have more than .* GB .*--force"):
+    with pytest.raises(StoreError, match=r"run.h5 would have more than .* GB.*--force"):
         pack(path)
     pack(path, force=True)
     assert path.exists()
@@ -283,7 +283,7 @@ def test_a_full_or_read_only_disk_loses_nothing_that_was_finished(writer, path, 
 
     with monkeypatch.context() as patch:
         patch.setattr(files, "_sync", fails)
-        way_out = "choose another output" if number == errno.EROFS else "make room and run the same command again"
+        way_out = "choose another output" if number == errno.EROFS else "free some space and run the same command again"
         with pytest.raises(StoreError, match=rf"\.h5 cannot be written: {os.strerror(number)}; .*{way_out}"):
             writer.write(samples.part(samples.PREDICTION, SECOND))
         with pytest.raises(StoreError, match=way_out):

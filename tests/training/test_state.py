@@ -51,7 +51,7 @@ def rewrite(path, **metadata):
 def test_another_recipe_under_the_same_name_is_refused(output, changes, names):
     before = output.read_bytes()
     with pytest.raises(
-        TrainingError, match=rf"at.safetensors was trained with another recipe, with other {names}; choose"
+        TrainingError, match=rf"at.safetensors was trained with another recipe: different {names}; choose"
     ):
         train(attrs.evolve(RECIPE, **changes), output)
     assert output.read_bytes() == before
@@ -124,7 +124,7 @@ def test_a_kill_loses_no_finished_epoch(tmp_path):
     assert done.returncode == -signal.SIGKILL
     assert [*tmp_path.glob("[!.]*")] == [state_file(killed)]
     with pytest.raises(
-        TrainingError, match=r"killed.safetensors.unfinished was trained with another recipe, with other lr"
+        TrainingError, match=r"killed.safetensors.unfinished was trained with another recipe: different lr"
     ):
         train(attrs.evolve(RECIPE, lr=0.01), killed)
     assert train(RECIPE, killed).resumed == 1

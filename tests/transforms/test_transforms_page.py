@@ -34,7 +34,7 @@ def test_each_transform_has_a_section_with_formula_reference_and_example(spec, s
 
 @pytest.mark.parametrize("spec", SPECS, ids=lambda spec: spec.name)
 def test_each_transform_is_in_the_table_of_what_is_taken_away(spec):
-    assert f"[`{spec.name}`](#{spec.name})" in TEXT.partition("## What all of them promise")[0]
+    assert f"[`{spec.name}`](#{spec.name})" in TEXT.partition("## Common to all transforms")[0]
 
 
 def test_the_examples_run():

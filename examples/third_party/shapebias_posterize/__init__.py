@@ -1,4 +1,4 @@
-"""What the distribution provides; the classes are imported when they are used, so that ``shapebias list`` is quick."""
+"""The hooks of the distribution; classes are imported when they are used, so that ``shapebias list`` is quick."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ from shapebias.plugin import ImageRandom, param
 
 @attrs.frozen
 class Posterize:
-    """Round each channel to a few evenly spaced values, black and white among them: fine texture goes.
+    """Round each channel to a few evenly spaced values, including black and white: fine texture goes.
 
     >>> import torch
     >>> Posterize(levels=3)(torch.tensor([0.1, 0.3, 0.9]), None)

@@ -1,4 +1,4 @@
-"""``same-answer``: how many answers a condition leaves as they were."""
+"""``same-answer``: how many answers a condition does not change."""
 
 from __future__ import annotations
 

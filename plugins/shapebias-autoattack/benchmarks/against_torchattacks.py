@@ -1,15 +1,15 @@
-"""Do the attacks take what torchattacks' ports of the authors' code take?  Same network, images and numbers of steps.
+"""Are the attacks as strong as torchattacks' ports of the authors' code?  Same network, images and numbers of steps.
 
-    pip install torchattacks shapebias-autoattack       (in an environment of its own: it wants an old requests)
+    pip install torchattacks shapebias-autoattack       (in a separate environment: it needs an old requests)
     OMP_NUM_THREADS=1 python plugins/shapebias-autoattack/benchmarks/against_torchattacks.py [--norm l2 --eps 0.5]
 
 Run from the project's root, where the example plugin with the networks is; images and weights are read from
-``$SHAPEBIAS_TEST_DATA`` (default ``../shared/data``).  Shown is how many images are still classified right after each
-attack, on how many the two disagree, and the seconds.  Starts are random and differ, so that a few images may fall in
-one and stand in the other.  Of FAB, which only minimises the distance, those within eps count.
+``$SHAPEBIAS_TEST_DATA`` (default ``../shared/data``).  The table shows how many images are still classified correctly
+after each attack, on how many the two disagree, and the seconds.  Random starts differ, so an attack may succeed on a
+few images in only one of the two.  FAB only minimises the distance, so only its examples within eps count.
 
-torchattacks' `AutoAttack` leaves its parts at 10 steps, where the paper has 100; here its parts are made by hand, with
-the same numbers as ours.
+torchattacks' `AutoAttack` runs its parts with 10 steps instead of the paper's 100; here its parts are made separately,
+with the same numbers as ours.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ DATA = Path(os.environ.get("SHAPEBIAS_TEST_DATA", "../shared/data"))
 
 
 class Scores(nn.Module):
-    """The classifier as the module that torchattacks wants."""
+    """The classifier as the module that torchattacks expects."""
 
     def __init__(self, model: sb.Classifier) -> None:
         super().__init__()
@@ -55,13 +55,13 @@ def photos(count: int) -> tuple[Tensor, Tensor, list[str]]:
     classes = sorted({file.parent.name for file in files})
     files = files[:: max(len(files) // count, 1)][:count]
     pixels = torch.from_numpy(np.stack([np.asarray(Image.open(file)) for file in files])).permute(0, 3, 1, 2) / 255
-    pixels = pixels.contiguous()  # torchattacks' FAB takes no other order in memory
+    pixels = pixels.contiguous()  # torchattacks' FAB requires it
     return pixels, torch.tensor([classes.index(file.parent.name) for file in files]), [file.name for file in files]
 
 
 def pairs(options: argparse.Namespace, network: nn.Module) -> dict[str, tuple[object, Callable[..., Tensor]]]:
     """Make each attack twice, ours first."""
-    import torchattacks  # in the environment of this comparison alone, while tests collect this file in others
+    import torchattacks  # not at the top: tests import this file in environments without it
 
     eps, norm, steps, queries = options.eps, options.norm, options.steps, options.queries
     settings = {"eps": eps, "norm": {"linf": "Linf", "l2": "L2"}[norm]}
@@ -108,7 +108,7 @@ def main() -> None:
     with model.evaluating():
         network = Scores(model).eval()
         right = int(stand(lambda: images)[0].sum())
-        print(f"{right} of {len(images)} images are classified right, {options.norm} eps {options.eps:.4g}")
+        print(f"{right} of {len(images)} images are classified correctly, {options.norm} eps {options.eps:.4g}")
         print(f"{'':20}{'here':>6}{'torchattacks':>14}{'differ':>8}{'seconds':>9}{'theirs':>8}")
         for name, (ours, theirs) in pairs(options, network).items():
             mine, seconds = stand(lambda attack=ours: attack(model, images, labels, rng))

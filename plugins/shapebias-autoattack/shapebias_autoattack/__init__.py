@@ -1,4 +1,4 @@
-"""AutoAttack and its parts; what each is called and where it comes from."""
+"""AutoAttack and its parts: their names and sources."""
 
 from __future__ import annotations
 

@@ -64,7 +64,7 @@ def checkpoints(steps: int) -> list[int]:
 
 @attrs.frozen
 class Apgd:
-    """Take projected gradient steps with momentum, whose size starts at 2 eps and is halved where progress stops.
+    """Take projected gradient steps with momentum, whose size starts at 2 eps and is halved when progress stops.
 
     At each checkpoint the step size of an image is halved if fewer than a share ``rho`` of its steps raised the
     objective, or if neither step size nor best point has changed since the last checkpoint; the image then restarts
@@ -72,11 +72,11 @@ class Apgd:
 
     ``objective``: ``cross-entropy`` of the label; ``dlr``, the difference-of-logits ratio, which does not depend on the
     scale of the scores; ``targeted-dlr``, the same towards each of the ``targets`` most likely other classes in turn
-    (APGD-T); ``targeted-margin``, without the ratio, for fewer than four classes.  Where classes are grouped, scores
-    are log mean probabilities; the ratio does not depend on a shift of the scores, so it equals that of the logits
-    where each group is one output.
+    (APGD-T); ``targeted-margin``, without the ratio, for fewer than four classes.  If classes are grouped, scores are
+    log mean probabilities; the ratio does not depend on a shift of the scores, so it equals that of the logits if each
+    group is one output.
 
-    Several eps give one more leading axis, in ascending order; adversarial examples found at a smaller eps are kept.
+    Several eps add a leading axis, in ascending order; adversarial examples found at a smaller eps are kept.
     An image for which none is found is returned unchanged.
 
     Raises:
@@ -88,15 +88,15 @@ class Apgd:
     eps: tuple[float, ...] = eps_param()
     norm: Norm = norm_param()
     objective: ApgdObjective = param(
-        "loss to maximise: cross-entropy; the difference-of-logits ratio; the same towards one class after the other "
-        "(APGD-T); or that without the ratio",
+        "loss to maximise: cross-entropy; the difference-of-logits ratio (DLR); the DLR towards one class after the "
+        "other (APGD-T); or the same without the ratio",
         default="cross-entropy",
     )
     steps: int = steps_param(default=100)
     restarts: int = param("random starts, each for the images that are still classified correctly", default=1, ge=1)
     targets: int = param("classes that a targeted objective tries, most likely first", default=9, ge=1)
     rho: float = param("share of steps that must raise the objective", default=0.75, ge=0, le=1)
-    alpha: float = param("weight of the new step against the one before", default=0.75, gt=0, le=1)
+    alpha: float = param("weight of the new step relative to the previous one", default=0.75, gt=0, le=1)
 
     def __attrs_post_init__(self) -> None:
         check_eps("apgd", self.eps, self.norm)

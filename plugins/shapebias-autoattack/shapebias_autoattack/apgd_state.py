@@ -1,4 +1,4 @@
-"""The state of APGD, and what each line of its algorithm does with it."""
+"""The state of APGD, and how each line of its algorithm updates it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class ApgdState:
 
     classes: Tensor  # label, or label and target
     x: Tensor
-    previous: Tensor  # x of the step before
+    previous: Tensor  # x of the previous step
     gradient: Tensor
     value: Tensor
     best: Tensor  # x_max
@@ -25,12 +25,12 @@ class ApgdState:
     best_value: Tensor  # f_max
     best_value_at_checkpoint: Tensor
     increases: Tensor  # steps since the last checkpoint that raised the objective
-    halved: Tensor  # whether the step size was, at that checkpoint
+    halved: Tensor  # whether the step size was halved at that checkpoint
     step_size: Tensor
 
     @classmethod
     def begin(cls, start: Tensor, classes: Tensor, step_size: float) -> ApgdState:
-        """Begin at points (M, 3, H, W) that were not evaluated yet."""
+        """Begin at points (M, 3, H, W) that have not been evaluated yet."""
         unknown = start.new_full((len(start),), torch.inf)
         return cls(
             classes=classes,

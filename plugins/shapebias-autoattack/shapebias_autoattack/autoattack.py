@@ -27,14 +27,14 @@ __all__ = ["AutoAttack"]
 class AutoAttack:
     """Attack with APGD on the cross-entropy, APGD-T on the targeted DLR, FAB-T and Square, one after the other.
 
-    Each attacks the images that are still classified correctly.  None has anything to tune; FAB minimises the distance
-    instead of maximising a loss, and Square needs no gradient, so that one can succeed where the others fail.
+    Each attacks the images that are still classified correctly.  None needs tuning; FAB minimises the distance instead
+    of maximising a loss, and Square needs no gradient, so that one can succeed where the others fail.
 
     With fewer than ten classes there are as many targets as there are other classes.  With fewer than four the targeted
     DLR, which needs the third and fourth score, is not defined; APGD-T then maximises the score of the target minus the
-    label's, without the ratio.  Where classes are grouped, scores are log mean probabilities; the DLR is of these.
+    label's, without the ratio.  If classes are grouped, scores are log mean probabilities, and the DLR uses these.
 
-    Several eps give one more leading axis, in ascending order; adversarial examples found at a smaller eps are kept.
+    Several eps add a leading axis, in ascending order; adversarial examples found at a smaller eps are kept.
     FAB minimises distances, so it runs once for all eps.  An image for which no attack succeeds is returned unchanged.
 
     Source: Croce & Hein 2020, Reliable evaluation of adversarial robustness, section 5, with the numbers of steps,

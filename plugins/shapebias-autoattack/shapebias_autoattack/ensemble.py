@@ -1,4 +1,4 @@
-"""How the attacks of an ensemble are run: one after the other, each on the images without an adversarial example."""
+"""Run the attacks of an ensemble one after the other, each on the images without an adversarial example."""
 
 from __future__ import annotations
 
@@ -34,9 +34,9 @@ def run_in_order(
     """Make every attempt at every radius, in ascending order.
 
     Args:
-        search: over the images.
+        search: the search for the images.
         eps: the radii, ascending.
-        attempts: each attacks the images for which those before it found nothing.
+        attempts: the attacks; each gets the images for which the earlier ones found nothing.
 
     Returns:
         (N, 3, H, W), or (E, N, 3, H, W) for several radii.

@@ -43,10 +43,10 @@ class Fab:
     and the search steps back towards the image.  The nearest example is finally moved closer along the line to the
     image.
 
-    The search does not depend on the radius, so several eps cost no more than one; they give one more leading axis, in
+    The search does not depend on the radius, so several eps cost no more than one; they add a leading axis, in
     ascending order.  An image whose nearest adversarial example is farther away than eps is returned unchanged.
 
-    Where classes are grouped, scores are log mean probabilities, and the boundary is where two of them are equal.
+    If classes are grouped, scores are log mean probabilities, and the boundary is where two of them are equal.
 
     Source: Croce & Hein 2020, Minimally distorted adversarial examples, algorithm 1; FAB-T is of Croce & Hein 2020,
     Reliable evaluation, section 5.
@@ -75,7 +75,7 @@ class Fab:
         return run_in_order(search, self.eps, [self.attempt(search, scores, rng)])
 
     def attempt(self, search: AdversarialSearch, scores: Tensor, rng: ImageRandom, *, nearest: bool = True) -> Attempt:
-        """Return the attempt; without ``nearest`` the search for an image ends with one within the smallest eps."""
+        """Return the attempt; without ``nearest`` a search ends at an adversarial example within the smallest eps."""
         labels = search.criterion.labels
         pairs = paired(labels, most_likely_others(scores, labels, self.targets))
         return _BoundarySearch(self, search, rng, pairs, 0 if nearest else self.eps[0])
@@ -83,12 +83,12 @@ class Fab:
 
 @attrs.define(eq=False)
 class _BoundarySearch:
-    """The nearest adversarial images known, and the search for them, which runs at the first radius.
+    """The nearest adversarial images found, and the search for them, which runs at the first radius.
 
     Args:
-        settings: of the attack.
-        search: over the N images.
-        rng: of these images.
+        settings: the settings of the attack.
+        search: the search for the N images.
+        rng: the random numbers of these images.
         pairs: for each target (N, 2), label and target.
         enough: distance at which the search for an image ends.
     """
@@ -107,7 +107,7 @@ class _BoundarySearch:
         self._found, self._distances = images.clone(), images.new_full((len(images),), torch.inf)
 
     def __call__(self, batch: ActiveBatch, eps: float) -> None:
-        """Hand over the adversarial images that are near enough."""
+        """Set the adversarial images that are near enough."""
         if not self._done:  # the images that are left at a larger radius are among those of the first
             self._done = True
             self._find(batch.rows)
@@ -161,7 +161,7 @@ class _BoundarySearch:
         return lengths
 
     def _keep_nearest(self, rows: Tensor, adversarial: Tensor) -> None:
-        """Keep those that are nearer to their image than all before."""
+        """Keep those that are nearer to their image than all earlier ones."""
         distances = self._lengths(adversarial - self.search.images[rows])
         nearer = distances < self._distances[rows]
         self._found[rows[nearer]], self._distances[rows[nearer]] = adversarial[nearer], distances[nearer]

@@ -15,18 +15,18 @@ def to_hyperplane(points: Tensor, normals: Tensor, heights: Tensor, norm: Norm) 
 
     Every pixel moves towards the hyperplane until it reaches the end of its range: with linf all at the same speed,
     with l2 at a speed proportional to its component of the normal.  The distance covered is a concave, piecewise linear
-    function of time, on which Newton's method never overshoots and ends at the exact time; the paper sorts the pixels
-    by when they stop instead.
+    function of time, on which Newton's method never overshoots and ends at the exact time; the paper
+    instead sorts the pixels by the time at which they stop.
 
-    Where the hyperplane does not meet the box, d leads to the corner of the box nearest to it.
+    If the hyperplane does not meet the box, d leads to the corner of the box nearest to it.
 
     Source: Croce & Hein 2020, Minimally distorted adversarial examples, section 2.2 and equation 5.
 
     Args:
         points: (N, ...) in [0, 1].
-        normals: of the same shape.
-        heights: (N,) of the points above the hyperplane, times the length of the normal.
-        norm: in which d is smallest.
+        normals: normal vectors of the same shape.
+        heights: (N,), heights of the points above the hyperplane, times the length of the normal.
+        norm: the norm in which d is smallest.
 
     >>> half = torch.tensor([[0.5, 0.5]])
     >>> to_hyperplane(half, torch.tensor([[1.0, 3.0]]), torch.tensor([1.0]), "linf")

@@ -1,4 +1,4 @@
-"""Losses that attacks maximise besides the cross-entropy: functions of scores, and of each image's label or target."""
+"""Losses that attacks maximise, other than the cross-entropy: functions of scores and each image's label or target."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``square``: random search by squares, which needs scores alone."""
+"""``square``: random search with squares, which needs only scores."""
 
 from __future__ import annotations
 
@@ -52,9 +52,9 @@ class Square:
 
     With linf the start is stripes of one pixel's width at +eps and -eps, and a square has one sign in each channel.
     With l2 the start is a grid of tiles, and a square gets a bump next to a dent, with the norm that is removed from
-    another square.  The squares shrink on a fixed schedule.  No gradient is used, so masked gradients do not matter.
+    another square.  The squares shrink on a fixed schedule.  No gradient is used, so gradient masking does not matter.
 
-    Several eps give one more leading axis, in ascending order; adversarial examples found at a smaller eps are kept.
+    Several eps add a leading axis, in ascending order; adversarial examples found at a smaller eps are kept.
     An image for which none is found is returned unchanged.
 
     Source: Andriushchenko et al. 2020, Square attack, algorithms 1 to 3.  AutoAttack takes 5,000 queries and
@@ -82,7 +82,7 @@ class Square:
         ]
 
     def _search(self, first: int, batch: ActiveBatch, eps: float) -> None:
-        """Search from random numbers of index ``first`` on (algorithm 1)."""
+        """Search with random numbers from index ``first`` on (algorithm 1)."""
         squares = SQUARES[self.norm]
         batch.adversarial = best = squares.start(batch.images, eps, batch.rng, first)
         best_loss = batch.images.new_full((len(batch),), -torch.inf)

@@ -36,7 +36,7 @@ class Linf:
         return (images + eps * _signs(rng, "stripes", index, (channels, 1, width))).clamp(0, 1)
 
     def change(self, images: Tensor, found: Tensor, eps: float, side: int, rng: ImageRandom, index: int) -> Tensor:
-        """Follow algorithm 2: any value plus or minus 2 eps is projected to +eps or -eps."""
+        """Change one square (algorithm 2): any value plus or minus 2 eps is projected to +eps or -eps."""
         ends = (images + eps * _signs(rng, "sign", index, (images.shape[1], 1, 1))).clamp(0, 1)
         (corners,) = _corners(rng, index, 1, side, images)
         return torch.where(_inside(corners, side, images), ends, found)
@@ -62,7 +62,7 @@ class L2:
         return (images + eps * LP_BALLS["l2"].steepest_ascent(functional.pad(pattern, border))).clamp(0, 1)
 
     def change(self, images: Tensor, found: Tensor, eps: float, side: int, rng: ImageRandom, index: int) -> Tensor:
-        """Follow algorithm 3."""
+        """Change one square, and remove another (algorithm 3)."""
         perturbation = found - images
         corners, others = _corners(rng, index, 2, side, images)
         here, there = _inside(corners, side, images), _inside(others, side, images)
@@ -97,7 +97,7 @@ def bump_and_dent(side: int, like: Tensor) -> Tensor:
 
 
 def _bump(height: int, width: int, like: Tensor) -> Tensor:
-    """At a distance d of the middle the sum of 1 / (j + 1)^2 over j = d ... n, n being that of the far edge."""
+    """Return at distance d from the middle the sum of 1 / (j + 1)^2 over j = d ... n, the distance of the far edge."""
     steps = torch.arange(1, max(height, width) // 2 + 2, dtype=like.dtype, device=like.device) ** -2.0
     heights = steps.flip(0).cumsum(0).flip(0)
     rows, columns = (torch.arange(count, device=like.device) for count in (height, width))

@@ -1,4 +1,4 @@
-"""What Captum needs of a model: a module that returns one score per image, and seeded random numbers."""
+"""A model in the form that Captum needs: a module that returns one score per image, and seeded random numbers."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def image_by_image(
 
 @contextlib.contextmanager
 def without_captum_warnings() -> Iterator[None]:
-    """Silence the warnings that Captum gives at each call: that it sets hooks, and how it splits a batch."""
+    """Silence the warnings that Captum gives at each call, about hooks and about splitting a batch."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=r"Setting (forward|backward)", category=UserWarning)
         warnings.filterwarnings("ignore", message="This method computes finite differences", category=UserWarning)

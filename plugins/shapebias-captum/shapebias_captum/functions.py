@@ -13,7 +13,7 @@ from shapebias.plugin import Classifier
 
 __all__ = ["NONLINEAR", "WITHOUT_RULE", "called_outside_layers"]
 
-# DeepLift has rules for these as modules, and treats them as linear where they are called as functions.
+# DeepLift has rules for these as modules, and treats them as linear if they are called as functions.
 NONLINEAR = frozenset(
     [
         "relu",
@@ -79,7 +79,7 @@ WITHOUT_RULE = frozenset(
 
 
 class _Calls(TorchFunctionMode):
-    """Collects the names of functions that are called while no layer runs."""
+    """Collect the names of functions that are called while no layer runs."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -104,7 +104,7 @@ def called_outside_layers(model: Classifier, images: Tensor, names: Collection[s
     Args:
         model: the classifier.
         images: (N, 3, H, W); only the first is used.
-        names: of functions and methods of torch.
+        names: names of functions and methods of torch.
     """
     calls, network = _Calls(), model.module
 
@@ -116,7 +116,7 @@ def called_outside_layers(model: Classifier, images: Tensor, names: Collection[s
 
     layers = [module for module in network.modules() if module is not network and not list(module.children())]
     hooks = [
-        network.register_forward_pre_hook(lambda _module, _inputs: calls.names.clear()),  # normalisation came before
+        network.register_forward_pre_hook(lambda _module, _inputs: calls.names.clear()),  # drop those of normalisation
         *(layer.register_forward_pre_hook(enter) for layer in layers),
         *(layer.register_forward_hook(leave) for layer in layers),
     ]

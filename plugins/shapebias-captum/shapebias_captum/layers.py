@@ -69,7 +69,7 @@ class LayerGradientXActivation:
 def with_copied_features(model: Classifier, name: str) -> Classifier:
     """Copy the network, with the feature layer of the copy.
 
-    Captum's hooks leave attributes on a layer, and need one whose output is not overwritten in place.
+    Captum's hooks leave attributes on a layer, and require that its output is not overwritten in place.
     """
     features = model.feature_layer(name)
     path = next((path for path, module in model.module.named_modules() if module is features.module), None)

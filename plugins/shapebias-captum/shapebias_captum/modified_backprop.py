@@ -101,7 +101,7 @@ class DeepLift:
                 except (AssertionError, RuntimeError) as error:
                     raise ShapebiasError(
                         f"captum-deep-lift: Captum refuses {type(model.module).__name__}, probably because one of its "
-                        f"activations is used more than once: {error}; give each use a module of its own, or use "
+                        f"activations is used more than once: {error}; give each use a separate module, or use "
                         "integrated-gradients"
                     ) from error
                 found.append(attributions.detach())
@@ -120,7 +120,7 @@ class DeepLift:
             if self.objective != "logit" and model.has_logits:
                 advice = f"try objective=logit, since the softmax is another such layer; or {advice}"
             raise ShapebiasError(
-                f"captum-deep-lift: the sum of the attributions differs from what it must be by {share:.0%} "
+                f"captum-deep-lift: the sum of the attributions differs from the expected difference by {share:.0%} "
                 f"(median of {len(error)} images), more than tolerance={self.tolerance:g}: "
                 f"{type(model.module).__name__} has layers for which DeepLift's rules are not exact, such as "
                 f"max-pooling or attention; {advice}"

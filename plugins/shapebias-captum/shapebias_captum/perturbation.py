@@ -84,7 +84,7 @@ class FeatureAblation:
 
 @attrs.frozen
 class ShapleySampling:
-    """Mean change of the objective when a cell is added to those before it, over random orders of all cells.
+    """Mean change of the objective when a cell is added to the previous ones, over random orders of all cells.
 
     Source: Castro et al. 2009; Strumbelj & Kononenko 2010; :class:`captum.attr.ShapleyValueSampling`.
     """

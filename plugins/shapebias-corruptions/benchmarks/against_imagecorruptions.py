@@ -1,13 +1,13 @@
-"""Every corruption beside ``imagecorruptions`` 1.1.2: how fast, and how alike.
+"""Compare the speed and the results of every corruption with ``imagecorruptions`` 1.1.2.
 
     python benchmarks/against_imagecorruptions.py FOLDER_OF_PHOTOS [CORRUPTION ...]
 
-Needs ``pip install imagecorruptions``, which takes opencv-python.  One thread; photographs of 224 x 224 pixels.
+Needs ``pip install imagecorruptions``, which installs opencv-python.  One thread; photographs of 224 x 224 pixels.
 
-- images/s: at severity 3, of this package in batches of 16, of theirs one by one, which is its only way; seconds of
+- images/s: at severity 3, this package in batches of 16, theirs one by one, which is all it supports; seconds of
   the processor, so that a busy machine does not matter.
-- difference: of corruptions without chance, the mean and the largest over all severities, in grey levels of 255.
-- change: of corruptions with chance, the root mean square of what is added to the images, and the share of its power in
+- difference: for corruptions without randomness, the mean and the largest over all severities, in grey levels of 255.
+- change: for random corruptions, the root mean square of what is added to the images, and the share of its power in
   the finest half of the frequencies; the two libraries draw different numbers.
 """
 
@@ -34,7 +34,7 @@ BY_CHANCE = "gaussian-noise shot-noise impulse-noise speckle-noise glass-blur mo
 
 
 def load_theirs() -> types.ModuleType:
-    """Import ``imagecorruptions``, which was written for older libraries: give it the names that are gone."""
+    """Import ``imagecorruptions``, which needs names that newer libraries have removed."""
 
     def gaussian(image: NDArray[np.float64], *, multichannel: bool = False, **options: object) -> NDArray[np.float64]:
         return skimage.filters.gaussian(image, channel_axis=2 if multichannel else None, **options)
@@ -56,7 +56,7 @@ def load_theirs() -> types.ModuleType:
 
 
 def photographs(folder: Path) -> NDArray[np.uint8]:
-    """Cut the middle out of the first photographs."""
+    """Crop the middle of the first photographs."""
     found = []
     for name in images_below(folder)[:PHOTOS]:
         pixels = np.array(read_image(folder / name))
@@ -92,7 +92,7 @@ def change(corrupted: NDArray[np.float64], clean: NDArray[np.float64]) -> tuple[
 
 
 def main() -> None:
-    """Print one row a corruption."""
+    """Print one row per corruption."""
     torch.set_num_threads(1)
     np.random.seed(0)  # noqa: NPY002 - theirs draws from it
     module, pixels = load_theirs(), photographs(Path(sys.argv[1]))

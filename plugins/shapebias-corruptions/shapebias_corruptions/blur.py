@@ -23,8 +23,8 @@ _DISK = PublishedConstants(
     imagenet=((3, 0.1), (4, 0.5), (6, 0.5), (8, 0.5), (10, 0.5)),
     cifar=((0.3, 0.4), (0.4, 0.5), (0.5, 0.6), (1, 0.2), (1.5, 0.1)),
 )
-# Step of the factor, and how many there are from 1 on: one more than the text of the ranges says, where numpy's
-# ``arange`` rounded up.
+# Step of the factor, and the number of factors from 1 on: one more than the released ranges state if numpy's ``arange``
+# rounded up.
 _ZOOMS = PublishedConstants(
     imagenet=((0.01, 12), (0.01, 16), (0.02, 11), (0.02, 13), (0.03, 11)),
     cifar=((0.01, 7), (0.01, 12), (0.01, 16), (0.01, 21), (0.01, 26)),
@@ -37,7 +37,7 @@ _MOTION = PublishedConstants(  # radius and standard deviation
 
 @attrs.frozen
 class GaussianBlur:
-    """Smooth with a Gaussian; beyond its border the outermost pixels are repeated."""
+    """Smooth with a Gaussian; the outermost pixels are repeated beyond the border."""
 
     severity: int = SEVERITY
     constants: Constants = CONSTANTS
@@ -49,7 +49,7 @@ class GaussianBlur:
 
 @attrs.frozen
 class DefocusBlur:
-    """Average over a disk with a soft rim; beyond its border the image is mirrored."""
+    """Average over a disk with a soft rim; the image is mirrored beyond its border."""
 
     severity: int = SEVERITY
     constants: Constants = CONSTANTS
@@ -83,7 +83,7 @@ class ZoomBlur:
     def __call__(self, images: Tensor, rng: ImageRandom) -> Tensor:
         """Corrupt (N, 3, H, W) images in [0, 1]."""
         step, count = _ZOOMS.of(self)
-        total = images.clone()  # and once more as the copy that is enlarged by 1
+        total = images.clone()  # a second time as the copy that is enlarged by 1
         for index in range(count):
             total += zoomed(images, 1 + step * index)
         return (total / (count + 1)).clamp(0, 1)

@@ -34,7 +34,7 @@ _ELASTIC = PublishedConstants(
 
 @attrs.frozen
 class ElasticTransform:
-    """Shift the corners of a triangle and the image with them, then shift each pixel a little, smoothly.
+    """Move the corners of a triangle and the image with them, then shift each pixel by a small, smooth displacement.
 
     The severities are not one scale: 1 and 2 stretch the whole image, 3 to 5 distort it locally.
 
@@ -62,13 +62,13 @@ class ElasticTransform:
 
 
 def _affine(y: Tensor, x: Tensor, moved: Tensor) -> tuple[Tensor, Tensor]:
-    """Return where each pixel comes from when three corners of a square in the middle move, (N, 3, 2) as x and y."""
+    """Return the source of each pixel when three corners of a square in the middle move to (N, 3, 2), as x and y."""
     height, width = y.shape
     side = min(height, width) // 3
     corners = torch.tensor([[side, side], [side, -side], [-side, -side]]).to(y)
     corners = corners + torch.tensor([width // 2, height // 2]).to(y)
     ones = torch.ones_like(moved[..., :1], dtype=y.dtype)
-    # The affine map that takes the corners from where they have gone back to where they were.
+    # The affine map that takes the corners from their new positions back to the old ones.
     back = torch.linalg.solve(torch.cat([corners + moved, ones], dim=2), corners.expand(len(moved), -1, -1))
     positions = torch.stack([x, y, torch.ones_like(x)], dim=2).flatten(0, 1) @ back
     from_x, from_y = positions.view(-1, height, width, 2).unbind(3)

@@ -45,7 +45,7 @@ def smooth(images: Tensor, sigma: float, border: Border = "nearest", reach: floa
 
 
 def _gaussian(side: int, sigma: float, border: Border, reach: float) -> Tensor:
-    """Return (side, side): row i has the weights with which the pixels make pixel i."""
+    """Return a matrix (side, side): row i has the weights of the pixels in pixel i of the result."""
     radius = int(reach * sigma + 0.5)
     offsets = torch.arange(-radius, radius + 1)
     weights = torch.exp(-0.5 * (offsets.double() / sigma) ** 2)
@@ -71,8 +71,7 @@ def _middle(images: Tensor, size: Sequence[int]) -> Tensor:
 def motion_blurred(images: Tensor, radius: int, sigma: float, angles: Tensor) -> Tensor:
     """Blur each image in its own direction with one half of a Gaussian, like ImageMagick's ``-motion-blur``.
 
-    Offsets are whole pixels, so that nothing is interpolated; beyond its border an image goes on with
-    its outermost pixels.
+    Offsets are whole pixels, so that nothing is interpolated; the outermost pixels are repeated beyond the border.
 
     Args:
         images: (N, C, H, W).
@@ -88,7 +87,7 @@ def motion_blurred(images: Tensor, radius: int, sigma: float, angles: Tensor) ->
     height, width = images.shape[-2:]
     wide = padded(images, 2 * radius, "nearest")
     result = torch.zeros_like(images)
-    # Image by image: slices cost a small part of what indices of every pixel would.
+    # Image by image: slices cost much less than indices of every pixel.
     for into, source, tops, lefts in zip(result, wide, down.tolist(), across.tolist(), strict=True):
         for weight, top, left in zip(weights.tolist(), tops, lefts, strict=True):
             into.add_(source[:, top : top + height, left : left + width], alpha=weight)

@@ -11,7 +11,7 @@ from shapebias_corruptions.settings import CONSTANTS, SEVERITY, Constants, Publi
 
 __all__ = ["Fog"]
 
-_FOG = PublishedConstants(  # how thick, and how much smoother each finer level of the clouds is
+_FOG = PublishedConstants(  # thickness, and how much smoother each finer level of the clouds is
     imagenet=((1.5, 2.0), (2.0, 2.0), (2.5, 1.7), (2.5, 1.5), (3.0, 1.4)),
     cifar=((0.2, 3.0), (0.5, 3.0), (0.75, 2.5), (1.0, 2.0), (1.5, 1.75)),
 )
@@ -41,7 +41,7 @@ class Fog:
 
 
 def _plasma(levels: int, decay: float, rng: ImageRandom) -> Tensor:
-    """Draw plasma fractals, (N, S, S) from 0 to 1 with S = 2^levels, which fit to themselves like tiles.
+    """Draw plasma fractals, (N, S, S) from 0 to 1 with S = 2^levels, which can be tiled.
 
     Level by level, the middle of each square becomes the mean of its corners, and the middle of each side the mean of
     the four points around it, plus uniform noise that shrinks with the square of ``decay``.

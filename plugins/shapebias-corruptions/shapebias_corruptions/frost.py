@@ -40,8 +40,8 @@ _SHA256 = {
 class Frost:
     """Add a random part of a random photograph of frost.
 
-    Photographs keep their size with the constants of ImageNet-C, and have a fifth of it with those of CIFAR-10-C; one
-    that is smaller than the images is enlarged to cover them.
+    With the constants of ImageNet-C photographs keep their size; with those of CIFAR-10-C they are reduced to a fifth
+    of it.  A photograph that is smaller than the images is enlarged to cover them.
 
     Raises:
         ShapebiasError: when loaded: the photographs cannot be downloaded, or the folder has none.
@@ -68,7 +68,7 @@ def _photographs(folder: Path | None) -> Sequence[Path]:
             return [download(f"{_SOURCE}/{name}", cache / name, digest) for name, digest in _SHA256.items()]
         except ShapebiasError as error:
             raise ShapebiasError(
-                f"c-frost: the photographs of frost cannot be had; give photos=FOLDER with your own, or:\n{error}"
+                f"c-frost: the frost photographs cannot be downloaded; give photos=FOLDER with your own, or:\n{error}"
             ) from error
     if not folder.is_dir() or not (names := images_below(folder)):
         raise ShapebiasError(f"c-frost: photos={folder} has no images; give a folder of photographs of frost")

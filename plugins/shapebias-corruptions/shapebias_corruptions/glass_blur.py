@@ -1,4 +1,4 @@
-"""``c-glass-blur``: pixels moved about a little, between two light blurs.
+"""``c-glass-blur``: pixels moved a little, between two light blurs.
 
 Source: Hendrycks & Dietterich 2019, section 4, and the code released with it.
 """
@@ -15,7 +15,7 @@ from shapebias_corruptions.settings import CONSTANTS, SEVERITY, Constants, Publi
 
 __all__ = ["GlassBlur"]
 
-_GLASS = PublishedConstants(  # standard deviation of the blurs, how far a pixel comes from, rounds
+_GLASS = PublishedConstants(  # standard deviation of the blurs, largest displacement of a pixel, rounds
     imagenet=((0.7, 1, 2), (0.9, 2, 1), (1.0, 2, 3), (1.1, 3, 2), (1.5, 4, 2)),
     cifar=((0.05, 1, 1), (0.25, 1, 1), (0.4, 1, 1), (0.25, 1, 2), (0.4, 1, 2)),
 )
@@ -25,9 +25,9 @@ _GLASS = PublishedConstants(  # standard deviation of the blurs, how far a pixel
 class GlassBlur:
     """Blur, replace every pixel by a nearby one, blur again.
 
-    Pixel by pixel, from the last to the first, the released code sets out to swap a pixel with one at most so far away.
-    In numpy that exchange of rows of a 3-d array copies one way only: the pixel becomes its partner, which may have
-    been replaced before, and the partner stays.  The published images are made so, and these are too.
+    The released code is meant to swap each pixel, from the last to the first, with a pixel at most that far away.  In
+    numpy such a swap of rows of a 3-d array copies only in one direction: the pixel becomes its partner, which may have
+    been replaced before, and the partner stays.  The published images were made in this way, and so are these.
     """
 
     severity: int = SEVERITY
@@ -46,12 +46,12 @@ class GlassBlur:
 def _sources(offsets: Tensor, reach: int) -> Tensor:
     """Return the source of each pixel, (N, H W), when they are replaced one after the other.
 
-    A pixel whose partner was replaced before is what the partner has become; so the way is followed from partner to
-    partner, up to one that still was what it had been.  All pixels go at once, each time twice as far.
+    If the partner of a pixel was replaced before, the pixel gets the partner's new value; so partners are followed up
+    to one that had not been replaced.  All pixels are followed at once, twice as far in each round.
 
     Args:
         offsets: (N, 2, H, W), from each pixel to its partner, down and across.
-        reach: how near to the border pixels stay what they are.
+        reach: distance from the border within which pixels do not change.
     """
     height, width = offsets.shape[2:]
     own = torch.arange(height * width, device=offsets.device)

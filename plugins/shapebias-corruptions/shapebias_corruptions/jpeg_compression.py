@@ -24,9 +24,9 @@ _QUALITY = PublishedConstants(imagenet=(25, 18, 15, 10, 7), cifar=(80, 65, 58, 5
 
 @attrs.frozen
 class JpegCompression:
-    """Round to bytes, write as JPEG of a low quality with halved colour, and read that again.
+    """Round to bytes, write as JPEG of a low quality with colour at half resolution, and read that again.
 
-    Always on the CPU, by Pillow, so that the bytes are the same whatever the device of the images.
+    Pillow does this on the CPU, so that the bytes do not depend on the device of the images.
     """
 
     severity: int = SEVERITY

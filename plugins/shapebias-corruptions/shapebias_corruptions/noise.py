@@ -74,7 +74,7 @@ class ImpulseNoise:
 
 @attrs.frozen
 class SpeckleNoise:
-    """Add normal noise whose standard deviation is in proportion to the pixel, and clip to [0, 1]."""
+    """Add normal noise whose standard deviation is proportional to the pixel value, and clip to [0, 1]."""
 
     severity: int = SEVERITY
     constants: Constants = CONSTANTS

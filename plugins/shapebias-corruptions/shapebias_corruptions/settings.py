@@ -13,8 +13,8 @@ __all__ = ["CONSTANTS", "SEVERITY", "Constants", "Corruption", "PublishedConstan
 Constants: TypeAlias = Literal["imagenet", "cifar"]
 ValueT = TypeVar("ValueT")
 
-SEVERITY = param("how strong, from 1 to 5 as published", default=3, ge=1, le=5)
-CONSTANTS = param("strengths of ImageNet-C, for 224 pixels, or of CIFAR-10-C, for 32", default="imagenet")
+SEVERITY = param("strength, from 1 to 5 as published", default=3, ge=1, le=5)
+CONSTANTS = param("constants of ImageNet-C, for 224 pixels, or of CIFAR-10-C, for 32 pixels", default="imagenet")
 
 
 class Corruption(Protocol):
@@ -31,7 +31,7 @@ class Corruption(Protocol):
 
 @attrs.frozen
 class PublishedConstants(Generic[ValueT]):
-    """A constant of a corruption at the severities 1 to 5, in the code that made either benchmark.
+    """A constant of a corruption at the severities 1 to 5, from the code that made each of the two benchmarks.
 
     >>> from types import SimpleNamespace
     >>> sigma = PublishedConstants(imagenet=(1, 2, 3, 4, 6), cifar=(0.4, 0.6, 0.7, 0.8, 1))

@@ -15,7 +15,7 @@ from shapebias_corruptions.settings import CONSTANTS, SEVERITY, Constants, Publi
 
 __all__ = ["Snow"]
 
-# Mean and standard deviation of the flakes, their enlargement, the threshold below which there is none, radius and
+# Mean and standard deviation of the flakes, their enlargement, the threshold below which there are none, radius and
 # standard deviation of the streaks, share of the image that is not whitened.
 _SNOW = PublishedConstants(
     imagenet=(

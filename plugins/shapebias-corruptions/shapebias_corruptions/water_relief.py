@@ -87,7 +87,7 @@ def _edges(images: Tensor) -> Tensor:
 
 
 def _distance(edges: Tensor) -> Tensor:
-    """Return the distance from the next edge, at most 20 pixels, (N, H, W) int32 in 1 / 65,536 of a pixel."""
+    """Return the distance to the nearest edge, at most 20 pixels, (N, H, W) int32 in 1 / 65,536 of a pixel."""
     farthest = _FARTHEST * _ONE
     distance = torch.where(edges, 0, farthest).int()
     for _ in range(_FARTHEST):  # nothing nearer takes more steps
@@ -103,6 +103,6 @@ def _equalised(images: Tensor) -> Tensor:
     counts = torch.zeros(len(images), 256, dtype=torch.long, device=images.device)
     counts.scatter_add_(1, values, torch.ones_like(values))
     darker = counts.cumsum(1)
-    lowest = darker.gather(1, values.amin(dim=1, keepdim=True))  # how many have the lowest value of the image
+    lowest = darker.gather(1, values.amin(dim=1, keepdim=True))  # number of pixels with the lowest value of the image
     levels = (darker - lowest) * (255 / (values.shape[1] - lowest).clamp(min=1))
     return levels.round().int().gather(1, values).view(images.shape)

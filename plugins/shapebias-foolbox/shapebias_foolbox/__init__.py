@@ -69,37 +69,37 @@ _ATTACKS = {
     "foolbox-boundary": (
         "boundary_attacks:Boundary",
         ("l2",),
-        "along the boundary by random steps, towards the image; needs decisions alone",
+        "along the boundary by random steps, towards the image; needs only decisions",
         "Brendel et al. 2018, Decision-based adversarial attacks",
     ),
     "foolbox-hop-skip-jump": (
         "boundary_attacks:HopSkipJump",
         _BOTH,
-        "along the boundary by its estimated normal, towards the image; needs decisions alone",
+        "along the boundary by its estimated normal, towards the image; needs only decisions",
         "Chen, Jordan & Wainwright 2020, HopSkipJumpAttack: a query-efficient decision-based attack",
     ),
     "foolbox-contrast-reduction": (
         "corruptions:ContrastReduction",
         _BOTH,
-        "less and less contrast; needs decisions alone",
+        "less and less contrast; needs only decisions",
         "Rauber et al. 2020, Foolbox Native",
     ),
     "foolbox-blur": (
         "corruptions:Blur",
         _BOTH,
-        "wider and wider Gaussian blur; needs decisions alone",
+        "wider and wider Gaussian blur; needs only decisions",
         "Rauber et al. 2020, Foolbox Native",
     ),
     "foolbox-salt-and-pepper": (
         "corruptions:SaltAndPepper",
         ("l2",),
-        "more and more black and white pixels; needs decisions alone",
+        "more and more black and white pixels; needs only decisions",
         "Rauber et al. 2020, Foolbox Native",
     ),
     "foolbox-spatial": (
         "spatial:Spatial",
         (),
-        "first rotation and shift of a grid that fools the model; needs decisions alone",
+        "first rotation and shift of a grid that fools the model; needs only decisions",
         "Engstrom et al. 2019, Exploring the landscape of spatial robustness",
     ),
 }

@@ -11,28 +11,28 @@ from torch import Tensor, nn
 
 from shapebias.plugin import AttackedImages, Classifier, ImageRandom, seeded_generators
 
-os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")  # Foolbox's model zoo, unused here, fails where there is no git
+os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")  # Foolbox's model zoo, unused here, fails without git
 from foolbox import attacks as _attacks
 from foolbox.criteria import Misclassification
 from foolbox.models.pytorch import PyTorchModel
 
 __all__ = ["ScoreModule", "attacks", "in_chunks", "joined", "one_by_one", "run"]
 
-attacks: Any = _attacks  # its names are not exported, as type checkers see it
+attacks: Any = _attacks  # for type checkers its names are not exported
 
 
 class ScoreModule(nn.Module):
-    """Pixels in, scores in the data set's classes out.
+    """A module that maps pixels to the scores of the data set's classes.
 
-    Gradients that flow back into the pixels are checked: NaN becomes 0, and :attr:`gradient_failed` says for which
-    images a gradient was NaN or infinite.
+    Gradients with respect to the pixels are checked: NaN becomes 0, and :attr:`gradient_failed` marks the images for
+    which a gradient was NaN or infinite.
 
     The classifier is not registered as a submodule, so that Foolbox neither moves it nor changes its mode.
 
     Args:
         model: the classifier, or a function that calls it.
         count: number of images that are attacked.
-        device: theirs.
+        device: the device of the images.
     """
 
     def __init__(self, model: Callable[[Tensor], Tensor], count: int, device: torch.device) -> None:
@@ -43,7 +43,7 @@ class ScoreModule(nn.Module):
     def forward(self, images: Tensor) -> Tensor:
         """Return (N, C) scores of (N, 3, H, W) pixels."""
         if images.requires_grad:
-            images = images.view_as(images)  # the hook belongs to this call alone
+            images = images.view_as(images)  # the hook is only for this call
             images.register_hook(self._check_gradient)
         return self._model(images)
 

@@ -53,7 +53,7 @@ def from_noise(
 
 @attrs.frozen
 class Boundary:
-    """Follow the boundary by random steps, and keep those towards the image; needs decisions alone.
+    """Follow the boundary by random steps, and keep those towards the image; needs only decisions.
 
     One search serves all eps; an image whose smallest change found is larger than eps is returned unchanged.
 
@@ -79,9 +79,9 @@ class Boundary:
 
 @attrs.frozen
 class HopSkipJump:
-    """Follow the boundary by its normal, estimated from random neighbours; needs decisions alone.
+    """Follow the boundary by its normal, estimated from random neighbours; needs only decisions.
 
-    All neighbours of an image are in memory at once, at the last step sqrt(steps) times as many as at the first.
+    All neighbours of an image are in memory at once; at the last step they are sqrt(steps) times as many as at first.
 
     One search serves all eps; an image whose smallest change found is larger than eps is returned unchanged.
 
@@ -136,8 +136,8 @@ class BrendelBethge:
     steps: int = steps_param(default=1000)
     region: float = param("first size of the region of a step, per pixel value", default=1e-3, gt=0)
     decays: int = param("how often the region is halved", default=20, ge=1)
-    overshoot: float = param("how far to aim past the boundary: 1 is at it", default=1.1, ge=1)
-    momentum: float = param("share of earlier gradients in the one that is followed", default=0.8, ge=0, lt=1)
+    overshoot: float = param("how far to aim past the boundary: 1 is on it", default=1.1, ge=1)
+    momentum: float = param("share of earlier gradients in the gradient that is followed", default=0.8, ge=0, lt=1)
     starts: int = param("draws of noise until one fools the model and can be the starting point", default=1000, ge=1)
 
     def __attrs_post_init__(self) -> None:

@@ -1,4 +1,4 @@
-"""What eps means for an attack that looks for the smallest change: a bound on the changes that count."""
+"""The meaning of eps for minimum-norm attacks: a bound on the changes that count."""
 
 from __future__ import annotations
 
@@ -27,23 +27,23 @@ def within(
     rng: ImageRandom,
     find: Callable[[Tensor, Tensor, ImageRandom], AttackedImages],
 ) -> Tensor | AttackedImages:
-    """Search once for the nearest adversarial example of each image, and use it at every radius that it lies within.
+    """Search once for the nearest adversarial example of each image, and use it at every radius that contains it.
 
     An image that is misclassified already, for which none is found, or whose change is larger than the radius, is
     returned unchanged.  So robust accuracy is the share of images whose smallest change is larger than eps.
 
-    An example may lie exactly on the decision boundary, where the rounding of another batch or device decides; so each
-    change is made larger by a thousandth where that fools the model too.
+    An example may be exactly on the decision boundary, where the rounding of another batch or device decides; so each
+    change is enlarged by a thousandth if that fools the model too.
 
     Args:
         eps: the radii, ascending.
         norm: how the size of a change is measured.
         model: the classifier.
-        images: (N, 3, H, W), not attacked.
+        images: (N, 3, H, W), before the attack.
         labels: (N,) class indices.
-        rng: of the N images.
-        find: takes the M images that are to be attacked, their labels and random numbers; returns what it found for
-            them, (M, 3, H, W), whether it fools the model or not.
+        rng: the random numbers of the N images.
+        find: takes the M images to attack, their labels and random numbers; returns the images that it found,
+            (M, 3, H, W), whether they fool the model or not.
 
     Returns:
         (N, 3, H, W), or (E, N, 3, H, W) for several radii; with the images for which a gradient was not finite, if any.

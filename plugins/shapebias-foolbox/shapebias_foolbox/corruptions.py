@@ -1,4 +1,4 @@
-"""Attacks that degrade an image more and more until it fools the model; they need decisions alone."""
+"""Attacks that degrade an image more and more until it fools the model; they need only decisions."""
 
 from __future__ import annotations
 

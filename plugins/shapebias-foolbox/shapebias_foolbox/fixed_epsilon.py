@@ -70,10 +70,10 @@ def _end_with(batch: ActiveBatch, found: AttackedImages) -> None:
 class Pgd:
     """Projected gradient descent of Foolbox: steps along the sign of the gradient, or with l2 along its direction.
 
-    With its default steps it takes the same path as the built-in ``pgd``; that one stops at the first adversarial
-    example, while Foolbox evaluates the last step alone.  ``random_start=false`` is the basic iterative method.
+    With its default steps it follows the same path as the built-in ``pgd``, which stops at the first adversarial
+    example, while Foolbox evaluates only the last step.  ``random_start=false`` is the basic iterative method.
 
-    Several eps give one more leading axis, in ascending order; adversarial examples found at a smaller eps are kept.
+    Several eps add a leading axis, in ascending order; adversarial examples found at a smaller eps are kept.
 
     Source: Madry et al. 2018, Towards deep learning models resistant to adversarial attacks, section 2.1;
     :class:`foolbox.attacks.LinfProjectedGradientDescentAttack`,
@@ -101,11 +101,11 @@ class Pgd:
 
 @attrs.frozen
 class AdamPgd:
-    """Projected gradient descent whose steps are those of Adam, so that each pixel value has a step size of its own.
+    """Projected gradient descent with the steps of Adam, so that each pixel value has its own step size.
 
     Adam's moments are those of the sign of the gradient, or with l2 of its direction.
 
-    Several eps give one more leading axis, in ascending order; adversarial examples found at a smaller eps are kept.
+    Several eps add a leading axis, in ascending order; adversarial examples found at a smaller eps are kept.
 
     Source: Kingma & Ba 2015, Adam: a method for stochastic optimization, algorithm 1, as the step of Madry et al. 2018;
     :class:`foolbox.attacks.LinfAdamProjectedGradientDescentAttack`,
@@ -145,7 +145,7 @@ class MiFgsm:
 
     With linf Foolbox sums the signs of the gradients; the paper sums gradients that are divided by their l1 norm.
 
-    Several eps give one more leading axis, in ascending order; adversarial examples found at a smaller eps are kept.
+    Several eps add a leading axis, in ascending order; adversarial examples found at a smaller eps are kept.
 
     Source: Dong et al. 2018, Boosting adversarial attacks with momentum, algorithm 1;
     :class:`foolbox.attacks.LinfMomentumIterativeFastGradientMethod`,
@@ -178,10 +178,10 @@ class MiFgsm:
 class SparseL1Descent:
     """Take steps that change the few pixel values with the largest gradients, within an l1 ball.
 
-    Each image is attacked alone, because Foolbox also projects images that are inside the ball when another one of the
-    batch is outside.
+    Each image is attacked alone, because Foolbox also projects images inside the ball if another image of the batch is
+    outside.
 
-    Several eps give one more leading axis, in ascending order; adversarial examples found at a smaller eps are kept.
+    Several eps add a leading axis, in ascending order; adversarial examples found at a smaller eps are kept.
 
     Source: Tramer & Boneh 2019, Adversarial training and robustness for multiple perturbations, section 5;
     :class:`foolbox.attacks.SparseL1DescentAttack`.
@@ -198,7 +198,7 @@ class SparseL1Descent:
 
         def attempt(batch: ActiveBatch, radius: float) -> None:
             found = one_by_one(method, model, batch.images, batch.criterion.labels, batch.rng, epsilon=radius)
-            # As a call of Foolbox does after its own projection, which ends slightly outside the ball.
+            # As Foolbox does after its own projection, which ends slightly outside the ball.
             clipped = method.distance.clip_perturbation(batch.images, found.images, radius)
             _end_with(batch, AttackedImages(clipped, found.gradient_failed))
 

@@ -30,7 +30,7 @@ __all__ = ["CarliniWagner", "Ddn", "DeepFool", "Ead", "Fmn"]
 
 @attrs.frozen
 class DeepFool:
-    """Step to the nearest boundary of the linearised network, again and again.
+    """Step repeatedly to the nearest boundary of the linearised network.
 
     One search serves all eps; an image whose smallest change found is larger than eps is returned unchanged.
 

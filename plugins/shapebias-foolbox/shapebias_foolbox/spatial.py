@@ -48,7 +48,7 @@ class Spatial:
             return pixels[..., top : top + height, left : left + width]
 
         with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", "torch.meshgrid")  # Foolbox calls it in an old way
+            warnings.filterwarnings("ignore", "torch.meshgrid")  # Foolbox calls it in a deprecated way
             pairs = zip(square.split(model.chunk), labels.split(model.chunk), strict=True)
             found = [run(method, lambda pixels: model(crop(pixels)), some, their).images for some, their in pairs]
         return crop(torch.cat(found))

@@ -24,9 +24,9 @@ __all__ = ["HuggingFaceDataset"]
 class HuggingFaceDataset:
     """Images and labels that the library datasets reads: a parquet file, a folder, or a name on the hub.
 
-    A folder is one that ``save_to_disk`` wrote, or has parquet files, or image files as ``imagefolder`` wants them.
-    An image is decoded when it is read; it is decoded, resized and cropped as by ``folder``: to RGB, with the
-    orientation in EXIF ignored.
+    A folder is one that ``save_to_disk`` wrote, or has parquet files, or image files as ``imagefolder`` expects them.
+    An image is decoded when it is read.  It is decoded, resized and cropped as by ``folder``: to RGB, ignoring the
+    orientation in EXIF.
 
     Ids are the paths in the table, relative to the folder, if they are unique; otherwise row numbers.
 
@@ -42,18 +42,18 @@ class HuggingFaceDataset:
         label: the column of labels; none takes ``shape``, else the only one with names of classes, else ``label``.
         shape, texture: columns of the classes of shape and texture, for pictures where these differ.
         mask: column of mask images, which are light (128 to 255) on the object.
-        size, crop, interpolation: as of ``folder``.
+        size, crop, interpolation: see ``folder``.
 
     Raises:
-        ShapebiasError: ``crop`` without ``size``; at the first use: no such data set, split or column, no network, a
+        ShapebiasError: ``crop`` without ``size``; at the first use: no such data set, split or column, no connection, a
             damaged image, or a label that is not a class.
 
     Source: Lhoest et al. 2021, Datasets: a community library for natural language processing.
     """
 
     source: str = param("parquet file, folder, or name on the Hugging Face hub", converter=expanded)
-    config: str | None = param("configuration, where there are several", default=None)
-    split: str | None = param("split, where there are several, such as validation", default=None)
+    config: str | None = param("configuration, if there are several", default=None)
+    split: str | None = param("split, if there are several, such as validation", default=None)
     revision: str | None = param("commit, tag or branch on the hub; none is its main branch", default=None)
     image: str | None = param("column of images; none takes the only one", default=None)
     label: str | None = param("column of labels; none takes the one of shape, or the only one", default=None)
@@ -62,7 +62,7 @@ class HuggingFaceDataset:
     mask: str | None = param("column of mask images, which are light on the object", default=None)
     size: int | None = param("side of the images; none takes their own", default=None, ge=1, unit="pixels")
     crop: float = param("share of the short side that is kept, 0.875 for photos", default=1.0, gt=0, le=1)
-    interpolation: Interpolation = param("filter of the resizing", default="bilinear")
+    interpolation: Interpolation = param("filter for resizing", default="bilinear")
 
     def __attrs_post_init__(self) -> None:
         check_crop(self.size, self.crop)
@@ -110,7 +110,7 @@ class HuggingFaceDataset:
             return read_image(io.BytesIO(stored["bytes"]), name)
         if stored.get("path") is not None:
             return read_image(Path(stored["path"]))
-        raise ShapebiasError(f"{name} is missing; take the row out, or name another column with image= or mask=")
+        raise ShapebiasError(f"{name} is missing; remove the row, or give another column with image= or mask=")
 
     @cached_property
     def _opened(self) -> Opened:
@@ -144,7 +144,7 @@ class HuggingFaceDataset:
         """
         if len(found) != 1:
             raise ShapebiasError(
-                f"hf:{self.source} has {len(found)} columns that can be {parameter}=; say which: "
+                f"hf:{self.source} has {len(found)} columns that can be {parameter}=; choose one: "
                 f"{', '.join(sorted(found) or self._opened.table.column_names)}"
             )
         (column,) = found
@@ -173,7 +173,7 @@ class HuggingFaceDataset:
 
 
 def _below(folder: Path, path: str | None) -> str | None:
-    """Return an image file's path relative to a folder, which is the same on every machine; None where it has none."""
+    """Return an image file's path relative to a folder, which is the same on every machine; None if it has none."""
     if path is None or "://" in path:
         return None
     if not Path(path).is_absolute():

@@ -28,7 +28,7 @@ class Labels:
     indices: Mapping[str, Mapping[Hashable, int]]
 
     def index(self, row: Mapping[str, Hashable], column: str | None) -> int | None:
-        """Return the class that a row has in a column; None where it is unknown, or there is no such column."""
+        """Return the class that a row has in a column; None if it is unknown, or if there is no such column."""
         return None if column is None else self.indices[column].get(row[column])
 
 
@@ -50,7 +50,7 @@ def read_labels(table: datasets.Dataset, columns: Sequence[str], source: str) ->
     else:
         classes = class_order(name for by_value in names.values() for name in by_value.values())
     if not classes:
-        raise ShapebiasError(f"hf:{source} column {columns[0]!r} has no labels; name another one with label=")
+        raise ShapebiasError(f"hf:{source} column {columns[0]!r} has no labels; give another one with label=")
     positions = {name: position for position, name in enumerate(classes)}
     for column, by_value in names.items():
         if strangers := sorted(set(by_value.values()) - positions.keys()):
@@ -74,8 +74,8 @@ def _names(table: datasets.Dataset, column: str, source: str) -> dict[Hashable, 
     if isinstance(feature, datasets.ClassLabel):
         if (largest := max(values, default=-1)) >= len(feature.names):
             raise ShapebiasError(
-                f"hf:{source} column {column!r} has {largest}, but names for {len(feature.names)} classes, from 0 on; "
-                "correct the table"
+                f"hf:{source} column {column!r} has {largest}, but names for only {len(feature.names)} classes, from 0 "
+                "on; correct the table"
             )
         return {value: feature.names[value] for value in values if value >= 0}
     return {value: str(value) for value in values}

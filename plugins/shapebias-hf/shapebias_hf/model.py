@@ -22,14 +22,14 @@ class HuggingFaceModel:
     data set: ``size=224,crop=0.875``.
 
     Classes are the names of its configuration.  ImageNet-1k is recognised by 1,000 WordNet ids or names in index order,
-    or by 1,000 outputs without names, so that such a model answers ``cue-conflict`` and the like at once.
+    or by 1,000 outputs without names, so that such a model works with ``cue-conflict`` and similar data sets at once.
 
     Weights are read only from safetensors, in float32, and code of a repository never runs.  A folder is identified by
     the content of its files, and a model on the hub by its commit.
 
     Raises:
-        ShapebiasError: at loading: no such folder, no network, no safetensors, no image processor, or a network without
-            a trained classifier or for images that are not RGB.
+        ShapebiasError: at loading: no such folder, no connection, no safetensors, no image processor, or a network
+            without a trained classifier or for images that are not RGB.
 
     Source: Wolf et al. 2020, Transformers: state-of-the-art natural language processing.
     """
@@ -37,7 +37,7 @@ class HuggingFaceModel:
     source: str = param("folder, or name on the Hugging Face hub", converter=expanded)
     revision: str | None = param("commit, tag or branch on the hub; none is its main branch", default=None)
     processor: str | None = param(
-        "folder or name of another model whose image processor is taken",
+        "folder or name of another model whose image processor is used",
         default=None,
         converter=attrs.converters.optional(expanded),
     )

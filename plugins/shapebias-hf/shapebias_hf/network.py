@@ -1,4 +1,4 @@
-"""Networks of transformers, read without running anything in their files."""
+"""Networks of transformers, read without running code in their files."""
 
 from __future__ import annotations
 
@@ -48,8 +48,8 @@ def read_network(folder: Path) -> Any:
     channels = getattr(getattr(network.config, "vision_config", network.config), "num_channels", 3)
     if channels != 3:
         raise ShapebiasError(
-            f"hf: {folder} takes images of {channels} channels (num_channels in config.json), and images are RGB here; "
-            "name a model of 3 channels"
+            f"hf: {folder} takes images of {channels} channels (num_channels in config.json), but images are RGB here; "
+            "use a model with 3 channels"
         )
     return network
 
@@ -91,13 +91,13 @@ def _read(folder: Path, kind: Any, what: str) -> Any:
         shown = ", ".join(missing[:_SHOWN]) + (", ..." if len(missing) > _SHOWN else "")
         raise ShapebiasError(
             f"hf: {folder} has no weights for {shown}, so its answers would be random: it is a backbone without a "
-            "trained classifier; name a model that was trained to classify images"
+            "trained classifier; use a model that was trained to classify images"
         )
     return network
 
 
 def class_names(id2label: Mapping[int, str] | None) -> tuple[str, ...] | None:
-    """Return the names of the outputs; None where there are only those that transformers makes up.
+    """Return the names of the outputs; None if there are only the default names of transformers.
 
     Raises:
         ShapebiasError: the names are not those of the outputs 0, 1, 2, ...
@@ -117,7 +117,7 @@ def class_names(id2label: Mapping[int, str] | None) -> tuple[str, ...] | None:
 
 @contextlib.contextmanager
 def _without_progress_bar() -> Iterator[None]:
-    """Turn off the progress bar that transformers draws for each network that it reads from the disk."""
+    """Turn off the progress bar that transformers draws for each network that it reads from disk."""
     shown = logging.is_progress_bar_enabled()
     logging.disable_progress_bar()
     try:

@@ -60,17 +60,17 @@ def open_table(source: str, config: str | None, split: str | None, revision: str
         tables = builder.as_dataset()
     except ShapebiasError:
         raise
-    except Exception as error:  # wrong names, damaged files, no permission, no network: each has another type
+    except Exception as error:  # wrong names, damaged files, no permission, no connection: each has another type
         raise ShapebiasError(
             f"hf:{source} cannot be read as a data set, local or on the Hugging Face hub: {error}\n"
-            "correct the name or config=; without a network, download it elsewhere "
+            "correct the name or config=; offline, download it elsewhere "
             "('hf download NAME --repo-type dataset --local-dir FOLDER') and name that folder"
         ) from error
     return Opened(_choose(source, tables, split), None if path.exists() else builder.hash)
 
 
 def _refuse_leftovers(folder: Path, builder: Any) -> None:
-    """Refuse a folder of which datasets would read only the files whose names sound like a split.
+    """Refuse a folder in which datasets would read only the files whose names look like a split.
 
     A folder with a README.md is accepted, because the README can state the files as on the hub.
 
@@ -91,7 +91,7 @@ def _refuse_leftovers(folder: Path, builder: Any) -> None:
     ]
     if left:
         raise ShapebiasError(
-            f"hf:{folder} has {len(taken)} files whose names sound like splits (train, test, val, ...), and "
+            f"hf:{folder} has {len(taken)} files whose names look like splits (train, test, val, ...), and "
             f"{len(left)} others that would be left out, such as {min(left).relative_to(folder)}; move the images of "
             "each split into a folder of that name, or use folder:PATH"
         )
@@ -100,7 +100,7 @@ def _refuse_leftovers(folder: Path, builder: Any) -> None:
 def _choose(source: str, tables: Mapping[str, Any], split: str | None) -> datasets.Dataset:
     names = ", ".join(tables)
     if split is None and len(tables) > 1:
-        raise ShapebiasError(f"hf:{source} has several splits; say which with split=: {names}")
+        raise ShapebiasError(f"hf:{source} has several splits; choose one with split=: {names}")
     if split is not None and split not in tables:
         raise ShapebiasError(f"hf:{source} has no split {split!r}; it has {names}")
     return tables[next(iter(tables)) if split is None else split]

@@ -1,4 +1,4 @@
-"""What an image processor of transformers does to pixels, found by applying it to test images."""
+"""Find out what an image processor of transformers does to pixels, by applying it to test images."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ class Preprocessing:
     """Normalisation and size.
 
     Args:
-        mean, std: of red, green and blue, in pixel values of [0, 1].
+        mean, std: mean and standard deviation of red, green and blue, in pixel values of [0, 1].
         blue_first: whether the network takes blue, green, red.
-        size: (H, W) of the images that the network gets, None where images are not resized.
+        size: (H, W) of the images that the network gets, None if images are not resized.
         interpolation: how images are resized.
     """
 
@@ -67,7 +67,7 @@ def read_preprocessing(folder: Path) -> Preprocessing:
     if (gains - gains.diag().diag()).any() or not (gains.diag() > 0).all():
         raise ShapebiasError(
             f"hf: the image processor of {folder} mixes colour channels, which normalisation cannot do; "
-            "name another one with processor="
+            "give another one with processor="
         )
     (height, width), again = (_show(processor, _BLACK, folder, side).shape[1:] for side in _SIDES)
     return Preprocessing(

@@ -1,4 +1,4 @@
-"""Where the files of a model are: in a folder, or in a commit of a repository on the hub."""
+"""Find the files of a model: in a folder, or in a commit of a repository on the hub."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["TEXT_FILES", "expanded", "folder_of", "identity"]
 
 # The files of a model that are read and downloaded: no pickles and no code.
 _FILES = ("config.json", "*processor_config.json", "model*.safetensors", "model.safetensors.index.json")
-# Besides, the tokeniser of an image-text model.
+# Also, the tokeniser of an image-text model.
 TEXT_FILES = (
     "tokenizer*.json",
     "special_tokens_map.json",
@@ -26,7 +26,7 @@ TEXT_FILES = (
 
 
 def expanded(source: object) -> object:
-    """Expand a leading ``~`` of a path, and leave what is not a text to the check of the parameter.
+    """Expand a leading ``~`` of a path; anything but a text is left to the check of the parameter.
 
     >>> expanded("owner/name"), expanded(3)
     ('owner/name', 3)
@@ -37,7 +37,7 @@ def expanded(source: object) -> object:
 
 
 def folder_of(source: str, revision: str | None = None, also: tuple[str, ...] = ()) -> Path:
-    """Return the folder that has a model's files; those of the hub are downloaded unless they are there already.
+    """Return the folder that has a model's files; those of the hub are downloaded unless they are cached.
 
     Args:
         source: a folder, or ``owner/name`` on the hub.
@@ -53,10 +53,10 @@ def folder_of(source: str, revision: str | None = None, also: tuple[str, ...] = 
         return Path(source)
     try:
         return Path(huggingface_hub.snapshot_download(source, revision=revision, allow_patterns=[*_FILES, *also]))
-    except Exception as error:  # wrong names, wrong revisions, no permission, no network: each has a type of its own
+    except Exception as error:  # wrong names, wrong revisions, no permission, no connection: each has its own type
         raise ShapebiasError(
-            f"hf:{source} is not a folder here, and cannot be downloaded from the Hugging Face hub: {error}\n"
-            "correct the name; without a network, download it elsewhere ('hf download NAME --local-dir FOLDER') and "
+            f"hf:{source} is not a local folder, and cannot be downloaded from the Hugging Face hub: {error}\n"
+            "correct the name; offline, download it elsewhere ('hf download NAME --local-dir FOLDER') and "
             "name that folder"
         ) from error
 

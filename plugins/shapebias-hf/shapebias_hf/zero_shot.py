@@ -39,13 +39,13 @@ __all__ = ["HuggingFaceZeroShot"]
 class HuggingFaceZeroShot:
     """CLIP, SigLIP or SigLIP2 of transformers, zero-shot: an image gets the class whose text is nearest to it.
 
-    The scores are the logit scale times the cosine of the embeddings of image and text; of SigLIP and SigLIP2, with
-    their bias, the logit of the sigmoid.  With several templates the embeddings of a class's texts are normalised,
-    averaged and normalised again (Radford et al. 2021, section 3.1.4).
+    The scores are the logit scale times the cosine of the embeddings of image and text; for SigLIP and SigLIP2 the bias
+    is added, which gives the logit of the sigmoid.  With several templates the embeddings of a class's texts are
+    normalised, averaged and normalised again (Radford et al. 2021, section 3.1.4).
 
     The classes are those of the data set: names as they are, with spaces for ``_``, and for ImageNet's classes the
-    names with which CLIP was evaluated.  ``classes=imagenet`` scores the 1,000 classes of ImageNet in place of them,
-    and maps these to the data set's, as for a model that was trained on ImageNet.
+    names with which CLIP was evaluated.  ``classes=imagenet`` scores the 1,000 classes of ImageNet instead, and
+    maps these to the data set's, as for a model that was trained on ImageNet.
 
     Weights are read only from safetensors, in float32, and code of a repository never runs.  A folder is identified by
     the content of its files, and a model on the hub by its commit.
@@ -60,12 +60,12 @@ class HuggingFaceZeroShot:
 
     source: str = param("folder, or name on the Hugging Face hub", converter=expanded)
     templates: tuple[str, ...] = param(
-        "texts with {} for the class, or imagenet for CLIP's 80; empty is the class alone",
+        "texts with {} for the class, or imagenet for CLIP's 80; empty is only the class",
         default=("a photo of a {}.",),
         converter=as_templates,
     )
-    classes: Literal["dataset", "imagenet"] = param("what is scored", default="dataset")
-    names: Path | None = param("JSON file with the words of classes, where a class needs others", default=None)
+    classes: Literal["dataset", "imagenet"] = param("the classes that are scored", default="dataset")
+    names: Path | None = param("JSON file with words for classes that need others than their names", default=None)
     revision: str | None = param("commit, tag or branch on the hub; none is its main branch", default=None)
 
     @property
@@ -109,13 +109,13 @@ class HuggingFaceZeroShot:
 
 
 def _tensor(output: Any) -> Tensor:
-    """Return the embeddings in what ``get_image_features`` or ``get_text_features`` returns."""
+    """Return the embeddings in the output of ``get_image_features`` or ``get_text_features``."""
     found: Tensor = output if isinstance(output, Tensor) else output.pooler_output
     return found
 
 
 class _Images(nn.Module):
-    """The image half of CLIP and SigLIP: pixels in, embeddings out."""
+    """The image encoder of CLIP and SigLIP: it maps pixels to embeddings."""
 
     def __init__(self, network: Any) -> None:
         super().__init__()
@@ -129,7 +129,7 @@ class _Images(nn.Module):
 
 
 class _Patches(nn.Module):
-    """The image half of SigLIP2, which takes a list of patches and the shape of their grid."""
+    """The image encoder of SigLIP2, which takes a list of patches and the shape of their grid."""
 
     def __init__(self, network: Any) -> None:
         super().__init__()
@@ -151,7 +151,7 @@ class _Patches(nn.Module):
 
 
 def _patches(network: Any, folder: Path) -> tuple[nn.Module, Preprocessing]:
-    """Return the image half of SigLIP2, and pixels for the largest square grid that it was trained with.
+    """Return the image encoder of SigLIP2, and the preprocessing for the largest square grid it was trained with.
 
     Raises:
         ShapebiasError: there is no image processor.
@@ -166,7 +166,7 @@ def _patches(network: Any, folder: Path) -> tuple[nn.Module, Preprocessing]:
 
 
 def _tokens(network: Any, folder: Path, texts: Sequence[str]) -> dict[str, Tensor]:
-    """Tokenise texts: all to one length, that of the network for SigLIP, that of the longest for CLIP.
+    """Tokenise texts to one length: that of the network for SigLIP, that of the longest text for CLIP.
 
     Raises:
         ShapebiasError: there is no tokeniser, or a text is too long.
@@ -179,18 +179,18 @@ def _tokens(network: Any, folder: Path, texts: Sequence[str]) -> dict[str, Tenso
     needed = max(map(len, tokenizer(list(texts))["input_ids"]))
     if needed > longest:
         raise ShapebiasError(
-            f"hf-clip: a text has {needed} tokens, and the network takes {longest}; shorten the words of the classes, "
+            f"hf-clip: a text has {needed} tokens, but the network takes {longest}; shorten the words of the classes, "
             "or the templates"
         )
     whole_length = network.config.model_type != "clip"
     padded: dict[str, Any] = {"padding": "max_length", "max_length": longest} if whole_length else {"padding": True}
     given = tokenizer(list(texts), return_tensors="pt", **padded)
-    # SigLIP is used without a mask of the padding, with which it was trained.
+    # SigLIP is used without a mask for the padding, because it was trained with padding.
     return {"input_ids": given["input_ids"]} if whole_length else dict(given)
 
 
 def _embed(network: Any, tokens: dict[str, Tensor], texts: Sequence[Sequence[str]]) -> Tensor:
-    """Return the embedding of each class, (C, D), on the CPU; kept on the disk by weights, tokens and version."""
+    """Return the embedding of each class, (C, D), on the CPU; cached on disk by weights, tokens and version."""
     flat = [text for of_class in texts for text in of_class]
     row_of = {text: row for row, text in enumerate(flat)}
     device = next(network.parameters()).device

@@ -124,7 +124,7 @@ def test_paths_that_do_not_tell_images_apart_are_no_ids(tmp_path, photos):
 def test_one_of_several_splits_is_chosen(tmp_path, table):
     folder = to_folder(datasets.DatasetDict(train=table, test=table.select([4, 3])), tmp_path / "both")
     assert [HuggingFaceDataset(folder, split="test")[position].label for position in (0, 1)] == [0, 2]
-    with pytest.raises(sb.ShapebiasError, match="has several splits; say which with split=: train, test"):
+    with pytest.raises(sb.ShapebiasError, match="has several splits; choose one with split=: train, test"):
         len(HuggingFaceDataset(folder))
     with pytest.raises(sb.ShapebiasError, match="has no split 'val'; it has train, test"):
         len(HuggingFaceDataset(folder, split="val"))
@@ -134,7 +134,7 @@ def test_files_are_not_left_out_without_a_word(photos):
     # The names of a few of ImageNet's photos have the word that datasets takes for a split.
     (photos / "cat" / "a.png").rename(photos / "cat" / "ILSVRC2012_val_00000001.png")
     assert datasets.load_dataset(str(photos), split="validation").num_rows == 1
-    message = r"has 1 files whose names sound like splits .* 2 others that would be left out, such as dog/c\.png"
+    message = r"has 1 files whose names look like splits .* 2 others that would be left out, such as dog/c\.png"
     with pytest.raises(sb.ShapebiasError, match=message):
         len(HuggingFaceDataset(str(photos)))
 
@@ -204,7 +204,9 @@ def test_a_label_beyond_the_names_is_refused(tmp_path, table):
     # Nothing checks what stands in a parquet file against the names beside it.
     numbers = table.data.table.set_column(1, "label", pa.array([0, 1, 2, 7, 3], pa.int64()))
     pq.write_table(numbers.replace_schema_metadata(table.data.schema.metadata), tmp_path / "t.parquet")
-    with pytest.raises(sb.ShapebiasError, match="column 'label' has 7, but names for 3 classes, from 0 on; correct"):
+    with pytest.raises(
+        sb.ShapebiasError, match="column 'label' has 7, but names for only 3 classes, from 0 on; correct"
+    ):
         len(HuggingFaceDataset(str(tmp_path / "t.parquet")))
 
 
@@ -242,7 +244,7 @@ def test_a_mask_is_light_on_the_object(tmp_path, pixels):
     found = HuggingFaceDataset(to_parquet(table, tmp_path / "t.parquet"), mask="seg")
     assert np.array_equal(found[0].mask, mask > 0)
     assert np.array_equal(found[1].mask, mask == 0)
-    with pytest.raises(sb.ShapebiasError, match=r"has 2 columns that can be image=; say which: image, seg"):
+    with pytest.raises(sb.ShapebiasError, match=r"has 2 columns that can be image=; choose one: image, seg"):
         len(HuggingFaceDataset(str(tmp_path / "t.parquet")))
 
 

@@ -379,13 +379,13 @@ def test_a_model_of_the_hub_is_its_commit(offline, saved, photos):
     assert settings.fingerprint == f"commit {commit}"
     found = settings.load(CPU)
     assert torch.equal(found(as_pixels(photos)), HuggingFaceModel(folder).load(CPU)(as_pixels(photos)))
-    with pytest.raises(sb.ShapebiasError, match="hf:owner/name is not a folder here, and cannot be downloaded"):
+    with pytest.raises(sb.ShapebiasError, match="hf:owner/name is not a local folder, and cannot be downloaded"):
         HuggingFaceModel("owner/name", revision="v2").load(CPU)
 
 
 @pytest.mark.parametrize("name", ["owner/other", "/nowhere/model", "a/b/c"])
 def test_what_is_nowhere_is_named_with_the_way_out(offline, name):
-    with pytest.raises(sb.ShapebiasError, match=f"(?s)hf:{name} is not a folder here, .*hf download NAME --local-dir"):
+    with pytest.raises(sb.ShapebiasError, match=f"(?s)hf:{name} is not a local folder, .*hf download NAME --local-dir"):
         HuggingFaceModel(name).load(CPU)
 
 

@@ -216,5 +216,5 @@ def test_other_networks_and_missing_tokenisers_are_refused(saved, tmp_path):
     saved("siglip")[0].save_pretrained(tmp_path / "bare")
     with pytest.raises(sb.ShapebiasError, match="no tokeniser"):
         HuggingFaceZeroShot(str(tmp_path / "bare")).load(CPU, classes=CLASSES)
-    with pytest.raises(sb.ShapebiasError, match="tokens, and the network takes 64"):
+    with pytest.raises(sb.ShapebiasError, match="tokens, but the network takes 64"):
         HuggingFaceZeroShot(saved("siglip")[3]).load(CPU, classes=["cat" * 40])

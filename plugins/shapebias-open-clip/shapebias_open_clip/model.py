@@ -29,7 +29,7 @@ __all__ = ["OpenClip"]
 
 
 def _name_or_file(value: object) -> object:
-    """Tell the name of open_clip's weights from a file, which has a suffix or a folder."""
+    """Distinguish the name of open_clip's weights from a file, which has a suffix or a folder."""
     if isinstance(value, str) and ("/" in value or "." in value):
         return Path(value).expanduser()
     return value
@@ -39,16 +39,16 @@ def _name_or_file(value: object) -> object:
 class OpenClip:
     """An image-text model of open_clip, zero-shot: an image gets the class whose text is nearest to it.
 
-    The scores are the logit scale times the cosine of the embeddings of image and text; of SigLIP, with its bias, the
-    logit of its sigmoid.  With several templates the embeddings of a class's texts are normalised, averaged and
-    normalised again (Radford et al. 2021, section 3.1.4).
+    The scores are the logit scale times the cosine of the embeddings of image and text; for SigLIP the bias is added,
+    which gives the logit of its sigmoid.  With several templates the embeddings of a class's texts are normalised,
+    averaged and normalised again (Radford et al. 2021, section 3.1.4).
 
     The classes are those of the data set: names as they are, with spaces for ``_``, and for ImageNet's classes the
-    names with which CLIP was evaluated.  ``classes=imagenet`` scores the 1,000 classes of ImageNet in place of them,
-    and maps these to the data set's, as for a model that was trained on ImageNet.
+    names with which CLIP was evaluated.  ``classes=imagenet`` scores the 1,000 classes of ImageNet instead, and
+    maps these to the data set's, as for a model that was trained on ImageNet.
 
     Normalisation, size and interpolation are those of the weights; the whole image is resized.  Weights of OpenAI, and
-    whatever else was trained with the activation QuickGELU, get it; for a weight file, ``arg.force_quick_gelu=true``.
+    others that were trained with the activation QuickGELU, use it; for a weight file add ``arg.force_quick_gelu=true``.
 
     Raises:
         ShapebiasError: at loading: open_clip has no such architecture or weights, they cannot be downloaded, do not fit
@@ -65,13 +65,13 @@ class OpenClip:
         converter=_name_or_file,
     )
     templates: tuple[str, ...] = param(
-        "texts with {} for the class, or imagenet for CLIP's 80; empty is the class alone",
+        "texts with {} for the class, or imagenet for CLIP's 80; empty is only the class",
         default=("a photo of a {}.",),
         converter=as_templates,
     )
-    classes: Literal["dataset", "imagenet"] = param("what is scored", default="dataset")
-    names: Path | None = param("JSON file with the words of classes, where a class needs others", default=None)
-    seed: int = param("of random weights", default=0, ge=0)
+    classes: Literal["dataset", "imagenet"] = param("the classes that are scored", default="dataset")
+    names: Path | None = param("JSON file with words for classes that need others than their names", default=None)
+    seed: int = param("seed of random weights", default=0, ge=0)
     arg: Options = param("option of open_clip.create_model, such as arg.force_quick_gelu=true", default=Options())
 
     def files(self) -> list[Path]:

@@ -24,8 +24,8 @@ def read_network(architecture: str, pretrained: str | Path | None, seed: int, op
     Args:
         architecture: the name in open_clip, or ``hf-hub:...``, ``local-dir:...``, which have their own weights.
         pretrained: the name of weights, or a file; None is random weights.
-        seed: of random weights.
-        options: of ``open_clip.create_model``.
+        seed: seed of random weights.
+        options: options of ``open_clip.create_model``.
 
     Raises:
         ShapebiasError: there is no such architecture, no such weights, or they cannot be read.
@@ -46,15 +46,15 @@ def read_network(architecture: str, pretrained: str | Path | None, seed: int, op
         with seeded_weights(seed), warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)
             return _quietly(architecture, given)
-    except Exception as error:  # a missing network, a file that does not fit, an option that it has not
+    except Exception as error:  # no connection, a file that does not fit, an unknown option
         raise ShapebiasError(
             f"open-clip:{architecture} cannot be made with pretrained={pretrained}: {error}\n"
-            "without a network, give the weights with pretrained=FILE; weights are read only where that runs no code"
+            "offline, give the weights with pretrained=FILE; weights are read only if that runs no code"
         ) from error
 
 
 def _quietly(architecture: str, options: Mapping[str, Any]) -> Network:
-    """Make the network without what open_clip writes to the root logger, which says that weights are random."""
+    """Make the network without the messages of open_clip to the root logger, such as that weights are random."""
     root = logging.getLogger()
     level = root.level
     root.setLevel(logging.ERROR)
@@ -65,7 +65,7 @@ def _quietly(architecture: str, options: Mapping[str, Any]) -> Network:
 
 
 def _check_names(architecture: str, pretrained: str | Path | None) -> None:
-    """Refuse names that open_clip does not have, and a missing file."""
+    """Raise an error if open_clip does not have a name, or a file is missing."""
     if architecture.replace("/", "-") not in open_clip.list_models():
         raise ShapebiasError(
             f"open_clip {open_clip.__version__} has no architecture {architecture!r}; open_clip.list_models() lists "

@@ -1,4 +1,4 @@
-"""Embeddings of the texts of classes, computed once for each list of texts and kept on the disk."""
+"""Embeddings of the texts of classes, computed once for each list of texts and cached on disk."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def embed_texts(
 ) -> Tensor:
     """Return the embedding of each class, (C, D), on the CPU.
 
-    They are kept by the weights of the network, the tokens of the texts, and the version of open_clip.
+    They are cached by the weights of the network, the tokens of the texts, and the version of open_clip.
 
     Args:
         network: a network of open_clip, in eval mode.
@@ -28,7 +28,7 @@ def embed_texts(
         texts: the texts of each class.
 
     Raises:
-        ShapebiasError: the tokenizer cannot be had, or a text is longer than the network takes.
+        ShapebiasError: the tokenizer cannot be downloaded, or a text is longer than the network takes.
     """
     flat = [text for of_class in texts for text in of_class]
     try:

@@ -82,7 +82,7 @@ _PROBES_THAT_EXPLAIN = {
 
 @hookimpl
 def shapebias_probes() -> Iterator[ProbeSpec]:
-    """Yield the probes of saliency methods; some compute more maps with the method."""
+    """Yield the probes of saliency methods; some compute further maps with the method."""
     for probes, needs_method in ((_PROBES, False), (_PROBES_THAT_EXPLAIN, True)):
         for name, (target, summary, reference) in probes.items():
             yield ProbeSpec(

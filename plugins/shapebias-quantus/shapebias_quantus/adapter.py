@@ -86,17 +86,17 @@ def measure_removal(
     """Measure with a metric of Quantus that removes pixels.
 
     Args:
-        metric: its ``perturb_baseline`` is ``REMOVED``.
+        metric: a metric whose ``perturb_baseline`` is ``REMOVED``.
         model: the classifier; it sees at most ``model.chunk`` images at once.
         images: (N, 3, H, W) in [0, 1].
         targets: (N,) class indices.
         maps: (N, H, W).
         baseline: what replaces removed pixels.
-        objective: what is measured of the target class.
+        objective: the measured output of the target class.
         rng: for a metric that draws from numpy's generator; each image is then measured alone, with its own seed.
 
     Returns:
-        What Quantus returns, float (N,) or (N, K).
+        The result of Quantus, float (N,) or (N, K).
     """
     absent, found = blank(model, images, baseline), []
     size = model.chunk if rng is None else 1
@@ -115,7 +115,7 @@ def measure_removal(
 
 
 def evaluate_batch(metric: Any, **arguments: Any) -> Array:
-    """Call Quantus's ``evaluate_batch`` without its warnings of undefined numbers, which are NaN."""
+    """Call Quantus's ``evaluate_batch`` without its warnings about undefined numbers, which are NaN."""
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.filterwarnings("ignore", module=r"(quantus|scipy|sklearn)\.")
         return np.asarray(metric.evaluate_batch(**arguments), dtype=np.float64)

@@ -23,7 +23,7 @@ def measure_magnitudes(metric: Any, maps: Tensor) -> Tensor:
 
 @attrs.frozen
 class Sparseness:
-    """Gini index of a map's magnitudes: 0 where all pixels are equal, nearly 1 where a single pixel has everything.
+    """Gini index of a map's magnitudes: 0 if all pixels are equal, nearly 1 if all magnitude is in one pixel.
 
     Higher is sparser.  A map that is 0 everywhere has 0.
 
@@ -46,7 +46,7 @@ class Sparseness:
 class Complexity:
     """Entropy, in nats, of each pixel's share of a map's magnitude.
 
-    Lower is simpler: 0 where a single pixel has everything, log(H W) where all are equal.  NaN for a map that is 0
+    Lower is simpler: 0 if all magnitude is in one pixel, log(H W) if all pixels are equal.  NaN for a map that is 0
     everywhere.
 
     Source: Bhatt, Weller & Moura 2020, complexity; ``quantus.Complexity``.

@@ -17,8 +17,8 @@ __all__ = ["FaithfulnessCorrelation", "FaithfulnessEstimate", "MonotonicityCorre
 class FaithfulnessCorrelation:
     """Pearson's correlation, over random sets of pixels, of the map's sum with the decrease of the output.
 
-    Higher is better: 1 where the map adds up to the output, about 0 for a map without information.  NaN where all sets
-    have the same sum or the same decrease.
+    Higher is better: 1 if the map adds up to the output, about 0 for a map without information.  NaN if all sets have
+    the same sum or the same decrease.
 
     Source: Bhatt, Weller & Moura 2020, faithfulness; ``quantus.FaithfulnessCorrelation``.
     """
@@ -46,7 +46,7 @@ class FaithfulnessCorrelation:
 class FaithfulnessEstimate:
     """Pearson's correlation, over groups of pixels in the map's order, of the map's sum with the output's decrease.
 
-    Each group is removed alone.  Higher is better.  NaN where all groups have the same sum or the same decrease.
+    Each group is removed alone.  Higher is better.  NaN if all groups have the same sum or the same decrease.
 
     Source: Alvarez-Melis & Jaakkola 2018, Towards robust interpretability; ``quantus.FaithfulnessEstimate``.
     """
@@ -77,7 +77,7 @@ class MonotonicityCorrelation:
 
     Each group, of growing magnitude, is removed alone.  Higher is better.  The direction of the change does not matter,
     so this suits maps of magnitudes.  The baseline replaces the paper's expectation over the values of a pixel.  NaN
-    where all groups have the same magnitude or the same change.
+    if all groups have the same magnitude or the same change.
 
     Source: Nguyen & Rodriguez Martinez 2020, monotonicity; ``quantus.MonotonicityCorrelation``.
     """

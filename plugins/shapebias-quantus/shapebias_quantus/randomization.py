@@ -29,8 +29,8 @@ class RandomLogit:
     """Similarity of a map with the map of another class, drawn for each image.
 
     Lower is better: a similarity of 1 means that the map does not depend on the class.  Each map is first divided by
-    its largest magnitude.  NaN where the similarity of constant maps is not defined.  It computes one more map of each
-    image.
+    its largest magnitude.  NaN if a map is constant and its similarity not defined.  The probe computes one more map of
+    each image.
 
     Raises:
         ShapebiasError: the model has a single class.

@@ -24,7 +24,7 @@ class PixelFlipping:
     Source: Bach et al. 2015, pixel flipping; ``quantus.PixelFlipping``.
     """
 
-    steps: int = param("number of steps, fewer where the number of pixels is not divisible", default=32, ge=2)
+    steps: int = param("number of steps; fewer if the number of pixels is not divisible", default=32, ge=2)
     baseline: Baseline = param("what replaces removed pixels", default="mean")
     objective: Output = param("what is measured of the target class", default="probability")
 
@@ -90,7 +90,7 @@ class RegionPerturbation:
 class Infidelity:
     """Mean squared difference between the decrease of the output without some pixels and the sum of their map.
 
-    The sets of pixels are the first patch in row-major order, the first two, and so on.  Lower is better, 0 where the
+    The sets of pixels are the first patch in row-major order, the first two, and so on.  Lower is better, 0 if the
     map adds up to the output.  It is in squared units of the output, so it suits only methods whose maps add up to it:
     integrated-gradients and similar methods, with ``reduce=signed-sum`` and the same objective and baseline as here.
 

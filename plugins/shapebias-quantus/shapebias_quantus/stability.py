@@ -37,7 +37,7 @@ def measure_under_noise(
         noise: returns the noise of a copy, (N, 3, H, W), by its number.
 
     Returns:
-        (N,), NaN where the measure is not defined.
+        (N,), NaN if the measure is not defined.
     """
     copies = itertools.count()
 

@@ -1,4 +1,4 @@
-"""What a piece costs beside its computation: pieces a second and memory of the driver, with workers that do nothing.
+"""Overhead of a piece: pieces per second and memory of the driver, with workers that do nothing.
 
 python plugins/shapebias-ray/benchmarks/overhead.py --pieces 10 100 1000 10000
 """
@@ -30,10 +30,10 @@ class IdleWorker:
     """A worker whose answers are zeros."""
 
     def open(self, surroundings: Any, study: Any, options: Any) -> Facts:
-        """Say that everything is there."""
+        """Report no problem."""
         return Facts("node", "host", os.getpid())
 
-    def compute(self, work: Any, *, describe: bool) -> Iterator[list[Part]]:
+    def compute(self, work: Any, *, describe: bool, halvings: int = 0) -> Iterator[list[Part]]:
         """Return the parts of a piece."""
         for record, _, rows in work.tasks:
             yield [Part(record, np.array(rows), {"logits": np.zeros((_IMAGES, _CLASSES), np.float32)})]
@@ -56,7 +56,7 @@ def plan_of(pieces: int) -> Plan:
 
 
 def main() -> None:
-    """Measure some numbers of pieces."""
+    """Measure the overhead for several numbers of pieces."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--pieces", type=int, nargs="+", default=[10, 100, 1000])
     parser.add_argument("--workers", type=int, default=2)
@@ -76,7 +76,7 @@ def main() -> None:
         memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10
         pool.close()
         print(
-            f"{parts:>6} parts  {parts / seconds:6.0f} a second  {1000 * processor / parts:5.2f} ms of the processor "
+            f"{parts:>6} parts  {parts / seconds:6.0f} per second  {1000 * processor / parts:5.2f} ms of CPU time "
             f"each  peak {memory:4.0f} MiB, {memory - before:+.0f} since the start",
             flush=True,
         )

@@ -30,8 +30,8 @@ class Ray:
     address: str = param("the cluster: local, auto (the one that this machine is in), or HOST:PORT", default="local")
     workers: int | None = param("processes; none takes one for each GPU, or else each CPU core", default=None, ge=1)
     cpus_per_worker: int = param("CPU cores of a worker", default=1, ge=1)
-    gpus_per_worker: float | None = param("GPUs of a worker; none takes 1 where there are some", default=None, ge=0)
-    patience: float = param("how long to wait for a worker", default=600, ge=0, unit="seconds")
+    gpus_per_worker: float | None = param("GPUs of a worker; none takes 1 if there are any", default=None, ge=0)
+    patience: float = param("time to wait for a worker", default=600, ge=0, unit="seconds")
 
     def start(self) -> RayExecutor:
         """Return the executor; it connects when it is first used."""
@@ -43,7 +43,7 @@ class RayExecutor:
     """A connection to a cluster, with workers that stay from the check to the end of the run.
 
     Args:
-        settings: where and how.
+        settings: the settings of the executor.
     """
 
     settings: Ray
@@ -76,15 +76,15 @@ class RayExecutor:
         except (ConnectionError, ValueError, RuntimeError) as error:
             raise ShapebiasError(
                 f"no Ray cluster at address={self.settings.address}: {error}; start one with 'ray start --head', or "
-                "leave the address out to use this machine alone"
+                "leave the address out to use only this machine"
             ) from error
         self._connected = True
 
     def _resources(self) -> Resources:
-        """Say what each worker gets, and how many there are.
+        """Return the resources of each worker, and the number of workers.
 
         Raises:
-            ShapebiasError: no node has that much.
+            ShapebiasError: no node has these resources.
         """
         import ray
 
@@ -104,10 +104,10 @@ class RayExecutor:
         return Resources(cpus, gpus, self.settings.workers or fitting, min(self.settings.workers or fitting, fitting))
 
     def check(self, plan: Plan, first_images: Any) -> None:
-        """Start the workers, look at every node for the files of the study, and load each model once, somewhere.
+        """Start the workers, check that every node has the study's files, and load each model once on some worker.
 
         Raises:
-            ShapebiasError: names the node and the path, or the model.
+            ShapebiasError: a file is missing, or a model cannot be loaded; the message names node and path, or model.
         """
         pool = self._workers(plan)
         pool.wait(self.settings.patience)
@@ -131,7 +131,7 @@ class RayExecutor:
         return self._pool
 
     def execute(self, plan: Plan) -> Generator[Message]:
-        """Compute a plan; closing the generator stops the workers that compute."""
+        """Compute a plan; closing the generator stops the busy workers."""
         if not plan.works:
             return
         pool = self._workers(plan)
@@ -139,7 +139,7 @@ class RayExecutor:
         yield from Scheduler(plan, pool, self.settings.patience).messages()
 
     def close(self) -> None:
-        """Stop the workers, and leave the cluster; a cluster that this run started ends."""
+        """Stop the workers, and leave the cluster; if this run started the cluster, it is shut down."""
         import ray
 
         if self._pool is not None:

@@ -1,4 +1,4 @@
-"""The workers: Ray starts, places and watches them; here they are counted, and replaced when they are lost."""
+"""The workers: Ray starts, places and watches them; this module counts them and replaces lost ones."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from shapebias_ray.worker import Facts, Surroundings, Worker
 
 __all__ = ["Member", "Pool", "Resources"]
 
-_FAILED_STARTS = 3  # in a row: there is something wrong that another start does not mend
+_FAILED_STARTS = 3  # in a row: then another start will not help
 
 
 @attrs.frozen
 class Resources:
-    """What each worker gets, and how many there are.
+    """The resources of each worker, and the number of workers.
 
     Args:
-        cpus, gpus: of one worker.
-        workers: how many are wanted.
-        fitting: how many the cluster can hold now.
+        cpus, gpus: CPU cores and GPUs of one worker.
+        workers: the number of workers to start.
+        fitting: the number of workers that the cluster can hold now.
     """
 
     cpus: float
@@ -38,8 +38,8 @@ class Member:
 
     Args:
         actor: Ray's handle of it.
-        facts: what it said about itself.
-        model: the model that it computed last, which is loaded.
+        facts: its own description.
+        model: the model that it used last, which is loaded.
     """
 
     actor: Any
@@ -54,7 +54,7 @@ class Pool:
         study: the study; sent once, through Ray's object store.
         options: how to compute.
         surroundings: what must be the same on every node.
-        resources: what each worker gets, and how many are wanted.
+        resources: the resources of each worker, and the number of workers to start.
 
     Raises:
         ShapebiasError: a live network of the study cannot be pickled.
@@ -72,7 +72,7 @@ class Pool:
         self.fill()
 
     def fill(self) -> None:
-        """Ask for as many workers as are missing; Ray starts them when there is room."""
+        """Request the missing workers; Ray starts them when resources are free."""
         import ray
 
         for _ in range(self.resources.workers - len(self.members) - len(self.opening)):
@@ -84,10 +84,10 @@ class Pool:
             self.opening[actor.open.remote(*self._sent)] = actor
 
     def opened(self, reference: Any) -> None:
-        """Take in a worker that has answered.
+        """Add a worker that has answered.
 
         Raises:
-            ShapebiasError: it cannot compute the study, and says why; or workers die while they start.
+            ShapebiasError: the worker cannot compute the study, for the reason that it states; or workers die at start.
         """
         import ray
         from ray.exceptions import RayError
@@ -109,10 +109,10 @@ class Pool:
         self.members.append(Member(actor, facts))
 
     def wait(self, patience: float) -> None:
-        """Wait until the workers that fit on the cluster have the study; with at least one of them go on in the end.
+        """Wait until the workers that fit on the cluster have the study, or until the time is up and at least one has.
 
         Raises:
-            ShapebiasError: none has come, or one cannot compute the study.
+            ShapebiasError: no worker has started, or one cannot compute the study.
         """
         import ray
 
@@ -126,7 +126,7 @@ class Pool:
         if not self.members:
             raise ShapebiasError(
                 f"no worker started within {patience:g} seconds; see 'ray status' for what the cluster is "
-                "busy with, or give more patience"
+                "doing, or give a larger patience"
             )
 
     def check(self, works: Iterable[tuple[str, SentWork]]) -> Iterator[tuple[str, Any]]:
@@ -147,7 +147,9 @@ class Pool:
             free.append(member)
             try:
                 error = ray.get(ready)
-            except ray.exceptions.RayActorError:  # its cells will say why, or the next worker computes them
+            except ray.exceptions.RayTaskError:
+                raise
+            except ray.exceptions.RayError:  # it died: its cells will say why, or the next worker computes them
                 free.remove(member)
                 self.lose(member)
                 continue
@@ -155,20 +157,21 @@ class Pool:
                 yield model, error
 
     def lose(self, member: Member) -> bool:
-        """Replace a worker that died.
+        """Replace a worker that died, or whose answers were lost.
 
         Returns:
-            Whether its node is there: what it computed may have killed it.
+            Whether its node is alive: then the computation may have killed the worker.
         """
         import ray
 
+        ray.kill(member.actor)
         self.members.remove(member)
         self.lost += 1
         self.fill()
         return any(node["NodeID"] == member.facts.node and node["Alive"] for node in ray.nodes())
 
     def stop(self, members: Iterable[Member]) -> None:
-        """Kill workers that are not wanted any longer, or whose work is not."""
+        """Kill workers that are no longer needed, or whose work is no longer needed."""
         import ray
 
         for member in members:
@@ -186,7 +189,7 @@ class Pool:
 
 
 def _pickled(study: Any) -> bytes:
-    """Pickle a study, with the live networks that it may have.
+    """Pickle a study, including its live networks.
 
     Raises:
         ShapebiasError: one of them cannot be pickled.

@@ -1,4 +1,4 @@
-"""The pieces that wait for a worker, and which of them a worker gets."""
+"""The pieces that wait for a worker, and the choice of the next one."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Piece:
 
     Args:
         work: what to compute.
-        kills: how many workers died while they computed it.
+        kills: the number of workers that died while they computed it.
     """
 
     work: Work
@@ -37,7 +37,7 @@ class Piece:
 
 @attrs.define
 class Queue:
-    """Pieces by model: a worker stays with its model, and takes another one when nothing is left of it."""
+    """Pieces by model: a worker keeps its model until no pieces of it are left, then takes another model."""
 
     _waiting: dict[str, deque[Piece]] = attrs.field(factory=dict, init=False)
     _images: dict[str, int] = attrs.field(factory=dict, init=False)
@@ -51,12 +51,12 @@ class Queue:
         self._images[piece.model] = self._images.get(piece.model, 0) + piece.images
 
     def take(self, loaded: str | None, elsewhere: Collection[str] = ()) -> Piece | None:
-        """Remove the piece that a worker gets next; None where none waits.
+        """Remove and return the piece that a worker gets next; None if none is waiting.
 
         Args:
             loaded: the model that the worker has loaded.
-            elsewhere: models that other workers have loaded; they are taken when there is no other, the one with the
-                most images left first.
+            elsewhere: models that other workers have loaded; they are taken only if there is no other model, the one
+                with the most images left first.
         """
         if not self._waiting:
             return None

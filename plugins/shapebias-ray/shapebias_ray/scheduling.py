@@ -24,16 +24,18 @@ from shapebias_ray.queue import Piece, Queue
 
 __all__ = ["Scheduler"]
 
-_UNREAD = 2  # lists of messages that a worker may be ahead of this process: its memory does not grow with the workers
+_UNREAD = 2  # lists of messages that a worker may be ahead of this process; this bounds the memory of this process
 _KILLS = 2
+_MOST_HALVINGS = 8  # from the 256 images of a batch on CUDA to one
 
 
 @attrs.define(eq=False)
 class _Running:
-    """A piece that a worker computes, and the rows of each cell that have come back."""
+    """A piece that a worker computes, how often its batches were halved, and the rows of each cell that have come."""
 
     member: Member
     piece: Piece
+    halvings: int
     received: dict[str, set[int]] = attrs.field(factory=dict)
 
 
@@ -42,8 +44,8 @@ class Scheduler:
 
     Args:
         plan: what to compute.
-        pool: who computes.
-        patience: how many seconds to wait where no worker is left.
+        pool: the workers.
+        patience: seconds to wait for a worker if none is left.
     """
 
     def __init__(self, plan: Plan, pool: Pool, patience: float) -> None:
@@ -54,9 +56,10 @@ class Scheduler:
         self._running: dict[Any, _Running] = {}
         self._described: set[tuple[str, tuple[int, ...]]] = set()
         self._failed: set[str] = set()
+        self._halvings: dict[str, int] = {}  # by model: what it needs in memory differs most
 
     def messages(self) -> Generator[Message]:
-        """Yield what the workers finish; in the end, those that still compute are stopped."""
+        """Yield what the workers finish; at the end, stop those that are still computing."""
         try:
             yield self._workers()
             while self._queue or self._running:
@@ -89,12 +92,13 @@ class Scheduler:
     def _give(self, member: Member, piece: Piece) -> None:
         member.model = piece.model
         describe = (piece.work.record.key, piece.work.rows) not in self._described
+        halvings = self._halvings.get(piece.model, 0)
         call = member.actor.compute.options(num_returns="streaming", _generator_backpressure_num_objects=_UNREAD)
-        generator = call.remote(self._sender.sent(piece.work), describe=describe)
-        self._running[generator] = _Running(member, piece)
+        generator = call.remote(self._sender.sent(piece.work), describe=describe, halvings=halvings)
+        self._running[generator] = _Running(member, piece, halvings)
 
     def _receive(self) -> Iterator[Message]:
-        """Wait until a worker has something, and yield it.
+        """Wait until a worker has a message, and yield it.
 
         Raises:
             ShapebiasError: no worker is left, and none has started in time.
@@ -106,7 +110,7 @@ class Scheduler:
         if not ready:
             raise ShapebiasError(
                 f"no worker is left, and none started within {self._patience:g} seconds; what is finished is kept: run "
-                "the same command again when the cluster has room"
+                "the same command again when the cluster has free resources"
             )
         (one,) = ready
         if one in self._pool.opening:
@@ -118,11 +122,11 @@ class Scheduler:
             found = ray.get(next(one))
         except StopIteration:
             return
-        except ray.exceptions.RayActorError as error:
-            yield from self._lose(running, error)
-            return
-        except ray.exceptions.RayError as error:
+        except ray.exceptions.RayTaskError as error:  # the worker is there, and raised it
             yield from self._give_up(running, str(error))
+            return
+        except ray.exceptions.RayError as error:  # the worker died, or what it sent was lost with its node
+            yield from self._lose(running, error)
             return
         self._running[one] = running  # at the end, so that every worker has its turn
         for message in found:
@@ -141,17 +145,31 @@ class Scheduler:
         yield message
 
     def _lose(self, running: _Running, error: Exception) -> Iterator[Message]:
-        """Give the rest of a piece to another worker; what has killed two workers is recorded as failed."""
-        node_is_there = self._pool.lose(running.member)
+        """Give the rest of a piece to another worker; what has killed two workers is recorded as failed.
+
+        Where memory ran out, batches of this model are halved, and only when that is no longer possible does it count.
+        """
+        kills = running.piece.kills + (self._pool.lose(running.member) and not self._halve(running, error))
         yield self._workers()
-        kills = running.piece.kills + node_is_there
         if kills >= _KILLS:
             yield from self._give_up(running, f"{kills} workers died while they computed this; the last one: {error}")
             return
         left = running.piece.work.without(running.received)
-        # Condition by condition, so that those that are not the reason are not given up with it.
+        # Condition by condition, so that only the one that kills workers is recorded as failed.
         for work in left.by_condition() if left is not None else ():
             self._queue.put(Piece(work, kills))
+
+    def _halve(self, running: _Running, error: Exception) -> bool:
+        """Halve the batches of a model where Ray killed a worker because its node ran out of memory."""
+        import ray
+
+        if not isinstance(error, ray.exceptions.OutOfMemoryError) or running.halvings >= _MOST_HALVINGS:
+            return False
+        model = running.piece.model
+        self._halvings[model] = max(
+            self._halvings.get(model, 0), running.halvings + 1
+        )  # once for workers that die together
+        return True
 
     def _give_up(self, running: _Running, reason: str) -> Iterator[Message]:
         left = running.piece.work.without(running.received)

@@ -1,4 +1,4 @@
-"""What a worker does: it reads the study once, and computes pieces as ``local`` does."""
+"""A worker: it reads the study once, and computes pieces as ``local`` does."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ import attrs
 
 __all__ = ["Facts", "Surroundings", "Worker"]
 
-_SECONDS = 0.5  # between two messages about progress alone
+_SECONDS = 0.5  # between two messages with only progress
 
 
 @attrs.frozen
@@ -24,9 +24,9 @@ class Surroundings:
     """What a worker must have in common with the process that started the run.
 
     Args:
-        version: of shapebias.
+        version: the version of shapebias.
         folder: the working folder, so that relative paths mean the same.
-        environment: variables, such as where data is kept.
+        environment: variables, such as the data folder.
         plugins: the one-file plugins by their names.
         paths: files and folders that the study names.
     """
@@ -40,13 +40,13 @@ class Surroundings:
 
 @attrs.frozen
 class Facts:
-    """What a worker says about itself.
+    """A worker's description of itself.
 
     Args:
         node: Ray's id of the node.
         host: the name of the machine.
         pid: the process.
-        problem: why it cannot compute the study; empty if it can.
+        problem: the reason why it cannot compute the study; empty if it can.
     """
 
     node: str
@@ -63,7 +63,7 @@ class Worker:
 
         Args:
             surroundings: what must be the same here.
-            study: the pickled study, in Ray's object store; a list, so that it is not read before the plugins are here.
+            study: the pickled study, in Ray's object store; a list, so that it is read after the plugins are loaded.
             options: how to compute.
         """
         import ray
@@ -73,7 +73,7 @@ class Worker:
         return attrs.evolve(facts, problem=problem and f"node {facts.host}: {problem}")
 
     def _prepare(self, surroundings: Surroundings) -> str:
-        """Make this process like the one that started the run; return what is in the way."""
+        """Set this process up like the one that started the run; return the problem, if there is one."""
         os.environ.update(surroundings.environment)
         with contextlib.suppress(OSError):  # relative paths are then missing, and named below
             os.chdir(surroundings.folder)
@@ -95,7 +95,7 @@ class Worker:
         return ""
 
     def _read(self, study: bytes, options: Any) -> str:
-        """Unpickle the study; return what is in the way: a plugin or a module that is not installed here."""
+        """Unpickle the study; return the problem, if there is one: a plugin or a module that is not installed here."""
         from shapebias.plugin import LocalExecutor
 
         try:
@@ -105,7 +105,7 @@ class Worker:
                 f"the study cannot be read there: {type(error).__name__}: {error}; install the same plugins on every "
                 "node, and put the code of a network into a module that every node can import"
             )
-        self._options, self._local = options, LocalExecutor()
+        self._options, self._local, self._halvings = options, LocalExecutor(keep_images=True), 0
         self._place_live_networks()
         return ""
 
@@ -119,7 +119,7 @@ class Worker:
                 classifier.module.to("cuda")
 
     def check(self, work: Any) -> Exception | None:
-        """Return the error where the model of a work cannot be loaded or does not fit its data set."""
+        """Return the error if the model of a work cannot be loaded or does not fit its data set."""
         from shapebias.plugin import Plan, ShapebiasError
 
         try:
@@ -128,12 +128,13 @@ class Worker:
             return error
         return None
 
-    def compute(self, work: Any, *, describe: bool) -> Iterator[list[Any]]:
+    def compute(self, work: Any, *, describe: bool, halvings: int = 0) -> Iterator[list[Any]]:
         """Compute a piece.
 
         Args:
             work: the piece.
             describe: whether the part of the data set is wanted.
+            halvings: how often batches must have been halved, because memory ran out and killed earlier workers.
 
         Yields:
             Lists of messages: a finished part each, with the progress before it.
@@ -141,6 +142,9 @@ class Worker:
         from shapebias.plugin import BatchComputed, DatasetPart, Plan
 
         plan = Plan(self._study, self._options, (work.work(self._study),))
+        if halvings > self._halvings:
+            self._local.session(self._study, self._options).memory.halve(halvings - self._halvings)
+            self._halvings = halvings
         gathered: list[Any] = []
         sent = time.monotonic()
         for message in self._local.execute(plan):

@@ -30,7 +30,7 @@ def cluster():
 @pytest.fixture
 def executor(cluster):
     """The executor of this cluster."""
-    return f"ray:address='{cluster.address}',patience=60"
+    return f"ray:address='{cluster.address}',patience=600"
 
 
 @pytest.fixture

@@ -63,6 +63,28 @@ def shapebias_transforms():
     yield plugin.TransformSpec("greedy", Greedy, summary="greedy", references="nobody")
 """
 
+# Ray's memory monitor kills a worker with SIGKILL too.
+HUNGRY = """
+import os, pathlib, signal
+import attrs
+from shapebias import plugin
+
+@attrs.frozen
+class Hungry:
+    folder: str = plugin.param("where deaths are counted")
+    most: int = plugin.param("how many images fit", default=4)
+
+    def __call__(self, images, rng):
+        if len(images) > self.most:
+            (pathlib.Path(self.folder) / str(os.getpid())).write_text(str(len(images)))
+            os.kill(os.getpid(), signal.SIGKILL)
+        return 1 - images
+
+@plugin.hookimpl
+def shapebias_transforms():
+    yield plugin.TransformSpec("hungry", Hungry, summary="hungry", references="nobody")
+"""
+
 DRIVER = """
 import os, signal, sys
 import shapebias as sb
@@ -170,6 +192,51 @@ def test_memory_that_runs_out_on_a_worker_shrinks_its_batch(executor, plugins, t
     found = sb.run(study, tmp_path / "run.h5", device="cpu", executor=f"{executor},workers=1")
     usual = sb.run(sb.Study(STIMULI, NETWORK, "invert"), tmp_path / "usual.h5", device="cpu")
     np.testing.assert_allclose(found.logits(), usual.logits(), atol=1e-5)
+
+
+@pytest.fixture
+def out_of_memory(monkeypatch):
+    """Let deaths of workers look like those by Ray's memory monitor, which kills where a node runs out of memory."""
+    import ray
+
+    get = ray.get
+
+    def ray_get(reference, **options):
+        try:
+            return get(reference, **options)
+        except ray.exceptions.RayActorError as error:
+            raise ray.exceptions.OutOfMemoryError(f"the node ran low on memory: {error}") from error
+
+    monkeypatch.setattr(ray, "get", ray_get)
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("out_of_memory")
+def test_a_worker_that_is_killed_for_its_memory_is_replaced_by_one_with_smaller_batches(executor, plugins, tmp_path):
+    plugins("hungry", HUNGRY)
+    (tmp_path / "deaths").mkdir()
+    study = sb.Study(STIMULI, NETWORK, [f"hungry:folder={tmp_path}/deaths", "clean"])
+    how = {"device": "cpu", "batch_size": 16}
+    found = sb.run(study, tmp_path / "run.h5", executor=f"{executor},workers=1", **how)
+    assert sorted(file.read_text() for file in (tmp_path / "deaths").iterdir()) == ["16", "8"]
+    assert found.failures == []
+    usual = sb.run(sb.Study(STIMULI, NETWORK, ["invert", "clean"]), tmp_path / "usual.h5", device="cpu")
+    for condition, wanted in zip((study.conditions[0].title, "clean"), ("invert", "clean"), strict=True):
+        np.testing.assert_allclose(found.logits(condition=condition), usual.logits(condition=wanted), atol=1e-5)
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("out_of_memory")
+def test_one_image_that_does_not_fit_into_the_memory_of_a_node_has_failed(executor, plugins, tmp_path, monkeypatch):
+    monkeypatch.setattr("shapebias_ray.scheduling._MOST_HALVINGS", 1)
+    plugins("hungry", HUNGRY)
+    (tmp_path / "deaths").mkdir()
+    study = sb.Study(STIMULI, NETWORK, [f"bad=hungry:folder={tmp_path}/deaths,most=0", "clean"])
+    found = sb.run(study, tmp_path / "run.h5", device="cpu", batch_size=2, executor=f"{executor},workers=1")
+    assert sorted(file.read_text() for file in (tmp_path / "deaths").iterdir()) == ["1", "1", "2"]
+    assert [failure.record.condition.title for failure in found.failures] == ["bad"]
+    assert "the node ran low on memory" in found.failures[0].error
+    assert [answers.condition for answers in found.answers()] == ["clean"]
 
 
 def test_live_networks_are_sent_if_they_can_be_pickled(executor, network, tmp_path):

@@ -1,4 +1,4 @@
-"""What is logged of a study, of its results and of a training, whatever the tracker."""
+"""The content that is logged for a study, its results and a training, for any tracker."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ _LISTS = ("datasets", "models", "conditions", "saliency", "probes")
 
 
 def study_parameters(study: sb.Study, output: Path) -> dict[str, str]:
-    """Describe a study by names and texts; the study's file has the same in full."""
+    """Describe a study by names and texts; the study's file has all details."""
     lists = {name: "; ".join(each.title for each in getattr(study, name)) for name in _LISTS}
     single = {"seed": study.seed, "limit": study.limit, "output": output.resolve()}
     return {name: str(value) for name, value in {**lists, **single}.items() if value not in (None, "")}
 
 
 def recipe_parameters(recipe: sb.Recipe) -> dict[str, str]:
-    """Describe a recipe by its fields; those that are not set are left out."""
+    """Describe a recipe by its fields, without those that are not set."""
     parameters = {}
     for name in (field.name for field in attrs.fields(type(recipe))):
         value = getattr(recipe, name)
@@ -75,20 +75,20 @@ def log_results(tracker: Tracker, results: sb.Results, step: int) -> None:
 
     Args:
         tracker: the open run.
-        results: what was computed.
-        step: of the numbers.
+        results: the results.
+        step: the step of the numbers.
     """
     for name, table in metric_tables(results).items():
         tracker.log_table(name, table)
     numbers = scalars(results)
     if numbers:
         tracker.log_numbers(numbers, step)
-    if not results.answers():  # every cell failed: there is nothing to draw
+    if not results.answers():  # every cell failed, so there is nothing to draw
         return
     with tempfile.TemporaryDirectory(prefix="shapebias-") as folder:
         for name in FIGURES:
             path = Path(folder, f"{name}.png")
-            with contextlib.suppress(sb.ShapebiasError):  # these results have nothing to show there
+            with contextlib.suppress(sb.ShapebiasError):  # these results have nothing to show in this figure
                 sb.figure(results, name, path)
                 tracker.log_figure(name, path)
         tracker.log_file(sb.report(results, Path(folder, "report.html")))
@@ -108,9 +108,9 @@ def metric_tables(results: sb.Results) -> dict[str, pd.DataFrame]:
 
 
 def scalars(results: sb.Results) -> dict[str, float]:
-    """Choose what trackers plot: accuracy, and shape bias over all images, by model and condition.
+    """Choose the numbers that trackers plot: accuracy, and shape bias over all images, by model and condition.
 
-    A name is ``accuracy/MODEL/CONDITION``, with the data set before the model where there are several.
+    A name is ``accuracy/MODEL/CONDITION``, with the data set before the model if there are several.
     """
     accuracy, bias = results.metric("accuracy:top=1"), results.metric("shape-bias")
     several = len(set(accuracy["dataset"])) > 1

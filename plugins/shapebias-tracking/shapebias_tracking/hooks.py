@@ -50,7 +50,7 @@ class TrackingHooks:
 
     @hookimpl
     def shapebias_cell_finished(self, summary: CellSummary) -> None:
-        """Log how many cells are finished and how many failed, and what the cell took."""
+        """Log the numbers of finished and failed cells, and the time of the cell."""
         if self._open.study is not None:
             self._open.cells += 1
             self._open.failed += bool(summary.failed)
@@ -97,7 +97,7 @@ class TrackingHooks:
         return self._open.training
 
     def _is_chosen(self) -> bool:
-        """Tell whether the environment asks for this tracker; a name that does not exist is a warning."""
+        """Tell whether the environment names this tracker; warn about a name that does not exist."""
         chosen = [word.strip() for word in os.environ.get("SHAPEBIAS_TRACKERS", "").split(",") if word.strip()]
         for word in chosen:
             if word not in NAMES:
@@ -125,7 +125,7 @@ class TrackingHooks:
             tracker.end(completed=True)
 
     def end_all(self) -> None:
-        """Close what is still open when Python ends: a study was interrupted, a training may have stopped early."""
+        """Close open runs when Python ends: a study was interrupted, or a training may have stopped early."""
         self._end_study(completed=False)
         self._end_training()
 

@@ -27,7 +27,7 @@ _NUMBERS_AT_ONCE = 1000
 class MLflowTracker:
     """One run of an MLflow experiment.
 
-    ``$MLFLOW_TRACKING_URI`` says where, ``$MLFLOW_EXPERIMENT_NAME`` in which experiment (``shapebias`` otherwise).
+    ``$MLFLOW_TRACKING_URI`` is the address, ``$MLFLOW_EXPERIMENT_NAME`` the experiment (default ``shapebias``).
 
     Args:
         name: the run's name.
@@ -35,7 +35,7 @@ class MLflowTracker:
     """
 
     def __init__(self, name: str, parameters: Mapping[str, str]) -> None:
-        self._client = MlflowClient()  # not mlflow.start_run, so that a run of the user's stays the active one
+        self._client = MlflowClient()  # not mlflow.start_run, so that the user's own run stays active
         run = self._client.create_run(self._experiment(), run_name=name)
         self._id = run.info.run_id
         values = {key: _cut(value) for key, value in parameters.items()}

@@ -20,10 +20,10 @@ __all__ = ["TensorBoardTracker"]
 
 
 class TensorBoardTracker:
-    """A folder of events below ``$SHAPEBIAS_TENSORBOARD_DIR`` (``runs`` otherwise).
+    """A folder of events below ``$SHAPEBIAS_TENSORBOARD_DIR`` (default ``runs``).
 
     Args:
-        name: the folder's name; a number is appended where it exists already.
+        name: the folder's name; a number is appended if it exists already.
         parameters: what was run.
     """
 
@@ -39,7 +39,7 @@ class TensorBoardTracker:
         self._writer.flush()
 
     def log_table(self, name: str, table: pd.DataFrame) -> None:
-        """Log a table as text, without the columns that have no value."""
+        """Log a table as text, without empty columns."""
         shown = table.dropna(axis="columns", how="all")
         rows = shown.astype(object).where(shown.notna(), "").to_numpy().tolist()
         self._add_text(f"tables/{name}", _markdown([str(column) for column in shown.columns], rows))
@@ -51,7 +51,7 @@ class TensorBoardTracker:
         self._writer.add_image(f"figures/{name}", pixels, dataformats="HWC")
 
     def log_file(self, path: Path) -> None:
-        """Put a file beside the events, for TensorBoard itself keeps none."""
+        """Put a file beside the events, because TensorBoard cannot store files."""
         kept = shutil.copy(path, self._folder)
         self._add_text("files/" + path.name, f"`{kept}`")
 
@@ -65,7 +65,7 @@ class TensorBoardTracker:
 
 
 def _new_folder(parent: Path, name: str) -> Path:
-    """Make a folder of the run's own: events of two runs in one folder would be drawn as one line."""
+    """Make a separate folder for the run: events of two runs in one folder would be drawn as one line."""
     stem = re.sub(r"[^\w.=,+-]+", "_", name) or "run"
     for number in range(1, 100_000):
         folder = parent / (stem if number == 1 else f"{stem}-{number}")

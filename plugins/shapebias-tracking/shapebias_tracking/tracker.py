@@ -1,4 +1,4 @@
-"""What a tracker does, whatever library it wraps."""
+"""The protocol of trackers, for any library."""
 
 from __future__ import annotations
 
@@ -36,4 +36,4 @@ class Tracker(Protocol):
         """Keep a file, such as the report page, with the run."""
 
     def end(self, *, completed: bool) -> None:
-        """Close the run; ``completed`` is False where it was interrupted or ended with an error."""
+        """Close the run; ``completed`` is False if it was interrupted or ended with an error."""

@@ -18,7 +18,7 @@ __all__ = ["WandbTracker"]
 class WandbTracker:
     """One run of a W&B project.
 
-    The library's own variables say how: ``$WANDB_MODE`` (``offline``), ``$WANDB_PROJECT`` (``shapebias`` otherwise),
+    The library's own variables configure it: ``$WANDB_MODE`` (``offline``), ``$WANDB_PROJECT`` (default ``shapebias``),
     ``$WANDB_ENTITY``, ``$WANDB_DIR``.
 
     Args:
@@ -28,7 +28,7 @@ class WandbTracker:
 
     def __init__(self, name: str, parameters: Mapping[str, str]) -> None:
         project = os.environ.get("WANDB_PROJECT") or "shapebias"
-        # A run of the user's stays as it is.
+        # The user's own run is not changed.
         self._run = wandb.init(project=project, name=name, config=dict(parameters), reinit="create_new")
 
     def log_numbers(self, numbers: Mapping[str, float], step: int) -> None:

@@ -15,6 +15,6 @@ def shapebias_datasets() -> Iterator[DatasetSpec]:
     yield DatasetSpec(
         "webdataset",
         "shapebias_webdataset.dataset:WebDataset",
-        summary="images in tar shards, here or on a server, larger than the disk",
+        summary="images in tar shards, local or on a server, even if larger than the disk",
         references="Aizman et al. 2019, High performance I/O for large scale deep learning",
     )

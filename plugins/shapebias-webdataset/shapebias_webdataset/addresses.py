@@ -1,4 +1,4 @@
-"""The shards that a text names: by braces, stars, a folder or a list, on the disk or on a server."""
+"""The shards that a text names: by braces, stars, a folder or a list, on disk or on a server."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _SHOWN = 10
 
 @attrs.frozen
 class Address:
-    """Where one shard is.
+    """The location of one shard.
 
     Args:
         text: its path or URL.
@@ -110,7 +110,7 @@ def _named(text: str) -> Iterator[Address]:
 
 def _sorted(text: str, paths: list[str]) -> Iterator[Address]:
     if not paths:
-        raise ShapebiasError(f"{text!r} has no shards; name a folder with .tar files, or a pattern that matches some")
+        raise ShapebiasError(f"{text!r} has no shards; give a folder with .tar files, or a pattern that matches some")
     yield from map(Address, paths)
 
 

@@ -41,20 +41,20 @@ _MOST_CLASSES = 1_000_000
 class WebDataset:
     """Images in tar shards: files with the same path up to the first dot of the name are one sample.
 
-    Shards are files here or on a server (``http``, ``https``): a pattern with braces (``val-{000..006}.tar``) or stars,
-    a folder of ``.tar`` files, or a list in the form of ``wids`` (``val.json``), which also says how many samples each
-    shard has.  They are uncompressed.  Nothing in them is unpickled and no command is run.
+    Shards are local files or files on a server (``http``, ``https``): a pattern with braces (``val-{000..006}.tar``) or
+    stars, a folder of ``.tar`` files, or a list in the form of ``wids`` (``val.json``), which also states the number of
+    samples in each shard.  They are uncompressed.  Nothing in them is unpickled and no command is run.
 
-    A label is the index of a class, or its name where ``label_space`` gives names.  Ids are ``SHARD/KEY``, so
-    a sample in another shard is another sample.  Images are resized and cropped as by ``folder``.
+    A label is the index of a class, or its name if ``label_space`` gives names.  Ids are ``SHARD/KEY``, so samples with
+    the same key in two shards are different samples.  Images are resized and cropped as by ``folder``.
 
     The positions of the files in a shard are read at the first use and kept in the cache.  Shards of a server are
     downloaded one at a time.  The folder ``SHAPEBIAS_WEBDATASET_CACHE`` keeps those used most recently, up to
     ``SHAPEBIAS_WEBDATASET_CACHE_GB`` (20).
 
     Args:
-        shards: which shards.
-        size, crop, interpolation: as of ``folder``.
+        shards: the shards: a pattern, a folder or a list.
+        size, crop, interpolation: see ``folder``.
         images: extensions of images; the first one that a sample has is its image.
         label: the entry with the label.
         label_space: the classes: ``own``, numbers from 0 to the largest label; a number of classes; a file with a name
@@ -72,10 +72,10 @@ class WebDataset:
     1000
     """
 
-    shards: str = param("pattern with braces or stars, folder of .tar files, or .json list; here or at http(s)")
+    shards: str = param("pattern with braces or stars, folder of .tar files, or .json list; local or at http(s)")
     size: int | None = param("side of the images; none takes the files' own", default=None, ge=1, unit="pixels")
     crop: float = param("share of the short side that stays, 0.875 for photos", default=1.0, gt=0, le=1)
-    interpolation: Interpolation = param("filter of the resizing", default="bilinear")
+    interpolation: Interpolation = param("filter for resizing", default="bilinear")
     images: tuple[str, ...] = param(
         "extensions of images; the first that exists is used", default=("jpg", "jpeg", "png", "webp")
     )
@@ -153,7 +153,7 @@ class WebDataset:
         """The number of samples up to the end of each shard."""
         ends = tuple(itertools.accumulate(len(shard) for shard in self._shards))
         if not ends or not ends[-1]:
-            raise ShapebiasError(f"the shards {self.shards!r} have no samples; name other shards")
+            raise ShapebiasError(f"the shards {self.shards!r} have no samples; give other shards")
         return ends
 
     @cached_property
@@ -187,13 +187,13 @@ class WebDataset:
                 for text in filter(None, (sample.label, sample.shape, sample.texture)):
                     if not text.isdecimal():
                         raise ShapebiasError(
-                            f"{text!r} of sample {sample.key!r} of {shard.address.text} is not a number >= 0; name "
+                            f"{text!r} of sample {sample.key!r} of {shard.address.text} is not a number >= 0; give "
                             "the classes: label_space=imagenet-1k, or a file with a name in each line"
                         )
                     largest = max(largest, int(text))
         if largest >= _MOST_CLASSES:
             raise ShapebiasError(
-                f"the largest label of {self.shards!r} is {largest}, which is too large; name another entry "
+                f"the largest label of {self.shards!r} is {largest}, which is too large; give another entry "
                 "with label=, or the classes with label_space="
             )
         return largest
@@ -211,5 +211,5 @@ def _read_names(path: Path) -> tuple[str, ...]:
             f"{path} cannot be read: {error}; label_space= names a file with a class in each line"
         ) from error
     if not names or "" in names or len(set(names)) < len(names):
-        raise ShapebiasError(f"{path} has no, empty or repeated lines; give each class one line with its name")
+        raise ShapebiasError(f"{path} is empty, or has empty or repeated lines; give each class one line with its name")
     return names

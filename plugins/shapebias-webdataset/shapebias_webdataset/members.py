@@ -96,7 +96,7 @@ def read_listing(file: BinaryIO, shard: str, entries: Entries) -> tuple[ListedSa
         ) from error
     file.seek(end)
     if file.read(tarfile.BLOCKSIZE) != _NO_MORE_MEMBERS:
-        # tarfile takes anything that is not a header for the end; only the end mark shows that nothing is missing.
+        # tarfile treats anything that is not a header as the end; only the end mark shows that nothing is missing.
         raise ShapebiasError(
             f"{shard} is damaged or truncated: no member and no end mark at byte {end}; download or write it again"
         )
@@ -139,7 +139,7 @@ def _as_sample(file: BinaryIO, sample: str, key: str, members: Mapping[str, Memb
 
 
 def _raise_missing(sample: str, entry: str, members: Mapping[str, Member], parameter: str) -> NoReturn:
-    raise ShapebiasError(f"{sample} has no {entry}; it has {', '.join(members)}; name another with {parameter}=")
+    raise ShapebiasError(f"{sample} has no {entry}; it has {', '.join(members)}; choose another with {parameter}=")
 
 
 def _text(content: bytes, field: str, name: str) -> str:

@@ -20,13 +20,13 @@ _ATTEMPTS = 3
 _PAUSE = 2.0
 _BLOCK = 1 << 20
 _TIMEOUT = 30
-_ADVICE = "otherwise, copy the shards to this machine and name the files"
+_ADVICE = "otherwise, copy the shards to this machine and give the local files"
 _CONNECTION_ERRORS = (urllib.error.URLError, http.client.HTTPException, ConnectionError, TimeoutError)
 
 
 @attrs.frozen
 class FileVersion:
-    """What distinguishes versions of a file.
+    """The facts that distinguish versions of a file.
 
     Args:
         size: in bytes.
@@ -68,17 +68,17 @@ def download(url: str) -> bytes:
 
 
 def fetch(url: str, version: FileVersion, path: Path) -> None:
-    """Download a file; what ``path`` already has of it is not downloaded again.
+    """Download a file; the part that ``path`` already has is not downloaded again.
 
     A broken connection is resumed twice.
 
     Args:
         url: the address.
-        version: the version that it must be.
-        path: where it is written; has the beginning of this version, or does not exist.
+        version: the expected version.
+        path: the file to write; it has the beginning of this version, or does not exist.
 
     Raises:
-        ShapebiasError: it does not exist any more or is another version, or the connection breaks repeatedly.
+        ShapebiasError: it no longer exists or is another version, or the connection breaks repeatedly.
         OSError: the file cannot be written.
     """
     problem: Exception | str = "the server closes the connection too early"
@@ -101,14 +101,14 @@ def _resume(url: str, version: FileVersion, path: Path) -> None:
         if _file_version(url, response) != version:
             raise ShapebiasError(f"{url} is another version than at the beginning of the run; start again")
         partial = response.status == http.HTTPStatus.PARTIAL_CONTENT
-        # Without buffers, so that all received bytes are on the disk when the process is killed.
+        # Without buffers, so that all received bytes are on disk when the process is killed.
         with path.open("ab" if partial else "wb", buffering=0) as file:
             for block in _blocks(response):
                 file.write(block)
 
 
 def _blocks(response: Any) -> Iterator[bytes]:
-    """Yield the received bytes; an error of the network or TLS becomes a ConnectionError, unlike one of the disk."""
+    """Yield the received bytes; an error of the network or TLS becomes a ConnectionError, unlike a disk error."""
     try:
         while block := response.read1(_BLOCK):
             yield block

@@ -64,7 +64,7 @@ class Shard:
         address: its path or URL, and the number of samples that a list states.
         source: its file.
         entries: the members of each sample that are read.
-        cache: where its listing is kept.
+        cache: the cache of its listing.
     """
 
     address: Address
@@ -90,7 +90,7 @@ class Shard:
         if self.address.samples not in (None, len(self._listing)):
             raise ShapebiasError(
                 f"{self.address.text} has {len(self._listing)} samples, but its list states {self.address.samples}; "
-                "correct the list, or name the shards without it"
+                "correct the list, or give the shards without it"
             )
         return self._listing
 
@@ -105,7 +105,7 @@ class Shard:
         return self.cache.listing_path(self.address.name, str(location), self.entries)
 
     def _cached_listing(self) -> tuple[ListedSample, ...] | None:
-        """Read the listing from the cache; None where it has none of this version of the file."""
+        """Read the listing from the cache; None if it has no listing of this version of the file."""
         with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
             content = json.loads(self._path.read_text(encoding="ascii"))
             if content["format"] == _FORMAT and content["stamp"] == list(attrs.astuple(self.source.version)):

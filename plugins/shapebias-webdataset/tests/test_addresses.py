@@ -73,5 +73,5 @@ def test_commands_in_a_list_are_refused(tmp_path):
 
 
 def test_an_empty_folder_has_no_shards(tmp_path):
-    with pytest.raises(ShapebiasError, match="has no shards; name a folder"):
+    with pytest.raises(ShapebiasError, match="has no shards; give a folder"):
         find_shards(str(tmp_path))

@@ -98,7 +98,7 @@ def test_shape_texture_and_mask_are_read(tmp_path, pack, image):
             {"label": "json:label", "label_space": 2},
             r"'class 0' of sample '0000' of .* is neither an index from 0 to 1",
         ),
-        ({"label": "json:label"}, r"'class 0' of sample '0000' of .*val-000\.tar is not a number >= 0; name the cl"),
+        ({"label": "json:label"}, r"'class 0' of sample '0000' of .*val-000\.tar is not a number >= 0; give the cl"),
         ({"label_space": Path("gone.txt")}, r"gone\.txt cannot be read: .*; label_space= names a file"),
         ({"label": "txt"}, r"sample '0000' of .*val-000\.tar has no txt"),
     ],
@@ -119,7 +119,7 @@ def test_numbers_that_are_no_labels_do_not_fill_the_memory(tmp_path, pack, image
 @pytest.mark.parametrize("text", ["a\n\nb", "a\nb\na", ""])
 def test_names_are_one_a_line(text, tmp_path, shards):
     (tmp_path / "names.txt").write_text(text)
-    with pytest.raises(ShapebiasError, match=r"names\.txt has no, empty or repeated lines"):
+    with pytest.raises(ShapebiasError, match=r"names\.txt is empty, or has empty or repeated lines"):
         _ = WebDataset(str(shards), label_space=tmp_path / "names.txt").classes
 
 

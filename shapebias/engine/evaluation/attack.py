@@ -1,4 +1,4 @@
-"""The images that a model gets: the stimuli, attacked, and transformed by the steps that follow the attack."""
+"""The images that a model gets: the stimuli after the attack and the transforms that follow it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ __all__ = ["attack_batch", "eps_values"]
 
 
 def eps_values(condition: Condition) -> list[float]:
-    """List the eps of a condition's attack; several give its arrays one more axis."""
+    """List the eps of a condition's attack; with several, arrays have an eps axis."""
     eps = getattr(condition.attack.settings, "eps", ()) if condition.attack else ()
     return list(eps) if isinstance(eps, tuple) else [eps]
 
@@ -37,8 +37,8 @@ def attack_batch(
     """Attack the stimuli at some positions of the part, then apply the steps that follow the attack.
 
     Raises:
-        DataError: there is an attack, and an image has no label.
-        PluginError: the attack or a transform returned something else than images.
+        DataError: the condition has an attack, and an image has no label.
+        PluginError: the attack or a transform did not return images.
     """
     inputs = [stimuli.take(positions).to(network.device)]
     batch = ModelBatch(session, network, condition, inputs, eps_axis=len(eps_values(condition)) > 1)

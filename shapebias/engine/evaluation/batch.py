@@ -1,4 +1,4 @@
-"""One batch as one model gets it under one condition, and what its cells share."""
+"""One batch of one model under one condition, and the results that its cells share."""
 
 from __future__ import annotations
 
@@ -29,16 +29,16 @@ _Result = TypeVar("_Result")
 
 @attrs.define(eq=False)
 class ModelBatch:
-    """One batch as one model gets it under one condition.
+    """One batch of one model under one condition.
 
     Args:
-        session: loads components and knows the study.
+        session: the session, which loads components and holds the study.
         network: the model, mapped to the data set's classes.
         condition: the condition.
         inputs: the images after the condition's steps: one batch, or one for each eps of the attack.
         gradient_failed: for each of ``inputs`` (N,) bool, the images for which the attack had a gradient that was not
             finite; None without an attack.
-        eps_axis: whether the arrays have an axis of eps after the image's.
+        eps_axis: whether the arrays have an eps axis, after the axis of images.
     """
 
     session: Session
@@ -59,7 +59,7 @@ class ModelBatch:
         return self.inputs[0].positions
 
     def load(self, component: Component) -> Any:
-        """Load a component where the network is."""
+        """Load a component on the device of the network."""
         return self.session.load(component, self.network.device)
 
     def random(self, component: Component, step_index: int = 0) -> ImageRandom:
@@ -68,17 +68,17 @@ class ModelBatch:
         return ImageRandom.for_images(seed, component.name, step_index, self.inputs[0].ids, device)
 
     def call(self, component: Component, run: Callable[..., _Result], network: Classifier, *arguments: Any) -> _Result:
-        """Call a plugin that gets a network; the study's network is guarded, a copy that a plugin made is not."""
+        """Call a plugin with a network; the study's network is restored afterwards, a plugin's own copy is not."""
         guarded = network.module is self.network.module
         state = self.session.state_of(network.module) if guarded else None
         return guard.call(component.text, run, network, *arguments, network=state)
 
     def in_chunks(self, call: Callable[[Classifier], _Result]) -> _Result:
-        """Call with the network set to as many images in one backward pass as fit into memory."""
+        """Call with the network's ``chunk`` set to as many images as fit into memory."""
         return self.session.memory.fit("chunk", lambda chunk: call(attrs.evolve(self.network, chunk=chunk)))
 
     def to_numpy(self, tensors: Sequence[Tensor]) -> NDArray[Any]:
-        """Move one tensor for each of ``inputs`` to NumPy; several eps become the axis after the image's."""
+        """Move one tensor for each of ``inputs`` to NumPy; several eps become the second axis."""
         joined = torch.stack(list(tensors), dim=1) if self.eps_axis else tensors[0]
         return joined.detach().cpu().numpy()
 
@@ -98,7 +98,7 @@ class ModelBatch:
 
 
 def required_labels(batch: Batch) -> Tensor:
-    """Return the labels of a batch for a plugin that cannot do without.
+    """Return the labels of a batch for a plugin that needs them.
 
     Raises:
         DataError: an image has no label.
@@ -107,6 +107,6 @@ def required_labels(batch: Batch) -> Tensor:
     if unknown:
         raise DataError(
             f"{len(unknown)} of {len(batch.ids)} images have no label, such as {batch.ids[unknown[0]]!r}; attacks "
-            "need one, and saliency needs target=prediction or a class there"
+            "need labels, and saliency without labels needs target=prediction or a class"
         )
     return batch.labels

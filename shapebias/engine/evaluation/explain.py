@@ -30,7 +30,7 @@ def explain_cell(batch: ModelBatch, method: Component) -> dict[str, NDArray[Any]
 
 
 def compute_maps(batch: ModelBatch, method: Component) -> list[Attributed]:
-    """Compute the maps of each of the inputs, once for each method.
+    """Compute the maps of each of the inputs, or return those that were already computed.
 
     Raises:
         ShapebiasError: the method reads a feature layer, and the model declares none.
@@ -61,8 +61,8 @@ def explain_images(
         method: the method.
         network: the network to explain: that of the batch, or a changed copy.
         images: the images to explain.
-        targets: (N,) the class to explain of each.
-        rows: their rows in the batch, where they are not all of it.
+        targets: (N,) the class to explain for each.
+        rows: their rows in the batch; None for the whole batch.
     """
     rng = batch.random(method) if rows is None else batch.random(method)[rows]
     result = batch.call(method, batch.load(method), network, images.images, targets, rng)
@@ -71,7 +71,7 @@ def explain_images(
 
 
 def target_classes(batch: ModelBatch, method: Component | None) -> list[Tensor]:
-    """Return the class of each image (N,) to explain, for each of the inputs: label, prediction, or a given class.
+    """Return the class (N,) to explain for each image of each of the inputs: label, prediction, or a given class.
 
     Raises:
         SpellingError: the data set has no such class.

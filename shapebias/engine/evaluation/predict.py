@@ -26,14 +26,14 @@ def predict_cell(batch: ModelBatch) -> dict[str, NDArray[Any]]:
     if study.keep_images:
         arrays["images"] = batch.to_numpy([one.images for one in batch.inputs])
     if batch.condition.steps:
-        # A transform may give its images other shape and texture labels, so these belong to the cell.
+        # A transform may change the shape and texture labels, so these belong to the cell.
         arrays["shape_labels"] = batch.inputs[0].shape_labels.cpu().numpy()
         arrays["texture_labels"] = batch.inputs[0].texture_labels.cpu().numpy()
     return arrays
 
 
 def compute_scores(batch: ModelBatch) -> list[Tensor]:
-    """Compute the scores (N, C) of each of the inputs, once."""
+    """Compute the scores (N, C) of each of the inputs, or return those that were already computed."""
     if not batch.scores:
         batch.scores = [_scores(batch, one.images) for one in batch.inputs]
     return batch.scores
@@ -46,7 +46,7 @@ def _scores(batch: ModelBatch, images: Tensor) -> Tensor:
         with torch.no_grad(), autocast(network.device, session.precision):
             return torch.cat([network(some) for some in torch.split(images, size)]).float()
 
-    # The network may come from a plugin, so it too must leave PyTorch's global modes alone.
+    # The network may come from a plugin, so it must not change PyTorch's global modes either.
     name = f"the model {type(network.module).__name__}"
     scores = session.memory.fit("batch", lambda size: guard.call(name, forward, size))
     check_scores(scores, len(images))
@@ -54,7 +54,7 @@ def _scores(batch: ModelBatch, images: Tensor) -> Tensor:
 
 
 def _prediction(scores: NDArray[Any], logits: str) -> dict[str, NDArray[Any]]:
-    """Return the prediction and the scores that are kept; a tie goes to the class that comes first."""
+    """Return the prediction and the scores to store; of equal scores, the lower class index is predicted."""
     prediction = {"prediction": scores.argmax(axis=-1)}
     if logits == "full":
         return {**prediction, "logits": scores}

@@ -24,7 +24,7 @@ __all__ = ["probe_cell"]
 
 
 def probe_cell(batch: ModelBatch, probe: Component, method: Component | None) -> dict[str, NDArray[Any]]:
-    """Compute the arrays of a probe cell; a batch in which no image has a map gives none."""
+    """Compute the arrays of a probe cell; return none for a batch in which no image has a map."""
     maps = [one.maps for one in compute_maps(batch, method)] if method else [None] * len(batch.inputs)
     targets = target_classes(batch, method)
     measured = [
@@ -41,7 +41,7 @@ def probe_cell(batch: ModelBatch, probe: Component, method: Component | None) ->
 def _measure(
     batch: ModelBatch, probe: Component, method: Component | None, images: Batch, targets: Tensor, maps: Tensor | None
 ) -> dict[str, Tensor] | None:
-    """Measure the images that have a map, and give the others NaN; None where no image has one."""
+    """Measure the images that have a map, and set the others to NaN; return None if no image has one."""
     rng, count = batch.random(probe), len(images.ids)
     rows = torch.arange(count, device=images.images.device) if maps is None else has_map(maps).nonzero().squeeze(1)
     if len(rows) == 0:
@@ -66,7 +66,7 @@ def _measure(
 def _needs(
     batch: ModelBatch, probe: Component, method: Component | None, measured: Batch, targets: Tensor, rows: Tensor
 ) -> dict[str, Any]:
-    """Return the keyword arguments of a probe: ``explain`` where its spec says ``needs_method``."""
+    """Return the keyword arguments of a probe: ``explain`` if its spec has ``needs_method``."""
     if method is None or not probe.spec.needs_method:
         return {}
 
@@ -77,7 +77,7 @@ def _needs(
 
 
 def _with_nan_rows(tensor: Tensor, rows: Tensor, count: int) -> Tensor:
-    """Lengthen a tensor to ``count`` rows: its own go to ``rows``, the others are NaN."""
+    """Write the rows of a tensor to ``rows`` of a longer one with ``count`` rows, whose others are NaN."""
     numbers = tensor if tensor.is_floating_point() else tensor.double()
     longer = numbers.new_full((count, *tensor.shape[1:]), torch.nan)
     longer[rows.to(tensor.device)] = numbers

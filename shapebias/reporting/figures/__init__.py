@@ -1,4 +1,4 @@
-"""The figures by name, one a file; each is a settings class that is called with results."""
+"""The figures by name, one per file; each is a settings class that is called with results."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Drawing(Protocol):
     """The settings of a figure; called with results, it draws."""
 
     def __call__(self, results: CombinedResults) -> Figure:
-        """Draw, or raise :class:`shapebias.errors.FigureError` where the results have nothing to show."""
+        """Draw, or raise :class:`shapebias.errors.FigureError` if the results have nothing to show."""
 
 
 @attrs.frozen
@@ -48,7 +48,7 @@ class FigureEntry:
 FIGURES = {
     "headline": FigureEntry(
         "shapebias.reporting.figures.headline:HeadlineFigure",
-        "everything that speaks for shape, and everything that speaks for texture",
+        "all evidence for shape, and all evidence for texture",
     ),
     "shape-bias": FigureEntry(
         "shapebias.reporting.figures.shape_bias:ShapeBiasFigure",
@@ -68,11 +68,11 @@ FIGURES = {
     ),
     "class-images": FigureEntry(
         "shapebias.reporting.figures.class_images:ClassImagesFigure",
-        "images changed towards a class: what each model means by it",
+        "images changed towards a class: what each model associates with it",
     ),
     "error-consistency": FigureEntry(
         "shapebias.reporting.figures.error_consistency:ErrorConsistencyFigure",
-        "Cohen's kappa of right and wrong between all pairs of models",
+        "Cohen's kappa of correct and wrong answers between all pairs of models",
     ),
     "human-accuracy": FigureEntry(
         "shapebias.reporting.figures.human_accuracy:HumanAccuracyFigure",
@@ -90,7 +90,7 @@ def find(text: str) -> Drawing:
 
     Raises:
         FigureError: no figure has this name.
-        SpellingError: a parameter is at fault.
+        SpellingError: a parameter is not valid.
     """
     spelling = parse(text)
     if spelling.name not in FIGURES:

@@ -1,4 +1,4 @@
-"""Choose a data set, a condition or a method where the user has not said which."""
+"""Choose a data set, a condition or a method if the user has not named one."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ __all__ = ["choose"]
 
 
 def choose(what: str, asked: str | None, known: Iterable[str], *, first: str | None = None) -> str:
-    """Return what the user named, or else ``first`` where it is known, or else the first known name.
+    """Return the name that the user gave, else ``first`` if it is known, else the first known name.
 
     Raises:
-        FigureError: it is not known, or nothing is.
+        FigureError: the user's name is not known, or no name is.
 
     >>> choose("condition", None, ["grayscale", "clean"], first="clean")
     'clean'
@@ -24,7 +24,7 @@ def choose(what: str, asked: str | None, known: Iterable[str], *, first: str | N
     if asked in names:
         return asked
     if not names:
-        raise FigureError(f"the results have no {what} that this figure could show")
+        raise FigureError(f"the results have no {what} that this figure can show")
     raise FigureError(
         f"{what}: {asked!r} is not in the results{suggestion(str(asked), names)}; there are: {', '.join(names)}"
     )

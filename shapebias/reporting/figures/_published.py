@@ -1,4 +1,4 @@
-"""Published values in a figure: models as grey marks, people in red as readers of Geirhos et al. know them."""
+"""Published values in a figure: models as grey marks, people in red as in Geirhos et al."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ def published_values(results: CombinedResults, measure: str, dataset: str, *, pe
     Args:
         results: the results.
         measure: the measure, such as ``shape-bias`` or ``shape-bias:cat``.
-        dataset: what tables call the data set.
-        people: whether those of people are wanted.
+        dataset: the name of the data set in tables.
+        people: whether to include the values of people.
     """
     texts = {view.dataset: view.texts["dataset"] for view in results.answers()}
     found = references_on(measure, texts.get(dataset, ""))
@@ -35,7 +35,7 @@ def published_values(results: CombinedResults, measure: str, dataset: str, *, pe
 
 
 def mark_published(axes: Axes, values: Iterable[Reference], height: float) -> None:
-    """Draw a short upright mark at each value, in the row at a height."""
+    """Draw a short vertical mark at each value, in the row at a height."""
     for one in values:
         strength: dict[str, Any] = (
             {"alpha": 1.0, "linewidth": 1.4, "zorder": 2.5} if one.is_human else {"alpha": 0.45, "linewidth": 0.7}
@@ -44,7 +44,7 @@ def mark_published(axes: Axes, values: Iterable[Reference], height: float) -> No
 
 
 def published_handles(values: Iterable[Reference]) -> list[Line2D]:
-    """Return the entries of the legend for what was marked."""
+    """Return the legend's entries for the marked values."""
     from matplotlib.lines import Line2D
 
     return [

@@ -1,4 +1,4 @@
-"""Accuracy under every condition: one row a condition, one marker a model."""
+"""Accuracy under every condition: one row per condition, one marker per model."""
 
 from __future__ import annotations
 
@@ -25,34 +25,34 @@ __all__ = ["AccuracyFigure"]
 
 @attrs.frozen
 class AccuracyFigure:
-    """The metric ``accuracy``, top-1, with its 95 % intervals: one panel a data set, one row a condition."""
+    """The metric ``accuracy``, top-1, with its 95 % intervals: one panel per data set, one row per condition."""
 
-    dataset: str | None = param("the data set; every one", default=None)
+    dataset: str | None = param("the data set; none shows every one", default=None)
 
     def __call__(self, results: CombinedResults) -> Figure:
         """Draw it."""
         table = results.metric("accuracy:top=1")
         if table.empty:
-            raise FigureError("accuracy: no image has a label; name a data set that knows what its images show")
+            raise FigureError("accuracy: no image has a label; use a data set with labels")
         if self.dataset is not None:
             table = table[table["dataset"] == choose("dataset", self.dataset, table["dataset"])]
         eps = table["eps"].astype(object).where(table["eps"].notna(), None)
         table = table.assign(row=[block_title(*block) for block in zip(table["condition"], eps, strict=True)])
         with style():
-            return _draw(table, results.looks)
+            return _draw(table, results.model_styles)
 
 
-def _draw(table: pd.DataFrame, looks: dict[str, ModelStyle]) -> Figure:
-    look = {model: look for model, look in looks.items() if model in set(table["model"])}
+def _draw(table: pd.DataFrame, model_styles: dict[str, ModelStyle]) -> Figure:
+    shown = {model: drawn for model, drawn in model_styles.items() if model in set(table["model"])}
     of_dataset = {str(name): rows for name, rows in table.groupby("dataset", sort=False)}
     counts = [rows["row"].nunique() for rows in of_dataset.values()]
-    height = sum(0.3 + line_height(len(look)) * count for count in counts)
-    figure = new_figure(0.6 + 0.13 * ((len(look) + 1) // 2) + height)
+    height = sum(0.3 + line_height(len(shown)) * count for count in counts)
+    figure = new_figure(0.6 + 0.13 * ((len(shown) + 1) // 2) + height)
     panels = figure.subplots(len(of_dataset), squeeze=False, sharex=True, height_ratios=counts)
     for axes, (dataset, rows) in zip(panels.flat, of_dataset.items(), strict=True):
-        panel(axes, rows, look)
+        panel(axes, rows, shown)
         if len(of_dataset) > 1:
             axes.set_title(short(dataset, 44))
     panels.flat[-1].set_xlabel("accuracy")
-    legend(panels.flat[0], look, look, lines=False)
+    legend(panels.flat[0], shown, shown, lines=False)
     return figure

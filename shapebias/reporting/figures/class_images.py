@@ -1,4 +1,4 @@
-"""What each model means by a class: images that an attack has changed towards it, model by model."""
+"""What each model associates with a class: images that an attack has changed towards it, model by model."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ if TYPE_CHECKING:
 
 __all__ = ["ClassImagesFigure"]
 
-_NARROW = 5  # columns that fit a paper's column; more take its whole page
+_NARROW = 5  # image columns that fit a paper's column; more need its whole width
 _IMAGES = "images"  # the array of a cell of a study that kept its images
 
 
 @attrs.frozen
 class ClassImagesFigure:
-    """One row an image: clean, and changed towards each class by an attack on each model.
+    """One row per image: clean, and changed towards each class by an attack on each model.
 
-    Shown are the conditions whose attack has a class as ``target`` and goes to its last step (``keep=last``), in a
+    The figure shows conditions whose attack has a class as ``target`` and runs to its last step (``keep=last``), in a
     study that kept its images.
 
     Zhang & Zhu 2019, "Interpreting adversarially trained convolutional neural networks"; Tsipras et al. 2019,
@@ -36,7 +36,7 @@ class ClassImagesFigure:
     """
 
     images: int = param("rows", default=3, ge=1)
-    dataset: str | None = param("the data set; the first with such images", default=None)
+    dataset: str | None = param("the data set; none shows the first with such images", default=None)
 
     def __call__(self, results: CombinedResults) -> Figure:
         """Draw it."""

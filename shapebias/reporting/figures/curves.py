@@ -1,4 +1,4 @@
-"""Accuracy as a condition grows: saturation, patch-shuffle, eps, and whatever else a study varied."""
+"""Accuracy as a number of a condition grows: saturation, patch-shuffle, eps, and any other that a study varied."""
 
 from __future__ import annotations
 
@@ -30,16 +30,15 @@ _CLEAN = Point(math.nan, "clean")
 
 @attrs.frozen
 class CurvesFigure:
-    """One panel for each number that the study varied, one curve a model, with the band of its 95 % intervals.
+    """One panel for each number that the study varied, one curve per model, with the band of its 95 % intervals.
 
-    The horizontal axis is the number, or its logarithm where values spread; the clean images are at the value that
-    changes nothing, or left of the others where there is none.
-    Accuracy under a list of eps is the metric ``robust-accuracy``, which never rises with eps; elsewhere it is
-    ``accuracy``.
+    The horizontal axis is the number, or its logarithm if its values span a wide range; the clean images are at the
+    value that changes nothing, or left of the others if there is none.  Accuracy under a list of eps is the metric
+    ``robust-accuracy``, which never rises with eps; otherwise it is ``accuracy``.
     """
 
-    of: str | None = param("the step whose number is varied, such as saturate; every one", default=None)
-    dataset: str | None = param("the data set; the first with a curve", default=None)
+    of: str | None = param("the step whose number is varied, such as saturate; none shows every one", default=None)
+    dataset: str | None = param("the data set; none shows the first with a curve", default=None)
 
     def __call__(self, results: CombinedResults) -> Figure:
         """Draw it."""
@@ -54,51 +53,55 @@ class CurvesFigure:
         tables = results.metric("accuracy:top=1"), results.metric("robust-accuracy")
         accuracy, robust = (table[table["dataset"] == dataset] for table in tables)
         with style():
-            return _draw(series, accuracy, robust, results.looks)
+            return _draw(series, accuracy, robust, results.model_styles)
 
 
-def _draw(series: list[Series], accuracy: pd.DataFrame, robust: pd.DataFrame, looks: dict[str, ModelStyle]) -> Figure:
-    look = {model: look for model, look in looks.items() if model in set(accuracy["model"])}
-    figure = new_figure(0.3 + 0.13 * ((len(look) + 1) // 2) + 1.65 * len(series))
+def _draw(
+    series: list[Series], accuracy: pd.DataFrame, robust: pd.DataFrame, model_styles: dict[str, ModelStyle]
+) -> Figure:
+    shown = {model: drawn for model, drawn in model_styles.items() if model in set(accuracy["model"])}
+    figure = new_figure(0.3 + 0.13 * ((len(shown) + 1) // 2) + 1.65 * len(series))
     panels: list[Axes] = list(figure.subplots(len(series), squeeze=False).flat)
     for axes, each in zip(panels, series, strict=True):
-        places = [each.place(None), *(each.place(point.value) for point in each.points)]
-        for model, drawn in look.items():
+        positions = [each.place(None), *(each.place(point.value) for point in each.points)]
+        for model, drawn in shown.items():
             mine, attacked = (table[table["model"] == model] for table in (accuracy, robust))
             rows = [_row(mine, _CLEAN), *(_row(attacked if each.axis else mine, point) for point in each.points)]
-            known = {place: row for place, row in zip(places, rows, strict=True) if row is not None}
-            _curve(axes, {place: known[place] for place in sorted(known)}, drawn)
-        labels = {place: spell_scalar(point.value) for place, point in zip(places[1:], each.points, strict=True)}
-        axes.set_xticks(*_apart(labels | {places[0]: "clean"}))
+            known = {position: row for position, row in zip(positions, rows, strict=True) if row is not None}
+            _curve(axes, {position: known[position] for position in sorted(known)}, drawn)
+        labels = {
+            position: spell_scalar(point.value) for position, point in zip(positions[1:], each.points, strict=True)
+        }
+        axes.set_xticks(*_apart(labels | {positions[0]: "clean"}))
         logarithm = ", logarithmic" * each.is_logarithmic
         axes.set(
             ylim=(-0.02, 1.02), ylabel="robust accuracy" if each.axis else "accuracy", xlabel=each.title + logarithm
         )
-    legend(panels[0], look, look)
+    legend(panels[0], shown, shown)
     return figure
 
 
 def _apart(labels: dict[float, str]) -> tuple[list[float], list[str]]:
-    """Leave out the labels for which there is no room; that of the clean images, which comes last, stays."""
+    """Leave out labels that would overlap; the label of the clean images, which comes last, stays."""
     room = _ROOM * (max(labels) - min(labels))
     kept: dict[float, str] = {}
-    for place, label in reversed(labels.items()):
-        if all(abs(place - other) >= room for other in kept):
-            kept[place] = label
-    return sorted(kept), [kept[place] for place in sorted(kept)]
+    for position, label in reversed(labels.items()):
+        if all(abs(position - other) >= room for other in kept):
+            kept[position] = label
+    return sorted(kept), [kept[position] for position in sorted(kept)]
 
 
 def _row(rows: pd.DataFrame, point: Point) -> Any:
-    """Find one condition's value with its interval; None where the model has no such cell."""
+    """Find one condition's value with its interval; None if the model has no such cell."""
     eps = rows["eps"].isna() if point.eps is None else rows["eps"] == point.eps
     found = rows[(rows["condition"] == point.condition) & eps]
     return None if found.empty else found.iloc[0]
 
 
-def _curve(axes: Axes, rows: dict[float, Any], look: ModelStyle) -> None:
+def _curve(axes: Axes, rows: dict[float, Any], drawn: ModelStyle) -> None:
     if not rows:  # an empty, unclipped line would be drawn in the figure's corner and spoil the layout
         return
     positions = [*rows]
     value, low, high = ([row[name] for row in rows.values()] for name in ("value", "low", "high"))
-    axes.plot(positions, value, color=look.colour, marker=look.marker, linestyle=look.line, clip_on=False)
-    axes.fill_between(positions, low, high, color=look.colour, alpha=0.18, linewidth=0)
+    axes.plot(positions, value, color=drawn.colour, marker=drawn.marker, linestyle=drawn.line, clip_on=False)
+    axes.fill_between(positions, low, high, color=drawn.colour, alpha=0.18, linewidth=0)

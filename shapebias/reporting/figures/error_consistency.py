@@ -25,13 +25,13 @@ __all__ = ["ErrorConsistencyFigure", "readable_ink"]
 
 @attrs.frozen
 class ErrorConsistencyFigure:
-    """A matrix of models: the metric ``error-consistency``, 1 where two models fail on the same images, 0 by chance.
+    """A matrix of models: the metric ``error-consistency``, 1 if two models fail on the same images, 0 at chance.
 
     Geirhos, Meding & Wichmann 2020, "Beyond accuracy", figure 2.
     """
 
-    dataset: str | None = param("the data set; the first", default=None)
-    condition: str | None = param("the condition; clean, or the first", default=None)
+    dataset: str | None = param("the data set; none shows the first", default=None)
+    condition: str | None = param("the condition; none shows clean, or else the first", default=None)
 
     def __call__(self, results: CombinedResults) -> Figure:
         """Draw it."""
@@ -72,7 +72,7 @@ def _draw(table: pd.DataFrame, order: list[str]) -> Figure:
 def readable_ink(background: Any) -> str:
     """Choose dark or light text for a cell, whose colour is the same in the light and in the dark theme of the page.
 
-    The dark one is not black, which SVG leaves out as its default and the page would then replace by its own colour.
+    The dark text is not black: SVG omits black as its default, and the page would then use its own text colour.
     """
     red, green, blue = (each / 12.92 if each <= 0.04045 else ((each + 0.055) / 1.055) ** 2.4 for each in background[:3])
     luminance = 0.2126 * red + 0.7152 * green + 0.0722 * blue  # WCAG 2.2; 0.179 is as far from white as from black

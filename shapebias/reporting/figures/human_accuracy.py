@@ -1,4 +1,4 @@
-"""Accuracy as a distortion grows, beside the range of people."""
+"""Accuracy as a distortion grows, with the range of people."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _TICKS, _LETTERS = 9, 28  # more labels, or longer ones side by side, would touc
 
 @attrs.frozen
 class HumanAccuracyFigure:
-    """One panel for each set of model-vs-human with a strength: accuracy over it, one curve a model.
+    """Accuracy over the strength of a distortion: one panel for each set of model-vs-human, one curve per model.
 
     Bands of models are 95 % intervals by the bootstrap, as in the metric ``human-consistency``.  The red line is the
     mean of the people who saw the same images; the red band goes from the lowest of them to the highest.  Conditions
@@ -39,7 +39,7 @@ class HumanAccuracyFigure:
     Geirhos et al. 2021, "Partial success in closing the gap between human and machine vision", figure 3.
     """
 
-    dataset: str | None = param("the set; every one with several conditions", default=None)
+    dataset: str | None = param("the set; none shows every one with several conditions", default=None)
 
     def __call__(self, results: CombinedResults) -> Figure:
         """Draw it."""
@@ -55,7 +55,7 @@ class HumanAccuracyFigure:
             name = choose("dataset", self.dataset, found)
             found = {name: found[name]}
         with style():
-            return _draw(found, results.looks, results.people)
+            return _draw(found, results.model_styles, results.people)
 
 
 def _in_order(table: pd.DataFrame, dataset: str) -> pd.DataFrame:
@@ -65,12 +65,12 @@ def _in_order(table: pd.DataFrame, dataset: str) -> pd.DataFrame:
     return table.sort_values("condition", key=lambda column: column.map(order), kind="stable")
 
 
-def _draw(found: dict[str, pd.DataFrame], looks: dict[str, ModelStyle], people: set[str]) -> Figure:
+def _draw(found: dict[str, pd.DataFrame], model_styles: dict[str, ModelStyle], people: set[str]) -> Figure:
     from matplotlib.lines import Line2D
 
     columns = 1 if len(found) == 1 else 3
     lines = math.ceil(len(found) / columns)
-    networks = {model: look for model, look in looks.items() if model not in people}
+    networks = {model: drawn for model, drawn in model_styles.items() if model not in people}
     figure = new_figure(0.4 + 0.13 * (len(networks) // 2) + _HEIGHT * lines, width=COLUMN if columns == 1 else PAGE)
     panels = list(figure.subplots(lines, columns, squeeze=False).flat)
     for axes in panels[len(found) :]:
@@ -91,12 +91,12 @@ def _panel(axes: Axes, table: pd.DataFrame, networks: dict[str, ModelStyle], peo
         at = [position[str(condition)] for condition in persons.index]
         axes.fill_between(at, persons["min"], persons["max"], color=PEOPLE, alpha=0.2, linewidth=0)
         axes.plot(at, persons["mean"], color=PEOPLE)
-    for model, look in networks.items():
+    for model, drawn in networks.items():
         mine = table[table["model"] == model]
         if len(mine):
             at = [position[condition] for condition in mine["condition"]]
-            axes.fill_between(at, mine["low"], mine["high"], color=look.colour, alpha=0.18, linewidth=0)
-            axes.plot(at, mine["value"], color=look.colour, marker=look.marker, linestyle=look.line, clip_on=False)
+            axes.fill_between(at, mine["low"], mine["high"], color=drawn.colour, alpha=0.18, linewidth=0)
+            axes.plot(at, mine["value"], color=drawn.colour, marker=drawn.marker, linestyle=drawn.line, clip_on=False)
     shown = np.unique(np.linspace(0, len(conditions) - 1, min(_TICKS, len(conditions))).round().astype(int))
     names = [conditions[one] for one in shown]
     turned = sum(map(len, names)) > _LETTERS

@@ -23,13 +23,13 @@ if TYPE_CHECKING:
 
 __all__ = ["HumanKappaFigure"]
 
-_ROWS_OF_BAR = 5  # with fewer the bar is too short for its label
-_WIDE = 7  # columns of numbers that fit into a column of a paper
+_ROWS_OF_BAR = 5  # with fewer rows the bar is too short for its label
+_WIDE = 7  # columns of numbers that fit a paper's column
 
 
 @attrs.frozen
 class HumanKappaFigure:
-    """A matrix of kappa with people: rows are models, the last one people among themselves; columns are sets.
+    """A matrix of kappa with people: rows are models, the last row compares people with each other; columns are sets.
 
     Each number is that of the metric ``human-consistency``: the mean over the conditions that count, and over the
     people of the set.  The pairs of one set under one condition are in the figure ``error-consistency``.
@@ -37,7 +37,7 @@ class HumanKappaFigure:
     Geirhos et al. 2021, "Partial success in closing the gap between human and machine vision", figure 4.
     """
 
-    dataset: str | None = param("one set; every one with answers of people", default=None)
+    dataset: str | None = param("the set; none shows every one with answers of people", default=None)
 
     def __call__(self, results: CombinedResults) -> Figure:
         """Draw it."""

@@ -32,21 +32,21 @@ if TYPE_CHECKING:
 
 __all__ = ["SaliencyFigure"]
 
-_Place: TypeAlias = tuple[str, str, float | None]
-_NARROW = 4  # columns that fit a paper's column; more take its whole page
+_CellKey: TypeAlias = tuple[str, str, float | None]
+_NARROW = 4  # image columns that fit a paper's column; more need its whole width
 
 
 @attrs.frozen
 class SaliencyFigure:
-    """One row an image; for each condition a column with the image and one with the map of each model.
+    """One row per image; for each condition a column with the image and one with the map of each model.
 
-    Zhang & Zhu 2019, figure 2.  Each map has its own scale, see :func:`shapebias.reporting.pictures.map_picture`.  An
-    image under a condition is shown as it was where the study kept images, and else as the clean thumbnail.
+    Zhang & Zhu 2019, figure 2.  Each map has its own scale, see :func:`shapebias.reporting.pictures.map_picture`.  The
+    image under a condition is shown if the study kept images, otherwise the clean thumbnail.
     """
 
     images: int = param("rows", default=3, ge=1)
-    dataset: str | None = param("the data set; the first with maps", default=None)
-    method: str | None = param("the saliency method; the first", default=None)
+    dataset: str | None = param("the data set; none shows the first with maps", default=None)
+    method: str | None = param("the saliency method; none shows the first", default=None)
     conditions: int = param("the most conditions: clean, then one of each step", default=3, ge=1)
 
     def __call__(self, results: CombinedResults) -> Figure:
@@ -60,16 +60,16 @@ class SaliencyFigure:
         maps = [view for view in maps if view.dataset == dataset]
         method = choose("method", self.method, (view.saliency for view in maps))
         maps = [view for view in maps if view.saliency == method]
-        answers = {_place(view): view for view in results.answers() if view.dataset == dataset}
+        answers = {_cell_key(view): view for view in results.answers() if view.dataset == dataset}
         with style(**{"axes.grid": False}):
-            return _draw({_place(view): view for view in maps}, answers, self.images, self.conditions)
+            return _draw({_cell_key(view): view for view in maps}, answers, self.images, self.conditions)
 
 
-def _place(view: StoredAnswers | StoredMaps) -> _Place:
+def _cell_key(view: StoredAnswers | StoredMaps) -> _CellKey:
     return view.model, view.condition, view.eps
 
 
-def _draw(maps: dict[_Place, StoredMaps], answers: dict[_Place, StoredAnswers], images: int, most: int) -> Figure:
+def _draw(maps: dict[_CellKey, StoredMaps], answers: dict[_CellKey, StoredAnswers], images: int, most: int) -> Figure:
     models = list(dict.fromkeys(model for model, _, _ in maps))
     blocks = one_of_each([(condition, eps) for _, condition, eps in maps], most)
     ids = _chosen([view for (_, *block), view in maps.items() if tuple(block) in blocks], images)
@@ -97,13 +97,13 @@ def _chosen(maps: list[StoredMaps], most: int) -> list[str]:
 
 
 def _column(
-    maps: dict[_Place, StoredMaps],
-    answers: dict[_Place, StoredAnswers],
+    maps: dict[_CellKey, StoredMaps],
+    answers: dict[_CellKey, StoredAnswers],
     model: str | None,
     block: Block,
     ids: list[str],
 ) -> list[NDArray[np.uint8]]:
-    """Return the maps of one model; or, without one, the images as the first model that answered them saw them."""
+    """Return the maps of one model or, without a model, the images as the first model that answered them saw them."""
     if model is not None:
         return maps_of(maps[model, *block], ids) if (model, *block) in maps else []
     seen = [view for (_, *where), view in answers.items() if tuple(where) == block and has_pictures(view)]

@@ -1,4 +1,4 @@
-"""Shape bias by class: the chart that readers of Geirhos et al. 2019 know."""
+"""Shape bias by class: the chart of Geirhos et al. 2019."""
 
 from __future__ import annotations
 
@@ -25,23 +25,24 @@ __all__ = ["ShapeBiasFigure"]
 
 _MEAN = "mean"
 _PUBLISHED = "published"
-_FEW = 3  # more models than that, and the intervals of their classes hide each other
+_FEW = 3  # with more models the intervals of their classes overlap
 
 
 @attrs.frozen
 class ShapeBiasFigure:
-    """One row a class, one marker a model: the share of decisions by shape; the last row and the lines are the means.
+    """Share of decisions by shape, one row per class, one marker per model; the last row and the lines are the means.
 
     Geirhos et al. 2019, "ImageNet-trained CNNs are biased towards texture", figure 4.  The mean over the classes is the
-    ``macro`` row of the metric ``shape-bias``, with its 95 % interval; up to three models have the classes' as well.
+    ``macro`` row of the metric ``shape-bias``, with its 95 % interval; up to three models also have
+    the intervals of the classes.
 
     On the published stimuli, grey marks in one more row are published models, and red ones people, unless the results
     have people's answers; these are the values of all images together.
     """
 
-    dataset: str | None = param("the data set; the first with cue conflict", default=None)
-    condition: str | None = param("the condition; clean, or the first", default=None)
-    published: bool = param("whether published values are marked", default=True)
+    dataset: str | None = param("the data set; none shows the first with cue conflict", default=None)
+    condition: str | None = param("the condition; none shows clean, or else the first", default=None)
+    published: bool = param("whether to mark published values", default=True)
 
     def __call__(self, results: CombinedResults) -> Figure:
         """Draw it."""
@@ -52,7 +53,7 @@ class ShapeBiasFigure:
         table = table[table["dataset"] == choose("dataset", self.dataset, table["dataset"])]
         table = table[table["condition"] == choose("condition", self.condition, table["condition"], first="clean")]
         with style():
-            return _draw(table, results.looks, self._published(results, table))
+            return _draw(table, results.model_styles, self._published(results, table))
 
     def _published(self, results: CombinedResults, table: pd.DataFrame) -> dict[str, list[Reference]]:
         """Collect the published values by row: those of all images, and people's of each class."""
@@ -65,20 +66,20 @@ class ShapeBiasFigure:
         return of_class | {_PUBLISHED: published_values(results, "shape-bias", dataset, people=people)}
 
 
-def _draw(table: pd.DataFrame, looks: dict[str, ModelStyle], published: dict[str, list[Reference]]) -> Figure:
-    look = {model: look for model, look in looks.items() if model in set(table["model"])}
+def _draw(table: pd.DataFrame, model_styles: dict[str, ModelStyle], published: dict[str, list[Reference]]) -> Figure:
+    shown = {model: drawn for model, drawn in model_styles.items() if model in set(table["model"])}
     by_class = table[table["averaging"] == "class"].rename(columns={"class": "row"})
     macro = table[table["averaging"] == "macro"].assign(row=_MEAN)
     classes = [*dict.fromkeys(by_class["row"]), _MEAN]
     end = len(classes) - 1.5
     known = [one for values in published.values() for one in values]
     classes += [_PUBLISHED] * bool(published.get(_PUBLISHED))
-    figure = new_figure(0.9 + 0.19 * len(classes) + 0.13 * ((len(look) + 1 + 2 * bool(known)) // 2))
+    figure = new_figure(0.9 + 0.19 * len(classes) + 0.13 * ((len(shown) + 1 + 2 * bool(known)) // 2))
     axes = figure.add_subplot()
-    for rows, alpha in ((by_class, 0.45 if len(look) <= _FEW else 0), (macro, 1)):
-        markers(axes, rows, classes, look, alpha=alpha)
+    for rows, alpha in ((by_class, 0.45 if len(shown) <= _FEW else 0), (macro, 1)):
+        markers(axes, rows, classes, shown, alpha=alpha)
     for model, value in zip(macro["model"], macro["value"], strict=True):
-        axes.axvline(value, color=look[model].colour, linestyle=look[model].line, linewidth=0.8, alpha=0.8)
+        axes.axvline(value, color=shown[model].colour, linestyle=shown[model].line, linewidth=0.8, alpha=0.8)
     for name, values in published.items():
         if values:
             mark_published(axes, values, classes.index(name))
@@ -96,5 +97,5 @@ def _draw(table: pd.DataFrame, looks: dict[str, ModelStyle], published: dict[str
             xytext=(0, 2),
             textcoords="offset points",
         )
-    legend(axes, look, look, others=published_handles(known))
+    legend(axes, shown, shown, others=published_handles(known))
     return figure

@@ -1,11 +1,11 @@
 
-/* Charts, drawn by Observable Plot as wide as their place, again where the place or the model seen alone changes. */
+/* Charts, drawn by Observable Plot to the width of their container, and again when it or the isolated model changes. */
 
 const number = (share) => (100 * share).toFixed(0);
 const percent = (share) => (share === null ? "–" : `${number(share)} %`);
 const interval = (row) => (row.low === null ? "" : ` [${number(row.low)}, ${number(row.high)}]`);
 const counts = (row, what) => (row.value === null ? `0 of ${row.n} ${what}` : `${Math.round(row.value * row.n)} of ${row.n} ${what}`);
-const nameOf = (place) => page.models[place].name;
+const nameOf = (index) => page.models[index].name;
 const says = (name, where, row, what) => [name, where, `${percent(row.value)}${interval(row)}`, what].filter(Boolean).join("\n");
 
 /* Leave out the middle of a long name. */
@@ -55,8 +55,8 @@ function rowsPlot({ titles, headings = new Set(), items, people = [], published 
       Plot.ruleX([0, 0.25, 0.5, 0.75, 1], { strokeOpacity: (tick) => (tick === 0.5 ? 0.45 : 0.14), strokeDasharray: "2 3" }),
       Plot.axisX({ ticks: [0, 0.25, 0.5, 0.75, 1], tickFormat: percent, label: null, fontSize: 12 }),
       Plot.text([label], { x: 0.5, frameAnchor: "bottom", dy: 30, fontSize: 12, fill: "var(--muted)" }),
-      Plot.text(ends ?? [], { x: (_, place) => place, frameAnchor: "top", dy: -12, text: (end) => end, textAnchor: "start", fontSize: 12, fill: "var(--muted)", filter: (_, place) => place === 0 }),
-      Plot.text(ends ?? [], { x: (_, place) => place, frameAnchor: "top", dy: -12, text: (end) => end, textAnchor: "end", fontSize: 12, fill: "var(--muted)", filter: (_, place) => place === 1 }),
+      Plot.text(ends ?? [], { x: (_, index) => index, frameAnchor: "top", dy: -12, text: (end) => end, textAnchor: "start", fontSize: 12, fill: "var(--muted)", filter: (_, index) => index === 0 }),
+      Plot.text(ends ?? [], { x: (_, index) => index, frameAnchor: "top", dy: -12, text: (end) => end, textAnchor: "end", fontSize: 12, fill: "var(--muted)", filter: (_, index) => index === 1 }),
       Plot.text(names.filter(({ row }) => !headings.has(row)), { frameAnchor: "left", y: "row", text: "title", dx: -8 - icons, textAnchor: "end", fontSize: 12, title: ({ row }) => titles[row] }),
       Plot.text(names.filter(({ row }) => headings.has(row)), { frameAnchor: "left", y: "row", text: (name) => titles[name.row], dx: 4, textAnchor: "start", fontSize: 12, fontWeight: 600 }),
       pictograms(titles),
@@ -107,16 +107,16 @@ const isMany = () => networks.length > 6;
 /* The models that have rows, sorted as in the first chart: by shape bias where it is known, people last. */
 function ranked(rows) {
   const bias = new Map((page.bias[0]?.rows ?? []).filter((row) => row.averaging === "micro").map((row) => [row.model, row.value ?? -1]));
-  const there = page.models.map((_, place) => place).filter((place) => rows.some((row) => row.model === place));
+  const there = page.models.map((_, index) => index).filter((index) => rows.some((row) => row.model === index));
   return there.sort((a, b) => page.models[a].person - page.models[b].person || (bias.get(b) ?? -1) - (bias.get(a) ?? -1));
 }
 
 /* Where each network has its mark between a row's borders, and people below them. */
 function lanes(rows) {
-  const there = networks.filter((place) => rows.some((row) => row.model === place));
+  const there = networks.filter((index) => rows.some((row) => row.model === index));
   const people = rows.some((row) => page.models[row.model].person);
   const count = there.length + people;
-  const lane = (place) => (count < 2 ? 0 : 0.64 * ((count - 1) / count) * (place / (count - 1) - 0.5));
+  const lane = (index) => (count < 2 ? 0 : 0.64 * ((count - 1) / count) * (index / (count - 1) - 0.5));
   return { count, of: (model) => lane(there.indexOf(model)), people: lane(count - 1) };
 }
 
@@ -124,10 +124,10 @@ function lanes(rows) {
 function byRow(rows, titles, titleOf, what) {
   const { count, of, people } = lanes(rows);
   const items = rows.filter((row) => !page.models[row.model].person).map((row) => {
-    const place = titles.indexOf(titleOf(row));
-    return { ...row, y: place + of(row.model), text: says(nameOf(row.model), titleOf(row), row, what(row)) };
+    const index = titles.indexOf(titleOf(row));
+    return { ...row, y: index + of(row.model), text: says(nameOf(row.model), titleOf(row), row, what(row)) };
   });
-  const joined = titles.flatMap((title, place) => together(rows.filter((row) => titleOf(row) === title), place + people, title));
+  const joined = titles.flatMap((title, index) => together(rows.filter((row) => titleOf(row) === title), index + people, title));
   return { items, people: joined, rowHeight: Math.max(24, 12 + 9 * count) };
 }
 
@@ -214,7 +214,7 @@ const DRAW = {
   sweeps(data, width) {
     const [low, high] = d3.extent(data.rows, (row) => row.x);
     const points = data.rows.filter((row) => row.value !== null).map((row) => ({ ...row, text: says(nameOf(row.model), row.at === null ? "clean" : `${data.parameter} = ${row.label}`, row, counts(row, "right")) }));
-    const own = networks.filter((place) => points.some((point) => point.model === place));
+    const own = networks.filter((index) => points.some((point) => point.model === index));
     const people = [...d3.group(points, (point) => point.x)].flatMap(([x, rows]) => together(rows, 0, rows[0].at === null ? "clean" : `${data.parameter} = ${rows[0].label}`).map((row) => ({ ...row, x }))).sort((a, b) => a.x - b.x);
     const domain = [low - 0.03 * (high - low), high + 0.03 * (high - low)];
     const ticks = [];
@@ -232,13 +232,13 @@ const DRAW = {
         Plot.text([`${data.parameter}${data.logarithmic ? " (logarithmic)" : ""}`], { frameAnchor: "bottom", dy: 38, fontSize: 12, fill: "var(--muted)" }),
         Plot.areaY(people, { x: "x", y1: "low", y2: "high", fill: "var(--people)", fillOpacity: isolated === null || isolated === "people" ? 0.2 : 0.04 }),
         Plot.lineY(people, { x: "x", y: "value", stroke: "var(--people)", strokeOpacity: isolated === null || isolated === "people" ? 1 : 0.12 }),
-        ...own.flatMap((place) => {
-          const mine = points.filter((point) => point.model === place).sort((a, b) => a.x - b.x);
-          const look = { stroke: colourOf(place), strokeOpacity: strength(place) };
+        ...own.flatMap((index) => {
+          const mine = points.filter((point) => point.model === index).sort((a, b) => a.x - b.x);
+          const lineStyle = { stroke: colourOf(index), strokeOpacity: strength(index) };
           return [
-            Plot.areaY(isMany() && isolated !== place ? [] : mine.filter((row) => row.low !== null), { x: "x", y1: "low", y2: "high", fill: colourOf(place), fillOpacity: 0.13 * strength(place) }),
-            Plot.lineY(mine, { x: "x", y: "value", strokeWidth: 2, strokeDasharray: DASHES[page.models[place].line], ...look }),
-            Plot.dot(mine, { x: "x", y: "value", symbol: symbolOf(place), r: 4, fill: (row) => (row.at === null ? "var(--paper)" : colourOf(place)), fillOpacity: strength(place), ...look }),
+            Plot.areaY(isMany() && isolated !== index ? [] : mine.filter((row) => row.low !== null), { x: "x", y1: "low", y2: "high", fill: colourOf(index), fillOpacity: 0.13 * strength(index) }),
+            Plot.lineY(mine, { x: "x", y: "value", strokeWidth: 2, strokeDasharray: DASHES[page.models[index].line], ...lineStyle }),
+            Plot.dot(mine, { x: "x", y: "value", symbol: symbolOf(index), r: 4, fill: (row) => (row.at === null ? "var(--paper)" : colourOf(index)), fillOpacity: strength(index), ...lineStyle }),
           ];
         }),
         Plot.tip([...points.filter((point) => !page.models[point.model].person), ...people], Plot.pointer({ x: "x", y: "value", title: "text", fontSize: 12, lineHeight: 1.3, maxRadius: 40 })),
@@ -248,7 +248,7 @@ const DRAW = {
 
   /* Cohen's kappa between all pairs of models. */
   consistency(data, width) {
-    const there = page.models.map((_, place) => place).filter((place) => data.rows.some((row) => row.model === place || row.other === place));
+    const there = page.models.map((_, index) => index).filter((index) => data.rows.some((row) => row.model === index || row.other === index));
     const cells = data.rows.map((row) => {
       const [first, second] = [there.indexOf(row.model), there.indexOf(row.other)].sort((a, b) => a - b);
       const kappa = row.value === null ? "kappa –, undefined: one of the two is always right or always wrong" : `kappa ${row.value.toFixed(2)} [${row.low.toFixed(2)}, ${row.high.toFixed(2)}]`;
@@ -265,8 +265,8 @@ function dataOf(figure) {
 }
 
 function draw(figure, printed = null) {
-  const place = figure.querySelector(".plot");
-  const width = printed ?? Math.floor(place.clientWidth);
+  const container = figure.querySelector(".plot");
+  const width = printed ?? Math.floor(container.clientWidth);
   if (width < 40) return;
   const drawn = DRAW[figure.dataset.chart](dataOf(figure), width);
   // Plot names its groups for screen readers, which hear of a picture's parts only where these have roles.
@@ -280,7 +280,7 @@ function draw(figure, printed = null) {
     const model = drawn.value?.model;
     if (typeof model === "number") isolate(page.models[model].person ? "people" : model);
   });
-  place.replaceChildren(drawn);
+  container.replaceChildren(drawn);
 }
 
 /* A chart as a file of its own: the colours of the theme are written into it. */

@@ -123,6 +123,22 @@ function showDataset(place) {
   filter();
 }
 
+/* On a touch screen, a swipe to the left picks the next image; up and down the page scrolls as everywhere. */
+const SWIPE = 50; // pixels
+function swipes(place) {
+  let start = null;
+  place.addEventListener("touchstart", (event) => {
+    start = event.touches.length === 1 ? event.touches[0] : null;
+  }, { passive: true });
+  place.addEventListener("touchend", (event) => {
+    if (start === null) return;
+    const end = event.changedTouches[0];
+    const [across, down] = [end.clientX - start.clientX, end.clientY - start.clientY];
+    if (Math.abs(across) > Math.max(SWIPE, 2 * Math.abs(down))) pick(state.image - Math.sign(across));
+    start = null;
+  }, { passive: true });
+}
+
 /* A link to one image: #image=ID. */
 function follow() {
   const asked = /^#image=(.*)$/.exec(location.hash)?.[1];
@@ -154,6 +170,7 @@ if (page.browsed.length > 0) {
   fade();
   at("previous").addEventListener("click", () => pick(state.image - 1));
   at("next").addEventListener("click", () => pick(state.image + 1));
+  swipes(at("picked"));
   at("strip").addEventListener("keydown", (event) => {
     const moves = { ArrowLeft: state.image - 1, ArrowRight: state.image + 1, Home: 0, End: -1 };
     if (!(event.key in moves)) return;

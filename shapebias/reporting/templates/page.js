@@ -31,49 +31,49 @@ function csvText(lines) {
   return lines.map((line) => line.map(quote).join(",") + "\r\n").join("");
 }
 
-const networks = page.models.map((_, place) => place).filter((place) => !page.models[place].person);
-const persons = page.models.map((_, place) => place).filter((place) => page.models[place].person);
+const networks = page.models.map((_, index) => index).filter((index) => !page.models[index].person);
+const persons = page.models.map((_, index) => index).filter((index) => page.models[index].person);
 
 /* Matplotlib's markers and lines, which the figures for papers have, in the words of Observable Plot. */
 const SYMBOLS = { o: "circle", s: "square", D: "diamond", "^": "triangle", v: "triangle2", P: "plus", X: "times" };
 const DASHES = { "-": null, "--": "6 3", "-.": "7 3 2 3", ":": "2 3" };
-const symbolOf = (place) => (page.models[place].person ? "diamond" : SYMBOLS[page.models[place].marker]);
-const colourOf = (place) => page.models[place].colour;
+const symbolOf = (index) => (page.models[index].person ? "diamond" : SYMBOLS[page.models[index].marker]);
+const colourOf = (index) => page.models[index].colour;
 
 /* One model, or all people, can be seen alone: what is drawn of the others becomes faint, on the whole page. */
 let isolated = null;
-const isSeen = (place) => isolated === null || place === isolated || (isolated === "people" && page.models[place].person);
-const strength = (place) => (isSeen(place) ? 1 : 0.12);
+const isSeen = (index) => isolated === null || index === isolated || (isolated === "people" && page.models[index].person);
+const strength = (index) => (isSeen(index) ? 1 : 0.12);
 
 function isolate(key) {
   isolated = key === isolated ? null : key;
   for (const button of at("legend").children) button.setAttribute("aria-pressed", String(button.dataset.key === String(isolated)));
-  const seen = (name) => isolated === null || page.models.some((model, place) => model.name === name && isSeen(place));
+  const seen = (name) => isolated === null || page.models.some((model, index) => model.name === name && isSeen(index));
   for (const row of document.querySelectorAll("[data-model]")) row.classList.toggle("faint", !seen(row.dataset.model));
   for (const row of document.querySelectorAll("[data-people]")) row.classList.toggle("faint", isolated !== null && isolated !== "people");
   document.dispatchEvent(new Event("isolate"));
 }
 
-function mark(place) {
+function mark(index) {
   const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
   svg.setAttribute("viewBox", "-8 -8 16 16");
   svg.setAttribute("aria-hidden", "true");
   const path = document.createElementNS("http://www.w3.org/2000/svg", "path");
   const shapes = { circle: d3.symbolCircle, square: d3.symbolSquare, diamond: d3.symbolDiamond, triangle: d3.symbolTriangle, triangle2: d3.symbolTriangle2, plus: d3.symbolPlus, times: d3.symbolTimes };
-  const symbol = symbolOf(place);
+  const symbol = symbolOf(index);
   path.setAttribute("d", d3.symbol(shapes[symbol], 80)());
-  path.setAttribute(symbol === "plus" || symbol === "times" ? "stroke" : "fill", colourOf(place));
+  path.setAttribute(symbol === "plus" || symbol === "times" ? "stroke" : "fill", colourOf(index));
   svg.append(path);
   return svg;
 }
 
 function legend() {
-  const button = (key, name, place) => {
-    const made = make("button", { type: "button", "data-key": String(key), "aria-pressed": "false", title: `See ${name} alone` }, mark(place), name);
+  const button = (key, name, index) => {
+    const made = make("button", { type: "button", "data-key": String(key), "aria-pressed": "false", title: `See ${name} alone` }, mark(index), name);
     made.addEventListener("click", () => isolate(key));
     return made;
   };
-  at("legend").append(...networks.map((place) => button(place, page.models[place].name, place)));
+  at("legend").append(...networks.map((index) => button(index, page.models[index].name, index)));
   if (persons.length > 0) at("legend").append(button("people", persons.length === 1 ? page.models[persons[0]].name : `people (${persons.length})`, persons[0]));
   at("bar").hidden = false;
 }

@@ -12,7 +12,7 @@ from shapebias.plugins.catalog import default_catalog
 from shapebias.plugins.in_memory import InMemoryAnswers, InMemoryResults
 from shapebias.reporting.figures.human_accuracy import HumanAccuracyFigure
 from shapebias.reporting.figures.human_kappa import HumanKappaFigure
-from shapebias.reporting.palette import looks
+from shapebias.reporting.palette import assign_styles
 
 CONDITIONS = ("c01", "c100", "c30", "c05")
 MODELS = ("net", "subject-01", "subject-02")
@@ -30,8 +30,8 @@ class Results:
         return {name for name in self.models if name.startswith("subject")}
 
     @property
-    def looks(self):
-        return looks(self.models, self.people)
+    def model_styles(self):
+        return assign_styles(self.models, self.people)
 
     def metric(self, text):
         return default_catalog().component("metric", text).settings(InMemoryResults(self.cells))
