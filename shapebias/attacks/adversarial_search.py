@@ -90,8 +90,10 @@ class AdversarialSearch:
 
     def finite(self, rows: Tensor, gradient: Tensor) -> Tensor:
         """Put 0 in place of NaN in a gradient (M, 3, H, W), and note for which images it was NaN or infinite."""
+        if gradient.sum().isfinite():  # one pass over the pixels; a sum that overflows is only looked at more closely
+            return gradient
         finite = gradient.isfinite().flatten(1).all(dim=1)
-        if bool(finite.all()):
+        if finite.all():
             return gradient
         self.note_failed(rows[~finite])
         return gradient.nan_to_num(nan=0.0)

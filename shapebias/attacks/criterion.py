@@ -109,7 +109,7 @@ class Criterion:
     def gradient(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Return the gradient of the loss with respect to the pixels, (N, 3, H, W), and the scores (N, C)."""
         gradient, scores = pixel_gradient(self.model, images, self._classes, self.objective)
-        return self._sign * gradient, scores
+        return gradient if self._sign == 1 else -gradient, scores
 
     @torch.no_grad()
     def scores(self, images: Tensor) -> Tensor:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import attrs
 
-from shapebias.engine.batch_size import usual_batch_size
+from shapebias.engine.batch_size import usual_batch_size, usual_chunk
 from shapebias.engine.cell_results import CellResults, Layout, failed_part
 from shapebias.engine.dataset_part import dataset_part
 from shapebias.engine.evaluation import ModelBatch, attack_batch, eps_values
@@ -76,8 +76,9 @@ class LocalExecutor:
         if self._session is None or self._session.study is not study or self._session.device != device:
             datasets = [study.images_for(dataset, model) for dataset in study.datasets for model in study.models]
             largest = max(self._first_images.pixels(dataset) for dataset in datasets)
-            usual = usual_batch_size(largest, device)
-            memory = Memory(options.batch_size or usual, options.chunk or usual)
+            memory = Memory(
+                options.batch_size or usual_batch_size(largest, device), options.chunk or usual_chunk(largest, device)
+            )
             self._session = Session(study, device, memory, options.precision, options.workers)
         return self._session
 

@@ -6,7 +6,7 @@ import contextlib
 import logging
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -15,7 +15,7 @@ import torch
 
 from shapebias.engine.cell_events import CellEvents
 from shapebias.engine.executor import BatchComputed, RunningExecutor, WorkersChanged, started
-from shapebias.engine.identity import CurrentCell, IdentifiedCell, Recorder, explain_changes, find_changed
+from shapebias.engine.identity import CurrentCell, IdentifiedCell, Recorder, check_scores, explain_changes, find_changed
 from shapebias.engine.local_executor import LocalExecutor
 from shapebias.engine.pieces import Shard
 from shapebias.engine.plan import ComputeOptions, Plan, all_works, check_needs, without_stored
@@ -64,7 +64,7 @@ def run(
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:1``.
         batch_size: the most images in one forward pass; None takes 16 of 224 x 224 pixels on a CPU, 256 on CUDA, and
             more if the images are smaller.
-        chunk: the most images in one forward and backward pass; None takes the default of ``batch_size``.
+        chunk: the most images in one forward and backward pass; None takes 8 of 224 x 224 pixels on a CPU, 256 on CUDA.
         precision: of predictions; attacks and saliency always run in float32.
         workers: threads that decode images; None takes one per core, at most 8.
         replace: compute cells again that were computed from other files, with another seed or other settings.
@@ -95,21 +95,23 @@ def run(
     """
     options = ComputeOptions(device, batch_size, chunk, precision, workers)
     path, share = as_path(output), Shard.parse(shard) if isinstance(shard, str) else shard
-    first_images = FirstImages()
     # A caller's inference mode would make tensors that no attack can differentiate by.
-    with torch.inference_mode(mode=False), guard.steady_modes(), started(executor or LocalExecutor()) as running:
+    with (
+        torch.inference_mode(mode=False),
+        guard.steady_modes(),
+        started(executor or LocalExecutor()) as running,
+        contextlib.ExitStack() as closed_on_error,
+    ):
         device_name = running.describe_device(options)  # fails here and not in the middle of the run
-        check_datasets(study)
-        check_apart(study)
-        check_targets(study)
-        for dataset in study.datasets:
-            check_needs(dataset, study.conditions, first_images)
+        first_images = _check_study(study)
         recorder = Recorder(study, precision)
         cells = recorder.cells()
-        stored = _stored_cells(path, share)
+        store = closed_on_error.enter_context(_opened(path, share))
+        stored = [CurrentCell.of(cell) for cell in store.cells()] if store is not None else []
         changed = find_changed(stored, cells)
         if changed and not replace:
             raise explain_changes(changed, output)
+        check_scores(stored, cells, changed, output)
         works = all_works(study, cells, first_images)
         # The keys of changed cells differ from those of all cells of the study.
         left = without_stored(share.of(works) if share else works, {cell.key: cell.rows for cell in stored})
@@ -125,39 +127,54 @@ def run(
         running.check(plan, first_images)
         recorder.check_unchanged()
         header = Header(study.to_toml(), study.seed, versions(), device_name, str(share or ""))
-        with Writer(path, header) as writer:
+        with Writer(path, header, store) as writer:
             if changed:
                 writer.discard([cell.stored.record for cell in changed])
             _take_over_labels(writer, cells)
             notify("shapebias_run_started", study=study, output=writer.path)
             try:
-                _execute(running, plan, writer, reporter(progress))
-            except KeyboardInterrupt:
-                with contextlib.suppress(KeyboardInterrupt):  # a second Ctrl-C leaves the parts as they are
-                    writer.pack()
-                raise Interrupted.with_results_in(output) from None
-            try:
-                writer.pack()
+                _execute_and_pack(running, plan, writer, reporter(progress))
             except KeyboardInterrupt:
                 raise Interrupted.with_results_in(output) from None
-    results = Results(path)
+            results = Results(writer.leave_open())
     notify("shapebias_run_finished", results=results)
     return results
 
 
-def _stored_cells(path: Path, shard: Shard | None) -> list[CurrentCell]:
-    """Return the cells that are already in a results file.
+def _check_study(study: Study) -> FirstImages:
+    """Check everything but the models, and return the first image of each data set."""
+    check_datasets(study)
+    check_apart(study)
+    check_targets(study)
+    first_images = FirstImages()
+    for dataset in study.datasets:
+        check_needs(dataset, study.conditions, first_images)
+    return first_images
+
+
+@contextlib.contextmanager
+def _opened(path: Path, shard: Shard | None) -> Iterator[Store | None]:
+    """Open a results file, None where there is none; after an error it is closed.
 
     Raises:
         StudyError: the file has another shard.
     """
     if path.is_dir() or not (path.exists() or part_files(path)):  # a folder is refused by the writer
-        return []
-    with Store(path) as store:
-        if shard is not None and store.header.shard != str(shard):
-            has = f"shard {store.header.shard}" if store.header.shard else "a whole study"
-            raise StudyError(f"{path} has {has}, not shard {shard}; give each shard a file of its own")
-        return [CurrentCell.of(cell) for cell in store.cells()]
+        yield None
+        return
+    store = Store(path)
+    try:
+        _check_shard(store, shard)
+        yield store
+    except BaseException:
+        store.close()
+        raise
+
+
+def _check_shard(store: Store, shard: Shard | None) -> None:
+    if shard is not None and store.header.shard != str(shard):
+        has = f"shard {store.header.shard}" if store.header.shard else "a whole study"
+        raise StudyError(f"{store.path} has {has}, not shard {shard}; give each shard a file of its own")
 
 
 def _take_over_labels(writer: Writer, cells: Sequence[IdentifiedCell]) -> None:
@@ -179,6 +196,19 @@ def _take_over_labels(writer: Writer, cells: Sequence[IdentifiedCell]) -> None:
         for key, label in changed.items():
             _log.info("%s is called %s from now on", stored[key], label)
         writer.retitle(changed)
+
+
+def _execute_and_pack(
+    executor: RunningExecutor, plan: Plan, writer: Writer, progress: Callable[[Progress], None] | None
+) -> None:
+    """Write what the executor yields, and pack the file, even after Ctrl-C, unless there is a second one."""
+    try:
+        _execute(executor, plan, writer, progress)
+    except KeyboardInterrupt:
+        with contextlib.suppress(KeyboardInterrupt):
+            writer.pack()
+        raise
+    writer.pack()
 
 
 def _execute(

@@ -105,6 +105,8 @@ def pixel_gradient(
         _gradient_of_chunk(model, chunk, wanted, objective)
         for chunk, wanted in zip(images.split(model.chunk), targets.split(model.chunk), strict=True)
     ]
+    if len(pieces) == 1:  # nothing to copy
+        return pieces[0]
     gradients, scores = zip(*pieces, strict=True)
     return torch.cat(gradients), torch.cat(scores)
 

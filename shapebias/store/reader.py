@@ -34,6 +34,7 @@ class Store:
         self.path = store_path(path)
         self._packed: h5py.File | None = None
         self._known: dict[Path, tuple[tuple[int, ...], Listing]] = {}
+        self.listings: tuple[Listing, ...] = ()
         self.refresh()
 
     def refresh(self) -> None:
@@ -44,6 +45,8 @@ class Store:
             except FileNotFoundError:
                 continue  # packed while the files were listed: the parts are now in the packed file
             break
+        if listings and [*map(id, listings)] == [*map(id, self.listings)]:
+            return  # no file has changed
         self.listings = tuple(listings)
         headers = [listing.header for listing in listings if listing.header is not None]
         if not headers:

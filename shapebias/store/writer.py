@@ -39,14 +39,15 @@ class Writer:
     Args:
         path: the store, for example ``run.h5``; an existing one is continued.
         header: the header of the store.
+        store: the store, if it is open already: the writer does not list its files again, and closes it.
 
     Raises:
         StoreError: another process is writing it, the file is not a store or has a later version, or the folder cannot
             be written.
     """
 
-    def __init__(self, path: str | Path, header: Header) -> None:
-        self.path = store_path(path)
+    def __init__(self, path: str | Path, header: Header, store: Store | None = None) -> None:
+        self.path, self._keeps_open = store_path(path), False
         if self.path.is_dir():
             raise StoreError(f"{self.path} is a folder; give the name of a file, for example {self.path}/run.h5")
         with translate_os_errors(self.path):
@@ -54,15 +55,17 @@ class Writer:
             self._lock = WriterLock(self.path)
             self._lock.acquire()
             try:
-                self._store = self._begin(header)
+                self._store = self._begin(header, store)
             except BaseException:
                 self._lock.release()
                 raise
 
-    def _begin(self, header: Header) -> Store:
+    def _begin(self, header: Header, store: Store | None) -> Store:
         """Open an existing store, clean up after writers that were killed, and write the header if it changed."""
-        exists = self.path.exists() or bool(part_files(self.path))
-        store = Store(self.path) if exists else None
+        if store is not None:
+            store.refresh()  # another process may have written before this one had the lock
+        elif self.path.exists() or part_files(self.path):
+            store = Store(self.path)
         for stray in stray_files(self.path):
             _remove(stray)
         if store is None or store.header != header:
@@ -190,9 +193,15 @@ class Writer:
             shutil.rmtree(retired)
         return True
 
+    def leave_open(self) -> Store:
+        """Return the store for reading; it stays open when the writer is closed."""
+        self._keeps_open = True
+        return self.store
+
     def close(self) -> None:
-        """Release the lock."""
-        self._store.close()
+        """Release the lock, and close the store unless it was to stay open."""
+        if not self._keeps_open:
+            self._store.close()
         self._lock.release()
 
     def __enter__(self) -> Self:

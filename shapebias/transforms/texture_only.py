@@ -39,16 +39,18 @@ class TextureOnly:
     def __call__(self, images: Tensor, rng: ImageRandom, *, mask: Tensor) -> Tensor:
         """Fill (N, 3, H, W) images in [0, 1] with the texture inside (N, H, W) bool masks."""
         height, width = mask.shape[-2:]
-        sums = functional.pad(mask.long().cumsum(1).cumsum(2), (1, 0, 1, 0))
+        sums = functional.pad(mask.cumsum(1, dtype=torch.int32).cumsum(2, dtype=torch.int32), (1, 0, 1, 0))
         largest = _largest_square(sums)
         if not largest.all():
             raise DataError(f"texture-only: {int((largest == 0).sum())} of {len(mask)} masks are empty; leave them out")
         side = (largest.double() * self.patch).long().clamp(min=1)
-        corners = _corners(sums, side, rng.integers("patches", 0, (height * width,), high=2**31))
+        drawn = rng.integers("patches", 0, (height * width,), high=2**31).view(-1, height, width)
+        down, across = (-(-length // int(side.min())) for length in (height, width))  # the most squares of an image
+        corners = _corners(sums, side, drawn[:, :down, :across].flatten(1))
         rows = torch.arange(height, device=mask.device).view(-1, 1)
         columns = torch.arange(width, device=mask.device)
         side = side.view(-1, 1, 1)
-        square = rows // side * width + columns // side
+        square = rows // side * across + columns // side
         inside = rows % side * width + columns % side
         source = corners.gather(1, square.flatten(1)) + inside.flatten(1)
         return images.flatten(2).gather(2, source[:, None].expand(-1, 3, -1)).view(images.shape)

@@ -13,7 +13,7 @@ from shapebias.errors import DataError, StudyError
 from shapebias.networks.labels import entry_level_classes
 from shapebias.plugins.catalog import default_catalog
 from shapebias.rng import ImageRandom
-from shapebias.store import verify
+from shapebias.store import reader, verify
 
 STIMULI = "stimuli:cue=conflict,images=56,size=32"
 CONDITIONS = ["clean", "saturate:p=8", "patch-shuffle:k=4+saturate:p=8"]
@@ -79,6 +79,21 @@ def test_only_missing_images_are_computed(network, tmp_path):
     again = []
     sb.run(whole, tmp_path / "run.h5", progress=again.append)
     assert again == []
+
+
+def test_a_run_with_nothing_to_do_lists_the_file_once_and_returns_it_open(network, tmp_path, monkeypatch):
+    """Listing takes most of the time of such a run."""
+    listed, original = [], reader.list_file
+    monkeypatch.setattr(reader, "list_file", lambda file, **how: listed.append(file.filename) or original(file, **how))
+    study = sb.Study("stimuli:images=8,size=32", {"net": network}, ["clean", "invert"])
+    with sb.run(study, tmp_path / "run.h5", device="cpu") as first:
+        predictions = [each.prediction.tolist() for each in first.answers()]
+    listed.clear()
+    again = sb.run(study, tmp_path / "run.h5", device="cpu")
+    assert len(listed) == 1
+    with again, sb.run(study, tmp_path / "run.h5", device="cpu") as third:  # the lock is free again
+        assert [each.prediction.tolist() for each in again.answers()] == predictions
+        assert [each.prediction.tolist() for each in third.answers()] == predictions
 
 
 def test_an_interrupted_run_goes_on_where_it_stopped(network, tmp_path):
@@ -321,6 +336,16 @@ def test_the_aggregate_decides_what_is_answered(aggregate, answer, tmp_path):
     other = sb.Study(dataset, {"net": Thousand()}, aggregate="sum" if aggregate == "mean" else "mean")
     with pytest.raises(StudyError, match=f"aggregate was {aggregate}, now"):
         sb.run(other, tmp_path / "run.h5")
+
+
+def test_another_aggregate_under_another_condition_does_not_join_the_file(tmp_path):
+    data, models = "stimuli:images=8,size=16", {"net": "cnn:num_classes=8,width=2"}
+    sb.run(sb.Study(data, models), tmp_path / "run.h5").close()
+    shuffled = sb.Study(data, models, "patch-shuffle:k=2", aggregate="sum")
+    with pytest.raises(StudyError, match=r"net has answers .* aggregate mean \(clean\) and with aggregate sum"):
+        sb.run(shuffled, tmp_path / "run.h5")
+    both = sb.Study(data, models, ["clean", "patch-shuffle:k=2"], aggregate="sum")
+    sb.run(both, tmp_path / "run.h5", replace=True).close()
 
 
 def test_a_live_network_that_was_trained_on_is_another_model(network, tmp_path):
