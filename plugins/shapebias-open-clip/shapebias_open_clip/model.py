@@ -13,6 +13,7 @@ import torch
 
 from shapebias.plugin import (
     Classifier,
+    EvalCrop,
     Options,
     ZeroShot,
     as_templates,
@@ -77,6 +78,20 @@ class OpenClip:
         folder = self.architecture.removeprefix("local-dir:")
         found = [] if folder == self.architecture else [Path(folder).expanduser()]
         return [*found, *(each for each in (self.pretrained, self.names) if isinstance(each, Path))]
+
+    @property
+    def eval_crop(self) -> EvalCrop | None:
+        """How open_clip resizes and cuts images for these weights; None where a file of the hub or a folder says it."""
+        config = open_clip.get_model_config(self.architecture)
+        if config is None:
+            return None
+        named = isinstance(self.pretrained, str) and self.pretrained
+        stated = (open_clip.get_pretrained_cfg(self.architecture, self.pretrained) if named else None) or {}
+        side = stated.get("size") or config["vision_cfg"].get("image_size")
+        mode = stated.get("resize_mode", "shortest")
+        if not isinstance(side, int) or mode == "longest":
+            return None
+        return EvalCrop(side, side, stated.get("interpolation", "bicubic"), squash=mode == "squash")
 
     def class_texts(self, classes: Sequence[str]) -> list[str]:
         """Return every text of every class."""
