@@ -82,6 +82,18 @@ def test_weights_are_read_without_their_prefix(module, tmp_path):
         ImportedModel(f"{module}:make", weights=tmp_path / "net.safetensors", prefix="module.").load(CPU)
 
 
+def test_a_normalisation_in_the_weight_file_is_used_unless_one_is_given(module, tmp_path):
+    state = ImportedModel(f"{module}:make", seed=5).load(CPU).module.state_dict()
+    state = {f"1.{key}": value for key, value in state.items()}
+    state |= {"0.mean": torch.tensor([0.25, 0.5, 0.75]), "0.std": torch.full((3,), 0.5)}
+    save_file(state, tmp_path / "net.safetensors")
+    found = ImportedModel(f"{module}:make", weights=tmp_path / "net.safetensors").load(CPU)
+    assert (found.mean, found.std) == ((0.25, 0.5, 0.75), (0.5,) * 3)
+    given = ImportedModel(f"{module}:make", weights=tmp_path / "net.safetensors", mean=0, std=1).load(CPU)
+    assert (given.mean, given.std) == ((0.0,) * 3, (1.0,) * 3)
+    assert ImportedModel(f"{module}:make").load(CPU).mean == sb.Classifier(torch.nn.Identity()).mean
+
+
 @pytest.mark.parametrize(
     ("target", "words"),
     [
