@@ -21,6 +21,7 @@ from shapebias.engine.session import Session
 from shapebias.images.decoded import DecodedImages, UnreadableError
 from shapebias.images.first import FirstImages
 from shapebias.images.transformed import TransformedImages
+from shapebias.runtime import guard
 from shapebias.runtime.device import autocast, choose_device, describe_device
 from shapebias.runtime.memory import Memory
 from shapebias.store import Part
@@ -93,8 +94,9 @@ class LocalExecutor:
         session = self.session(plan.study, plan.options)
         computation = _Computation(session, self._first_images, describe)
         try:
-            for work in plan.works:
-                yield from computation.compute(work)
+            with guard.steady_modes():  # also where another process computes than the one that runs the study
+                for work in plan.works:
+                    yield from computation.compute(work)
         finally:
             if not self.keep_images:
                 session.forget_images()
