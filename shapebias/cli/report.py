@@ -31,13 +31,12 @@ __all__ = ["command"]
 @click.option(
     "--models",
     type=click.IntRange(min=1),
-    default=50,
-    show_default=True,
     metavar="N",
-    help="Show at most N models; of more, N that are evenly spaced in the order of the study.",
+    help="Show at most N models; of more, N that are evenly spaced in the order of the study.  [default: 50, or fewer "
+    "if there are more and many conditions]",
 )
 @click.option("--title", metavar="TEXT", help="The page's title.  [default: Shape or texture?]")
-def command(files: tuple[str, ...], output: str, images: int, models: int, title: str | None) -> None:
+def command(files: tuple[str, ...], output: str, images: int, models: int | None, title: str | None) -> None:
     """Write one page that shows results.
 
     It has the finding, charts, maps, images, tables, failures and provenance.  Several files are shown side by side.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import math
 from collections.abc import Collection, Sequence
 from functools import cache
 from importlib import metadata, resources
@@ -17,7 +18,7 @@ from shapebias.files import new_file
 from shapebias.paths import as_path, readable
 from shapebias.reporting.chart_data import ChartData
 from shapebias.reporting.class_images import page_class_images
-from shapebias.reporting.combined import CombinedResults
+from shapebias.reporting.combined import CombinedResults, is_person
 from shapebias.reporting.export import UNDEFINED, records
 from shapebias.reporting.finding import evidence, finding
 from shapebias.reporting.image_browser import browse
@@ -35,10 +36,11 @@ if TYPE_CHECKING:
 
     from shapebias.reporting.palette import ModelStyle
 
-__all__ = ["IMAGES", "MODELS", "LeadTable", "render", "report", "write_page"]
+__all__ = ["IMAGES", "LeadTable", "render", "report", "write_page"]
 
 IMAGES = 24
-MODELS = 50  # with a thousand models, comparing all pairs would take days
+_MODELS = 50
+_PAIRS = 4_000  # of models under one condition: comparing them takes most of the time, half a minute or so
 _LIBRARIES = ("vendor/d3.min.js", "vendor/plot.min.js")
 _SCRIPTS = (
     "page.js",
@@ -80,7 +82,7 @@ def report(
     path: str | Path,
     *,
     images: int = IMAGES,
-    models: int = MODELS,
+    models: int | None = None,
     title: str | None = None,
 ) -> Path:
     """Write a page that shows results: the finding, charts, maps, images, tables, failures and provenance.
@@ -89,7 +91,8 @@ def report(
         results: the results of one study, or of several, whose models are shown side by side.
         path: the HTML file; it is replaced.
         images: the most images of each data set in the image browser.
-        models: the most models; if there are more, a sample of them, evenly spaced in the order of the study.
+        models: the most models; if there are more, a sample of them, evenly spaced in the order of the study.  None
+            takes all up to 50; if there are more, 50, or fewer with many conditions, because all pairs are compared.
         title: the page's title; default the question.
 
     Returns:
@@ -98,9 +101,19 @@ def report(
     Raises:
         FigureError: there are no answers to show, or the file cannot be written.
     """
-    joined = CombinedResults([results] if isinstance(results, Results) else results, most_models=models)
+    files = [results] if isinstance(results, Results) else results
+    joined = CombinedResults(files, most_models=models or _most_models(files))
     lead = _sample(joined) if joined.left_out else None
     return write_page(joined, path, images=images, title=title or "Shape or texture?", lead=lead)
+
+
+def _most_models(files: Sequence[Results]) -> int:
+    """Return how many models a page shows by default."""
+    records = [cell.record for results in files for cell in results.store.cells()]
+    if len({record.model.key for record in records if not is_person(record)}) <= _MODELS:
+        return _MODELS
+    conditions = len({(record.dataset.key, record.condition.key) for record in records})
+    return min(_MODELS, max(2, math.isqrt(2 * _PAIRS // conditions)))
 
 
 def _sample(results: CombinedResults) -> LeadTable:

@@ -7,6 +7,7 @@ import hashlib
 import json
 import re
 from html.parser import HTMLParser
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -15,7 +16,7 @@ from PIL import Image
 import shapebias
 from shapebias.errors import FigureError
 from shapebias.interop import import_decisions
-from shapebias.reporting.page import report
+from shapebias.reporting.page import _most_models, report
 
 VOID = {"meta", "link", "img", "br", "input", "hr"}
 
@@ -216,3 +217,14 @@ def test_answers_that_were_imported_make_a_page_without_pictures(tmp_path):
     assert 'id="images"' not in text
     assert "One person" in text
     assert "no study here computes them" in text
+
+
+@pytest.mark.parametrize(("models", "conditions", "shown"), [(50, 40, 50), (51, 2, 50), (1300, 40, 14)])
+def test_of_many_models_a_page_shows_few_where_there_are_many_conditions(models, conditions, shown):
+    def record(model, condition):
+        keys = {"dataset": "d", "model": model, "condition": condition}
+        return SimpleNamespace(**{role: SimpleNamespace(key=key, canonical=key) for role, key in keys.items()})
+
+    cells = [SimpleNamespace(record=record(f"m{m}", f"c{c}")) for m in range(models) for c in range(conditions)]
+    assert _most_models([SimpleNamespace(store=SimpleNamespace(cells=lambda: cells))]) == shown
+    assert shown == 50 or shown * (shown - 1) // 2 * conditions <= 4_000
