@@ -12,7 +12,7 @@ from torch import nn
 
 from shapebias.images.decoded import DecodedImages
 from shapebias.runtime import guard
-from shapebias.runtime.device import Precision
+from shapebias.runtime.device import Precision, explained
 from shapebias.runtime.memory import Memory
 from shapebias.runtime.network_state import NetworkState
 
@@ -119,7 +119,7 @@ def _bytes(module: object) -> int:
 
 def _load(component: Component, device: torch.device, classes: tuple[str, ...] | None) -> Any:
     began = time.perf_counter()
-    with guard.contained_and_restored(component.text, strict=False):
+    with guard.contained_and_restored(component.text, strict=False), explained(component.title):
         loaded = component.load(device, classes)
     if component.kind == "model":
         _log.info("loaded %s %s in %.3g s", component.kind, component.title, time.perf_counter() - began)

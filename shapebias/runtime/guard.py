@@ -17,6 +17,7 @@ from torch import Tensor
 
 from shapebias.errors import PluginError
 from shapebias.plugins.containment import contained
+from shapebias.runtime.device import explained
 from shapebias.runtime.network_state import NetworkState, put_back, sample
 
 __all__ = ["call", "contained_and_restored", "steady_modes"]
@@ -41,6 +42,7 @@ def call(
 
     Raises:
         PluginError: the plugin changed its arguments, the network or a global mode, or tried to end the process.
+        DeviceError: it needs what the device does not have.
     """
     copies = [_copied(argument) for argument in arguments]
     copied_needs = {name: _copied(need) for name, need in needs.items()}
@@ -49,7 +51,7 @@ def call(
     if network is not None:
         network.remember()
     try:
-        with contained(plugin):
+        with contained(plugin), explained(plugin):
             result = run(*copies, **copied_needs)
     finally:
         # Also after an error: running out of memory in the middle of a method may leave its hooks behind.
