@@ -15,7 +15,7 @@ from torch import Tensor
 
 import shapebias as sb
 from shapebias.engine.plan import evenly_spaced
-from shapebias.networks.labels import match_labels
+from shapebias.networks.label_matching import match_labels
 from shapebias.plugin import Classifier, default_catalog
 
 CONDITIONS = ("clean", "saturate:p=8", "patch-shuffle:k=4", "grayscale", "blur", "low-pass", "noise")

@@ -1,6 +1,6 @@
 """Draw the pictures of docs/gallery.md.
 
-    python examples/gallery.py docs/images [--data ../shared/data] [--section transforms] [--section saliency]
+    python examples/gallery.py docs/images [--data DATA] [--section transforms] [--section saliency]
 
 One function draws one section.  The maps need matplotlib (``pip install 'shapebias[plot]'``) and some minutes.
 """

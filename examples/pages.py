@@ -1,6 +1,6 @@
 """Make the pages of docs/pages.md, and their pictures.
 
-    python examples/pages.py pages [--data ../shared/data] [--pictures docs/images]
+    python examples/pages.py pages [--data DATA] [--pictures docs/images]
 
 Without ``--data``, the page of published stimuli is left out.  Pictures need Chromium and ``pip install playwright``.
 """

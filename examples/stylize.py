@@ -1,6 +1,6 @@
 """Draw photographs in the style of some synthetic textures: the picture of docs/stylize.md.
 
-    python examples/stylize.py docs/images/stylize.jpg [--data ../shared/data]
+    python examples/stylize.py docs/images/stylize.jpg [--data DATA]
 
 The textures are in the first row, the photographs in the first column.
 """

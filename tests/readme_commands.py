@@ -15,7 +15,8 @@ from shapebias.cli import main
 from shapebias.plugins.catalog import default_catalog
 
 DATA = "../shared/data"
-# What the README calls by the reader's own names, or fetches, and where our copies are.
+MODELS = f"{DATA}/decisions/models"
+# What the README and the pages call by the reader's own names, or fetch, and where our copies are.
 OURS = {
     "torchvision:squeezenet1_1": f"torchvision:squeezenet1_1,weights={DATA}/weights/imagenet/squeezenet1_1.safetensors",
     "-d cue-conflict ": f"-d cue-conflict=cue-conflict:{DATA}/cue-conflict ",
@@ -24,9 +25,15 @@ OURS = {
     "folder:cifar10 ": f"folder:{DATA}/cifar10-lossless ",
     "resnet20:standard.safetensors": f"resnet20:{DATA}/weights/cifar10/resnet20_standard.safetensors",
     "resnet2b2:adversarial.safetensors": f"resnet2b2:{DATA}/weights/cifar10/resnet2b2_sadv8.safetensors",
+    "weights=microast": f"weights={DATA}/weights/microast",
+    "styles=textures": f"styles={DATA}/textures",
+    "decisions humans": f"decisions {DATA}/decisions/humans",
+    "/humans models": f"/humans {MODELS}",
+    "/humans resnet50.csv": f"/humans {MODELS}/style-transfer-512-nomask-experiment_resnet50_session-1.csv",
+    "decisions benchmark": f"decisions {DATA}/decisions/benchmark",
 }
 
-__all__ = ["README", "ROOT", "RealRuns", "commands", "invoke"]
+__all__ = ["README", "ROOT", "RealRuns", "commands", "invoke", "with_our_data"]
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -37,10 +44,16 @@ def commands():
     for block in re.findall(r"```console\n(.*?)```", README, re.DOTALL):
         for entry in block.split("$ ")[1:]:
             command, *shown = entry.strip().splitlines()
-            for theirs, ours in OURS.items():
-                command = command.replace(theirs, ours)
+            command = with_our_data(command)
             if command.startswith("shapebias"):
                 yield command, shown
+
+
+def with_our_data(command, data_dir=DATA):
+    """Return a reader's command with our copies of images, weights and answers."""
+    for theirs, ours in OURS.items():
+        command = command.replace(theirs, ours)
+    return command.replace(DATA, str(data_dir))
 
 
 def invoke(command):

@@ -256,6 +256,6 @@ def test_channel_swap_exchanges_the_channels_of_each_image(plugins):
         for image, after in zip(images, swapped, strict=True)
     ]
     assert all(sorted(order) == [0, 1, 2] for order in orders)
-    assert len(set(orders)) == 6  # 64 images have all orders, but for one time in 20,000
+    assert len(set(orders)) == 6  # 64 images have all orders, except one time in 20,000
     alone = swap(images[5:6], ImageRandom.for_images(0, "channel-swap", 0, ids[5:6]))
     assert torch.equal(alone[0], swapped[5])

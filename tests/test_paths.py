@@ -1,4 +1,4 @@
-"""Home folders, names that are not UTF-8, and what lies in a folder of links, pipes and loops."""
+"""Home folders, names that are not UTF-8, and folders of links, pipes and loops."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A distribution that somebody else wrote: built, installed into an environment of its own, found, and used."""
+"""A third-party distribution: built, installed into a separate environment, found, and used."""
 
 from __future__ import annotations
 

@@ -97,7 +97,8 @@ def _only(table: pd.DataFrame, column: str, wanted: str | None) -> pd.DataFrame:
 def _write_page(results: CombinedResults, table: pd.DataFrame, page: str) -> None:
     from shapebias.reporting.page import LeadTable, write_page
 
-    lead = LeadTable("Leaderboard", *_in_words(table), [_basis(table)]) if len(table) else None
+    ranks = "'beyond chance' has the ranks of the models that differ, 'not told apart' of those that may not."
+    lead = LeadTable("Leaderboard", *_in_words(table), [_basis(table), ranks]) if len(table) else None
     write_page(results, page, title="Leaderboard", lead=lead)
 
 

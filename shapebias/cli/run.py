@@ -57,6 +57,7 @@ def _several(short: str, name: str, dest: str, help: str) -> Callable[[Any], Any
         "shapebias run -d stimuli -m cnn:num_classes=8 -a pgd:eps=1/255,2/255 -s smoothgrad --limit 64 -o run.h5",
         "shapebias run study.toml --device cuda --batch-size 128 -o run.h5",
         "shapebias run study.toml --shard 2/8 -o run-2.h5",
+        "shapebias run -d stimuli -m cnn:num_classes=8 --towards 0 --limit 4 -o run.h5",
     ),
 )
 @click.argument(
@@ -69,6 +70,13 @@ def _several(short: str, name: str, dest: str, help: str) -> Callable[[Any], Any
 @_several("-c", "condition", "chains", "A condition with steps joined by '+', such as grayscale+pgd:eps=4/255")
 @_several("-s", "saliency", "saliency", "A saliency method")
 @_several("-p", "probe", "probes", "A probe")
+@click.option(
+    "--towards",
+    "towards",
+    metavar="CLASS",
+    multiple=True,
+    help="A condition: change the images towards CLASS, a name or an index, and keep them; may be repeated.",
+)
 @click.option("--no-clean", is_flag=True, help="Leave out the condition 'clean'.")
 @click.option("--seed", type=int, metavar="N", help="Seed of all random numbers.  [default: 0]")
 @click.option("--limit", type=int, metavar="N", help="Use at most N images of each data set.  [default: all]")
@@ -101,6 +109,7 @@ def command(
     transforms: tuple[str, ...],
     attacks: tuple[str, ...],
     chains: tuple[str, ...],
+    towards: tuple[str, ...],
     no_clean: bool,  # noqa: FBT001 - click passes by keyword
     quiet: bool,  # noqa: FBT001
     **options: Any,
@@ -123,6 +132,8 @@ def command(
     what = {name: value for name, value in options.items() if name in of_study}
     how = {name: value for name, value in options.items() if name not in of_study}
     study = _study(study_file, what, [*transforms, *attacks, *chains], no_clean=no_clean)
+    if towards:
+        study = _with_class_images(study, towards)
 
     from shapebias import engine
     from shapebias.runtime.progress import Interrupted
@@ -168,6 +179,13 @@ def _study(study_file: Path | None, options: Mapping[str, Any], conditions: Sequ
         elif value is not None:
             content[key] = value
     return Study.from_mapping(content, name)
+
+
+def _with_class_images(study: Study, classes: Sequence[str]) -> Study:
+    """Add the conditions that change images towards classes of the study's only data set, and keep the images."""
+    from shapebias.rendering.class_images import towards
+
+    return attrs.evolve(study, conditions=[*study.conditions, *towards(study.datasets, classes)], keep_images=True)
 
 
 def _of_study(study: Study, failures: Iterable[Failure]) -> list[Failure]:

@@ -73,7 +73,7 @@ class Folder:
         label_column: its column of labels, texts or integers.
         label_space: what the labels mean.
         masks: the folder of the masks, outside ``path``.
-        resize: the short side before the centre is cut out, which ``crop`` says otherwise: 232 of 224 pixels.
+        resize: the short side before the centre is cropped, as an alternative to ``crop``: 232 for 224 pixels.
         squash: resize both sides to it, so that all of the image is kept and its proportions are not.
 
     Raises:
@@ -99,9 +99,9 @@ class Folder:
     )
     masks: Path | None = param("folder of PNG files named like the images, light on the object", default=None)
     resize: int | None = param(
-        "short side before the centre is cut out; none is size / crop", default=None, ge=1, unit="pixels"
+        "short side before the centre is cropped; none is size / crop", default=None, ge=1, unit="pixels"
     )
-    squash: bool = param("resize both sides, whatever the proportions", default=False)
+    squash: bool = param("whether to resize both sides to the size, ignoring proportions", default=False)
 
     def __attrs_post_init__(self) -> None:
         check_crop(self.size, self.crop, self.resize, squash=self.squash)
@@ -169,10 +169,10 @@ class Folder:
             index = {name: position for position, name in enumerate(names)}
         else:
             index = {text: position for position, wnid in enumerate(imagenet_wnids()) for text in (wnid, str(position))}
-            if strangers := [name for name in names if name not in index]:
+            if unknown := [name for name in names if name not in index]:
                 raise DataError(
                     f"{self.path / (self.labels or '')} has labels that are neither an index from 0 to 999 nor a "
-                    f"WordNet id of ImageNet-1k: {', '.join(strangers[:_PROBLEMS_SHOWN])}; correct them, or give "
+                    f"WordNet id of ImageNet-1k: {', '.join(unknown[:_PROBLEMS_SHOWN])}; correct them, or give "
                     "label_space=own"
                 )
         classes = names if space == "own" else imagenet_wnids()

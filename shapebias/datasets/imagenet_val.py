@@ -26,17 +26,17 @@ _USUAL_SIZE, _USUAL_CROP = 224, 0.875
 class ImageNetVal:
     """The 50,000 validation images of ImageNet-1k, in one folder for each WordNet id, as torchvision sorts them.
 
-    Each model gets the images as its published evaluation resizes and cuts them: torchvision and timm say how for each
-    of their weights.  A model that says nothing gets the usual 224 of 256 pixels, and so do previews and training; the
-    caption of the results has the crop of each model.  With ``size`` all models get the same pixels.
+    Each model gets the images resized and cropped as in its published evaluation, which torchvision and timm state for
+    their weights.  A model without such a statement gets the usual 224 of 256 pixels, and so do previews and training;
+    the caption of the results has the crop of each model.  With ``size`` all models get the same pixels.
 
-    Their publisher wants an account, so that they cannot be fetched: name the folder, or put it at ``imagenet-val`` in
+    Their publisher requires an account, so they cannot be fetched: give the folder, or put it at ``imagenet-val`` in
     the data folder.  The data set has all 1,000 classes.
 
     Args:
         path: the folder of class folders; none takes the one in the data folder.
         size: side of the images; none takes each model's own crop.
-        crop, interpolation, resize, squash: as of ``folder``; without ``size`` they are the model's.
+        crop, interpolation, resize, squash: see ``folder``; without ``size`` they are the model's.
 
     Raises:
         DataError: at the first use: there is no such folder, or an image is damaged.
@@ -52,11 +52,11 @@ class ImageNetVal:
     path: Path | None = param("the folder of class folders; none takes the one in the data folder", default=None)
     size: int | None = param("side of the images; none takes each model's own crop", default=None, ge=1, unit="pixels")
     crop: float | None = param("share of the short side that stays; none is 0.875", default=None, gt=0, le=1)
-    interpolation: Interpolation = param("filter of the resizing", default="bilinear")
+    interpolation: Interpolation = param("filter for resizing", default="bilinear")
     resize: int | None = param(
-        "short side before the centre is cut out; none is size / crop", default=None, ge=1, unit="pixels"
+        "short side before the centre is cropped; none is size / crop", default=None, ge=1, unit="pixels"
     )
-    squash: bool = param("resize both sides, whatever the proportions", default=False)
+    squash: bool = param("whether to resize both sides to the size, ignoring proportions", default=False)
 
     def __attrs_post_init__(self) -> None:
         parts = {"crop": self.crop, "resize": self.resize, "squash": self.squash}
@@ -64,7 +64,7 @@ class ImageNetVal:
         given += ["interpolation"] if self.interpolation != "bilinear" else []
         if self.size is None and given:
             raise SpellingError(
-                f"{given[0]} is each model's own without a size; give size= too, for example size=224, or leave it out"
+                f"{given[0]} without size= is that of each model; give size= too, for example size=224, or leave it out"
             )
         check_crop(self.size, self.crop or 1, self.resize)
 
@@ -84,7 +84,7 @@ class ImageNetVal:
         return self._local_data.note
 
     def cropped_for(self, crop: EvalCrop) -> ImageNetVal | None:
-        """Return the images as a model's evaluation cuts them; None where all models get the same pixels."""
+        """Return the images in the crop of a model's evaluation; None if all models get the same pixels."""
         if self.size is not None:
             return None
         interpolation = cast("Interpolation", crop.interpolation)

@@ -11,7 +11,7 @@ import attrs
 from shapebias.errors import StudyError, listed
 from shapebias.files import file_stamp, fingerprint
 from shapebias.plugins.catalog import Component
-from shapebias.store import CellRecord, ComponentRecord, StoredCell
+from shapebias.store import CellRecord, ComponentRecord, StoredCell, differently_scored
 from shapebias.study import Cell, Condition, Study
 from shapebias.study.stored_text import current_text
 from shapebias.study.study import USUAL_CROP
@@ -21,6 +21,7 @@ __all__ = [
     "CurrentCell",
     "IdentifiedCell",
     "Recorder",
+    "check_scores",
     "current",
     "current_text",
     "explain_changes",
@@ -176,6 +177,20 @@ def find_changed(stored: Iterable[CurrentCell], wanted: Iterable[IdentifiedCell]
         if new is not None and new.key != old.key:
             changed.append(ChangedCell(old.stored, old.record, new.record))
     return changed
+
+
+def check_scores(
+    stored: Iterable[CurrentCell], wanted: Iterable[IdentifiedCell], replaced: Iterable[ChangedCell], output: object
+) -> None:
+    """Refuse to add answers whose class scores are made in another way than those of the same model in the file.
+
+    Raises:
+        StudyError: names the model, the data set and both ways.
+    """
+    gone = {each.stored.record.key for each in replaced}
+    left = [each.record for each in stored if each.stored.record.key not in gone]
+    if problem := differently_scored([*left, *(each.record for each in wanted)]):
+        raise StudyError(f"{output}: {problem}; choose another output with -o")
 
 
 def _texts(record: CellRecord) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ import torch
 from shapebias.errors import PluginError
 from shapebias.images.decoded import DecodedImages
 from shapebias.networks.classifier import Classifier
-from shapebias.networks.labels import match_labels
+from shapebias.networks.label_matching import match_labels
 from shapebias.runtime import guard
 from shapebias.runtime.result_checks import check_scores
 

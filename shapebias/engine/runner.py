@@ -15,7 +15,7 @@ import torch
 
 from shapebias.engine.cell_events import CellEvents
 from shapebias.engine.executor import BatchComputed, RunningExecutor, WorkersChanged, started
-from shapebias.engine.identity import CurrentCell, IdentifiedCell, Recorder, explain_changes, find_changed
+from shapebias.engine.identity import CurrentCell, IdentifiedCell, Recorder, check_scores, explain_changes, find_changed
 from shapebias.engine.local_executor import LocalExecutor
 from shapebias.engine.pieces import Shard
 from shapebias.engine.plan import ComputeOptions, Plan, all_works, check_needs, without_stored
@@ -94,7 +94,6 @@ def run(
     """
     options = ComputeOptions(device, batch_size, chunk, precision, workers)
     path, share = as_path(output), Shard.parse(shard) if isinstance(shard, str) else shard
-    first_images = FirstImages()
     # A caller's inference mode would make tensors that no attack can differentiate by.
     with (
         torch.inference_mode(mode=False),
@@ -102,11 +101,7 @@ def run(
         contextlib.ExitStack() as closed_on_error,
     ):
         device_name = running.describe_device(options)  # fails here and not in the middle of the run
-        check_datasets(study)
-        check_apart(study)
-        check_targets(study)
-        for dataset in study.datasets:
-            check_needs(dataset, study.conditions, first_images)
+        first_images = _check_study(study)
         recorder = Recorder(study, precision)
         cells = recorder.cells()
         store = closed_on_error.enter_context(_opened(path, share))
@@ -114,6 +109,7 @@ def run(
         changed = find_changed(stored, cells)
         if changed and not replace:
             raise explain_changes(changed, output)
+        check_scores(stored, cells, changed, output)
         works = all_works(study, cells, first_images)
         # The keys of changed cells differ from those of all cells of the study.
         left = without_stored(share.of(works) if share else works, {cell.key: cell.rows for cell in stored})
@@ -135,18 +131,23 @@ def run(
             _take_over_labels(writer, cells)
             notify("shapebias_run_started", study=study, output=writer.path)
             try:
-                _execute(running, plan, writer, reporter(progress))
-            except KeyboardInterrupt:
-                with contextlib.suppress(KeyboardInterrupt):  # a second Ctrl-C leaves the parts as they are
-                    writer.pack()
-                raise Interrupted.with_results_in(output) from None
-            try:
-                writer.pack()
+                _execute_and_pack(running, plan, writer, reporter(progress))
             except KeyboardInterrupt:
                 raise Interrupted.with_results_in(output) from None
             results = Results(writer.leave_open())
     notify("shapebias_run_finished", results=results)
     return results
+
+
+def _check_study(study: Study) -> FirstImages:
+    """Check everything but the models, and return the first image of each data set."""
+    check_datasets(study)
+    check_apart(study)
+    check_targets(study)
+    first_images = FirstImages()
+    for dataset in study.datasets:
+        check_needs(dataset, study.conditions, first_images)
+    return first_images
 
 
 @contextlib.contextmanager
@@ -193,6 +194,19 @@ def _take_over_labels(writer: Writer, cells: Sequence[IdentifiedCell]) -> None:
         for key, label in changed.items():
             _log.info("%s is called %s from now on", stored[key], label)
         writer.retitle(changed)
+
+
+def _execute_and_pack(
+    executor: RunningExecutor, plan: Plan, writer: Writer, progress: Callable[[Progress], None] | None
+) -> None:
+    """Write what the executor yields, and pack the file, even after Ctrl-C, unless there is a second one."""
+    try:
+        _execute(executor, plan, writer, progress)
+    except KeyboardInterrupt:
+        with contextlib.suppress(KeyboardInterrupt):
+            writer.pack()
+        raise
+    writer.pack()
 
 
 def _execute(

@@ -112,7 +112,7 @@ def _sessions(tables: Sequence[DecisionTable]) -> dict[Session, list[Trial]]:
         if twice:
             files = dict.fromkeys(table.file.name for table in tables if observer in {t.observer for t in table.trials})
             raise DataError(
-                f"{observer} answered {len(twice)} pictures more than once in the same session and trial, such as "
+                f"{observer} answered {len(twice)} images more than once in the same session and trial, such as "
                 f"{twice[0]!r} (condition {condition!r}, {', '.join(files)}); give each table once"
             )
         trials.sort(key=lambda trial: (_natural(trial.session), _natural(trial.number)))
@@ -134,13 +134,11 @@ def _found(
         example = next((trial for each in sets.values() for trials in each.values() for trial in trials), None)
         such = f"such as {f'{example.category}/{example.name.picture}'!r}" if example else "as they have none"
         titles = [dataset.record.title for dataset in store.datasets()]
-        raise StoreError(
-            listed(f"no data set of {store.path} has the pictures of these tables, {such}; it has:", titles)
-        )
+        raise StoreError(listed(f"no data set of {store.path} has the images of these tables, {such}; it has:", titles))
     sharing = Counter(images.record.key for images in pictures.values())
     shared = [stimuli for stimuli, images in pictures.items() if sharing[images.record.key] > 1]
     if shared:
-        raise StoreError(listed("these sets of stimuli have pictures of the same names; import one at a time:", shared))
+        raise StoreError(listed("these sets of stimuli have images of the same names; import one at a time:", shared))
     return pictures
 
 

@@ -164,7 +164,7 @@ def matching_stimuli(
     if len(found) > 1:
         titles = [pictures.record.title for pictures in found]
         raise StoreError(
-            listed(f"several data sets have some of the pictures of {stimuli}; say which with --dataset:", titles)
+            listed(f"several data sets have some of the images of {stimuli}; choose one with --dataset:", titles)
         )
     return found[0] if found else None
 

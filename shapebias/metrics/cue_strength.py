@@ -20,7 +20,9 @@ from shapebias.spelling.params import param
 __all__ = ["CueStrength", "equal_reliance"]
 
 _ABSENT = 3
-_STEPS = 30
+_STEPS, _HALVINGS = 200, 40  # at most
+_PRECISE = 1e-9  # relative change of a parameter
+_LEAST_WEIGHT = 1e-12  # far from the crossing p (1 - p) is 0 in double precision
 
 
 @attrs.frozen
@@ -60,7 +62,7 @@ class CueStrength:
         rows = [
             row
             for curve, cells in curves.items()
-            if len(cells) > 1
+            if len({strength for strength, _ in cells}) > 1
             for row in _rows(curve, sorted(cells, key=lambda cell: cell[0]), results.seed)
         ]
         note = f"no cells with cue conflict differ only in {self.over!r}; set over= to the name of a parameter"
@@ -120,21 +122,50 @@ def equal_reliance(
     >>> float(equal_reliance(strengths, np.array([9.0, 5.0, 1.0]), np.array([1.0, 5.0, 9.0])).round(6))
     1.0
     """
-    scale = strengths.std() or 1.0
+    if len({*strengths.tolist()}) < 2:
+        return np.full(shape.shape[:-1], np.nan)
+    scale = strengths.std()
     x = (strengths - strengths.mean()) / scale
-    hits, trials = shape + 1 / 2, shape + texture + 1
-    intercept = slope = np.zeros(trials.shape[:-1])
-    for _ in range(_STEPS):  # Newton's method on a concave likelihood
-        p = 1 / (1 + np.exp(-(intercept[..., None] + slope[..., None] * x)))
-        residual, weight = hits - trials * p, trials * p * (1 - p) + 1e-12
-        (g0, g1), (h0, h1, h2) = _moments(residual, x, 2), _moments(weight, x, 3)
-        determinant = h0 * h2 - h1**2
-        intercept = intercept + np.clip((h2 * g0 - h1 * g1) / determinant, -2, 2)
-        slope = slope + np.clip((h0 * g1 - h1 * g0) / determinant, -2, 2)
+    intercept, slope = _logistic_fit(x, shape + 1 / 2, shape + texture + 1)
     with np.errstate(divide="ignore", invalid="ignore"):  # a flat curve crosses nowhere
         crossing: NDArray[np.float64] = strengths.mean() - scale * intercept / slope
     return crossing
 
 
-def _moments(values: NDArray[np.float64], x: NDArray[np.float64], count: int) -> list[NDArray[np.float64]]:
-    return [(values * x**power).sum(axis=-1) for power in range(count)]
+def _logistic_fit(
+    x: NDArray[np.float64], hits: NDArray[np.float64], trials: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the intercept and the slope that maximise the likelihood of ``hits`` among ``trials``.
+
+    Newton's method on a concave function.  A step that does not raise the likelihood is halved: where the choices are
+    almost separated by the strength, a whole step goes too far and the next one further.
+    """
+
+    def loss(intercept: NDArray[np.float64], slope: NDArray[np.float64]) -> NDArray[np.float64]:
+        logits = intercept[..., None] + slope[..., None] * x
+        return np.asarray((trials * np.logaddexp(0, logits) - hits * logits).sum(axis=-1))
+
+    intercept = slope = np.zeros(trials.shape[:-1])
+    reached = loss(intercept, slope)
+    for _ in range(_STEPS):
+        logits = intercept[..., None] + slope[..., None] * x
+        p, q = np.exp(-np.logaddexp(0, -logits)), np.exp(-np.logaddexp(0, logits))
+        residual, weight = hits * q - (trials - hits) * p, trials * p * q + _LEAST_WEIGHT
+        # Around the weighted mean of x the two parameters do not depend on each other: no determinant that cancels.
+        mean = (weight * x).sum(axis=-1) / weight.sum(axis=-1)
+        centred = x - mean[..., None]
+        turn = (residual * centred).sum(axis=-1) / (weight * centred**2).sum(axis=-1)
+        shift = residual.sum(axis=-1) / weight.sum(axis=-1) - turn * mean
+        size = np.ones_like(turn)
+        for _ in range(_HALVINGS):
+            worse = loss(intercept + size * shift, slope + size * turn) > reached
+            if not worse.any():
+                break
+            size = np.where(worse, size / 2, size)
+        else:
+            size = np.where(worse, 0.0, size)  # nothing better is left within the precision of numbers
+        intercept, slope = intercept + size * shift, slope + size * turn
+        reached = loss(intercept, slope)
+        if not (size * (np.abs(shift) + np.abs(turn)) > _PRECISE * (1 + np.abs(slope))).any():
+            break
+    return intercept, slope

@@ -73,8 +73,8 @@ def unsearched_note(counts: Mapping[str, int]) -> str:
     if not found:
         return ""
     return (
-        "not in n are images that are answered right but for which a gradient of the attack was NaN or infinite, since "
-        f"they show no robustness: {found}"
+        "n leaves out correct answers to images for which a gradient of the attack was NaN or infinite, since they "
+        f"show no robustness: {found}"
     )
 
 

@@ -17,7 +17,7 @@ from shapebias.metrics.error_consistency import agreement
 from shapebias.metrics.frames import correctness, table
 from shapebias.metrics.intervals import BOOTSTRAP, Estimate, resamples
 from shapebias.plugins.protocols import Answers, StudyResults
-from shapebias.published.human_sets import human_sets
+from shapebias.published.human_sets import conditions_of_set
 from shapebias.published.image_names import CLEAN, condition_name, read_image_name
 from shapebias.spelling.params import param
 
@@ -93,11 +93,11 @@ class HumanConsistency:
         sets: dict[str, list[_Draws]] = {}
         unknown = []
         for dataset, cells in _by_dataset(results.answers()).items():
-            outcomes = _outcomes(cells)
             people = sorted({one.model for one in cells if fnmatchcase(one.model, self.observers)})
             if not people:
                 continue
-            kept = _kept(dataset)
+            outcomes = _outcomes(cells)
+            kept = conditions_of_set(dataset)
             unknown += [] if kept is not None else [dataset]
             for model, comparison in _comparisons(dict.fromkeys(one.model for one in cells), people):
                 each = _each(comparison, outcomes, dataset, results.seed)
@@ -173,11 +173,6 @@ def _outcomes(cells: Iterable[Answers]) -> Outcomes:
 def _condition(answers: Answers, image: str) -> str:
     named = condition_name(answers.condition)
     return read_image_name(image).condition or named if named == CLEAN else named
-
-
-def _kept(dataset: str) -> Mapping[str, bool] | None:
-    """Return which conditions of a set count, by the last word of its name; None if it is not a published set."""
-    return human_sets().get(dataset.rstrip("/").replace(":", "/").split("/")[-1])
 
 
 @attrs.frozen

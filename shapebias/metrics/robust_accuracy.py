@@ -51,7 +51,7 @@ def _note(rows: Sequence[Mapping[str, Any]]) -> str:
         return "no finished predictions under an attack, such as pgd:eps=1/255,2/255"
     if any(row["gradient_failed"] for row in rows):
         return (
-            "gradient_failed: images that are answered right, but for which a gradient of the attack was NaN or "
+            "gradient_failed: images that are answered correctly but for which a gradient of the attack was NaN or "
             "infinite; they show no robustness and are not in n"
         )
     return ""

@@ -79,6 +79,11 @@ class Robust:
     name: str = param("published name", converter=_robust_name)
     file: Path | None = param("the file, where it is here already; none downloads it", default=None)
 
+    @staticmethod
+    def knows(name: str) -> bool:
+        """Whether a network of this name is published."""
+        return name in _NAMES
+
     @property
     def fingerprint(self) -> str:
         """The SHA-256 of the file."""

@@ -75,6 +75,13 @@ class Timm:
     input_size: int | None = param("side that images are resized to; none is timm's", default=None, ge=1, unit="pixels")
     arg: Options = param("option of timm.create_model, such as arg.pad_type=same", default=Options())
 
+    @staticmethod
+    def knows(architecture: str) -> bool:
+        """Whether timm has an architecture of this name."""
+        import timm
+
+        return bool(timm.is_model(architecture.partition(".")[0]))
+
     @property
     def eval_crop(self) -> EvalCrop | None:
         """How timm evaluates these weights: ``input_size``, ``crop_pct``, ``crop_mode`` and ``interpolation``."""
@@ -108,7 +115,7 @@ class Timm:
         return found
 
     def _data_config(self, stated: Mapping[str, Any], **given: Any) -> dict[str, Any]:
-        """Let timm settle input size, crop, interpolation and normalisation."""
+        """Let timm determine input size, crop, interpolation and normalisation."""
         from timm.data.config import resolve_data_config
 
         given["img_size"] = self.arg.get("img_size")
@@ -242,7 +249,7 @@ class Timm:
     def _converted(self, network: nn.Module, weights: Mapping[str, Any]) -> nn.Module:
         """Let timm make the network from weights in another form, such as that of their authors.
 
-        timm drops the classifier of weights for another number of classes than it expects, so it is told the number.
+        timm drops the classifier of weights for another number of classes than it expects, so the number is passed.
         Its conversions do not know the step counters of batch normalisation, which published files do not have.
         """
         import timm

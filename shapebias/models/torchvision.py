@@ -82,6 +82,13 @@ class Torchvision:
     )
     arg: Options = param("option of the architecture, such as arg.num_classes=10", default=Options())
 
+    @staticmethod
+    def knows(architecture: str) -> bool:
+        """Whether torchvision has a classifier of this name."""
+        import torchvision.models
+
+        return architecture in torchvision.models.list_models(module=torchvision.models)
+
     @property
     def eval_crop(self) -> EvalCrop | None:
         """How torchvision evaluates the weights, or its default weights where a file or nothing is loaded."""

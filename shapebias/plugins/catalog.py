@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["Catalog", "CatalogEntry", "Component", "default_catalog"]
 
 _NAMES_SHOWN = 24
+_FEW = 2
 _TYPO = 0.75  # closer names are typos of each other; farther ones may be architectures
 
 
@@ -95,9 +96,9 @@ class Component:
 
     @property
     def destroys(self) -> tuple[str, ...]:
-        """What a transform destroys: what its spec says, or nothing with a value that takes nothing away.
+        """What a transform destroys: as its spec states, or nothing at the value that leaves images unchanged.
 
-        Settings say so themselves in an attribute ``destroys``, where it depends on more than one value.
+        If it depends on more than one value, the settings state it in an attribute ``destroys``.
         """
         own: tuple[str, ...] | None = getattr(self.settings, "destroys", None)
         if own is not None:
@@ -212,7 +213,14 @@ class Catalog:
         typo = difflib.get_close_matches(bare, self.names(*kinds), cutoff=_TYPO)
         if "model" not in kinds or (typo and not any(map(str.isdigit, bare))):
             return close
-        return f"; did you mean {' or '.join(repr(f'{each}:{bare}') for each in self._taking(kinds, str))}?"
+        return f"; did you mean {' or '.join(repr(f'{each}:{bare}') for each in self._knowing(kinds, bare))}?"
+
+    def _knowing(self, kinds: Sequence[Kind], bare: str) -> list[str]:
+        """List names that read a bare name as their first setting: those that know it, or else a few that take any."""
+        taking = list(self._taking(kinds, str))
+        targets: dict[str, Any] = {entry.spec.name: entry.spec.load() for entry in self if entry.spec.name in taking}
+        knowing = [name for name in taking if getattr(targets[name], "knows", None) and targets[name].knows(bare)]
+        return knowing or taking[:_FEW]
 
     def check_spelling(self, kind: Kind | Iterable[Kind], text: str) -> None:
         """Refuse a ``,`` instead of a ``:``, and a path without the name of a component that reads it.

@@ -88,13 +88,13 @@ class Sample:
 
 @attrs.frozen
 class EvalCrop:
-    """How photographs are resized and cut for a model, as in the evaluation that was published of it.
+    """How photographs are resized and cropped for a model, as in its published evaluation.
 
     Args:
-        size: side of the square that is cut from the centre.
-        resize: the short side before that.
-        interpolation: the filter of the resizing, as Pillow calls it.
-        squash: both sides are resized to ``resize``, so that nothing but the proportions is lost.
+        size: side of the square that is cropped from the centre, in pixels.
+        resize: the short side before the crop, in pixels.
+        interpolation: Pillow's name of the resizing filter.
+        squash: resize both sides to ``resize``, which changes only the aspect ratio; false by default.
 
     >>> print(EvalCrop(224, 256))
     224 of 256 pixels, bilinear
@@ -129,10 +129,10 @@ class Dataset(Protocol):
 
 
 class Model(Protocol):
-    """An image classifier; the same call whether it comes from timm, a checkpoint or a plugin.
+    """An image classifier; models from timm, checkpoints and plugins are called in the same way.
 
-    A property ``eval_crop``, an :class:`EvalCrop` or None, says how its evaluation resizes and cuts photographs; it is
-    asked without ``load``.
+    An optional property ``eval_crop``, an :class:`EvalCrop` or None, describes how its evaluation resizes and crops
+    photographs; it is read without calling ``load``.
     """
 
     def load(self, device: torch.device) -> Classifier:

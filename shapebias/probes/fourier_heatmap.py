@@ -20,7 +20,7 @@ class FourierHeatmap:
     """Add a wave of each frequency to the image, and test whether the target is still the answer.
 
     Yin et al. 2019, "A Fourier perspective on model robustness in computer vision", section 3: the wave is the same in
-    all channels but for its sign, which is drawn for each image, wave and channel; the result is clipped to [0, 1].
+    all channels except for its sign, which is drawn for each image, wave and channel; the result is clipped to [0, 1].
     It costs one forward pass per wave: (2 radius + 1)^2 / 2 of them.
 
     Args:

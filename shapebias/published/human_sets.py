@@ -10,7 +10,7 @@ from types import MappingProxyType
 
 from shapebias.published.image_names import condition_name
 
-__all__ = ["human_sets"]
+__all__ = ["conditions_of_set", "human_sets"]
 
 
 @cache
@@ -30,3 +30,12 @@ def human_sets() -> Mapping[str, Mapping[str, bool]]:
     for row in csv.DictReader(text.splitlines()):
         sets.setdefault(row["dataset"], {})[condition_name(row["condition"])] = row["left_out"] == ""
     return MappingProxyType({name: MappingProxyType(conditions) for name, conditions in sets.items()})
+
+
+def conditions_of_set(dataset: str) -> Mapping[str, bool] | None:
+    """Return the conditions of a data set, by the last word of its name; None where that is not a published set.
+
+    >>> list(conditions_of_set("model-vs-human:false-colour")), conditions_of_set("folder:photos")
+    (['false', 'true'], None)
+    """
+    return human_sets().get(dataset.rstrip("/").replace(":", "/").split("/")[-1])

@@ -31,12 +31,14 @@ def towards(dataset: Any, classes: Sequence[str], attacks: Sequence[Any] = ()) -
         attacks: attacks with ``target`` and ``keep``; none takes :data:`CLASS_ATTACK`.
 
     Raises:
-        StudyError: there is no such class, or an attack cannot be targeted.
+        StudyError: there are several data sets, there is no such class, or an attack cannot be targeted.
 
     >>> [condition.title for condition in towards("stimuli", ["0", "disc/dots"])]
     ['towards disc/dots']
     """
-    (source,) = as_datasets(dataset)
+    source, *more = as_datasets(dataset)
+    if more:
+        raise StudyError(f"a class belongs to one data set, and there are {1 + len(more)}; name one")
     classes_of_set = tuple(source.settings.classes)
     names = imagenet_names() if classes_of_set == imagenet_wnids() else classes_of_set
     indices = dict.fromkeys(_index(name, names, source.text) for name in classes)

@@ -86,7 +86,7 @@ def _remarks(dataset: StoredDataset, mapping: LabelMapping) -> Iterator[str]:
     if is_limited:
         yield (
             f"it chooses among the data set's {len(classes):,} classes ({_meaning(mapping)}), {outputs:,} outputs of "
-            f"its {mapping.source}{_way_out(dataset, mapping)}"
+            f"its {mapping.source}{_advice(dataset, mapping)}"
         )
     if mapping.aggregate != "mean" and outputs > len(classes):
         of = {"sum": "sum", "max": "largest"}[mapping.aggregate]
@@ -102,7 +102,7 @@ def _meaning(mapping: LabelMapping) -> str:
     return _some([name if name == meaning else f"{name} = {meaning}" for name, meaning in names])
 
 
-def _way_out(dataset: StoredDataset, mapping: LabelMapping) -> str:
+def _advice(dataset: StoredDataset, mapping: LabelMapping) -> str:
     """Say how a folder can have all classes of ImageNet-1k, if its labels are indices or WordNet ids."""
     known = {*imagenet_wnids(), *map(str, range(len(imagenet_wnids())))}
     if mapping.name != "imagenet-1k -> subset" or not known.issuperset(mapping.classes):

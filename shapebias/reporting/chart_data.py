@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from shapebias.published.references import Reference, references_on
 from shapebias.reporting.export import records
+from shapebias.reporting.human_charts import kappas, strengths
 from shapebias.reporting.pictures import block_title
 from shapebias.reporting.sweeps import Point, Series, find_sweeps
 from shapebias.spelling.grammar import natural_sort_key, spell_scalar
@@ -44,6 +45,8 @@ class ChartData:
             "sweeps": [*self._sweeps()],
             "accuracy": [*self._accuracies()],
             "consistency": [*self._consistencies()],
+            "strengths": [*strengths(self._results, self._positions)] if self._results.people else [],
+            "kappas": [*kappas(self._results)] if self._results.people else [],
         }
 
     def _biases(self) -> Iterator[_Json]:
@@ -105,15 +108,16 @@ class ChartData:
             for row in table.get((series.dataset, point.condition, point.eps), ()):
                 value = None if is_clean else point.value
                 label = "clean" if is_clean else spell_scalar(point.value)
-                yield self._row(row) | {"at": value, "x": series.place(value), "label": label}
+                yield self._row(row) | {"at": value, "x": series.axis_position(value), "label": label}
 
     def _accuracies(self) -> Iterator[_Json]:
-        """Yield the accuracy under every condition of each data set; clean first, numbers in their order."""
+        """Yield the accuracy under every condition of each data set, clean first, with published values beside it."""
         table = self._results.metric("accuracy:top=1")
         for dataset, rows in table.groupby("dataset", sort=False):
             found = [self._row(row) | {"title": block_title(row["condition"], row["eps"])} for row in records(rows)]
             found.sort(key=lambda row: (row["title"] != "clean", natural_sort_key(row["title"])))
-            yield {"dataset": str(dataset), "rows": found}
+            published = self._published("accuracy", str(dataset)) if found[0]["title"] == "clean" else []
+            yield {"dataset": str(dataset), "rows": found, "published": published}
 
     def _consistencies(self) -> Iterator[_Json]:
         """Yield Cohen's kappa of each pair of models, on clean images or else under the first condition."""

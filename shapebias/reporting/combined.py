@@ -29,7 +29,8 @@ class CombinedResults:
     """Several results as one, for metrics, figures and the page.
 
     A model that is the same in several files keeps its name.  If two files use one name for different models, or both
-    have answers of one model to the same images under the same condition, each gets its file's name: ``net (before)``.
+    have answers of one model to the same images under the same condition, or class scores of one model that are made in
+    different ways (``aggregate``, ``mapping``), each gets its file's name: ``net (before)``.
 
     Args:
         files: the results, in the order in which models are shown.
@@ -148,15 +149,19 @@ def is_of(studies: Iterable[Study]) -> Callable[[CellRecord], bool]:
 
 
 def _ambiguous_models(files: Iterable[Sequence[StoredAnswers | StoredMaps | StoredValues]]) -> set[str]:
-    """Find the names that several models share, or that have several answers to the same cell."""
+    """Find the names of several models, or of a model with several answers to a cell, or several kinds of scores."""
     keys: dict[str, set[str]] = {}
+    scorings: dict[tuple[str, str], set[tuple[str, str]]] = {}
     asked: Counter[tuple[str, str]] = Counter()
     for views in files:
         for view in views:
-            keys.setdefault(view.model, set()).add(view.cell.record.model.key)
+            record = view.cell.record
+            keys.setdefault(view.model, set()).add(record.model.key)
+            scorings.setdefault((view.model, view.dataset), set()).add(record.scoring)
         asked.update({(view.model, view.name) for view in views})
     twice = {model for (model, _), count in asked.items() if count > 1}
-    return twice | {model for model, models in keys.items() if len(models) > 1}
+    scored = {model for (model, _), ways in scorings.items() if len(ways) > 1}
+    return twice | scored | {model for model, models in keys.items() if len(models) > 1}
 
 
 def _file_titles(paths: Sequence[Path]) -> list[str]:

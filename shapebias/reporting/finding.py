@@ -81,7 +81,7 @@ def _followed(results: CombinedResults) -> list[Sentence]:
     named = networks if len(networks) <= _NAMED else _ends([row for row in networks if row["n"]] or networks)
     sentences = [Sentence(row["model"], _side(row)) for row in named]
     if len(named) < len(networks):
-        sentences.append(Sentence("", f"The {len(networks) - len(named)} other models lie between these two."))
+        sentences.append(Sentence("", f"The {len(networks) - len(named)} other models are between these two."))
     return [*sentences, *_people([row for row in people if row["n"]]), *_published_people(results, rows, people)]
 
 

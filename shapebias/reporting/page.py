@@ -16,13 +16,14 @@ from shapebias.errors import FigureError, reason
 from shapebias.files import new_file
 from shapebias.paths import as_path
 from shapebias.reporting.chart_data import ChartData
+from shapebias.reporting.class_images import page_class_images
 from shapebias.reporting.combined import CombinedResults
 from shapebias.reporting.export import UNDEFINED, records
 from shapebias.reporting.finding import evidence, finding
 from shapebias.reporting.image_browser import browse
 from shapebias.reporting.metric_tables import MetricTable, metric_tables
 from shapebias.reporting.panels import panels
-from shapebias.reporting.provenance import source
+from shapebias.reporting.provenance import provenance
 from shapebias.reporting.summary import summary
 from shapebias.spelling.grammar import spell_scalar
 from shapebias.store import Failure, Results
@@ -144,11 +145,12 @@ def render(results: CombinedResults, *, images: int, title: str, lead: LeadTable
         finding=finding(results),
         evidence=evidence(results),
         summary=summary(results),
-        files=[source(each) for each in results.files],
+        files=[provenance(each) for each in results.files],
         models=results.models,
         colours={model: drawn.css_colour for model, drawn in results.model_styles.items()},
         charts=charts,
         maps=[panel for each in browsed for panel in panels(each)],
+        class_images=page_class_images(results),
         browsed=browsed,
         data={
             "models": [_model(model, drawn, results.people) for model, drawn in results.model_styles.items()],

@@ -55,7 +55,10 @@ def panels(browsed: BrowserImages) -> Iterator[Panel]:
             [(browsed.conditions[condition_index], None) for condition_index, _ in mapped], _CONDITIONS
         )
         models = [model for model in browsed.models if any(model == other for _, other in mapped)]
-        images = browsed.images[:_IMAGES]
+        # Those whose maps are there for most models and conditions; equals stay in their order.
+        images = sorted(
+            browsed.images, key=lambda image: -sum(_map(image, *place, method) is not None for place in mapped)
+        )[:_IMAGES]
         seen = {
             condition_index: any(image["seen"][condition_index] for image in images)
             for condition_index in (browsed.conditions.index(title) for title, _ in titles)

@@ -15,11 +15,11 @@ from shapebias.study import Study
 if TYPE_CHECKING:
     from shapebias.store import Results, StoredCell
 
-__all__ = ["Source", "source"]
+__all__ = ["Provenance", "provenance"]
 
 
 @attrs.frozen
-class Source:
+class Provenance:
     """A description of one results file.
 
     Args:
@@ -37,7 +37,7 @@ class Source:
     components: list[dict[str, Any]]
 
 
-def source(results: Results) -> Source:
+def provenance(results: Results) -> Provenance:
     """Describe a results file."""
     header = results.store.header
     cells = results.cells()
@@ -57,7 +57,7 @@ def source(results: Results) -> Source:
         note = f"; only {dataset.note} of the published set are there" if dataset.note else ""
         facts.append(("data set", f"{dataset.name}: {len(dataset.ids)} images{size}{note}"))
     facts += sorted(_mappings(results))
-    return Source(results.store.path.name, _readable(header.study), _repeats(results), facts, _components(results))
+    return Provenance(results.store.path.name, _readable(header.study), _repeats(results), facts, _components(results))
 
 
 def _readable(study: str) -> str:

@@ -22,6 +22,7 @@ _MEANINGS = {
     "shape": "only the shape says the class",
     "texture": "only the texture says the class",
 }
+_DESTROYED = {"shape": "a condition that destroys texture", "texture": "a condition that destroys shape"}
 
 
 @attrs.frozen
@@ -89,7 +90,8 @@ def _chosen(rows: Sequence[dict[str, Any]]) -> list[_Key]:
 def _heading(key: _Key, *, several: bool) -> tuple[str, str]:
     cue, metric, dataset, condition = key
     name = "shape bias" if metric == "shape-bias" else f"accuracy, {condition}"
-    meaning = "share of decisions by shape" if metric == "shape-bias" else _MEANINGS[cue]
+    meanings = _MEANINGS if condition == "clean" else _MEANINGS | _DESTROYED
+    meaning = "share of decisions by shape" if metric == "shape-bias" else meanings[cue]
     return name, f"{dataset}: {meaning}" if several else meaning
 
 

@@ -9,14 +9,14 @@ from typing import TypeAlias
 
 import attrs
 
-from shapebias.errors import UnknownNameError
+from shapebias.errors import ShapebiasError, UnknownNameError
 from shapebias.plugins.catalog import default_catalog
 from shapebias.spelling.grammar import parse, parse_number, split
 from shapebias.store.views import StoredAnswers
 
 __all__ = ["Point", "Series", "find_sweeps"]
 
-_Place: TypeAlias = tuple[str, str, str, bool, bool, str]
+_SweepKey: TypeAlias = tuple[str, str, str, bool, bool, str]
 
 _ASIDE = 0.14  # how far clean images are from the other values, as a share of the axis, where they have no value
 _WIDE = 8  # values whose largest is so many times the smallest are drawn on a logarithmic axis
@@ -90,20 +90,20 @@ class Series:
             values.append(self.unchanged)
         return min(values) > 0 and max(values) >= _WIDE * min(values)
 
-    def place(self, value: float | None) -> float:
+    def axis_position(self, value: float | None) -> float:
         """Return the position of a value on the axis: the number or its logarithm; None is the clean images.
 
         Clean images are drawn at the value that changes nothing, or left of all others if none is known.
 
         >>> series = Series("photos", "saturate", "p", "", (Point(4, "saturate:p=4"), Point(1024, "saturate:p=1024")))
-        >>> [round(series.place(value), 2) for value in (None, 4, 1024)]
+        >>> [round(series.axis_position(value), 2) for value in (None, 4, 1024)]
         [0.69, 1.39, 6.93]
         """
         at = self.unchanged if value is None else value
         if at is not None:
             return math.log(at) if self.is_logarithmic else at
-        places = [self.place(point.value) for point in self.points]
-        return min(places) - _ASIDE * (max(places) - min(places))
+        positions = [self.axis_position(point.value) for point in self.points]
+        return min(positions) - _ASIDE * (max(positions) - min(positions))
 
 
 def find_sweeps(answers: Iterable[StoredAnswers]) -> list[Series]:
@@ -124,13 +124,16 @@ def find_sweeps(answers: Iterable[StoredAnswers]) -> list[Series]:
     ]
 
 
-def _numbers(view: StoredAnswers) -> Iterator[tuple[_Place, float]]:
+def _numbers(view: StoredAnswers) -> Iterator[tuple[_SweepKey, float]]:
     """Yield the numbers of a condition, each with its step, parameter, other steps, and the text around it."""
     canonical = view.texts["condition"]
-    steps = split(canonical, "+")
-    for at, step in enumerate(steps):
-        spelling = parse(step)
-        within = " + ".join(parse(other).name for other in [*steps[:at], *steps[at + 1 :]])
+    try:
+        steps = split(canonical, "+")
+        spellings = [parse(step) for step in steps]
+    except ShapebiasError:
+        return  # a condition of published answers, such as 1-10-10 of the eidolon sets
+    for at, spelling in enumerate(spellings):
+        within = " + ".join(other.name for other in [*spellings[:at], *spellings[at + 1 :]])
         attack = view.steps is not None and view.steps[at].kind == "attack"
         for argument in spelling.arguments:
             if argument.key is None or argument.quoted:

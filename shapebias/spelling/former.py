@@ -45,11 +45,11 @@ def former_spellings() -> Iterator[None]:
     >>> from shapebias.spelling.grammar import parse
     >>> from shapebias.spelling.params import build, param
     >>> @attrs.frozen
-    ... class Walk:
+    ... class Pgd:
     ...     step_size: float = param("size of a step", default=0.5, formerly=("step",))
     >>> with former_spellings():
-    ...     build(Walk, parse("walk:step=0.25"))
-    Walk(step_size=0.25)
+    ...     build(Pgd, parse("pgd:step=0.25"))
+    Pgd(step_size=0.25)
     """
     token = _ACCEPTED.set(True)
     try:

@@ -5,7 +5,15 @@ from __future__ import annotations
 from shapebias.store.dropping import drop, rename
 from shapebias.store.merging import merge
 from shapebias.store.reader import Store
-from shapebias.store.records import CellRecord, ComponentRecord, DatasetPart, Header, Part, Scalar
+from shapebias.store.records import (
+    CellRecord,
+    ComponentRecord,
+    DatasetPart,
+    Header,
+    Part,
+    Scalar,
+    differently_scored,
+)
 from shapebias.store.results import Results
 from shapebias.store.results import open_store as open  # noqa: A004 - read as shapebias.open
 from shapebias.store.stored import Failure, StoredCell, StoredDataset
@@ -25,6 +33,7 @@ __all__ = [
     "StoredCell",
     "StoredDataset",
     "Writer",
+    "differently_scored",
     "drop",
     "merge",
     "open",

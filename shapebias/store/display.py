@@ -119,7 +119,7 @@ def show_thumbnails(answers: Sequence[StoredAnswers], dataset: str | None, most:
     """Draw the figure of :meth:`shapebias.Results.thumbnails`."""
     found = _dataset(answers, dataset)
     if "thumbnails" not in found.names:
-        raise StoreError(f"{found.name} has no pictures: its answers were imported")
+        raise StoreError(f"{found.name} has no images, because its answers were imported")
     rows = found.rows[np.unique(np.linspace(0, len(found.rows) - 1, min(most, len(found.rows))).round().astype(int))]
     pictures = found.array("thumbnails", rows)
     across = min(8, len(rows))

@@ -16,7 +16,7 @@ from shapebias.store.locking import WriterLock
 from shapebias.store.os_errors import translate_os_errors
 from shapebias.store.packing import write_store
 from shapebias.store.reader import Store, join_cells, join_datasets
-from shapebias.store.records import CellRecord
+from shapebias.store.records import CellRecord, differently_scored
 from shapebias.store.stored import StoredCell, StoredDataset
 from shapebias.store.writer import stray_files
 
@@ -132,6 +132,8 @@ def _check_cells(stores: Iterable[Store]) -> None:
                 if other is not store:
                     _check_cell(other, same, store, cell)
             before.append((store, cell))
+    if problem := differently_scored(cell.record for cells in known.values() for _, cell in cells):
+        raise StoreError(f"{problem}; {_WAY_OUT}")
 
 
 def _check_cell(first: Store, one: StoredCell, second: Store, other: StoredCell) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cached_property
 from typing import Any, Literal, TypeAlias
 
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from shapebias.study.stored_text import current_text
 
-__all__ = ["CellRecord", "ComponentRecord", "DatasetPart", "Header", "Part", "Scalar"]
+__all__ = ["CellRecord", "ComponentRecord", "DatasetPart", "Header", "Part", "Scalar", "differently_scored"]
 
 Scalar: TypeAlias = str | int | float | bool | None
 
@@ -67,6 +67,11 @@ class CellRecord:
             for name, component in self.components().items()
         }
         return _hash([components, dict(self.settings)])
+
+    @property
+    def scoring(self) -> tuple[str, str]:
+        """How class scores are made of a model's outputs: the aggregate, and the hash of a mapping file."""
+        return str(self.settings.get("aggregate") or "mean"), str(self.settings.get("mapping") or "")
 
     @property
     def title(self) -> str:
@@ -145,6 +150,25 @@ class DatasetPart:
     thumbnails: NDArray[Any] | None
     attributes: Mapping[str, Scalar] = attrs.field(factory=dict)
     masks: NDArray[Any] | None = None
+
+
+def differently_scored(records: Iterable[CellRecord]) -> str:
+    """Say which answers of a model to a data set have class scores of two kinds; nothing where all are of one kind.
+
+    Metrics compare the conditions of a model: its accuracy under one with the sum of the probabilities of a class does
+    not compare with that under another with their mean.
+    """
+    known: dict[tuple[str, str], CellRecord] = {}
+    for record in records:
+        first = known.setdefault((record.dataset.canonical, record.model.canonical), record)
+        for what, before, now in zip(("aggregate", "mapping file"), first.scoring, record.scoring, strict=True):
+            if before != now:
+                return (
+                    f"{record.model.title} has answers to {record.dataset.title} with {what} {before or 'none'} "
+                    f"({first.condition.title}) and with {what} {now or 'none'} ({record.condition.title}), "
+                    "which do not compare"
+                )
+    return ""
 
 
 @attrs.frozen

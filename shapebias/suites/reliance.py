@@ -15,7 +15,7 @@ from shapebias.metrics.frames import record
 from shapebias.metrics.intervals import bootstrap
 from shapebias.metrics.relative_accuracy import outcomes
 from shapebias.plugins.protocols import Answers, StudyResults
-from shapebias.published.references import Reference
+from shapebias.published.references import Reference, references
 from shapebias.spelling.params import param
 from shapebias.study import Condition, Study, as_conditions, as_datasets
 from shapebias.suites._rows import Selection, headline_table
@@ -50,6 +50,7 @@ _TEST: Mapping[str, str] = {
     "texture (bilateral)": "bilateral:d=12,sigma_colour=170/255,sigma_space=75",
     "colour (grayscale)": "grayscale",
 }
+_PUBLISHED = dict(zip(_TEST, ("global-shape", "local-shape", "texture", "colour"), strict=True))
 _THRESHOLD = 0.5
 
 
@@ -75,7 +76,11 @@ class Reliance:
     part: Literal["both", "sweep", "test"] = param("sweep of strengths, test that people took, or both", default="both")
 
     human_answers: ClassVar[tuple[str, ...]] = ()
-    published_models: ClassVar[tuple[str, ...]] = ()
+
+    @property
+    def published_models(self) -> tuple[str, ...]:
+        """Three networks whose numbers in the test that people took are published, on the images of that test."""
+        return () if self.part == "sweep" else ("resnet50 (standard)", "ConvNeXtV2", "CLIP ViT")
 
     def study(self, models: Any, limit: int | None = None) -> Study:
         """Return the study: one data set, clean and under every condition."""
@@ -103,11 +108,17 @@ class Reliance:
                     yield from _row(found, texts, f"relative accuracy, {name}", None, results.seed)
             if self.part != "sweep":
                 for name, text in _TEST.items():
-                    yield from _row(found, [text], f"relative accuracy, p > 0.5, {name}", _THRESHOLD, results.seed)
+                    yield from _row(found, [text], _in_test(name), _THRESHOLD, results.seed)
 
     def references(self) -> Mapping[str, tuple[Reference, ...]]:
-        """Return nothing: the paper gives its values in figures, for data sets that are not published with it."""
-        return {}
+        """Return the published values of the test; those of the sweep are published in figures alone."""
+        if self.part == "sweep":
+            return {}
+        return {_in_test(name): references(f"relative-accuracy:{what}") for name, what in _PUBLISHED.items()}
+
+
+def _in_test(name: str) -> str:
+    return f"relative accuracy, p > 0.5, {name}"
 
 
 def _row(

@@ -75,10 +75,10 @@ class Check:
         except NotApplicable:
             raise
         except BrokenRuleError as error:
-            raise BrokenRuleError(f"{self.name}?\nNo: {error}\nWhy it is asked: {self.rule.why}.") from None
+            raise BrokenRuleError(f"{self.name}?\nNo: {error}\nReason for the rule: {self.rule.why}.") from None
         except Exception as error:
             raise BrokenRuleError(
-                f"{self.name}?\nNo: {type(error).__name__}: {error}\nWhy it is asked: {self.rule.why}."
+                f"{self.name}?\nNo: {type(error).__name__}: {error}\nReason for the rule: {self.rule.why}."
             ) from error
 
 

@@ -110,7 +110,7 @@ class Recipe:
     flip: bool = param("mirror each image with probability 1/2", default=False)
     crop: int = param("largest shift of each image", default=0, ge=0, unit="pixels")
     epochs: int = param("passes over all training images", default=30, ge=1)
-    batch_size: int = param("images in a step", default=128, ge=1)
+    batch_size: int = param("images per step", default=128, ge=1)
     optimiser: Optimiser = param("sgd with Nesterov momentum, or adamw", default="sgd")
     lr: float = param("largest learning rate", default=0.1, gt=0)
     momentum: float = param("momentum of sgd", default=0.9, ge=0, lt=1)

@@ -23,7 +23,7 @@ MODELS = {
 
 @pytest.fixture(scope="module")
 def profiled(data_dir, real_runs):
-    """Return a function that gives the table of a network's profile; it goes on with the README's of SqueezeNet."""
+    """Return a function that gives the table of a network's profile; it continues the README's run of SqueezeNet."""
     (alone,) = (command for command, _ in commands() if "profile squeezenet" in command)
 
     def profile(model):

@@ -24,7 +24,7 @@ def test_squeezenet_on_cue_conflict(real_runs):
 
 
 def test_imagenet_photos(data_dir, real_runs):
-    """The README's run of MobileNetV2 goes on with SqueezeNet."""
+    """The README's run of MobileNetV2 continues with SqueezeNet."""
     photos = (
         f"photos=folder:{data_dir}/photos-imagenet,labels=labels.csv,label_column=imagenet_index,"
         "label_space=imagenet-1k,size=224,crop=0.875"

@@ -196,11 +196,11 @@ def test_what_fell_stays_fallen_and_as_it_is(model, batch, name, keep):
     levels = attacked(name, model, images, labels, eps(name, 0, 0.03, 0.1, 0.3, 1), f"keep={keep}")
     assert levels.shape == (5, *images.shape)
     assert torch.equal(levels[0], images)
-    fallen = torch.stack([model(level).argmax(dim=1) != labels for level in levels])
-    fallen = fallen[1:] if keep == "last" else fallen  # its first radius is taken by every image
-    assert (fallen[1:] >= fallen[:-1]).all()
+    misclassified = torch.stack([model(level).argmax(dim=1) != labels for level in levels])
+    misclassified = misclassified[1:] if keep == "last" else misclassified  # its first radius is taken by every image
+    assert (misclassified[1:] >= misclassified[:-1]).all()
     if keep == "first":
-        assert all(torch.equal(levels[level, fell], levels[-1, fell]) for level, fell in enumerate(fallen))
+        assert all(torch.equal(levels[level, before], levels[-1, before]) for level, before in enumerate(misclassified))
 
 
 @with_keep

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from readme_commands import with_our_data
 
 from shapebias.attacks import shapebias_attacks
 from shapebias.cli import main
@@ -61,9 +62,7 @@ def test_the_table_is_what_the_command_prints(data_dir, tmp_path, monkeypatch):
     default_catalog.cache_clear()
     (block,) = re.findall(r"```console\n\$ (.*?)```", TEXT, re.DOTALL)
     command, *shown = block.strip().splitlines()
-    command = command.replace("../shared/data", str(data_dir)).replace(
-        "examples/plugins", str(ROOT / "examples/plugins")
-    )
+    command = with_our_data(command, data_dir).replace("examples/plugins", str(ROOT / "examples/plugins"))
     result = CliRunner().invoke(main, shlex.split(command)[1:])
     default_catalog.cache_clear()
     assert result.exit_code == 0, result.output

@@ -51,8 +51,8 @@ def test_several_radii_give_an_axis_and_fallen_images_stay(small, batch):
     levels = Fgsm(eps=(0.2, 0, 0.01))(small, images, labels, None)
     assert levels.shape == (3, *images.shape)
     assert torch.equal(levels[0], images)
-    fallen = torch.stack([small(level).argmax(dim=1) != labels for level in levels])
-    assert (fallen[1:] >= fallen[:-1]).all()
+    misclassified = torch.stack([small(level).argmax(dim=1) != labels for level in levels])
+    assert (misclassified[1:] >= misclassified[:-1]).all()
 
 
 def test_is_one_step_of_pgd_from_the_image(small, batch, numbers):

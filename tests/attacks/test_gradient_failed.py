@@ -1,4 +1,4 @@
-"""Gradients that are not finite: the attack says for which images, and goes on with the others."""
+"""Gradients that are not finite: the attack reports the images, and continues with the others."""
 
 from __future__ import annotations
 

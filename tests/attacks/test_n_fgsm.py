@@ -16,7 +16,7 @@ def numbers(ids):
 
 
 def test_is_noise_and_one_step_without_a_projection(small, batch):
-    """De Jorge et al. 2022, equation 6, with a gradient of our own."""
+    """De Jorge et al. 2022, equation 6, with a gradient computed here."""
     images, labels, ids = batch
     eps, k = 0.1, 2
     eta = k * eps * (2 * numbers(ids).uniform("noise", 0, (3, 8, 8)) - 1)

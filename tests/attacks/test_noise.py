@@ -69,9 +69,9 @@ def test_more_samples_fool_more_and_keep_what_fell(small, batch, name):
     images, labels, ids = batch
     rng = ImageRandom.for_images(0, name, 0, ids)
     once, often = (NOISES[name](eps=0.15, samples=samples)(small, images, labels, rng) for samples in (1, 40))
-    fallen, fallen_later = (small(attacked).argmax(dim=1) != labels for attacked in (once, often))
-    assert torch.equal(often[fallen], once[fallen])
-    assert fallen.sum() < fallen_later.sum()
+    misclassified, misclassified_later = (small(attacked).argmax(dim=1) != labels for attacked in (once, often))
+    assert torch.equal(often[misclassified], once[misclassified])
+    assert misclassified.sum() < misclassified_later.sum()
 
 
 @every_noise

@@ -139,8 +139,8 @@ def test_stops_at_the_first_adversarial_image(small, batch, numbers, norm):
         wanted = attack_one(small, *one, norm=norm, eps=eps, step=eps / 4, steps=12)
         assert torch.allclose(attacked[[row]], wanted, atol=1e-9)
     assert torch.equal(attacked[-1], images[-1])
-    fallen = small(attacked).argmax(dim=1) != labels
-    assert 1 < fallen.sum() < len(images), "the test needs images that fall and images that stand"
+    misclassified = small(attacked).argmax(dim=1) != labels
+    assert 1 < misclassified.sum() < len(images), "the test needs successful and failed attacks"
 
 
 @pytest.mark.parametrize("norm", NORMS)
@@ -160,11 +160,11 @@ def test_an_image_that_fell_stays_fallen_at_larger_radii(small, batch, numbers, 
     images, labels, ids = batch
     radii = tuple(EPS[norm] * share for share in (0, 0.1, 0.25, 0.5, 1))
     levels = Pgd(eps=radii, norm=norm, steps=5)(small, images, labels, numbers(ids))
-    fallen = torch.stack([small(level).argmax(dim=1) != labels for level in levels])
-    assert (fallen[1:] >= fallen[:-1]).all()
-    assert fallen[0].sum() < fallen[-1].sum()
-    for smaller, larger, fell in zip(levels[:-1], levels[1:], fallen[:-1], strict=True):
-        assert torch.equal(smaller[fell], larger[fell])
+    misclassified = torch.stack([small(level).argmax(dim=1) != labels for level in levels])
+    assert (misclassified[1:] >= misclassified[:-1]).all()
+    assert misclassified[0].sum() < misclassified[-1].sum()
+    for smaller, larger, before in zip(levels[:-1], levels[1:], misclassified[:-1], strict=True):
+        assert torch.equal(smaller[before], larger[before])
 
 
 def test_a_small_radius_gives_the_same_alone_and_in_a_list(small, batch, numbers):
@@ -177,18 +177,18 @@ def test_a_small_radius_gives_the_same_alone_and_in_a_list(small, batch, numbers
 def test_restarts_only_add_fallen_images(small, batch, numbers):
     images, labels, ids = batch
     once, often = (Pgd(eps=0.02, steps=2, restarts=count)(small, images, labels, numbers(ids)) for count in (1, 8))
-    fallen = small(once).argmax(dim=1) != labels
-    assert torch.equal(once[fallen], often[fallen])
-    assert (small(often).argmax(dim=1) != labels).sum() >= fallen.sum()
-    standing = ~fallen
-    assert (once[standing] - often[standing]).abs().max() > 0, "no restart was made"
+    misclassified = small(once).argmax(dim=1) != labels
+    assert torch.equal(once[misclassified], often[misclassified])
+    assert (small(often).argmax(dim=1) != labels).sum() >= misclassified.sum()
+    remaining = ~misclassified
+    assert (once[remaining] - often[remaining]).abs().max() > 0, "no restart was made"
 
 
 @pytest.mark.parametrize("norm", NORMS)
 @pytest.mark.parametrize("objective", ["cross-entropy", "margin"])
 @pytest.mark.parametrize("target", [None, "least-likely", 1])
 def test_keep_worst_never_lowers_what_it_raises(small, batch, numbers, norm, objective, target):
-    """Neither from the image, nor with more steps, more restarts or a larger radius; and what fell stays fallen."""
+    """Neither from the image, nor with more steps, more restarts or a larger radius; adversarial examples stay."""
     images, labels, ids = batch
     attack = Pgd(eps=EPS[norm] / 4, norm=norm, steps=3, step_size=2, keep="worst", objective=objective, target=target)
     criterion = Criterion.of(small, images, labels, numbers(ids), target=target, objective=objective)
@@ -229,7 +229,7 @@ def test_the_worst_is_the_highest_loss_of_all_steps(small, batch, numbers):
 
 @pytest.mark.parametrize("keep", ["first", "worst", "last"])
 def test_the_model_sees_only_images_that_are_left(small, batch, numbers, passes, keep):
-    """Counted in images: one look at each, then a pass for each step of each image that still stands before it."""
+    """Counted in images: one pass for each, then one per step while an image is still classified correctly."""
     images, labels, ids = batch
     eps, steps = EPS["linf"] / 10, 12
     with passes(small) as counted:
@@ -263,12 +263,12 @@ def test_a_list_of_radii_reuses_what_fell(small, batch, numbers, passes):
     attack = Pgd(eps=eps, steps=3)
     with passes(small) as together:
         levels = attack(small, images, labels, numbers(ids))
-    standing = [int((small(level).argmax(dim=1) == labels).sum()) for level in levels]
+    remaining = [int((small(level).argmax(dim=1) == labels).sum()) for level in levels]
     with passes(small) as apart:
         for radius in eps:
             attrs.evolve(attack, eps=radius)(small, images, labels, numbers(ids))
-    assert 0 < standing[0] < len(images) - 1
-    assert together.backward <= 3 * (len(images) - 1 + standing[0] + standing[1])
+    assert 0 < remaining[0] < len(images) - 1
+    assert together.backward <= 3 * (len(images) - 1 + remaining[0] + remaining[1])
     assert together.backward < apart.backward
 
 

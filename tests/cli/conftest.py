@@ -1,4 +1,4 @@
-"""Commands run in this process, in a folder of their own, with a catalog made anew."""
+"""Commands run in this process, in a separate folder, with a new catalog."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Lists of what can be fetched, and what is said when there is no network."""
+"""Lists of what can be fetched, and messages offline."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tables are as narrow as the page, and what they leave out is said below them."""
+"""Tables are as narrow as the page, and the caption states what they leave out."""
 
 from __future__ import annotations
 

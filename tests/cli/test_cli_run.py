@@ -327,3 +327,15 @@ def test_an_executor_is_named(cli):
     result = cli("run", *what, "--executor", "lokal")
     assert result.exit_code == 2
     assert "no executor is called 'lokal'; did you mean 'local'?" in result.stderr
+
+
+def test_towards_a_class_adds_a_condition_and_keeps_the_images(ask, cli):
+    study = ask("-d", DATASET, "-m", SMALL, "-t", "grayscale", "--towards", "3", "--towards", "disc/dots")["study"]
+    titles = [condition.title for condition in study.conditions]
+    assert titles[:2] == ["clean", "grayscale"]
+    assert len(titles) == 4
+    assert titles[-1] == "towards disc/dots"
+    assert study.keep_images
+    result = cli("run", "-d", DATASET, "-d", "other=stimuli", "-m", SMALL, "--towards", "0", "-o", "run.h5")
+    assert result.exit_code == 2
+    assert "a class belongs to one data set, and there are 2" in result.stderr

@@ -1,4 +1,4 @@
-"""The published file names, read by their rule, and stimuli of one's own."""
+"""The published file names, read by their rule, and your own stimuli."""
 
 from __future__ import annotations
 

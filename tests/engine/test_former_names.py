@@ -10,10 +10,10 @@ import pytest
 import shapebias as sb
 from shapebias.errors import StudyError
 from shapebias.plugins.catalog import default_catalog
-from shapebias.reporting.provenance import source
+from shapebias.reporting.provenance import provenance
 from shapebias.study.stored_text import current_text
 
-OLD = Path(__file__).parents[1] / "store" / "old" / "before-step-size.h5"  # step=, objective=loss; never made anew
+OLD = Path(__file__).parents[1] / "store" / "old" / "before-step-size.h5"  # step=, objective=loss; never made again
 CONDITIONS = ["clean", "pgd:eps=1/255,4/255,steps=2", "spatial:eps=0.5,steps=2"]
 
 
@@ -43,7 +43,7 @@ def test_stored_results_are_found_by_the_names_of_today(old):
 
 
 def test_the_page_shows_a_study_that_can_be_run_and_says_that_it_repeats_all(old):
-    found = source(sb.Results(old))
+    found = provenance(sb.Results(old))
     assert "repeats it" in found.repeats
     assert len(list(sb.Study.from_toml(found.study).cells())) == 6
     with pytest.raises(StudyError, match="is now called step_size"):

@@ -1,4 +1,4 @@
-"""What makes a stored answer the one that is asked for, and what is said where it is not."""
+"""When a stored answer is the requested one, and the message if it is not."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ MODEL = "cnn:num_classes=8,width=4"
 
 @attrs.frozen
 class Large:
-    """As many black images as wanted, of any size, that are never looked at but for the first."""
+    """As many black images as wanted, of any size, of which only the first is read."""
 
     images: int
     side: int = 8

@@ -338,6 +338,16 @@ def test_the_aggregate_decides_what_is_answered(aggregate, answer, tmp_path):
         sb.run(other, tmp_path / "run.h5")
 
 
+def test_another_aggregate_under_another_condition_does_not_join_the_file(tmp_path):
+    data, models = "stimuli:images=8,size=16", {"net": "cnn:num_classes=8,width=2"}
+    sb.run(sb.Study(data, models), tmp_path / "run.h5").close()
+    shuffled = sb.Study(data, models, "patch-shuffle:k=2", aggregate="sum")
+    with pytest.raises(StudyError, match=r"net has answers .* aggregate mean \(clean\) and with aggregate sum"):
+        sb.run(shuffled, tmp_path / "run.h5")
+    both = sb.Study(data, models, ["clean", "patch-shuffle:k=2"], aggregate="sum")
+    sb.run(both, tmp_path / "run.h5", replace=True).close()
+
+
 def test_a_live_network_that_was_trained_on_is_another_model(network, tmp_path):
     sb.run(sb.Study(STIMULI, {"net": network}, limit=4), tmp_path / "run.h5")
     with torch.no_grad():

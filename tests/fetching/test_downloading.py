@@ -1,4 +1,4 @@
-"""One file from a server that breaks off, lies, redirects, refuses, or sends a page."""
+"""One file from a server that closes the connection, states wrong sizes, redirects, refuses, or sends a page."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The first image of a data set: which it is, and that nobody decodes an image twice."""
+"""The first image of a data set: which one it is, and that no image is decoded twice."""
 
 from __future__ import annotations
 

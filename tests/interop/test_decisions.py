@@ -109,7 +109,7 @@ def test_beside_a_study_people_answer_its_images_and_the_two_can_be_merged(tmp_p
 
 def test_beside_a_study_without_these_pictures_there_is_nothing_to_import(tmp_path):
     run = study(tmp_path / "run.h5", ids=("other.png",))
-    with pytest.raises(StoreError, match=r"pictures of these tables.*cat/cat1-dog2.png(.|\n)*photos"):
+    with pytest.raises(StoreError, match=r"images of these tables.*cat/cat1-dog2.png(.|\n)*photos"):
         import_decisions([table(tmp_path / "tables")], tmp_path / "ann.h5", beside=run)
     assert not (tmp_path / "ann.h5").exists()
 
@@ -124,7 +124,7 @@ def test_conditions_other_than_none_keep_their_names(tmp_path):
     ("text", "head", "message"),
     [
         (TRIALS, HEAD.replace("imagename", "image"), "no column imagename"),
-        (TRIALS + TRIALS, HEAD, "answered 3 pictures more than once"),
+        (TRIALS + TRIALS, HEAD, "answered 3 images more than once"),
         ("ann,1,1\n", HEAD, "line 2: has fewer values"),
         (TRIALS.replace("0.5,", "0.5,0,"), HEAD, "line 2: has more values"),
         (TRIALS, HEAD.replace("rt", "Session"), "several columns session"),

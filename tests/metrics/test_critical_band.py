@@ -79,7 +79,7 @@ def test_a_network_that_fails_without_noise_is_refused(networks):
 
 
 def test_every_fit_is_scipy_s(networks):
-    """Where there is a peak; scipy goes on for ever to a wider and wider Gaussian where there is none."""
+    """Only with a peak: without one scipy never stops widening the Gaussian."""
     different = {tuple(values_of(answers)[1].value.astype(int)) for answers in list(networks.values())[::4]}
     for steps in different:
         ours = fit(np.array([steps]))[0]

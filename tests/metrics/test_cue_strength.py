@@ -53,6 +53,38 @@ def test_the_fit_is_that_of_scipys_optimiser(choices):
         assert crossing == pytest.approx(-intercept / slope, rel=1e-3, abs=1e-3)
 
 
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize(
+    ("strengths", "shape", "trials"),
+    [
+        ([0.24, 0.5, 5.0], [26731, 0, 0], [26731, 99082, 58636]),
+        ([0.04, 0.16, 5.0], [0, 505, 923], [74335, 505, 923]),
+        ([0.04, 0.12, 0.16], [0, 0, 17], [2952, 27550, 17]),
+        ([0.04, 0.08, 0.16, 0.24, 2.0], [0, 1464, 0, 0, 0], [3, 1464, 79, 4231, 1859]),
+        ([0.08, 0.12, 0.5, 2.0, 5.0, 1000.0], [0, 10758, 14330, 0, 0, 0], [4, 10758, 14330, 7, 1363, 9]),
+    ],
+)
+def test_choices_that_the_strength_separates_have_the_best_fit_without_a_warning(strengths, shape, trials):
+    x, hits, n = np.array(strengths), np.array(shape, dtype=float), np.array(trials, dtype=float)
+    z = (x - x.mean()) / x.std()
+
+    def loss_and_gradient(beta):
+        logit = beta[0] + beta[1] * z
+        residual = hits + 0.5 - (n + 1) * special.expit(logit)
+        loss = -((hits + 0.5) * special.log_expit(logit) + (n - hits + 0.5) * special.log_expit(-logit)).sum()
+        return loss, -np.array([residual.sum(), (residual * z).sum()])
+
+    intercept, slope = optimize.minimize(loss_and_gradient, [0, 0], jac=True, method="BFGS").x
+    crossing = float(equal_reliance(x, hits, n - hits))
+    assert crossing == pytest.approx(x.mean() - x.std() * intercept / slope, abs=1e-4 * (x[-1] - x[0]))
+
+
+@pytest.mark.filterwarnings("error")
+def test_one_strength_alone_has_no_point():
+    assert np.isnan(equal_reliance(np.array([0.1, 0.1]), np.array([3.0, 4.0]), np.array([5.0, 1.0])))
+    assert CueStrength()(study(0.3, n=20, strengths=(0.1, 0.1))).empty
+
+
 @pytest.mark.parametrize("point", [0.15, 0.3, 0.6])
 def test_the_point_is_where_the_choices_were_made_to_cross(point):
     row = point_of(CueStrength()(study(point)))

@@ -26,7 +26,7 @@ def stored(seed, n=80, **cell):
 def test_mean_and_interval():
     areas = random_areas(0).astype(np.float64)
     (row,) = Faithfulness()(InMemoryResults(values=[stored(0)])).to_dict("records")
-    # For the mean of 80 values the percentile interval is that of the normal distribution, but for a few per cent.
+    # For the mean of 80 values the percentile interval is that of the normal distribution, except for a few per cent.
     half = 1.96 * areas.std() / np.sqrt(80)
     assert row["value"] == pytest.approx(areas.mean())
     assert (row["low"], row["high"]) == pytest.approx((areas.mean() - half, areas.mean() + half), abs=0.1 * half)

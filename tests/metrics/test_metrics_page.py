@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from readme_commands import with_our_data
 
 from shapebias.cli import main
 from shapebias.metrics import shapebias_metrics
@@ -40,6 +41,6 @@ def test_the_commands_run(data_dir, tmp_path, monkeypatch):
     commands = re.findall(r"^\$ shapebias (.+)", PAGE.read_text(encoding="utf-8"), flags=re.MULTILINE)
     assert len(commands) > 4
     for command in commands:
-        arguments = shlex.split(command.replace("../shared/data", str(data_dir)))
+        arguments = shlex.split(with_our_data(command, data_dir))
         result = CliRunner(catch_exceptions=False).invoke(main, arguments)
         assert result.exit_code == 0, (command, result.output)

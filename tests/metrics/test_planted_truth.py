@@ -9,8 +9,10 @@ from PIL import Image
 
 import shapebias as sb
 from shapebias.datasets.stimuli import Stimuli
+from shapebias.metrics.human_consistency import HumanConsistency
 from shapebias.models.planted import Planted
 from shapebias.networks.classifier import Classifier
+from shapebias.plugins.in_memory import InMemoryAnswers, InMemoryResults
 
 _SIDE = 64
 _CYCLES = (2, 4, 8, 16)
@@ -200,3 +202,26 @@ def test_the_configural_score_is_the_square_of_the_reliance(level, anagrams):
     """Both pictures of a pair are right where both are answered by their shape."""
     (value,) = sb.evaluate(planted(level), anagrams).metric("configural-shape")["value"]
     assert value == pytest.approx(level**2, abs=0.12)
+
+
+@pytest.mark.parametrize("copied", [0.0, 0.25, 0.5, 0.75, 1.0])
+def test_kappa_with_people_is_the_share_of_answers_that_are_copied(copied):
+    random = np.random.default_rng(5)
+    accuracy, images, conditions = 0.6, 4000, ("c50", "c10")
+    cells = []
+    for condition in conditions:
+        # Whoever does not copy is right with the same probability: agreement beyond chance is the share of copies.
+        common = random.random(images) < accuracy
+        for name in ("subject-01", "subject-02", "net"):
+            own = random.random(images) < accuracy
+            right = np.where(random.random(images) < np.sqrt(copied), common, own)
+            facts = {"condition": condition, "dataset": "model-vs-human:contrast", "model": name}
+            cells.append(InMemoryAnswers(1 - right.astype(int), np.zeros(images, int), **facts))
+    table = HumanConsistency()(InMemoryResults(cells))
+    values = {(row["model"], row["measure"]): row["value"] for row in table.to_dict("records")}
+    for who in ("net", "people"):
+        assert values[who, "error-consistency"] == pytest.approx(copied, abs=0.03)
+        assert values[who, "ood-accuracy"] == pytest.approx(accuracy, abs=0.02)
+        assert values[who, "accuracy-difference"] == pytest.approx(0, abs=0.002)
+        chance = accuracy**2 + (1 - accuracy) ** 2
+        assert values[who, "observed-consistency"] == pytest.approx(copied + (1 - copied) * chance, abs=0.02)

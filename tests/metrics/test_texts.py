@@ -1,4 +1,4 @@
-"""One number of a text: where it stands, and where there is none."""
+"""One number of a text: its position, and texts without one."""
 
 from __future__ import annotations
 

@@ -13,7 +13,8 @@ import torch
 from shapebias.errors import LabelError, SpellingError, UnknownNameError, WeightsError
 from shapebias.models.timm import Timm
 from shapebias.networks.checkpoints import save_checkpoint
-from shapebias.networks.labels import imagenet_wnids, match_labels
+from shapebias.networks.label_matching import match_labels
+from shapebias.networks.labels import imagenet_wnids
 from shapebias.spelling.grammar import parse
 from shapebias.spelling.params import build, spell
 

@@ -1,4 +1,4 @@
-"""What stands for absent pixels, against its definitions."""
+"""Values of absent pixels, against their definitions."""
 
 from __future__ import annotations
 

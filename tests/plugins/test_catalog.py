@@ -276,7 +276,9 @@ def test_components_are_values():
 @pytest.mark.parametrize(
     ("kind", "text", "said"),
     [
-        ("model", "resnet50", "did you mean 'timm:resnet50' or 'torchvision:resnet50'"),
+        ("model", "resnet50", "did you mean 'timm:resnet50' or 'torchvision:resnet50'?"),
+        ("model", "convnextv2_nano", "did you mean 'timm:convnextv2_nano'?"),
+        ("model", "resnet18_l2_eps3", "did you mean 'robust:resnet18_l2_eps3'?"),
         (("transform", "attack"), "saturate,p=8", "did you mean 'saturate:p=8'"),
         ("model", "timn:resnet18", "did you mean 'timm'"),
     ],

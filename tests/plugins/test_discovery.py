@@ -1,4 +1,4 @@
-"""Plugins are found on two roads, and a broken one is a problem of its own alone."""
+"""Plugins are found in two ways, and a broken one does not affect the others."""
 
 from __future__ import annotations
 

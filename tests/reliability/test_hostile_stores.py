@@ -20,7 +20,7 @@ SECRET = b"root:x:0:0:not for others"
 
 @pytest.fixture(scope="module")
 def material(tmp_path_factory):
-    """A packed store, another one, and a file that is nobody's business."""
+    """A packed store, another one, and an unrelated file."""
     folder = tmp_path_factory.mktemp("hostile")
     samples.write_all(folder / "run.h5", pack=True)
     shutil.copy(folder / "run.h5", folder / "other.h5")

@@ -109,3 +109,13 @@ def test_published_values_are_those_of_the_data_set_with_people_as_one(data, res
     assert len(published) == sum(not one.is_human for one in known) + 1
     assert [one["model"] for one in published if one["human"]] == ["people"]
     json.dumps(published, allow_nan=False)
+
+
+def test_published_accuracies_are_beside_the_clean_images_of_imagenet(data, results, monkeypatch):
+    assert not any(block["published"] for block in data["accuracy"])
+    chart = ChartData(results)
+    monkeypatch.setattr(chart, "_texts", {"conflict": "imagenet-val:path=val,size=none"})
+    (block,) = chart.as_json()["accuracy"]
+    known = {one.model: one.value for one in references("accuracy")}
+    assert {one["model"]: one["value"] for one in block["published"]} == known
+    assert block["rows"][0]["title"] == "clean"  # whose row they are drawn in

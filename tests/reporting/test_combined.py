@@ -20,6 +20,7 @@ def runs(tmp_path_factory):
         "elsewhere": shapebias.Study({"others": f"{IMAGES},seed=1"}, {"net": NET}),
         "tuned": shapebias.Study({"pictures": IMAGES}, {"net": f"{NET},seed=3"}),
         "other": shapebias.Study({"pictures": IMAGES}, {"other": f"{NET},seed=4"}),
+        "sum": shapebias.Study({"pictures": IMAGES}, {"net": NET}, "grayscale", aggregate="sum"),
     }
     for name, study in studies.items():
         shapebias.run(study, folder / f"{name}.h5").close()
@@ -39,6 +40,10 @@ def test_one_model_on_other_images_keeps_its_name(runs):
 def test_two_models_of_one_name_get_the_names_of_their_files(runs):
     both = joined(runs, "first", "tuned", "other")
     assert both.models == ["net (first)", "net (tuned)", "other"]
+
+
+def test_scores_of_another_aggregate_are_those_of_another_model(runs):
+    assert joined(runs, "first", "sum").models == ["net (first)", "net (sum)"]
 
 
 def test_the_same_answers_twice_get_the_names_of_their_files(runs, tmp_path):

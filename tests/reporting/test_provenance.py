@@ -6,7 +6,7 @@ import pytest
 
 import shapebias
 from shapebias.reporting.page import report
-from shapebias.reporting.provenance import source
+from shapebias.reporting.provenance import provenance
 
 DATASET = "stimuli:cue=conflict,images=8,size=32"
 MODEL = {"net": "cnn:num_classes=8,width=4"}
@@ -25,7 +25,7 @@ def imported(data_dir, tmp_path_factory):
 
 def test_one_study_repeats_all_of_its_file(tmp_path):
     study = shapebias.Study(DATASET, MODEL, ["clean", "saturate:p=8"])
-    assert source(shapebias.run(study, tmp_path / "run.h5")).repeats == REPEATED
+    assert provenance(shapebias.run(study, tmp_path / "run.h5")).repeats == REPEATED
 
 
 @pytest.mark.parametrize(
@@ -38,7 +38,7 @@ def test_one_study_repeats_all_of_its_file(tmp_path):
 )
 def test_the_last_of_several_studies_repeats_only_its_own_cells(last, tmp_path):
     shapebias.run(shapebias.Study(DATASET, MODEL), tmp_path / "run.h5")
-    said = source(shapebias.run(last, tmp_path / "run.h5")).repeats
+    said = provenance(shapebias.run(last, tmp_path / "run.h5")).repeats
     assert "repeats 1 of the 2 cells. The others come from other studies" in said
 
 
@@ -46,14 +46,14 @@ def test_no_claim_about_a_study_with_a_live_network(tmp_path):
     from torch import nn
 
     net = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(3, 8))
-    said = source(shapebias.run(shapebias.Study(DATASET, {"mine": net}), tmp_path / "run.h5")).repeats
+    said = provenance(shapebias.run(shapebias.Study(DATASET, {"mine": net}), tmp_path / "run.h5")).repeats
     assert "it is not known whether it repeats all cells" in said
 
 
 def test_a_page_of_imported_answers(imported, tmp_path):
     with shapebias.open(imported) as people:
-        assert source(people).repeats == "These answers were imported: no study here computes them."
-        assert ("data set", "cue-conflict: 1280 images, whose pixels are not known") in source(people).facts
+        assert provenance(people).repeats == "These answers were imported: no study here computes them."
+        assert ("data set", "cue-conflict: 1280 images, whose pixels are not known") in provenance(people).facts
         page = report(people, tmp_path / "report.html").read_text(encoding="utf-8")
     assert "subject-01" in page
     assert "repeats it" not in page

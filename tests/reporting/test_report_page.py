@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from readme_commands import with_our_data
 
 from shapebias.cli import main
 from shapebias.plugins.catalog import default_catalog
@@ -41,7 +42,7 @@ def run(command):
 
 
 def is_real(command):
-    return "../shared" in command or re.search(r"(conflict|photos|people)\.h5", command)
+    return with_our_data(command) != command or re.search(r"(conflict|photos|people)\.h5", command)
 
 
 def test_the_commands_on_drawn_stimuli_and_the_python_run(elsewhere):
@@ -57,7 +58,7 @@ def test_the_commands_on_drawn_stimuli_and_the_python_run(elsewhere):
 def test_the_commands_on_photographs_run_on_a_few(data_dir, elsewhere):
     for command in filter(is_real, COMMANDS):
         few = re.sub(r"--limit \d+", "--limit 4", command).replace("samples=20", "samples=2")
-        assert run(few.replace("../shared/data", str(data_dir))).strip()
+        assert run(with_our_data(few, data_dir)).strip()
     assert {path.name for path in elsewhere.iterdir()} >= {"report.html", "headline.png", "saliency.png"}
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from shapebias.reporting.summary import Number, _range, summary
+from shapebias.reporting.summary import Number, _heading, _range, summary
 
 
 def test_each_model_has_a_row_with_counts_behind_each_share(results):
@@ -19,3 +19,10 @@ def test_each_model_has_a_row_with_counts_behind_each_share(results):
 def test_several_people_are_a_mean_and_a_range():
     rows = [{"value": 0.9, "n": 100}, {"value": 1.0, "n": 50}, {"value": None, "n": 0}]
     assert _range(rows) == Number("95 %", "90 to 100", "140 of 150")
+
+
+def test_a_condition_that_destroys_a_cue_is_not_said_to_leave_the_other_alone():
+    outline = _heading(("shape", "accuracy", "silhouettes", "clean"), several=False)
+    assert outline == ("accuracy, clean", "only the shape says the class")
+    shuffled = _heading(("texture", "accuracy", "photos", "patch-shuffle:k=2"), several=True)
+    assert shuffled == ("accuracy, patch-shuffle:k=2", "photos: a condition that destroys shape")

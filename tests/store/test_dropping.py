@@ -1,4 +1,4 @@
-"""Cells are removed, others are left as they are, packed or not; and what is said where nothing fits."""
+"""Cells are removed, others are not changed, packed or not; and the message if nothing matches."""
 
 from __future__ import annotations
 

@@ -48,6 +48,17 @@ def test_stores_of_other_images_become_the_store_of_all(tmp_path, packed, pack):
     assert not (tmp_path / "whole.h5.parts").exists()
 
 
+@pytest.mark.parametrize("setting", [{"aggregate": "sum"}, {"mapping": "0123"}])
+def test_scores_that_do_not_compare_stay_apart(tmp_path, setting):
+    first, second = samples.CELLS[:2]
+    assert (first.dataset, first.model) == (second.dataset, second.model)
+    second = attrs.evolve(second, settings={**second.settings, **setting})
+    rows = range(samples.IMAGES)
+    pieces = [write(tmp_path / "a.h5", *facts([first], rows)), write(tmp_path / "b.h5", *facts([second], rows))]
+    with pytest.raises(StoreError, match="do not compare; keep them apart"):
+        merge(pieces, tmp_path / "whole.h5")
+
+
 def test_stores_of_other_cells_that_share_images_become_the_store_of_all(tmp_path, packed):
     rows = range(samples.IMAGES)
     pieces = [

@@ -1,4 +1,4 @@
-"""The user's view: what fits a request, in which order, under which names, and what is said where nothing fits."""
+"""The user's view: what matches a request, in which order, under which names, and the message if nothing matches."""
 
 from __future__ import annotations
 
@@ -302,11 +302,21 @@ def test_there_are_no_masks_where_the_condition_moves_pixels_or_is_not_known_her
 
 
 def test_what_a_condition_destroys_is_what_its_transforms_say(tmp_path):
-    texts = ["clean", "saturate:p=8", "patch-shuffle:k=4+pgd:eps=1/255", "patch-shuffle:k=2+saturate:p=8", "gone:x=1"]
+    texts = [
+        "clean",
+        "saturate:p=8",
+        "saturate:p=1",
+        "patch-shuffle:k=1",
+        "patch-shuffle:k=4+pgd:eps=1/255",
+        "patch-shuffle:k=2+saturate:p=8",
+        "gone:x=1",
+    ]
     found = store_of(tmp_path / "run.h5", *map(condition, texts)).answers()
     assert {answers.condition: set(answers.destroys) for answers in found} == {
         "clean": set(),
         "saturate:p=8": {"texture"},
+        "saturate:p=1": set(),  # it takes contrast away
+        "patch-shuffle:k=1": set(),
         "patch-shuffle:k=4+pgd:eps=1/255": {"shape"},
         "patch-shuffle:k=2+saturate:p=8": {"shape", "texture"},
         "gone:x=1": set(),

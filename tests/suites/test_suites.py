@@ -176,6 +176,18 @@ def test_the_test_of_reliance_asks_for_a_probability_above_a_half():
     }
 
 
+def test_the_test_of_reliance_lies_beside_people_and_networks():
+    published = suite("reliance:stimuli").references()
+    values = {measure: {one.model: one.value for one in found} for measure, found in published.items()}
+    local = values["relative accuracy, p > 0.5, local shape (patch-shuffle 6)"]
+    assert [local[name] for name in ("people", "resnet50 (standard)", "CLIP ViT")] == [0.763, 0.276, 0.758]
+    texture = values["relative accuracy, p > 0.5, texture (bilateral)"]
+    assert [texture[name] for name in ("people", "resnet50 (standard)")] == [0.979, 0.795]
+    assert {*suite("reliance:stimuli").published_models} <= {*local}
+    assert suite("reliance:stimuli,part=sweep").references() == {}
+    assert suite("reliance:stimuli,part=sweep").published_models == ()
+
+
 def test_configural_takes_the_largest_logit_and_counts_pairs():
     configural = suite("configural")
     study = configural.study("planted")

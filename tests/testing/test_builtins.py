@@ -1,4 +1,4 @@
-"""Every built-in passes the kit that third parties use; what cannot pass is said, with its reason."""
+"""Every built-in passes the kit that third parties use; exceptions are listed with their reasons."""
 
 from __future__ import annotations
 

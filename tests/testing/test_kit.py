@@ -22,7 +22,7 @@ def broken():
 def test_a_check_can_be_called_without_pytest():
     one(SATURATED, "saturate:p=8")()
     with pytest.raises(
-        BrokenRuleError, match=r"(?s)night is bright\?\nNo: it is dark\nWhy it is asked: people want to see\."
+        BrokenRuleError, match=r"(?s)night is bright\?\nNo: it is dark\nReason for the rule: people want to see\."
     ):
         Check("night", Rule("is bright", "people want to see", broken), broken)()
 
@@ -102,4 +102,4 @@ def test_one_line_in_a_test_suite(pytester):
     done = pytester.inline_run("-q", "-p", "no:cacheprovider")
     done.assertoutcome(passed=2 * 15, skipped=2 + 1, failed=1)
     (report,) = [report for report in done.getfailures() if report.when == "call"]
-    assert "Why it is asked" in str(report.longrepr)
+    assert "Reason for the rule" in str(report.longrepr)

@@ -66,4 +66,4 @@ def test_a_failure_says_what_was_seen_and_why_it_is_asked(failures, plugin):
     first, second, third = message.splitlines()
     assert first == "transform thing stays in [0, 1]?"
     assert second == "No: random images give pixels from 2 to 2"
-    assert third.startswith("Why it is asked: ")
+    assert third.startswith("Reason for the rule: ")

@@ -9,7 +9,7 @@ from shapebias.training.loop import train
 
 @pytest.fixture
 def trained(tmp_path):
-    """Train a recipe into a file of its own, and return the result."""
+    """Train a recipe into a separate file, and return the result."""
     made = []
 
     def run(recipe, **how):

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from click.testing import CliRunner
 from PIL import Image
+from readme_commands import with_our_data
 
 from shapebias.cli import main
 from shapebias.transforms._adain import AdaIN, published_weights
@@ -38,7 +39,7 @@ def test_the_commands_run_and_print_what_is_shown(data_dir, tmp_path, monkeypatc
     for block in re.findall(r"```console\n(.*?)```", PAGE, re.DOTALL):
         for entry in block.split("$ ")[1:]:
             command, *shown = entry.strip().splitlines()
-            arguments = shlex.split(command.replace("../shared/data", str(data_dir)))[1:]
+            arguments = shlex.split(with_our_data(command, data_dir))[1:]
             few = ["--limit", "3"] if arguments[0] == "run" else []
             result = CliRunner().invoke(main, [*arguments, *few])
             assert result.exit_code == 0, result.output

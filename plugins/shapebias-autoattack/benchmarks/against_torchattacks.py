@@ -96,7 +96,7 @@ def main() -> None:
     images, labels, ids = photos(options.images)
     rng = plugin.ImageRandom.for_images(0, "autoattack", 0, ids)
 
-    def stand(attack: Callable[[], Tensor]) -> tuple[Tensor, float]:
+    def evaluate(attack: Callable[[], Tensor]) -> tuple[Tensor, float]:
         begun = time.perf_counter()
         found = attack()
         seconds = time.perf_counter() - begun
@@ -107,12 +107,12 @@ def main() -> None:
 
     with model.evaluating():
         network = Scores(model).eval()
-        right = int(stand(lambda: images)[0].sum())
+        right = int(evaluate(lambda: images)[0].sum())
         print(f"{right} of {len(images)} images are classified correctly, {options.norm} eps {options.eps:.4g}")
         print(f"{'':20}{'here':>6}{'torchattacks':>14}{'differ':>8}{'seconds':>9}{'theirs':>8}")
         for name, (ours, theirs) in pairs(options, network).items():
-            mine, seconds = stand(lambda attack=ours: attack(model, images, labels, rng))
-            other, their_seconds = stand(lambda attack=theirs: attack(images, labels).detach())
+            mine, seconds = evaluate(lambda attack=ours: attack(model, images, labels, rng))
+            other, their_seconds = evaluate(lambda attack=theirs: attack(images, labels).detach())
             differ = int((mine != other).sum())
             counts = f"{int(mine.sum()):6d}{int(other.sum()):14d}{differ:8d}"
             print(f"{name:20}{counts}{seconds:9.0f}{their_seconds:8.0f}", flush=True)

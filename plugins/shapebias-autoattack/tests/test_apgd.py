@@ -58,7 +58,7 @@ def test_a_linear_model_falls_exactly_from_its_distance_on(linear, grey, rng, ne
 
 
 def algorithm_1(model, image, label, start, norm, eps, steps):
-    """Return the points where algorithm 1 of the paper asks for the gradient, of one image that stands."""
+    """Return the points where algorithm 1 of the paper asks for the gradient, if the attack never succeeds."""
 
     def ask(point):
         pixels = point.clone().requires_grad_()

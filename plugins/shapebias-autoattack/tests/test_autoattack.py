@@ -13,7 +13,7 @@ from shapebias_autoattack.square import Square
 EPS = {"linf": 0.019, "l2": 0.21}
 
 
-def fallen(model, images, labels):
+def is_misclassified(model, images, labels):
     return model(images).argmax(dim=1) != labels
 
 
@@ -32,9 +32,9 @@ def test_it_takes_what_any_part_takes(small, batch, rng, norm):
     eps = EPS[norm]
     whole = AutoAttack(eps, norm, steps=8, queries=30)(small, images, labels, rng)
     alone = torch.stack([part(small, images, labels, rng) for part in parts(eps, norm)])
-    by_part = torch.stack([fallen(small, found, labels) for found in alone])
-    assert torch.equal(fallen(small, whole, labels), by_part.any(dim=0))
-    assert 1 < fallen(small, whole, labels).sum() < len(images)
+    by_part = torch.stack([is_misclassified(small, found, labels) for found in alone])
+    assert torch.equal(is_misclassified(small, whole, labels), by_part.any(dim=0))
+    assert 1 < is_misclassified(small, whole, labels).sum() < len(images)
     first = by_part[0]  # what APGD takes, the others leave alone
     assert torch.equal(whole[first], alone[0][first])
 
@@ -43,10 +43,10 @@ def test_it_never_rises_with_eps(small, batch, rng):
     images, labels = batch
     eps = tuple(EPS["linf"] * share for share in (0.5, 1, 2, 4))
     levels = AutoAttack(eps, steps=5, queries=20)(small, images, labels, rng)
-    fell = torch.stack([fallen(small, level, labels) for level in levels])
-    assert (fell[1:] >= fell[:-1]).all()
-    assert fell[0].sum() < fell[-1].sum()
-    for smaller, larger, still in zip(levels[:-1], levels[1:], fell[:-1], strict=True):
+    misclassified = torch.stack([is_misclassified(small, level, labels) for level in levels])
+    assert (misclassified[1:] >= misclassified[:-1]).all()
+    assert misclassified[0].sum() < misclassified[-1].sum()
+    for smaller, larger, still in zip(levels[:-1], levels[1:], misclassified[:-1], strict=True):
         assert torch.equal(smaller[still], larger[still])
     for radius, level in zip(eps, levels, strict=True):
         assert (level - images).abs().max() <= radius + 1e-12
@@ -73,4 +73,4 @@ def test_few_classes_have_fewer_targets_and_no_ratio(linear, grey, rng, nearest,
         for share, falls in ((0.999, False), (1.001, True)):
             attack = AutoAttack(float(truth[row]) * share, queries=20)
             found = attack(model, grey[[row]], labels[[row]], rng[row])
-            assert bool(fallen(model, found, labels[[row]])) == falls
+            assert bool(is_misclassified(model, found, labels[[row]])) == falls

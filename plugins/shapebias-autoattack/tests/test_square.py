@@ -84,16 +84,16 @@ def test_l2_squares_keep_the_length_and_the_rest(grey, rng, edge):
 @pytest.mark.parametrize("norm", list(SQUARES))
 def test_more_queries_only_add_fallen_images(small, batch, rng, norm):
     images, labels = batch
-    fallen = []
+    misclassified = []
     for queries in (1, 20, 200):
         counts = []
         hook = small.module.register_forward_hook(lambda _module, _in, out, seen=counts: seen.append(len(out)))
         found = Square(EPS[norm] / 2, norm, queries=queries)(small, images, labels, rng)
         hook.remove()
         assert sum(counts) <= len(images) + (len(images) - 1) * queries
-        fallen.append(int((small(found).argmax(dim=1) != labels).sum()))
-    assert fallen == sorted(fallen)
-    assert fallen[0] < fallen[-1]
+        misclassified.append(int((small(found).argmax(dim=1) != labels).sum()))
+    assert misclassified == sorted(misclassified)
+    assert misclassified[0] < misclassified[-1]
 
 
 def test_a_better_score_is_kept_and_a_worse_one_is_not(linear, rng):

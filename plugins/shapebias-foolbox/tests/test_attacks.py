@@ -122,9 +122,9 @@ def test_an_image_falls_at_the_radii_that_its_smallest_change_is_within(linear):
     eps = (0, *(float(each) * factor for each in distance for factor in (0.99, 1.01)))
     found = Ddn(eps=eps)(linear.model, linear.images, linear.labels, numbers(4))
     for radius, level in zip(sorted(eps), found, strict=True):
-        fallen = linear.model(level).argmax(dim=1) != linear.labels
-        assert fallen.tolist() == (distance <= radius).tolist()
-        assert torch.equal(level[~fallen], linear.images[~fallen])
+        misclassified = linear.model(level).argmax(dim=1) != linear.labels
+        assert misclassified.tolist() == (distance <= radius).tolist()
+        assert torch.equal(level[~misclassified], linear.images[~misclassified])
 
 
 def test_the_l2_projection_of_foolbox_still_has_to_be_mended(linear):
@@ -149,11 +149,12 @@ def test_pgd_goes_where_the_built_in_one_does(model, images, labels, norm, rando
 def test_an_image_that_fell_stays_fallen(model, images, labels):
     eps = [0.002 * step for step in range(9)]
     found = Pgd(eps=eps, steps=3, step_size=1)(model, images, labels, numbers(6))
-    fallen = torch.stack([model(level).argmax(dim=1) != labels for level in found])
-    assert 0 < fallen.sum() < fallen.numel()
-    assert (fallen[1:] >= fallen[:-1]).all()
+    misclassified = torch.stack([model(level).argmax(dim=1) != labels for level in found])
+    assert 0 < misclassified.sum() < misclassified.numel()
+    assert (misclassified[1:] >= misclassified[:-1]).all()
     assert all(
-        torch.equal(after[was], before[was]) for before, after, was in zip(found, found[1:], fallen, strict=False)
+        torch.equal(after[was], before[was])
+        for before, after, was in zip(found, found[1:], misclassified, strict=False)
     )
 
 

@@ -201,7 +201,7 @@ def test_an_unknown_label_is_minus_one(tmp_path, pixels):
 
 
 def test_a_label_beyond_the_names_is_refused(tmp_path, table):
-    # Nothing checks what stands in a parquet file against the names beside it.
+    # Nothing compares the labels of a parquet file with the names in it.
     numbers = table.data.table.set_column(1, "label", pa.array([0, 1, 2, 7, 3], pa.int64()))
     pq.write_table(numbers.replace_schema_metadata(table.data.schema.metadata), tmp_path / "t.parquet")
     with pytest.raises(

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from shapebias.errors import FigureError
+from shapebias.reporting.class_images import clean_view, is_class_image
 from shapebias.reporting.figures._choose import choose
 from shapebias.reporting.mpl_style import COLUMN, PAGE, new_figure, short, style
-from shapebias.reporting.pictures import Block, block_title, common_ids, has_pictures, spread_over_classes, stimuli
+from shapebias.reporting.pictures import Block, block_title, common_ids, spread_over_classes, stimuli
 from shapebias.spelling.params import param
 
 if TYPE_CHECKING:
@@ -21,15 +22,14 @@ if TYPE_CHECKING:
 __all__ = ["ClassImagesFigure"]
 
 _NARROW = 5  # image columns that fit a paper's column; more need its whole width
-_IMAGES = "images"  # the array of a cell of a study that kept its images
 
 
 @attrs.frozen
 class ClassImagesFigure:
     """One row per image: clean, and changed towards each class by an attack on each model.
 
-    The figure shows conditions whose attack has a class as ``target`` and runs to its last step (``keep=last``), in a
-    study that kept its images.
+    The figure shows conditions whose attack runs to its last step (``keep=last``), towards a class (``target``) or away
+    from the label, in a study that kept its images.
 
     Zhang & Zhu 2019, "Interpreting adversarially trained convolutional neural networks"; Tsipras et al. 2019,
     "Robustness may be at odds with accuracy", section 3.
@@ -40,30 +40,17 @@ class ClassImagesFigure:
 
     def __call__(self, results: CombinedResults) -> Figure:
         """Draw it."""
-        found = [view for view in results.answers() if _is_towards_a_class(view)]
+        found = [view for view in results.answers() if is_class_image(view)]
         if not found:
             raise FigureError(
-                "class-images: the results have no images changed towards a class; run the study with "
-                "--keep-images and an attack such as pgd:eps=40/255,steps=120,step_size=1/40,target=0,keep=last"
+                "class-images: the results have no images changed towards a class; make some with "
+                "shapebias run --towards CLASS, or with --keep-images and an attack that has keep=last"
             )
         dataset = choose("dataset", self.dataset, (view.dataset for view in found))
         found = [view for view in found if view.dataset == dataset]
-        plain = [
-            view
-            for view in results.answers()
-            if view.dataset == dataset and not view.steps and view.steps is not None and has_pictures(view)
-        ]
+        plain = clean_view(results, dataset)
         with style(**{"axes.grid": False}):
-            return _draw(found, plain[:1], self.images)
-
-
-def _is_towards_a_class(view: StoredAnswers) -> bool:
-    attacks = [step.settings for step in view.steps or () if step.kind == "attack"]
-    targeted = any(
-        isinstance(getattr(attack, "target", None), int) and getattr(attack, "keep", None) == "last"
-        for attack in attacks
-    )
-    return targeted and _IMAGES in view.cell.names
+            return _draw(found, [] if plain is None else [plain], self.images)
 
 
 def _draw(found: list[StoredAnswers], plain: list[StoredAnswers], most: int) -> Figure:

@@ -63,7 +63,7 @@ def _draw(
     figure = new_figure(0.3 + 0.13 * ((len(shown) + 1) // 2) + 1.65 * len(series))
     panels: list[Axes] = list(figure.subplots(len(series), squeeze=False).flat)
     for axes, each in zip(panels, series, strict=True):
-        positions = [each.place(None), *(each.place(point.value) for point in each.points)]
+        positions = [each.axis_position(None), *(each.axis_position(point.value) for point in each.points)]
         for model, drawn in shown.items():
             mine, attacked = (table[table["model"] == model] for table in (accuracy, robust))
             rows = [_row(mine, _CLEAN), *(_row(attacked if each.axis else mine, point) for point in each.points)]

@@ -9,8 +9,8 @@ import attrs
 import numpy as np
 
 from shapebias.errors import FigureError
-from shapebias.published.human_sets import human_sets
 from shapebias.reporting.figures._choose import choose
+from shapebias.reporting.human_charts import accuracies_by_strength
 from shapebias.reporting.mpl_style import COLUMN, PAGE, legend, new_figure, style
 from shapebias.reporting.palette import PEOPLE, ModelStyle
 from shapebias.spelling.params import param
@@ -43,10 +43,7 @@ class HumanAccuracyFigure:
 
     def __call__(self, results: CombinedResults) -> Figure:
         """Draw it."""
-        table = results.metric("human-consistency:conditions=true")
-        table = table[(table["measure"] == "ood-accuracy") & (table["averaging"] == "condition")]
-        found = {str(name): _in_order(rows, str(name)) for name, rows in table.groupby("dataset", sort=False)}
-        found = {name: rows for name, rows in found.items() if len(set(rows["condition"])) > 1}
+        found = accuracies_by_strength(results)
         if not found:
             raise FigureError(
                 "human-accuracy: the results have no set under several conditions whose images people have seen"
@@ -56,13 +53,6 @@ class HumanAccuracyFigure:
             found = {name: found[name]}
         with style():
             return _draw(found, results.model_styles, results.people)
-
-
-def _in_order(table: pd.DataFrame, dataset: str) -> pd.DataFrame:
-    """Sort the rows of one set by the strength of their condition."""
-    known = [*human_sets().get(dataset.rpartition(":")[2], {})]
-    order = {name: at for at, name in enumerate([*known, *(name for name in table["condition"] if name not in known)])}
-    return table.sort_values("condition", key=lambda column: column.map(order), kind="stable")
 
 
 def _draw(found: dict[str, pd.DataFrame], model_styles: dict[str, ModelStyle], people: set[str]) -> Figure:

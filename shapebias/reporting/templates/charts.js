@@ -204,7 +204,8 @@ const DRAW = {
   accuracy(data, width) {
     const titles = [...new Set(data.rows.map((row) => row.title))];
     const what = (row) => counts(row, "right");
-    if (!isMany()) return rowsPlot({ ...byRow(data.rows, titles, (row) => row.title, what), titles, width, label: "accuracy" });
+    const published = data.published.map((one) => ({ ...one, y: 0, text: says(`${one.model}, published`, titles[0], one, `${one.n === null ? "" : `n = ${one.n}, `}${one.paper}`) }));
+    if (!isMany()) return rowsPlot({ ...byRow(data.rows, titles, (row) => row.title, what), published, titles, width, label: "accuracy" });
     const order = ranked(data.rows);
     const cells = data.rows.map((row) => ({ row: titles.indexOf(row.title), column: order.indexOf(row.model), value: row.value, models: [row.model], text: says(nameOf(row.model), row.title, row, what(row)) }));
     return heatPlot({ rows: titles, columns: order.map(nameOf), cells, width, colour: d3.interpolateViridis, show: (value) => (value === null ? "–" : number(value)), aspect: 24 });
@@ -213,7 +214,7 @@ const DRAW = {
   /* Accuracy as a number grows. The axis is the number, or its logarithm; clean images are where it changes nothing. */
   sweeps(data, width) {
     const [low, high] = d3.extent(data.rows, (row) => row.x);
-    const points = data.rows.filter((row) => row.value !== null).map((row) => ({ ...row, text: says(nameOf(row.model), row.at === null ? "clean" : `${data.parameter} = ${row.label}`, row, counts(row, "right")) }));
+    const points = data.rows.filter((row) => row.value !== null).map((row) => ({ ...row, text: says(nameOf(row.model), row.at === null ? "clean" : `${data.parameter} = ${row.label}`, row, row.note ?? counts(row, "right")) }));
     const own = networks.filter((index) => points.some((point) => point.model === index));
     const people = [...d3.group(points, (point) => point.x)].flatMap(([x, rows]) => together(rows, 0, rows[0].at === null ? "clean" : `${data.parameter} = ${rows[0].label}`).map((row) => ({ ...row, x }))).sort((a, b) => a.x - b.x);
     const domain = [low - 0.03 * (high - low), high + 0.03 * (high - low)];
@@ -244,6 +245,21 @@ const DRAW = {
         Plot.tip([...points.filter((point) => !page.models[point.model].person), ...people], Plot.pointer({ x: "x", y: "value", title: "text", fontSize: 12, lineHeight: 1.3, maxRadius: 40 })),
       ],
     });
+  },
+
+  /* Geirhos et al. 2021, figure 3: accuracy over the conditions of one set, which people saw too. */
+  strengths: (data, width) => DRAW.sweeps(data, width),
+
+  /* Geirhos et al. 2021, figure 4: the kappa of each model with people, by set; people among themselves last. */
+  kappas(data, width) {
+    const place = (name) => page.models.findIndex((model) => model.name === name);
+    const cells = data.rows.map((row) => {
+      const said = row.value === null ? "kappa –" : `kappa ${row.value.toFixed(2)}${row.low === null ? "" : ` [${row.low.toFixed(2)}, ${row.high.toFixed(2)}]`}`;
+      const models = place(row.name) < 0 ? persons : [place(row.name)];
+      return { row: data.models.indexOf(row.name), column: data.datasets.indexOf(row.dataset), value: row.value, models, text: `${row.name} with people\n${row.dataset}\n${said}\nn = ${row.n} images` };
+    });
+    const columns = data.datasets.map((name) => name.slice(name.lastIndexOf(":") + 1));
+    return heatPlot({ rows: data.models, columns, cells, width, colour: (kappa) => d3.interpolatePuOr((1 + kappa) / 2), show: (kappa) => (kappa === null ? "–" : kappa.toFixed(2)) });
   },
 
   /* Cohen's kappa between all pairs of models. */

@@ -46,21 +46,21 @@ function truth(image) {
   return image.truth.class === undefined ? "label unknown" : `label ${image.truth.class}`;
 }
 
-function conditionBlock(image, place) {
+function conditionBlock(image, index) {
   const { conditions, models } = state.data;
-  const answered = models.filter((model) => image.answers[place][model] !== undefined);
+  const answered = models.filter((model) => image.answers[index][model] !== undefined);
   if (answered.length === 0) return null;
-  const picture = image.seen[place];
-  const mapped = answered.some((model) => image.answers[place][model].maps !== undefined);
-  const own = picture === null || mapped ? null : make("img", { class: "seen", src: picture, alt: `${image.id}, ${conditions[place]}` });
-  const cards = answered.map((model) => card(image.answers[place][model], model, conditions[place], mapped ? picture : null));
-  return make("section", { class: "block", "aria-label": conditions[place] }, make("h3", {}, conditions[place]), make("div", { class: "cards" }, own, ...cards));
+  const picture = image.seen[index];
+  const mapped = answered.some((model) => image.answers[index][model].maps !== undefined);
+  const own = picture === null || mapped ? null : make("img", { class: "seen", src: picture, alt: `${image.id}, ${conditions[index]}` });
+  const cards = answered.map((model) => card(image.answers[index][model], model, conditions[index], mapped ? picture : null));
+  return make("section", { class: "block", "aria-label": conditions[index] }, make("h3", {}, conditions[index]), make("div", { class: "cards" }, own, ...cards));
 }
 
 function show() {
   const image = state.found[state.image];
   const options = [...at("strip").children];
-  options.forEach((option, place) => option.setAttribute("aria-selected", String(place === state.image)));
+  options.forEach((option, index) => option.setAttribute("aria-selected", String(index === state.image)));
   if (image === undefined) {
     at("strip").removeAttribute("aria-activedescendant");
     at("picked").replaceChildren();
@@ -70,15 +70,15 @@ function show() {
   at("strip").setAttribute("aria-activedescendant", option.id);
   at("strip").scrollLeft = option.offsetLeft - at("strip").offsetLeft - at("strip").clientWidth / 2;
   const link = make("a", { href: `#image=${encodeURIComponent(image.id)}` }, "link to this image");
-  const blocks = state.data.conditions.map((_, place) => conditionBlock(image, place)).filter((block) => block !== null);
+  const blocks = state.data.conditions.map((_, index) => conditionBlock(image, index)).filter((block) => block !== null);
   const widest = Math.max(...blocks.map((block) => block.querySelector(".cards").childElementCount));
   at("picked").style.setProperty("--cards", String(widest));
   at("picked").replaceChildren(make("h3", { class: "title" }, `${image.id} (${truth(image)}) `, link), ...blocks);
 }
 
-function pick(place) {
+function pick(index) {
   const count = state.found.length;
-  state.image = count === 0 ? 0 : (place + count) % count;
+  state.image = count === 0 ? 0 : (index + count) % count;
   show();
 }
 
@@ -87,11 +87,11 @@ function filter() {
   for (const id of ["of-model", "and-other", "under"]) at(id).hidden = !chosen.needs?.includes(id);
   const { images, total, limit, kept } = state.data;
   state.found = images.filter(chosen.keeps);
-  const options = state.found.map((image, place) => {
+  const options = state.found.map((image, index) => {
     const picture = pictureOf(image);
     const inside = picture === null ? image.id : make("img", { src: picture, alt: image.id });
-    const option = make("div", { role: "option", id: `option-${place}`, title: image.id }, inside);
-    option.addEventListener("click", () => pick(place));
+    const option = make("div", { role: "option", id: `option-${index}`, title: image.id }, inside);
+    option.addEventListener("click", () => pick(index));
     return option;
   });
   at("strip").replaceChildren(...options);
@@ -107,8 +107,8 @@ function fill(select, names) {
   select.replaceChildren(...names.map(([value, name]) => make("option", { value }, name)));
 }
 
-function showDataset(place) {
-  state.data = page.browsed[place];
+function showDataset(index) {
+  state.data = page.browsed[index];
   const { models, conditions, methods, images } = state.data;
   const kinds = new Set(images.flatMap((image) => Object.values(image.answers[0]).map((answer) => answer.kind)));
   const usable = Object.entries(FILTERS).filter(([name]) => (name !== "texture" || kinds.has("texture")) && (!["disagree", "apart"].includes(name) || models.length > 1) && (name !== "lost" || conditions.length > 1));
@@ -125,12 +125,12 @@ function showDataset(place) {
 
 /* On a touch screen, a swipe to the left picks the next image; up and down the page scrolls as everywhere. */
 const SWIPE = 50; // pixels
-function swipes(place) {
+function swipes(element) {
   let start = null;
-  place.addEventListener("touchstart", (event) => {
+  element.addEventListener("touchstart", (event) => {
     start = event.touches.length === 1 ? event.touches[0] : null;
   }, { passive: true });
-  place.addEventListener("touchend", (event) => {
+  element.addEventListener("touchend", (event) => {
     if (start === null) return;
     const end = event.changedTouches[0];
     const [across, down] = [end.clientX - start.clientX, end.clientY - start.clientY];
@@ -150,18 +150,18 @@ function follow() {
     /* a stray per cent sign: taken as it is */
   }
   page.browsed.forEach((data, dataset) => {
-    const place = data.images.findIndex(({ id }) => id === identity);
-    if (place < 0) return;
+    const index = data.images.findIndex(({ id }) => id === identity);
+    if (index < 0) return;
     at("dataset").value = String(dataset);
     showDataset(dataset);
-    pick(place);
+    pick(index);
     at("images").scrollIntoView();
   });
 }
 
 if (page.browsed.length > 0) {
   at("browser").hidden = false;
-  fill(at("dataset"), page.browsed.map((data, place) => [String(place), data.dataset]));
+  fill(at("dataset"), page.browsed.map((data, index) => [String(index), data.dataset]));
   at("dataset").addEventListener("change", () => showDataset(Number(at("dataset").value)));
   for (const id of ["filter", "model", "other", "condition"]) at(id).addEventListener("change", filter);
   at("method").addEventListener("change", show);
