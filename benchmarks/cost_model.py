@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import attrs
+import h5py
 import numpy as np
 import torch
 from PIL import Image
@@ -27,15 +28,17 @@ import shapebias as sb
 from shapebias.engine.batch_size import usual_batch_size
 from shapebias.engine.identity import Recorder
 from shapebias.engine.plan import plan_works
+from shapebias.images.decoded import DecodedImages
 from shapebias.images.first import FirstImages
 from shapebias.plugin import ImageRandom, LocalExecutor, Plan, Work, default_catalog, pieces
 
 CPU = torch.device("cpu")
-SIZE, CLASSES, WIDTH = 96, 20, 24
+SIZE, CLASSES, WIDTH = 64, 20, 8
 STEPS = 5
 TRANSFORM = "saturate"
 PGD = f"pgd:eps=4/255,steps={STEPS},keep=last"  # every image takes every step
 WORKERS = 4
+THUMBNAIL_BYTES = 3 * 64**2
 
 
 @attrs.frozen
@@ -63,7 +66,7 @@ class Shape:
         return f"{self.models} models, {self.images} images, {passes}"
 
 
-SHAPES = (Shape(1, 400), Shape(2, 200, 6), Shape(6, 100, 3), Shape(2, 100, 1, attack=True), Shape(12, 32, 7))
+SHAPES = (Shape(1, 400), Shape(2, 200, 6), Shape(6, 100, 3), Shape(2, 100, 1, attack=True), Shape(8, 32, 7))
 
 
 @attrs.frozen
@@ -77,6 +80,7 @@ class Prices:
     step: float
     transform: float
     decode: float
+    thumbnail: float
     load: float
     part: float
     run: float
@@ -95,7 +99,7 @@ class Prices:
             self.run
             + shape.models * self.load
             + shape.models * shape.images * passes
-            + decoded * shape.images * self.decode
+            + shape.images * (decoded * self.decode + self.thumbnail)
             + transformed * shape.images * shape.transforms * self.transform
             + shape.models * shape.conditions * math.ceil(shape.images / 2048) * self.part
         )
@@ -103,7 +107,8 @@ class Prices:
     def size(self, shape: Shape) -> float:
         """Predict the bytes of a file."""
         cells = shape.models * shape.conditions
-        return self.file_bytes + cells * self.cell_bytes + cells * shape.images * (4 * CLASSES + 8)
+        of_images = shape.images * (THUMBNAIL_BYTES + cells * (4 * CLASSES + 8))
+        return self.file_bytes + cells * self.cell_bytes + of_images
 
 
 def made_up_images(folder: Path, count: int) -> None:
@@ -136,6 +141,20 @@ def seconds(call: Callable[[], object]) -> float:
     return time.process_time() - began
 
 
+def stored_thumbnails(decoded: DecodedImages) -> None:
+    """Make thumbnails and compress them, each alone."""
+    thumbnails = decoded.thumbnails(range(len(decoded.rows)))
+    how = {"chunks": (1, *thumbnails.shape[1:]), "compression": "gzip", "compression_opts": 1, "shuffle": True}
+    with h5py.File.in_memory() as file:
+        file.create_dataset("thumbnails", data=thumbnails, **how)
+
+
+def price(call: Callable[[], object], count: int = 1) -> float:
+    """Return the CPU seconds of a call for each of so many images: the median of five, after one that warms up."""
+    call()
+    return statistics.median(seconds(call) for _ in range(5)) / count
+
+
 def prices(folder: Path) -> Prices:
     """Measure what one of each costs, without an engine; the rest of the smallest studies is what the engine adds."""
     dataset = default_catalog().component("dataset", f"folder:{folder},size={SIZE}").settings
@@ -157,14 +176,16 @@ def prices(folder: Path) -> Prices:
         (gradient,) = torch.autograd.grad(functional.cross_entropy(network(pixels), labels, reduction="sum"), pixels)
         (images + gradient.sign()).clamp(0, 1)
 
+    decoded = DecodedImages(dataset, range(count), 1)
+    decoded.readable()
     with network.evaluating():
-        forward_seconds, step_seconds = seconds(forward) and seconds(forward) / count, seconds(step) / count
+        passes = price(forward, count), price(step, count)
     each = Prices(
-        forward_seconds,
-        step_seconds,
-        transform=seconds(lambda: transform(images, rng)) / count,
-        decode=seconds(lambda: [dataset[row] for row in range(count)]) / count,
-        load=seconds(lambda: model.load(CPU)),
+        *passes,
+        transform=price(lambda: transform(images, rng), count),
+        decode=price(lambda: [dataset[row] for row in range(count)], count),
+        thumbnail=price(lambda: stored_thumbnails(decoded), count),
+        load=price(lambda: model.load(CPU)),
         **dict.fromkeys(("part", "run", "cell_bytes", "file_bytes"), 0),
     )
     more = 15
@@ -184,25 +205,25 @@ def local(shape: Shape, folder: Path) -> tuple[float, int]:
         return spent, path.stat().st_size
 
 
-def in_pieces(shape: Shape, folder: Path) -> tuple[float, int]:
-    """Run a study as the workers of a cluster do, one after the other."""
+def in_pieces(shape: Shape, folder: Path) -> float:
+    """Run a study as the workers of a cluster do, one after the other; return its seconds."""
     with tempfile.TemporaryDirectory() as output:
         path = Path(output) / "run.h5"
         study, options = study_of(shape, folder), {"device": "cpu", "workers": 1}
-        spent = seconds(lambda: sb.run(study, path, executor=InPieces(), **options).close())
-        return spent, path.stat().st_size
+        return seconds(lambda: sb.run(study, path, executor=InPieces(), **options).close())
 
 
 class InPieces(LocalExecutor):
     """Computes pieces as so many workers would, each with its own models and images."""
 
-    def execute(self, plan: Plan) -> Iterator[object]:
-        """Compute the pieces of each worker."""
+    def execute(self, plan: Plan, *, describe: bool = True) -> Iterator[object]:
+        """Compute the pieces of each worker; only the first one describes the images."""
         cut = pieces(plan.works, WORKERS)
         for number in range(WORKERS):
             worker = LocalExecutor(keep_images=True)
             for work in cut[number * len(cut) // WORKERS : (number + 1) * len(cut) // WORKERS]:
-                yield from worker.execute(Plan(plan.study, plan.options, (work,)))
+                yield from worker.execute(Plan(plan.study, plan.options, (work,)), describe=describe)
+                describe = False
             worker.close()
 
 
@@ -213,38 +234,41 @@ def decoded_in_pieces(shape: Shape, folder: Path) -> int:
     return min(WORKERS, len(pieces(works, WORKERS)))
 
 
+def show(shape: Shape, way: str, unit: str, pairs: list[tuple[float, float]]) -> bool:
+    """Print what was predicted and measured; say whether the median of the ratios is within 20 %."""
+    predicted, measured = (statistics.median(column) for column in zip(*pairs, strict=True))
+    ratio = statistics.median(spent / guess for guess, spent in pairs)
+    print(
+        f"{shape!s:<53} {way:<6} predicted {predicted:7.2f} {unit} measured {measured:7.2f} {unit} ratio {ratio:5.2f}"
+    )
+    return abs(ratio - 1) <= 0.2
+
+
 def main() -> None:
     """Predict and measure each shape, in turn, and print medians."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=3)
     given = parser.parse_args()
-    rows: dict[tuple[Shape, str], list[tuple[float, float]]] = {}
-    sizes: dict[Shape, tuple[float, int]] = {}
+    good: list[bool] = []
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        made_up_images(folder, 400)
+        made_up_images(folder, max(shape.images for shape in SHAPES))
         local(Shape(1, 8, 1, attack=True), folder)  # what is imported and warmed up at the first run is not counted
-        for _ in range(given.rounds):
-            for shape in SHAPES:
+        for shape in SHAPES:
+            workers = decoded_in_pieces(shape, folder)
+            here, cut, sizes = [], [], []
+            for _ in range(given.rounds):
                 known = prices(folder)  # beside each run: what others do on this machine changes from minute to minute
                 spent, size = local(shape, folder)
-                rows.setdefault((shape, "local"), []).append((known.seconds(shape, 1, 1), spent))
-                sizes[shape] = known.size(shape), size
-                spent, _ = in_pieces(shape, folder)
-                workers = decoded_in_pieces(shape, folder)
-                rows.setdefault((shape, "pieces"), []).append((known.seconds(shape, workers, shape.models), spent))
-    within = 0
-    for (shape, way), pairs in rows.items():
-        predicted, measured = (statistics.median(column) for column in zip(*pairs, strict=True))
-        ratio = statistics.median(spent / guess for guess, spent in pairs)
-        within += abs(ratio - 1) <= 0.2
-        print(f"{shape!s:<55} {way:<7} predicted {predicted:5.2f} s  measured {measured:5.2f} s  ratio {ratio:5.2f}")
-    for shape, (predicted, measured) in sizes.items():
-        ratio = measured / predicted
-        within += abs(ratio - 1) <= 0.2
-        sizes_said = f"predicted {predicted / 1000:5.0f} kB measured {measured / 1000:5.0f} kB ratio {ratio:5.2f}"
-        print(f"{shape!s:<55} file    {sizes_said}")
-    print(f"within 20 %: {within} of {len(rows) + len(sizes)}")
+                here.append((known.seconds(shape, 1, 1), spent))
+                cut.append((known.seconds(shape, workers, shape.models), in_pieces(shape, folder)))
+                sizes.append((known.size(shape) / 1e6, size / 1e6))
+            good += [
+                show(shape, "local", " s", here),
+                show(shape, "pieces", " s", cut),
+                show(shape, "file", "MB", sizes),
+            ]
+    print(f"within 20 %: {sum(good)} of {len(good)}")
 
 
 if __name__ == "__main__":

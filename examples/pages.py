@@ -54,6 +54,7 @@ def published(folder: Path, data: Path) -> Path:
     sb.run(sb.Study({"cue-conflict": f"cue-conflict:{data / 'cue-conflict'}"}, models), run).close()
     command = [sys.executable, "-m", "shapebias", "import", "decisions"]
     answers = data / "decisions" / "humans"
+    people.unlink(missing_ok=True)  # of an earlier call
     subprocess.run([*command, str(answers), "--beside", str(run), "-o", str(people)], check=True)  # noqa: S603 - our own program
     with sb.open(run) as networks, sb.open(people) as observers:
         return sb.report([networks, observers], folder / "people.html")

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import stat
 from collections import deque
 from pathlib import Path
 
 import attrs
 
-__all__ = ["FoundFiles", "as_path", "files_below", "folder_identity", "printable", "why_unusable"]
+__all__ = ["FoundFiles", "as_path", "files_below", "folder_identity", "printable", "readable", "why_unusable"]
 
 
 def as_path(path: str | Path) -> Path:
@@ -32,6 +33,18 @@ def printable(path: str | Path) -> str:
     'caf\\xe9.png'
     """
     return os.fsencode(path).decode("utf-8", "backslashreplace")
+
+
+_NOT_IN_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
+
+
+def readable(text: str) -> str:
+    r"""Return text without the characters that XML forbids, such as control characters in names: they become escapes.
+
+    >>> readable("c\x01at")
+    'c\\x01at'
+    """
+    return _NOT_IN_XML.sub(lambda found: ascii(found[0])[1:-1], text)
 
 
 @attrs.define

@@ -21,7 +21,7 @@ from .networks.labels import class_order as class_order, imagenet_wnids as image
 from .networks.last_grid import last_grid as last_grid
 from .networks.modified_relus import ModifiedReLUs as ModifiedReLUs
 from .networks.objectives import Objective as Objective, Reduction as Reduction, objective_values as objective_values, pixel_gradient as pixel_gradient, reduce_channels as reduce_channels
-from .networks.prompts import as_templates as as_templates, class_words as class_words, prompts as prompts
+from .networks.prompts import as_templates as as_templates, class_prompts as class_prompts, class_words as class_words, prompts as prompts
 from .networks.tensor_cache import cached_tensors as cached_tensors
 from .networks.weights import load_weights as load_weights, seeded_weights as seeded_weights
 from .networks.zero_shot import ZeroShot as ZeroShot, class_embeddings as class_embeddings

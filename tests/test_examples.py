@@ -22,6 +22,7 @@ EXAMPLES = Path(__file__).parents[1] / "examples"
 TESTED = {
     "conditions.py",
     "demo.py",
+    "families.py",
     "gallery.py",
     "pages.py",
     "panel.py",

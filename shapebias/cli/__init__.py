@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
 import keyword
 import os
@@ -43,6 +44,9 @@ COMMANDS = (
     "import",
     "export",
 )
+
+
+_OF_THE_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EACCES, errno.EPERM, errno.EROFS, errno.EIO}
 
 
 class _Failure(click.ClickException):
@@ -87,6 +91,15 @@ class _Commands(click.Group):
             if ctx.params["verbose"]:
                 traceback.print_exception(error)
             raise _Failure(str(error)) from error
+        except OSError as error:
+            if error.errno not in _OF_THE_DISK:
+                raise
+            if ctx.params["verbose"]:
+                traceback.print_exception(error)
+            raise _Failure(
+                f"{error.filename or 'a file'} cannot be read or written: {error.strerror}; make room, get permission, "
+                "or choose another folder"
+            ) from error
 
 
 @click.group(

@@ -8,7 +8,7 @@ import click
 
 from shapebias.cli._output import KindChoice, echo_table, examples, working_catalog
 from shapebias.cli.references import echo_references
-from shapebias.plugins.specs import KINDS, Kind
+from shapebias.plugins.specs import KINDS, Kind, Spec
 
 __all__ = ["command"]
 
@@ -32,10 +32,15 @@ def command(kind: Kind | Literal["reference"] | None) -> None:
     catalog = working_catalog()
     entries = sorted(catalog, key=lambda entry: (entry.spec.name, entry.plugin.provider))
     rows = [
-        (each, entry.spec.name, entry.spec.summary, entry.plugin.provider)
+        (each, entry.spec.name, _summary(entry.spec), entry.plugin.provider)
         for each in ([kind] if kind else KINDS)
         for entry in entries
         if entry.spec.kind == each
     ]
     first = 1 if kind else 0  # a column with the requested kind would repeat it
     echo_table(["kind", "name", "summary", "provider"][first:], [row[first:] for row in rows])
+
+
+def _summary(spec: Spec) -> str:
+    """Return what a component is, and the licence of published weights."""
+    return f"{spec.summary} (licence: {spec.licence})" if spec.licence else spec.summary

@@ -13,7 +13,7 @@ from shapebias.cli._options import OPTIONS
 from shapebias.cli._output import KIND, echo_lines, echo_table, examples, working_catalog
 from shapebias.plugins.catalog import Catalog, CatalogEntry
 from shapebias.plugins.specs import KINDS, Kind, Spec
-from shapebias.spelling.params import Parameter, describe
+from shapebias.spelling.params import Parameter, describe, spell
 
 __all__ = ["command", "example"]
 
@@ -28,14 +28,17 @@ def command(ctx: click.Context, /, words: tuple[str, ...]) -> None:
     """Show what NAME does, its parameters and who provides it.
 
     The kinds are model, dataset, transform, attack, saliency, probe, metric, suite and executor; without a KIND, all
-    components called NAME are shown.
+    components called NAME are shown.  A NAME with settings, such as robust:resnet50_l2_eps3, also shows what is known
+    about the file that these name.
     """
-    *kinds, name = words
+    *kinds, text = words
+    name = text.partition(":")[0]
     if len(kinds) > 1:
         raise click.UsageError("give one NAME, perhaps with its KIND before it", ctx)
-    for position, entry in enumerate(_find(working_catalog(), [cast(Kind, KIND(kind)) for kind in kinds], name)):
+    catalog = working_catalog()
+    for position, entry in enumerate(_find(catalog, [cast(Kind, KIND(kind)) for kind in kinds], name)):
         click.echo("\n" * (position > 0), nl=False)
-        _echo(entry)
+        _echo(entry, None if name == text else catalog.component(entry.spec.kind, text).settings)
 
 
 def _find(catalog: Catalog, kinds: Sequence[Kind], name: str) -> list[CatalogEntry]:
@@ -44,7 +47,7 @@ def _find(catalog: Catalog, kinds: Sequence[Kind], name: str) -> list[CatalogEnt
     return found or [catalog.find(kinds or KINDS, name)]
 
 
-def _echo(entry: CatalogEntry) -> None:
+def _echo(entry: CatalogEntry, settings: Any) -> None:
     parameters = describe(entry.spec.load())
     echo_lines([f"{entry.spec.kind} {entry.spec.name}: {entry.spec.summary}"])
     click.echo()
@@ -56,7 +59,7 @@ def _echo(entry: CatalogEntry) -> None:
     else:
         click.echo("no parameters")
     click.echo()
-    facts = list(_facts(entry, parameters))
+    facts = list(_facts(entry, parameters, settings))
     width = max(10, *(len(heading) for heading, _ in facts)) + 2
     for heading, text in facts:
         echo_lines([f"{heading + ':':<{width}}{text}"])
@@ -66,15 +69,25 @@ def _used(parameters: list[Parameter], column: str) -> bool:
     return any(getattr(row, column) for row in parameters)
 
 
-def _facts(entry: CatalogEntry, parameters: list[Parameter]) -> Iterator[tuple[str, str]]:
-    """Yield what is known without running it: the facts of its kind, papers, provider, and an example."""
+def _facts(entry: CatalogEntry, parameters: list[Parameter], settings: Any) -> Iterator[tuple[str, str]]:
+    """Yield what is known without running it: the facts of its kind, papers, provider, and an example.
+
+    Settings may say more: ``published``, the file that they name, and ``published_names()``, all names that there are.
+    """
     common = {field.name for field in attrs.fields(Spec)}
+    published = getattr(settings, "published", None)
+    if published is not None:
+        yield "settings", spell(entry.spec.name, settings)
+        yield from published.facts().items()
+        common.add("licence")
     for field in attrs.fields(type(entry.spec)):
         value = getattr(entry.spec, field.name)
         if field.name not in common and value:
             yield field.name.replace("_", " "), _words(value)
     for reference in entry.spec.references:
         yield "reference", reference
+    if settings is None and (list_names := getattr(entry.spec.load(), "published_names", None)):
+        yield from ((group, ", ".join(names)) for group, names in list_names().items())
     yield "provider", f"{entry.plugin.provider} ({entry.plugin.source})"
     yield "example", example(entry.spec, parameters)
 

@@ -21,6 +21,7 @@ from shapebias.engine.session import Session
 from shapebias.images.decoded import DecodedImages, UnreadableError
 from shapebias.images.first import FirstImages
 from shapebias.images.transformed import TransformedImages
+from shapebias.runtime import guard
 from shapebias.runtime.device import autocast, choose_device, describe_device
 from shapebias.runtime.memory import Memory
 from shapebias.store import Part
@@ -81,15 +82,21 @@ class LocalExecutor:
             self._session = Session(study, device, memory, options.precision, options.workers)
         return self._session
 
-    def execute(self, plan: Plan) -> Generator[Message]:
-        """Compute a plan; closing the generator stops decoding and restores the networks' flags."""
+    def execute(self, plan: Plan, *, describe: bool = True) -> Generator[Message]:
+        """Compute a plan; closing the generator stops decoding and restores the networks' flags.
+
+        Args:
+            plan: what to compute.
+            describe: yield the parts of data sets too; otherwise their thumbnails are not made.
+        """
         if not plan.works:
             return
         session = self.session(plan.study, plan.options)
-        computation = _Computation(session, self._first_images)
+        computation = _Computation(session, self._first_images, describe)
         try:
-            for work in plan.works:
-                yield from computation.compute(work)
+            with guard.steady_modes():  # also where another process computes than the one that runs the study
+                for work in plan.works:
+                    yield from computation.compute(work)
         finally:
             if not self.keep_images:
                 session.forget_images()
@@ -108,10 +115,12 @@ class _Computation:
     Args:
         session: the study and the device.
         first_images: the first image of each data set.
+        describe: whether parts of data sets are wanted.
     """
 
     session: Session
     first_images: FirstImages
+    describe: bool
     _failed: set[str] = attrs.field(factory=set, init=False)
     _layouts: dict[str, Layout] = attrs.field(factory=dict, init=False)
 
@@ -132,7 +141,7 @@ class _Computation:
         except Exception:  # noqa: BLE001 - an error fails only these cells
             yield from self._fail(tasks)
             return
-        described = False
+        described = not self.describe
         for message in self._compute(tasks, decoded):
             if not described and isinstance(message, Part) and message.status == "done":
                 yield dataset_part(work, decoded)

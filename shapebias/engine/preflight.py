@@ -15,10 +15,12 @@ from shapebias.errors import DataError, PluginError, ShapebiasError, StudyError,
 from shapebias.images.decoded import DecodedImages
 from shapebias.images.first import FirstImages
 from shapebias.plugins.catalog import Component
+from shapebias.runtime import guard
 from shapebias.study import Cell, Study
 
 __all__ = ["Pair", "check_apart", "check_datasets", "check_models", "check_targets", "misfits", "raise_misfits"]
 
+_MOST_IMAGES = 10**9
 _SIZE = ("size", "crop", "interpolation")
 
 _log = logging.getLogger(__name__)
@@ -34,13 +36,36 @@ def check_datasets(study: Study) -> None:
         DataError: a data set is missing and cannot be fetched, or is empty.
     """
     for dataset in study.datasets:
-        images = len(dataset.settings)
+        images = _counted(dataset)
         if images == 0:
             raise DataError(f"data set {dataset.text} has no images")
         skipped = getattr(dataset.settings, "skipped", None) or {}
         _log.info("%s: %d images, %d entries skipped", dataset.title, images, len(skipped))
         for path, why in skipped.items():
             _log.info("%s: skipped %s: %s", dataset.title, path, why)
+
+
+def _counted(dataset: Component) -> int:
+    """Count the images of a data set, which must know its classes too.
+
+    Raises:
+        PluginError: it does not know them, or has more images than any data set.
+    """
+    try:
+        with guard.contained_and_restored(f"data set {dataset.text}"):
+            _ = len(dataset.settings.classes)
+            images = len(dataset.settings)
+    except (ShapebiasError, OSError):
+        raise
+    except Exception as error:
+        raise PluginError(
+            f"data set {dataset.text} cannot count its images and classes: {type(error).__name__}: {error}"
+        ) from error
+    if images > _MOST_IMAGES:
+        raise PluginError(
+            f"data set {dataset.text} says that it has {images} images; at most {_MOST_IMAGES} can be read"
+        )
+    return images
 
 
 def check_apart(study: Study) -> None:

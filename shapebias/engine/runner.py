@@ -27,6 +27,7 @@ from shapebias.networks.classifier import Classifier
 from shapebias.networks.labels import Aggregate
 from shapebias.paths import as_path
 from shapebias.plugins.events import notify
+from shapebias.runtime import guard
 from shapebias.runtime.device import Precision
 from shapebias.runtime.environment import versions
 from shapebias.runtime.notebook import reporter
@@ -97,6 +98,7 @@ def run(
     # A caller's inference mode would make tensors that no attack can differentiate by.
     with (
         torch.inference_mode(mode=False),
+        guard.steady_modes(),
         started(executor or LocalExecutor()) as running,
         contextlib.ExitStack() as closed_on_error,
     ):

@@ -11,7 +11,8 @@ import torch
 from torch import nn
 
 from shapebias.images.decoded import DecodedImages
-from shapebias.runtime.device import Precision
+from shapebias.runtime import guard
+from shapebias.runtime.device import Precision, explained
 from shapebias.runtime.memory import Memory
 from shapebias.runtime.network_state import NetworkState
 
@@ -118,7 +119,8 @@ def _bytes(module: object) -> int:
 
 def _load(component: Component, device: torch.device, classes: tuple[str, ...] | None) -> Any:
     began = time.perf_counter()
-    loaded = component.load(device, classes)
+    with guard.contained_and_restored(component.text, strict=False), explained(component.title):
+        loaded = component.load(device, classes)
     if component.kind == "model":
         _log.info("loaded %s %s in %.3g s", component.kind, component.title, time.perf_counter() - began)
     return loaded

@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import platformdirs
+from filelock import FileLock
 
 from shapebias.defaults import user_defaults
 from shapebias.errors import DataError
 from shapebias.fetching.sources import Archive, Source
-from shapebias.files import write_atomically
+from shapebias.files import temporary_of, write_atomically
 
 __all__ = [
     "VARIABLE",
@@ -110,5 +111,11 @@ def recorded_checksum(archive: Archive, data: Path) -> str:
 
 
 def record_checksum(archive: Archive, data: Path, checksum: str) -> None:
-    """Record the checksum of a first download."""
-    _write(data / _CHECKSUMS, {**_read(data / _CHECKSUMS), archive.address: checksum})
+    """Record the checksum of a first download, one process at a time."""
+    path = data / _CHECKSUMS
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(path.with_name(f".{path.name}.lock")):
+        for stray in path.parent.glob("*.tmp"):
+            if temporary_of(stray) == path.name:  # left by a process that was killed
+                stray.unlink()
+        _write(path, {**_read(path), archive.address: checksum})

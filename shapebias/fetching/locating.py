@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import glob
+import re
 import shutil
 import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,6 +22,7 @@ from shapebias.fetching.data_folder import (
     VARIABLE,
     data_folder,
     downloads_folder,
+    finished,
     folder_of,
     mark_finished,
     mark_unfinished,
@@ -116,7 +119,10 @@ def fetch_source(source: Source, to: str | Path | None = None) -> Presence:
             if not presence.usable or presence.note:
                 _announce(source, presence)
                 with writable(data):
+                    _remove_unpacked(source, data)
                     (_fetch_files if source.listing else _fetch_archives)(source, data)
+    if finished(folder_of(source, data)) is not None:
+        _remove_downloads(source, data)
     check_content(source, folder_of(source, data))
     return inspect(source, data)
 
@@ -174,7 +180,6 @@ def _fetch_files(source: Source, data: Path) -> None:
             pool.shutdown(wait=False, cancel_futures=True)
             raise
     mark_finished(folder, len(read_listing(source)))
-    shutil.rmtree(downloads_folder(source, data), ignore_errors=True)
 
 
 def _fetch_file(source: Source, data: Path, file: ListedFile, *, meter: Meter | None) -> None:
@@ -215,12 +220,29 @@ def _fetch_archives(source: Source, data: Path) -> None:
                 raise
             if not archive.checksum and not recorded_checksum(archive, data):
                 record_checksum(archive, data, f"sha256:{sha256(arrived)}")
+        mark_finished(fresh, count_files(fresh))  # before it is moved: a folder in place is complete and says so
         _move(fresh, folder)
     except BaseException:
         shutil.rmtree(fresh, ignore_errors=True)
         raise
-    mark_finished(folder, count_files(folder))
-    shutil.rmtree(downloads, ignore_errors=True)
+
+
+def _remove_unpacked(source: Source, data: Path) -> None:
+    """Remove what processes that were killed had unpacked and not moved into place."""
+    room = downloads_folder(source, data)
+    for found in room.parent.glob(f"{glob.escape(room.name)}.*"):
+        if re.fullmatch(r"[0-9a-f]{8}\.unpacked(\.inner)?", found.name.removeprefix(f"{room.name}.")):
+            shutil.rmtree(found, ignore_errors=True)
+
+
+def _remove_downloads(source: Source, data: Path) -> None:
+    """Remove the downloads of a source that is in place; nobody who still needs them is disturbed."""
+    room = downloads_folder(source, data)
+    if not room.exists() and not [*room.parent.glob(f"{glob.escape(room.name)}.*.unpacked*")]:
+        return
+    with suppress(Timeout, OSError), FileLock(f"{room}.lock", timeout=0):
+        _remove_unpacked(source, data)
+        shutil.rmtree(room, ignore_errors=True)
 
 
 def _move(fresh: Path, folder: Path) -> None:

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from shapebias.errors import DataError
 from shapebias.plugins.catalog import Component
-from shapebias.plugins.containment import contained
 from shapebias.plugins.protocols import Dataset, Sample
+from shapebias.runtime.guard import contained_and_restored
 
 __all__ = ["FirstImage", "FirstImages", "checked_pixels", "read_first_image"]
 
@@ -69,7 +69,7 @@ def read_first_image(dataset: Dataset) -> FirstImage:
     classes = len(dataset.classes)
     for row in range(len(dataset)):
         try:
-            with contained("the data set"):
+            with contained_and_restored("the data set"):
                 sample = dataset[row]
             return FirstImage(row, attrs.evolve(sample, image=checked_pixels(sample, classes)))
         except Exception as error:  # noqa: BLE001 - a data set may raise anything

@@ -31,7 +31,7 @@ def export_decisions(results: Results, folder: str | Path) -> list[Path]:
 
     Raises:
         DataError: there are no answers to images with labels.
-        StoreError: a table of that name exists.
+        StoreError: a table of that name exists, or the folder cannot be written.
     """
     tables: dict[tuple[str, str], list[StoredAnswers]] = {}
     for answers in results.answers():
@@ -40,7 +40,8 @@ def export_decisions(results: Results, folder: str | Path) -> list[Path]:
     if not tables:
         raise DataError(f"{results.store.path} has no answers to images with labels; there is nothing to export")
     folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
+    with translate_os_errors(folder):
+        folder.mkdir(parents=True, exist_ok=True)
     written: list[Path] = []
     for (dataset, model), cells in tables.items():
         path = folder / f"{_plain(dataset)}_{_plain(model)}_session_1.csv"

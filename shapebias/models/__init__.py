@@ -44,6 +44,13 @@ def shapebias_models() -> Iterator[ModelSpec]:
         licence="MIT",
     )
     yield ModelSpec(
+        "robustbench",
+        "shapebias.models.robustbench:RobustBench",
+        summary="robust networks for CIFAR-10, CIFAR-100 and ImageNet, by their names in RobustBench",
+        references="Croce et al. 2021, RobustBench: a standardized adversarial robustness benchmark",
+        licence="MIT; of some Apache-2.0, BSD-3-Clause or CC-BY-NC-SA-4.0",
+    )
+    yield ModelSpec(
         "sin",
         "shapebias.models.published:Stylized",
         summary="networks trained on Stylized-ImageNet by Geirhos et al.",

@@ -26,8 +26,6 @@ if TYPE_CHECKING:
 
 __all__ = ["ImportedModel"]
 
-_IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
-
 
 def _target(value: object) -> object:
     if not isinstance(value, str) or not re.fullmatch(r"[\w.]+:\w+", value):
@@ -58,14 +56,18 @@ class ImportedModel:
     output: str | None = param("where the logits are in the network's output: logits, 0, head.logits", default=None)
     layout: Literal["NCHW", "NHWC"] = param("axes of the images that it takes", default="NCHW")
     binary: bool = param("whether it returns one logit, that of the second of two classes", default=False)
-    mean: tuple[float, ...] = param("mean of the pixels, one or three", default=_IMAGENET[0], converter=per_channel)
+    mean: tuple[float, ...] = param(
+        "mean of the pixels, one or three; empty is that in the weight file, or ImageNet's",
+        default=(),
+        converter=per_channel,
+    )
     std: tuple[float, ...] = param(
-        "standard deviation of the pixels, one or three", default=_IMAGENET[1], gt=0, converter=per_channel
+        "standard deviation of the pixels, one or three; empty likewise", default=(), gt=0, converter=per_channel
     )
     input_size: int | None = param(
         "side that images are resized to; none accepts any size", default=None, ge=1, unit="pixels"
     )
-    seed: int = param("seed of random weights", default=0, ge=0)
+    seed: int = param("seed of random weights", default=0, ge=0, lt=2**63)
     arg: Options = param("option of the function, such as arg.width=64", default=Options())
 
     @property
@@ -87,9 +89,9 @@ class ImportedModel:
         import torch
 
         from shapebias.networks.adapting import adapt
-        from shapebias.networks.classifier import Classifier
+        from shapebias.networks.classifier import IMAGENET_MEAN, IMAGENET_STD, Classifier
         from shapebias.networks.last_grid import last_grid
-        from shapebias.networks.weights import load_weights, seeded_weights
+        from shapebias.networks.weights import seeded_weights
 
         with _current_folder(), seeded_weights(self.seed):
             try:
@@ -99,10 +101,7 @@ class ImportedModel:
         if not callable(made):
             raise ShapebiasError(f"import:{self.target} returns a {type(made).__name__}; return a network")
         network = made.module if isinstance(made, Classifier) else made
-        if self.weights is not None:
-            if not isinstance(network, torch.nn.Module):
-                raise WeightsError(f"import:{self.target} returns a function, which has no weights; leave weights out")
-            load_weights(network, self.weights, self.prefix)
+        mean, std = self._read(network, self.weights) if self.weights is not None else ((), ())
         if isinstance(network, torch.nn.Module):
             network.eval().to(device)
         if isinstance(made, Classifier):
@@ -116,7 +115,24 @@ class ImportedModel:
         if any(True for _ in module.parameters()):
             with contextlib.suppress(ShapebiasError):  # it may not accept images of the usual size
                 features = last_grid(module.eval(), size)
-        return Classifier(module.eval(), self.mean, self.std, input_size=size, features=features)
+        mean, std = self.mean or mean or IMAGENET_MEAN, self.std or std or IMAGENET_STD
+        return Classifier(module.eval(), mean, std, input_size=size, features=features)
+
+    def _read(self, network: Any, path: Path) -> tuple[tuple[float, ...], tuple[float, ...]]:
+        """Read the weight file, and return the mean and deviation that it states, if it does."""
+        import torch
+
+        from shapebias.networks.stated_normalisation import stated_normalisation
+        from shapebias.networks.weight_files import read_state_dict
+        from shapebias.networks.weights import put_weights
+
+        if not isinstance(network, torch.nn.Module):
+            raise WeightsError(f"import:{self.target} returns a function, which has no weights; leave weights out")
+        weights = read_state_dict(path)
+        put_weights(network, weights, path, self.prefix)
+        if self.mean and self.std:
+            return (), ()
+        return stated_normalisation(weights, network.state_dict().keys()) or ((), ())
 
     def _function(self) -> Callable[..., Any]:
         name, _, attribute = self.target.partition(":")

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import attrs
 
-from shapebias.errors import DataError, UnknownNameError, WeightsError, suggestion
+from shapebias.errors import UnknownNameError, suggestion
+from shapebias.models.published_file import PublishedFile
+from shapebias.models.robustbench import is_listed
 from shapebias.spelling.params import param
 
 if TYPE_CHECKING:
@@ -54,8 +56,9 @@ def _robust_name(value: object) -> object:
     """Check a name; ``linf_eps4`` is the published ``linf_eps4.0``."""
     name = re.sub(r"(_linf_eps\d+)$", r"\1.0", value) if isinstance(value, str) else value
     if name not in _NAMES:
+        elsewhere = f"; write robustbench:{value} for RobustBench's network of that name" if is_listed(value) else ""
         raise UnknownNameError(
-            f"no robust network {value!r} is published{suggestion(str(value), _NAMES)}; there are "
+            f"no robust network {value!r} is published{elsewhere or suggestion(str(value), _NAMES)}; there are "
             f"{', '.join(_WIDTHS)} with l2_eps{', '.join(_L2)} and linf_eps{', '.join(_LINF)}"
         )
     return name
@@ -66,7 +69,7 @@ class Robust:
     """An adversarially trained network for ImageNet: ``resnet50_l2_eps3``, ``resnet18_linf_eps4.0``.
 
     The eps of l2 is for pixels in [0, 1] in 224 x 224 images, the eps of linf is in 255ths.  Mean and std are those in
-    the file.  RobustBench calls the linf networks of 4/255 Salman2020Do_R18, Salman2020Do_R50 and Salman2020Do_50_2.
+    the file.  RobustBench has the linf networks of 4/255, too: ``robustbench:Salman2020Do_R50``.
 
     Raises:
         UnknownNameError: there is no such network.
@@ -85,24 +88,33 @@ class Robust:
         return name in _NAMES
 
     @property
+    def published(self) -> PublishedFile:
+        """The file of that name."""
+        return PublishedFile(f"{_ROBUST}/{self.name}.ckpt", "MIT")
+
+    @property
     def fingerprint(self) -> str:
         """The SHA-256 of the file."""
-        return _sha256(self._path())
+        return self.published.sha256(self.file)
 
     @property
     def eval_crop(self) -> EvalCrop:
         """The usual one, as its authors evaluate."""
         return _usual_crop()
 
-    def _path(self) -> Path:
-        return self.file or _downloaded(f"{_ROBUST}/{self.name}.ckpt")
+    @staticmethod
+    def published_names() -> dict[str, tuple[str, ...]]:
+        """List the published names."""
+        return {"names": _NAMES}
 
     def load(self, device: torch.device) -> Classifier:
         """Make the network and read its weights."""
         import torchvision.models
 
         architecture = self.name.rsplit("_", 2)[0]
-        return _load(lambda: torchvision.models.get_model(architecture, weights=None), self._path(), device)
+        return _load(
+            lambda: torchvision.models.get_model(architecture, weights=None), self.published.path(self.file), device
+        )
 
 
 @attrs.frozen
@@ -125,23 +137,29 @@ class Stylized:
     file: Path | None = param("the file, where it is here already; none downloads it", default=None)
 
     @property
+    def published(self) -> PublishedFile:
+        """The file of that name."""
+        return PublishedFile(f"{_TEXTURE_VS_SHAPE}/{_SIN[self.name][1]}", "none stated for the weights")
+
+    @property
     def fingerprint(self) -> str:
         """The SHA-256 of the file."""
-        return _sha256(self._path())
+        return self.published.sha256(self.file)
 
     @property
     def eval_crop(self) -> EvalCrop:
         """The usual one, as its authors evaluate."""
         return _usual_crop()
 
-    def _path(self) -> Path:
-        return self.file or _downloaded(f"{_TEXTURE_VS_SHAPE}/{_SIN[self.name][1]}")
-
     def load(self, device: torch.device) -> Classifier:
         """Make the network and read its weights."""
         import torchvision.models
 
-        return _load(lambda: torchvision.models.get_model(_SIN[self.name][0], weights=None), self._path(), device)
+        return _load(
+            lambda: torchvision.models.get_model(_SIN[self.name][0], weights=None),
+            self.published.path(self.file),
+            device,
+        )
 
 
 @attrs.frozen
@@ -160,23 +178,25 @@ class BagNetModel:
     file: Path | None = param("the file, where it is here already; none downloads it", default=None)
 
     @property
+    def published(self) -> PublishedFile:
+        """The file of that name."""
+        return PublishedFile(f"{_BAGNETS}/{_BAGNET[self.patch]}", "MIT")
+
+    @property
     def fingerprint(self) -> str:
         """The SHA-256 of the file."""
-        return _sha256(self._path())
+        return self.published.sha256(self.file)
 
     @property
     def eval_crop(self) -> EvalCrop:
         """The usual one, as its authors evaluate."""
         return _usual_crop()
 
-    def _path(self) -> Path:
-        return self.file or _downloaded(f"{_BAGNETS}/{_BAGNET[self.patch]}")
-
     def load(self, device: torch.device) -> Classifier:
         """Make the network and read its weights."""
         from shapebias.networks.bagnet import BagNet
 
-        return _load(lambda: BagNet(self.patch), self._path(), device)
+        return _load(lambda: BagNet(self.patch), self.published.path(self.file), device)
 
 
 def _usual_crop() -> EvalCrop:
@@ -192,14 +212,14 @@ def _load(make: Callable[[], nn.Module], path: Path, device: torch.device) -> Cl
     from shapebias.networks.classifier import IMAGENET_MEAN, IMAGENET_STD, Classifier
     from shapebias.networks.features import Features
     from shapebias.networks.labels import imagenet_wnids
+    from shapebias.networks.stated_normalisation import stated_normalisation
     from shapebias.networks.weight_files import read_state_dict
-    from shapebias.networks.weights import put_weights, rename_keys, seeded_weights, stated_normalisation
+    from shapebias.networks.weights import put_weights, seeded_weights
 
     weights = read_state_dict(path)
     with seeded_weights(0):
         network: Any = make()
-    # AlexNet and VGG were trained with DataParallel around their features only.
-    put_weights(network, rename_keys(weights, lambda key: key.replace("features.module.", "features.")), path)
+    put_weights(network, weights, path)
     mean, std = stated_normalisation(weights) or (IMAGENET_MEAN, IMAGENET_STD)
     return Classifier(
         network.eval().to(device).to(memory_format=torch.channels_last),
@@ -209,34 +229,3 @@ def _load(make: Callable[[], nn.Module], path: Path, device: torch.device) -> Cl
         classes=imagenet_wnids(),
         features=Features(network.layer4 if hasattr(network, "layer4") else network.features),
     )
-
-
-def _sha256(path: Path) -> str:
-    from shapebias.files import sha256
-
-    if not path.is_file():
-        raise WeightsError(f"weight file {str(path)!r} does not exist")
-    return sha256(path)
-
-
-def _downloaded(address: str) -> Path:
-    """Return a published file on this machine; it is downloaded if it is not there.
-
-    Raises:
-        DataError: it cannot be downloaded, or its SHA-256 does not begin with the eight digits in its name.
-    """
-    from shapebias.fetching.data_folder import data_folder, writable
-    from shapebias.fetching.downloading import download_file
-    from shapebias.fetching.messages import announce
-
-    data = data_folder()
-    path = data / "networks" / address.rpartition("/")[2]
-    if not path.is_file():
-        announce(f"downloading {address}")
-        with writable(data):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            download_file(address, path, by_hand=f"offline, give it with file=FILE, or put it at {path}")
-    stated = re.search(r"-([0-9a-f]{8})\.pth", path.name)
-    if stated and not (found := _sha256(path)).startswith(stated[1]):
-        raise DataError(f"{path} has SHA-256 {found}, which does not begin with {stated[1]}; delete it and try again")
-    return path

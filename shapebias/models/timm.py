@@ -153,7 +153,8 @@ class Timm:
             network = self._create()
         if self.checkpoint is not None:
             network = self._with_weights(network, self.checkpoint)
-            stated = _stated_normalisation(self.checkpoint)
+            if not (self.mean and self.std):
+                stated = _stated_normalisation(self.checkpoint)
         if classifier and getattr(network, "num_classes", None) == 0:
             raise WeightsError(
                 f"timm:{self.architecture} has no classifier, only features; choose weights with a classifier, give "
@@ -268,8 +269,8 @@ class Timm:
 
 
 def _stated_normalisation(path: Path) -> tuple[tuple[float, ...] | None, tuple[float, ...] | None]:
+    from shapebias.networks.stated_normalisation import stated_normalisation
     from shapebias.networks.weight_files import read_state_dict
-    from shapebias.networks.weights import stated_normalisation
 
     return stated_normalisation(read_state_dict(path)) or (None, None)
 

@@ -191,11 +191,12 @@ class Torchvision:
 
     def _load_file(self, network: nn.Module, path: Path) -> tuple[tuple[float, ...], tuple[float, ...]] | None:
         """Load a file of torchvision, or of training its network; return the normalisation in it."""
+        from shapebias.networks.stated_normalisation import stated_normalisation
         from shapebias.networks.weight_files import read_state_dict
-        from shapebias.networks.weights import put_weights, rename_keys, stated_normalisation, with_prefix
+        from shapebias.networks.weights import put_weights, rename_keys, with_prefix
 
         weights = read_state_dict(path)
-        normalisation = stated_normalisation(weights)
+        normalisation = None if self.mean and self.std else stated_normalisation(weights)
         if self.prefix is not None:
             weights = with_prefix(weights, self.prefix, path)
         heads = _AUXILIARY_HEADS.get(self.architecture)

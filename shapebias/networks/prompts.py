@@ -12,7 +12,7 @@ from pathlib import Path
 from shapebias.errors import LabelError, SpellingError, listed, suggestion
 from shapebias.networks.labels import imagenet_wnids, is_imagenet
 
-__all__ = ["as_templates", "class_words", "prompts"]
+__all__ = ["as_templates", "class_prompts", "class_words", "prompts"]
 
 _WNID = re.compile(r"n\d{8}")
 
@@ -55,6 +55,27 @@ def prompts(words: Sequence[str], templates: Sequence[str]) -> list[list[str]]:
     """
     filled = _lines("imagenet_templates.txt") if tuple(templates) == ("imagenet",) else tuple(templates) or ("{}",)
     return [[template.replace("{}", name) for template in filled] for name in words]
+
+
+def class_prompts(
+    classes: Sequence[str], templates: Sequence[str], *, imagenet: bool = False, file: Path | None = None
+) -> dict[str, list[str]]:
+    """Return the texts of each class that a zero-shot model scores, by class.
+
+    Args:
+        classes: names of the data set's classes.
+        templates: see :func:`as_templates`.
+        imagenet: score the 1,000 classes of ImageNet in place of them.
+        file: see :func:`class_words`.
+
+    Raises:
+        LabelError: see :func:`class_words`.
+
+    >>> class_prompts(["cat", "sea_lion"], ["a photo of a {}."])
+    {'cat': ['a photo of a cat.'], 'sea_lion': ['a photo of a sea lion.']}
+    """
+    scored = imagenet_wnids() if imagenet else tuple(classes)
+    return dict(zip(scored, prompts(class_words(scored, file), templates), strict=True))
 
 
 def class_words(classes: Sequence[str], file: Path | None = None) -> list[str]:

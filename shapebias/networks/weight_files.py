@@ -37,12 +37,16 @@ _AVERAGED = ("state_dict_ema", "model_ema", "model_state_dict_ema", "ema_state_d
 _USUAL = ("state_dict", "model_state_dict", "model", "net", "network", "module", "weights", "params")
 
 
-def read_state_dict(path: Path) -> OrderedDict[str, Any]:
+def read_state_dict(path: Path, entry: str | None = None) -> OrderedDict[str, Any]:
     """Read a state dict with unchanged keys and module versions.
 
     A safetensors file gives all its tensors.  A torch file may hold the state dict itself or a training checkpoint; of
     its entries this takes, in this order: a moving average, ``state_dict``, ``model_state_dict``, ``model``, ``net``,
     ``network``, ``module``, ``weights``, ``params``, or the only state dict.
+
+    Args:
+        path: the file.
+        entry: the entry to take of a torch file that has several networks.
 
     Raises:
         WeightsError: the file is missing, damaged, needs code to be read, or holds no state dict.
@@ -51,7 +55,12 @@ def read_state_dict(path: Path) -> OrderedDict[str, Any]:
         raise WeightsError(f"weight file {str(path)!r} does not exist")
     if path.suffix == ".safetensors":
         return _read_safetensors(path)
-    return state_dict_in(_read_torch_file(path), path)
+    content = _read_torch_file(path)
+    if entry is not None:
+        if not isinstance(content, Mapping) or entry not in content:
+            raise WeightsError(f"weight file {str(path)!r} has no entry {entry!r}")
+        content = content[entry]
+    return state_dict_in(content, path)
 
 
 def state_dict_in(content: Any, path: Path) -> OrderedDict[str, Any]:
@@ -131,12 +140,21 @@ def _is_state_dict(content: Mapping[Any, Any]) -> bool:
     )
 
 
+def _has_state_dict(content: Any) -> bool:
+    """Tell whether an entry is a state dict, or has one inside; what an optimiser keeps has numbers as keys."""
+    if not isinstance(content, Mapping) or not all(isinstance(key, str) for key in content):
+        return False
+    return _is_state_dict(content) or any(_has_state_dict(value) for value in content.values())
+
+
 def _entry(content: Mapping[Any, Any], path: Path) -> str:
     """Return the entry that holds the weights."""
     known = next((name for name in (*_AVERAGED, *_USUAL) if isinstance(content.get(name), Mapping)), None)
     if known is not None:
         return known
-    candidates = [str(name) for name, value in content.items() if isinstance(value, Mapping) and _is_state_dict(value)]
+    candidates = [
+        str(name) for name, value in content.items() if "optim" not in str(name).lower() and _has_state_dict(value)
+    ]
     if len(candidates) == 1:
         return candidates[0]
     found = ", ".join(repr(str(name)) for name in list(content)[:8]) or "nothing"

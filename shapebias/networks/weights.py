@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from shapebias.errors import WeightsError
+from shapebias.networks.stated_normalisation import without_normalisation
 from shapebias.networks.weight_files import read_state_dict
 
 __all__ = [
@@ -23,14 +24,12 @@ __all__ = [
     "read_weights",
     "rename_keys",
     "seeded_weights",
-    "stated_normalisation",
     "unwrapped",
     "with_prefix",
 ]
 
 _log = logging.getLogger(__name__)
 _WRAPPERS = re.compile(r"(?:^|(?<=\.))(?:_orig_mod|_fsdp_wrapped_module|_checkpoint_wrapped_module)\.")
-_NORMALISATION = re.compile(r"(?:(?:^|\.)normali[sz]er?\.(?:new_)?|^(?:module\.)?)(mean|std|mu|sigma)$")
 _AVERAGED = re.compile(r"(?:^|[._])ema[._]")
 
 
@@ -98,9 +97,11 @@ def put_weights(module: nn.Module, weights: Mapping[str, Any], path: Path, prefi
     """Load a state dict that was read from a file into a network, in the network's own precision.
 
     The module's own conversions of older state dicts run before keys are compared.  This first tries the keys as they
-    are; then without the parts that torch.compile, FSDP and activation checkpointing insert; and then those under a
-    prefix (``module.``, Lightning's ``model.``) that fits the whole network.  Of several such prefixes, it takes the
-    one of the moving average (``ema``), and without one it refuses the file.
+    are; then without the parts that torch.compile, FSDP, activation checkpointing and DataParallel insert; and then
+    those under a prefix (``module.``, Lightning's ``model.``) that fits the whole network.  Of several such prefixes,
+    it takes the one of the moving average (``ema``), and without one it refuses the file.  A mean and a deviation of
+    pixels beside the network are left out, see
+    :func:`shapebias.networks.stated_normalisation.stated_normalisation`.
 
     Args:
         module: the network; it is not changed if the weights do not fit.
@@ -123,35 +124,44 @@ def put_weights(module: nn.Module, weights: Mapping[str, Any], path: Path, prefi
 
 def _put(module: nn.Module, weights: Mapping[str, Any], path: Path) -> None:
     """Load weights in the first form in which they fit."""
-    problems = _load(module, weights)
-    if not problems:
+    weights = without_normalisation(weights, module.state_dict().keys())
+    if not _load(module, weights):
         return
     clean = rename_keys(weights, _without_wrappers)
-    if clean.keys() != weights.keys():
-        problems = _load(module, clean)
-        if not problems:
-            return
-    prefixes = _prefixes(module, clean)
-    parts = {prefix: _under(clean, prefix) for prefix in prefixes if prefix}
+    inner = rename_keys(clean, lambda key: re.sub(r"(?<=\.)module\.", "", key))  # DataParallel around a part
+    misfit = _put_form(module, clean, path)
+    if misfit is None or (inner.keys() != clean.keys() and _put_form(module, inner, path) is None):
+        return
+    raise misfit
+
+
+def _put_form(module: nn.Module, weights: OrderedDict[str, Any], path: Path) -> WeightsError | None:
+    """Load weights as they are, or without the prefix under which the network is found; return why this fails."""
+    problems = _load(module, weights)
+    if not problems:
+        return None
+    prefixes = _prefixes(module, weights)
+    parts = {prefix: _under(weights, prefix) for prefix in prefixes if prefix}
     misfits = {prefix: _load(module, part) for prefix, part in parts.items()}
     parts = {prefix: part for prefix, part in parts.items() if not misfits[prefix]}
     if parts:
-        rest = _under(clean, "", but=tuple(parts))
+        rest = _under(weights, "", but=tuple(parts))
         if not _load(module, rest):
             parts[""] = rest
         prefix = _chosen(_same_weights(parts, list(parts)), path)
         _load(module, parts[prefix])
-        _report(path, prefix, clean, parts[prefix])
-        return
-    hint = ""
+        _report(path, prefix, weights, parts[prefix])
+        return None
+    hint, way_out = "", "; where a prefix stands before its keys, give it with prefix="
     if prefixes and prefixes[0]:
         problems = misfits[prefixes[0]]
         hint = f", even without the {prefixes[0]!r} in front of its keys"
-    raise WeightsError(
+        way_out = f"; other entries than those under {prefixes[0]!r} are left out with prefix={prefixes[0]}"
+    return WeightsError(
         f"weight file {str(path)!r} is for another network than {type(module).__name__}{hint}\n  "
         + "\n  ".join(problems)
         + "\nname the architecture that the file was saved from, with the same options (number of classes, ...)"
-        + (f"; other entries than those under {prefixes[0]!r} are left out with prefix={prefixes[0]}" if hint else "")
+        + way_out
     )
 
 
@@ -170,31 +180,6 @@ def with_prefix(weights: Mapping[str, Any], prefix: str, path: Path) -> OrderedD
         known = ", ".join(each for each, _ in there.most_common(5)) or "none"
         raise WeightsError(f"no key of weight file {str(path)!r} begins with {prefix!r}; most keys begin with: {known}")
     return part
-
-
-def stated_normalisation(weights: Mapping[str, Any]) -> tuple[tuple[float, ...], tuple[float, ...]] | None:
-    """Return the mean and the standard deviation of pixels that a file stores with the weights; None if it has none.
-
-    Libraries of robust training store them in layers called ``normalizer`` or ``normalize``, once for the network and
-    once for its attacker.
-
-    Raises:
-        WeightsError: the file has several that differ.
-
-    >>> stated_normalisation({"module.normalizer.new_mean": torch.ones(3), "module.normalizer.new_std": torch.ones(3)})
-    ((1.0, 1.0, 1.0), (1.0, 1.0, 1.0))
-    """
-    found: dict[str, set[tuple[float, ...]]] = {"mean": set(), "std": set()}
-    for key, value in weights.items():
-        match = _NORMALISATION.search(key)
-        if match and isinstance(value, Tensor) and value.numel() == 3:
-            name = {"mu": "mean", "sigma": "std"}.get(match[1], match[1])
-            found[name].add(tuple(round(each, 7) for each in value.flatten().tolist()))
-    if any(len(values) > 1 for values in found.values()):
-        raise WeightsError(f"the file has several normalisations, which differ: {found}; give mean= and std=")
-    if not all(found.values()):
-        return None
-    return found["mean"].pop(), found["std"].pop()
 
 
 def _same_weights(parts: Mapping[str, Mapping[str, Any]], prefixes: list[str]) -> list[str]:

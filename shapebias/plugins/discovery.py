@@ -32,6 +32,7 @@ __all__ = ["EVENTS", "GROUP", "HOOKS", "PluginInfo", "Problem", "Stage", "discov
 
 GROUP = "shapebias"
 Stage: TypeAlias = Literal["import", "register", "hook", "spec", "target"]
+_MOST_SPECS, _MOST_PROBLEMS = 10_000, 20  # of one hook, whose loop may never end
 _NAMES = tuple(name for name in vars(hookspecs) if name.startswith("shapebias_"))
 HOOKS = {name: spec for name in _NAMES for kind, spec in KINDS.items() if name.startswith(f"shapebias_{kind}")}
 """The hooks that provide, with the type of what they yield."""
@@ -135,12 +136,28 @@ def _files(folder: Path) -> Iterator[tuple[PluginInfo, Callable[[], ModuleType]]
     if not folder.is_dir():
         raise PluginError(f"plugins folder {str(folder)!r} does not exist; name a folder with *.py files")
     for path in (folder, *(files := sorted(folder.glob("[!_]*.py")))):
-        if os.name == "posix" and path.exists() and path.stat().st_mode & stat.S_IWOTH:
+        if path.exists() and (found := _open_to_everybody(path)):
             raise PluginError(
-                f"every user of this machine can write to {path}, so its code is not run; change that: chmod o-w {path}"
+                f"every user of this machine can write to {found}, so the code in {path} is not run; change that: "
+                f"chmod o-w {found}"
             )
     for path in files:
         yield PluginInfo(path.stem, path.stem, "", str(path)), functools.partial(_import_file, path)
+
+
+def _open_to_everybody(path: Path) -> Path | None:
+    """Return what every user can write to: a file or folder, or a folder above it, by which it could be replaced.
+
+    In a sticky folder, such as ``/tmp``, nobody can replace what belongs to others.
+    """
+    if os.name != "posix":
+        return None
+    real = path.resolve()
+    for each in (real, *real.parents):
+        mode = each.stat().st_mode
+        if mode & stat.S_IWOTH and (each == real or not mode & stat.S_ISVTX):
+            return each
+    return None
 
 
 class _Fresh(SourceFileLoader):
@@ -175,14 +192,18 @@ def _load(info: PluginInfo, load: Callable[[], Any]) -> PluginInfo:
     """Import one plugin, register it, and collect the specs of its hooks; stop at the first stage that fails."""
     try:
         module = load()
-    except (Exception, SystemExit) as error:  # noqa: BLE001 - any failure of foreign code is that plugin's problem alone
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # noqa: BLE001 - any failure of foreign code is that plugin's problem alone
         return attrs.evolve(info, problems=(_problem("import", error),))
     manager = pluggy.PluginManager(GROUP)
     manager.add_hookspecs(hookspecs)
     try:
         problems = [Problem("register", text) for text in _misspelled_hooks(module)]
         manager.register(module, name=info.title)
-    except Exception as error:  # noqa: BLE001
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # noqa: BLE001
         return attrs.evolve(info, problems=(_problem("register", error),))
     hooks = tuple(hook for hook in _NAMES if getattr(manager.hook, hook).get_hookimpls())
     if not hooks and not problems:
@@ -221,14 +242,19 @@ def _call(manager: pluggy.PluginManager, hook: str) -> tuple[list[Spec], list[Pr
         answers = getattr(manager.hook, hook)()
         if not answers:
             raise TypeError("returned None; yield specs, or return a list of them")  # noqa: TRY301
-        for spec in answers[0]:
+        for number, spec in enumerate(answers[0]):
+            if number == _MOST_SPECS or len(problems) == _MOST_PROBLEMS:
+                problems.append(Problem("hook", f"{hook}: stopped after {number} specs; does its loop end?"))
+                break
             if not isinstance(spec, wanted):
                 problems.append(Problem("spec", f"{hook}: {spec!r} is not a {wanted.__name__}"))
             elif spec.name in specs:
                 problems.append(Problem("spec", f"{hook}: {spec.name!r} is yielded twice"))
             else:
                 specs[spec.name] = spec
-    except (Exception, SystemExit) as error:  # noqa: BLE001
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # noqa: BLE001
         problems.append(_problem("hook", error, f"{hook}: "))
     return [*specs.values()], problems
 

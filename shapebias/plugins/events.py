@@ -47,7 +47,9 @@ def notify(event: str, **arguments: Any) -> None:
     for hook in reversed(getattr(shared.hook, event).get_hookimpls()):  # pluggy's order of calls
         try:
             hook.function(**{name: arguments[name] for name in hook.argnames})
-        except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever a plugin raises must not stop the run
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # noqa: BLE001 - whatever a plugin raises must not stop the run
             _warn(f"plugin {hook.plugin_name}: {event} failed: {type(error).__name__}: {error}", error)
 
 

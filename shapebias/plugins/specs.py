@@ -152,7 +152,9 @@ class Spec:
             module, _, attribute = self.target.partition(":")
             try:
                 target = getattr(importlib.import_module(module), attribute)
-            except (Exception, SystemExit) as error:  # a broken library may raise anything
+            except KeyboardInterrupt:
+                raise
+            except BaseException as error:  # a broken library may raise anything
                 raise PluginError(
                     f"{self.kind} {self.name!r} cannot be loaded from {self.target!r}: "
                     f"{type(error).__name__}: {error}; "

@@ -9,6 +9,7 @@ from torch import Tensor
 from shapebias.networks.classifier import Classifier
 from shapebias.networks.objectives import Objective, pixel_gradient
 from shapebias.rng import ImageRandom
+from shapebias.runtime.device import on_float64_device
 from shapebias.spelling.params import param
 
 __all__ = ["GradientSpectrum", "radial_power"]
@@ -57,6 +58,7 @@ def radial_power(images: Tensor) -> Tensor:
     >>> radial_power(waves).argmax().item()
     3
     """
+    device, images = images.device, on_float64_device(images)
     height, width = images.shape[-2:]
     short = min(height, width)
     down = torch.fft.fftfreq(height, 1 / short, device=images.device)
@@ -65,4 +67,4 @@ def radial_power(images: Tensor) -> Tensor:
     power = torch.fft.fft2(images.double(), norm="ortho").abs().square().sum(dim=1).flatten(1)
     shares = power.new_zeros(len(images), int(ring.max()) + 1).index_add_(1, ring, power)
     relative: Tensor = shares / shares.sum(dim=1, keepdim=True).clamp(min=1e-300)
-    return relative.float()
+    return relative.float().to(device)

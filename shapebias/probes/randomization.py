@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from shapebias.networks.classifier import Classifier
 from shapebias.rng import ImageRandom
+from shapebias.runtime.device import on_float64_device
 from shapebias.spelling.params import param
 
 __all__ = ["Randomization"]
@@ -80,10 +81,10 @@ def _shuffle(layer: nn.Module, seed: int) -> None:
 
 def _rank_correlation(maps: Tensor, others: Tensor) -> Tensor:
     """Return Spearman's rank correlation of the magnitudes of two maps, (N,); 0 where one is constant."""
-    first, second = (_ranks(each.abs().flatten(1)) for each in (maps, others))
+    first, second = (_ranks(on_float64_device(each.abs().flatten(1))) for each in (maps, others))
     norms = torch.linalg.vector_norm(first, dim=1) * torch.linalg.vector_norm(second, dim=1)
     correlation: Tensor = (first * second).sum(dim=1) / norms.clamp(min=1e-12)
-    return correlation.float()
+    return correlation.float().to(maps.device)
 
 
 def _ranks(values: Tensor) -> Tensor:

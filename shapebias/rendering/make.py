@@ -21,6 +21,7 @@ from shapebias.paths import as_path
 from shapebias.plugins.catalog import Component
 from shapebias.rendering.dataset_writer import DatasetWriter, open_dataset_writer
 from shapebias.rendering.naming import naming
+from shapebias.runtime import guard
 from shapebias.runtime.device import choose_device
 from shapebias.runtime.environment import versions
 from shapebias.runtime.memory import Memory
@@ -112,7 +113,7 @@ def make(
         versions(),
     )
     memory = Memory(batch_size or usual_batch_size(first_images.pixels(source), torch_device), 1)
-    with open_dataset_writer(as_path(output), facts, threads(workers)) as copy:
+    with guard.steady_modes(), open_dataset_writer(as_path(output), facts, threads(workers)) as copy:
         rows = [row for row in evenly_spaced(len(source.settings), limit) if row not in copy.images]
         if not rows and copy.finished is not None:
             return WrittenDataset(as_path(output), copy.finished, 0)

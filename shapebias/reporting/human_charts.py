@@ -38,19 +38,19 @@ def _in_order(table: pd.DataFrame, dataset: str) -> pd.DataFrame:
     return table.sort_values("condition", key=lambda column: column.map(order), kind="stable")
 
 
-def strengths(results: CombinedResults, places: Mapping[str, int]) -> Iterator[_Json]:
+def strengths(results: CombinedResults, positions: Mapping[str, int]) -> Iterator[_Json]:
     """Yield the accuracy over the strength of each set, in the form of a chart of sweeps.
 
     Args:
         results: the results.
-        places: the position of each model and person among all of them.
+        positions: the position of each model and person among all of them.
     """
     for dataset, table in accuracies_by_strength(results).items():
         conditions = list(dict.fromkeys(table["condition"]))
         counted = conditions_of_set(dataset) or {}
         rows = [
             {
-                "model": places[row["model"]],
+                "model": positions[row["model"]],
                 **{name: row[name] for name in _ESTIMATE},
                 "at": row["condition"],
                 "x": conditions.index(row["condition"]),
@@ -58,7 +58,7 @@ def strengths(results: CombinedResults, places: Mapping[str, int]) -> Iterator[_
                 "note": f"{row['n']} images" + ("" if counted.get(row["condition"], True) else ", not in the means"),
             }
             for row in records(table)
-            if row["model"] in places
+            if row["model"] in positions
         ]
         yield {"dataset": dataset, "parameter": "condition", "logarithmic": False, "rows": rows}
 

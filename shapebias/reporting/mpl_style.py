@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from shapebias.errors import FigureError
 from shapebias.files import new_file
-from shapebias.paths import as_path
+from shapebias.paths import as_path, readable
 from shapebias.reporting.palette import INK, MUTED, PAPER, ModelStyle
 from shapebias.runtime.notebook import figure_class
 
@@ -135,5 +135,7 @@ def save(figure: Figure, path: str | Path) -> None:
     try:
         with style(), new_file(path) as temporary:
             figure.savefig(temporary, format=ending, metadata=no_date)
+            if ending == "svg":  # Matplotlib repeats names in comments, also what XML forbids
+                temporary.write_text(readable(temporary.read_text(encoding="utf-8")), encoding="utf-8")
     except OSError as error:
         raise FigureError(f"{path} cannot be written: {error.strerror or error}") from error

@@ -14,7 +14,7 @@ import attrs
 
 from shapebias.errors import FigureError, reason
 from shapebias.files import new_file
-from shapebias.paths import as_path
+from shapebias.paths import as_path, readable
 from shapebias.reporting.chart_data import ChartData
 from shapebias.reporting.class_images import page_class_images
 from shapebias.reporting.combined import CombinedResults
@@ -121,7 +121,7 @@ def write_page(
     path = as_path(path)
     if not path.parent.is_dir():  # before the work
         raise FigureError(f"{path} cannot be written: there is no folder {path.parent}")
-    text = render(results, images=images, title=title, lead=lead)
+    text = readable(render(results, images=images, title=title, lead=lead))
     try:
         with new_file(path) as temporary:
             temporary.write_text(text, encoding="utf-8")

@@ -6,7 +6,9 @@ PyTorch.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+import logging
+from collections.abc import Callable, Container, Iterator
 from typing import Any, TypeVar
 
 import attrs
@@ -15,9 +17,12 @@ from torch import Tensor
 
 from shapebias.errors import PluginError
 from shapebias.plugins.containment import contained
+from shapebias.runtime.device import explained
 from shapebias.runtime.network_state import NetworkState, put_back, sample
 
-__all__ = ["call"]
+__all__ = ["call", "contained_and_restored", "steady_modes"]
+
+_log = logging.getLogger(__name__)
 
 _Result = TypeVar("_Result")
 
@@ -37,14 +42,16 @@ def call(
 
     Raises:
         PluginError: the plugin changed its arguments, the network or a global mode, or tried to end the process.
+        DeviceError: it needs what the device does not have.
     """
     copies = [_copied(argument) for argument in arguments]
     copied_needs = {name: _copied(need) for name, need in needs.items()}
+    _restore_steady()
     modes = _Modes.now()
     if network is not None:
         network.remember()
     try:
-        with contained(plugin):
+        with contained(plugin), explained(plugin):
             result = run(*copies, **copied_needs)
     finally:
         # Also after an error: running out of memory in the middle of a method may leave its hooks behind.
@@ -58,6 +65,58 @@ def call(
             "(everything was restored, and no other cell is affected)"
         )
     return result
+
+
+@contextlib.contextmanager
+def contained_and_restored(plugin: str, *, strict: bool = True) -> Iterator[None]:
+    """Run code of a plugin that gets no tensors, such as what loads a network, and restore the modes that it changed.
+
+    Args:
+        plugin: its text, for messages.
+        strict: whether a changed mode is an error; a warning if false, for libraries that set modes when imported.
+
+    Raises:
+        PluginError: it changed a global mode, or tried to end the process.
+    """
+    modes, changed = _Modes.now(), []
+    try:
+        with contained(plugin):
+            yield
+    finally:
+        changed = modes.restore()
+    if changed and strict:
+        raise PluginError(f"{plugin} changed {', '.join(changed)}, which other code depends on (it was restored)")
+    if changed:
+        _log.warning("%s changed %s while it was loaded; it was restored", plugin, ", ".join(changed))
+
+
+_steady: list[_Modes] = []
+
+
+@contextlib.contextmanager
+def steady_modes() -> Iterator[None]:
+    """Compute in float32 without autocast, whatever the caller or the import of a plugin has set.
+
+    Between two calls of plugins, modes of the process that something else has changed, such as a data set in a decoding
+    thread, are restored.  At the end the caller's modes are restored.
+    """
+    callers = _Modes.now()
+    torch.set_default_dtype(torch.float32)
+    _set_autocast({device: (False, dtype) for device, (_, dtype) in _autocast().items()})
+    _steady.append(_Modes.now())
+    try:
+        yield
+    finally:
+        _steady.pop()
+        callers.restore()
+
+
+def _restore_steady() -> None:
+    if _steady and (changed := _steady[-1].restore(_OF_THE_THREAD)):
+        _log.warning(
+            "%s changed outside of the plugin that is called, perhaps in a data set or a hook; it was restored",
+            ", ".join(changed),
+        )
 
 
 def _copied(argument: Any) -> Any:
@@ -89,9 +148,9 @@ class _Modes:
     def now(cls) -> _Modes:
         return cls({name: read() for name, (read, _) in _MODES.items()})
 
-    def restore(self) -> list[str]:
-        """Restore every mode that changed, and return their names."""
-        changed = [name for name, (read, _) in _MODES.items() if read() != self.values[name]]
+    def restore(self, but: Container[str] = ()) -> list[str]:
+        """Restore every mode that changed, but for some, and return their names."""
+        changed = [name for name, (read, _) in _MODES.items() if name not in but and read() != self.values[name]]
         for name in changed:
             _, write = _MODES[name]
             write(self.values[name])
@@ -156,3 +215,5 @@ _MODES: dict[str, tuple[Callable[[], Any], Callable[[Any], Any]]] = {
     "the flags of cuDNN": (_cudnn, _set_cudnn),
     "the hooks of all modules": (_global_hooks, _set_global_hooks),
 }
+# The engine itself switches these between calls, and no other thread can.
+_OF_THE_THREAD = {"grad mode", "autocast", "the number of open autocast contexts"}

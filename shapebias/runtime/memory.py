@@ -40,14 +40,17 @@ class Memory:
         """Call with the size named ``batch`` or ``chunk``; when memory runs out, halve the size and call again.
 
         Raises:
-            torch.OutOfMemoryError, RuntimeError, MemoryError: not even one image fits.
+            torch.OutOfMemoryError, RuntimeError, MemoryError: not even one image fits; the size is then what it was, so
+                that other calls are not slowed down, nor their numbers rounded in another way.
         """
+        before = getattr(self, size)
         while True:
             images = getattr(self, size)
             try:
                 return call(images)
             except (RuntimeError, MemoryError) as error:
                 if not is_out_of_memory(error) or images == 1:
+                    setattr(self, size, before)
                     raise
             # Outside the handler, so that the traceback no longer holds the tensors of the failed call.
             setattr(self, size, images // 2)

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from shapebias.errors import PluginError
 from shapebias.plugins.protocols import AttackedImages, Attributed
+from shapebias.runtime.device import on_float64_device
 
 __all__ = [
     "check_images",
@@ -126,8 +127,8 @@ def has_map(maps: Tensor) -> Tensor:
 
 def _only(good: Tensor, array: Tensor) -> Tensor:
     """Replace the numbers of all images that are not good by NaN."""
-    numbers = array if array.is_floating_point() else array.double()
-    return torch.where(good.view(-1, *[1] * (array.ndim - 1)).to(array.device), numbers, torch.nan)
+    numbers = array if array.is_floating_point() else on_float64_device(array).double()
+    return torch.where(good.view(-1, *[1] * (array.ndim - 1)).to(numbers.device), numbers, torch.nan)
 
 
 def checked_arrays(plugin: str, arrays: Any, count: int) -> dict[str, Tensor]:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import keyword
 import re
+import shutil
 from collections.abc import Mapping
 from importlib import metadata, resources
 from pathlib import Path
 from string import Template
 
 from shapebias.errors import PluginError
+from shapebias.files import temporary_path
 from shapebias.paths import as_path
 from shapebias.plugins.discovery import HOOKS, discover
 from shapebias.plugins.specs import KINDS, Kind
@@ -33,7 +35,8 @@ def new_plugin(name: str, kind: Kind, folder: str | Path = ".") -> Path:
         The package's folder.
 
     Raises:
-        PluginError: the name is not legal, another plugin provides it, or the folder exists already.
+        PluginError: the name is not legal, another plugin provides it, or the folder exists already or cannot be
+            written.
     """
     while name.startswith(_PREFIX):
         name = name.removeprefix(_PREFIX)
@@ -53,17 +56,25 @@ def new_plugin(name: str, kind: Kind, folder: str | Path = ".") -> Path:
         "hook": next(hook for hook, spec in HOOKS.items() if spec.kind == kind),
         "version": ".".join(metadata.version("shapebias").split(".")[:2]),
     }
-    inside = package / f"shapebias_{module}"
+    unfinished = temporary_path(package)
+    inside = unfinished / f"shapebias_{module}"
     files = {
-        package / "pyproject.toml": "pyproject.toml",
-        package / "README.md": "README.md",
+        unfinished / "pyproject.toml": "pyproject.toml",
+        unfinished / "README.md": "README.md",
         inside / "__init__.py": "hooks.py",
         inside / f"{module}.py": f"{kind}.py",
-        package / "tests" / f"test_{module}.py": "test.py",
+        unfinished / "tests" / f"test_{module}.py": "test.py",
     }
-    for path, template in files.items():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(_filled(template, words), encoding="utf-8")
+    try:
+        for path, template in files.items():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(_filled(template, words), encoding="utf-8")
+        unfinished.rename(package)
+    except OSError as error:
+        shutil.rmtree(unfinished, ignore_errors=True)
+        raise PluginError(
+            f"{package} cannot be written: {error.strerror or error}; make room, or choose another folder with -o"
+        ) from error
     return package
 
 

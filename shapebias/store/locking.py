@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 import socket
+import sys
 import time
 from pathlib import Path
 from typing import Self
@@ -19,6 +21,7 @@ __all__ = ["WriterLock"]
 
 # A process that only checks whether the lock is free holds it for a moment.
 _PATIENCE = 0.2
+_HELD = {errno.EAGAIN, errno.EWOULDBLOCK, errno.EACCES}
 
 
 class WriterLock:
@@ -40,13 +43,9 @@ class WriterLock:
             StoreError: another process has it, which the message names; or the file system has no locks.
         """
         holder = self._holder()
+        self._check_locks()
         try:
             self._lock.acquire(timeout=_PATIENCE, poll_interval=_PATIENCE / 4)
-        except NotImplementedError as error:
-            raise StoreError(
-                f"{self._store} is on a file system without locks, so two writers could damage it; choose an output on "
-                "another disk, and copy the file afterwards"
-            ) from error
         except Timeout:
             raise StoreError(
                 f"{self._store} is being written by another process ({holder}); wait for it or stop it, "
@@ -55,6 +54,32 @@ class WriterLock:
         facts = {"pid": os.getpid(), "host": socket.gethostname(), "since": time.strftime("%Y-%m-%d %H:%M:%S")}
         with contextlib.suppress(OSError):  # only for the message of a second writer; the lock does not need it
             self._path.write_text(json.dumps(facts))
+
+    def _check_locks(self) -> None:
+        """Refuse a file system without locks.
+
+        Asked here, as versions of filelock differ: they wait as if another process had the lock, raise, or take a file
+        for a lock, which stays after a kill.
+
+        Raises:
+            StoreError: there are no locks.
+        """
+        if sys.platform == "win32":  # its file systems have locks
+            return
+        import fcntl
+
+        handle = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o666)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except OSError as error:
+            if error.errno in _HELD:
+                return
+            raise StoreError(
+                f"{self._store} is on a file system without locks ({error.strerror}), so two writers could damage it; "
+                "choose an output on another disk, and copy the file afterwards"
+            ) from error
+        finally:
+            os.close(handle)
 
     def release(self) -> None:
         """Release the lock.  Its file stays: removing it could let two writers in."""
@@ -68,7 +93,7 @@ class WriterLock:
             self._lock.acquire(timeout=0)
         except Timeout:
             return True
-        except (NotImplementedError, OSError):
+        except (NotImplementedError, OSError):  # no locks
             return False
         self._lock.release()
         return False

@@ -22,6 +22,7 @@ from shapebias.paths import as_path
 from shapebias.plugins.catalog import Component
 from shapebias.plugins.events import notify
 from shapebias.plugins.protocols import AttackedImages
+from shapebias.runtime import guard
 from shapebias.runtime.environment import versions
 from shapebias.runtime.progress import Interrupted
 from shapebias.runtime.result_checks import checked_attack
@@ -102,7 +103,7 @@ def train(
     if not replace and (finished := read_trained(output, identity)) is not None:
         state_file(output).unlink(missing_ok=True)  # left by a process that was killed just before this line
         return finished
-    with sole_writer(output):
+    with sole_writer(output), guard.steady_modes():
         return _train(recipe, output, identity, device=device, workers=workers, replace=replace, progress=progress)
 
 

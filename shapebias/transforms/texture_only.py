@@ -9,6 +9,7 @@ from torch.nn import functional
 
 from shapebias.errors import DataError
 from shapebias.rng import ImageRandom
+from shapebias.runtime.device import on_float64_device
 from shapebias.spelling.params import param
 
 __all__ = ["TextureOnly"]
@@ -43,7 +44,7 @@ class TextureOnly:
         largest = _largest_square(sums)
         if not largest.all():
             raise DataError(f"texture-only: {int((largest == 0).sum())} of {len(mask)} masks are empty; leave them out")
-        side = (largest.double() * self.patch).long().clamp(min=1)
+        side = (on_float64_device(largest).double() * self.patch).long().clamp(min=1).to(largest.device)
         drawn = rng.integers("patches", 0, (height * width,), high=2**31).view(-1, height, width)
         down, across = (-(-length // int(side.min())) for length in (height, width))  # the most squares of an image
         corners = _corners(sums, side, drawn[:, :down, :across].flatten(1))

@@ -42,3 +42,9 @@ def test_every_line_says_what_it_is_and_who_provides_it(cli):
         assert entry.spec.summary
         assert f"  {entry.spec.summary}" in line
         assert line.endswith(entry.plugin.provider) or f"provider {entry.plugin.provider}" in lines[-1]
+
+
+def test_published_weights_are_listed_with_their_licence(cli):
+    lines = cli("list", "models").stdout.splitlines()
+    assert "(licence: MIT)" in next(line for line in lines if line.startswith("robust "))
+    assert "(licence: none stated for the weights)" in next(line for line in lines if line.startswith("sin "))

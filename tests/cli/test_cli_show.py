@@ -103,3 +103,24 @@ def test_a_target_that_does_not_import_is_an_error_and_says_what_to_do(cli, plug
     assert result.exit_code == 2
     assert "No module named 'no_such_library'" in result.stderr
     assert "shapebias plugins --traceback" in result.stderr
+
+
+def test_a_published_network_is_shown_with_its_file(cli):
+    shown = cli("show", "model", "robustbench:Rebuffi2021Fixing_R18_ddpm,dataset=cifar100").stdout
+    facts = dict(line.split(":", 1) for line in shown.rpartition("\n\n")[2].splitlines())
+    assert facts["settings"].strip().startswith("robustbench:name=Rebuffi2021Fixing_R18_ddpm,dataset=cifar100")
+    assert facts["address"].strip().endswith("id=1-Qcph_EXw1SCYhDIl8cwqTQQy0sJKO8N")
+    assert facts["licence"].strip() == "Apache-2.0"
+    assert "SHA-256 begins with b4aa5238" in cli("show", "sin:alexnet").stdout
+
+
+def test_the_published_names_are_shown(cli):
+    shown = cli("show", "robustbench").stdout
+    assert "Salman2020Do_R50" in next(line for line in shown.splitlines() if line.startswith("imagenet Linf:"))
+    assert "resnet18_l2_eps0.05" in cli("show", "robust").stdout
+
+
+def test_a_published_network_that_there_is_not_is_refused(cli):
+    result = cli("show", "robustbench:Carmon2019Unlabelled")
+    assert result.exit_code == 2
+    assert "did you mean 'Carmon2019Unlabeled'" in result.stderr

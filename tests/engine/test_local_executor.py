@@ -20,7 +20,7 @@ from shapebias.images.first import FirstImages
 from shapebias.plugins.catalog import Component
 from shapebias.plugins.specs import AttackSpec, SaliencySpec, TransformSpec
 from shapebias.runtime.progress import Interrupted
-from shapebias.store import Part
+from shapebias.store import DatasetPart, Part
 
 STIMULI = "stimuli:cue=conflict,images=24,size=32"
 
@@ -190,8 +190,9 @@ def test_a_worker_that_keeps_images_decodes_them_once_for_all_its_pieces(keep_im
     options, executor = ComputeOptions("cpu"), LocalExecutor(keep_images)
     cut = pieces(works, 2)
     assert len(cut) == 4
-    for piece in cut:
-        parts = [part for part in executor.execute(Plan(study, options, (piece,))) if isinstance(part, Part)]
-        assert [part.status for part in parts] == ["done"]
+    for number, piece in enumerate(cut):
+        messages = list(executor.execute(Plan(study, options, (piece,)), describe=number == 0))
+        assert [message.status for message in messages if isinstance(message, Part)] == ["done"]
+        assert sum(isinstance(message, DatasetPart) for message in messages) == (number == 0)
     executor.close()
     assert Counter(dataset.settings.decoded) == {0: 2, **dict.fromkeys(range(1, 6), times)}  # the first says the size

@@ -8,7 +8,7 @@ import pytest
 
 from shapebias.errors import LabelError, SpellingError
 from shapebias.networks.labels import entry_level_classes, imagenet_names, imagenet_wnids
-from shapebias.networks.prompts import as_templates, class_words, prompts
+from shapebias.networks.prompts import as_templates, class_prompts, class_words, prompts
 
 
 def test_names_of_folders_and_entry_level_classes_are_their_words():
@@ -51,3 +51,11 @@ def test_the_templates_of_imagenet_are_80_different_texts():
     (texts,) = prompts(["cat"], as_templates("imagenet"))
     assert len({*texts}) == 80
     assert {"a photo of a cat.", "a tattoo of the cat.", "itap of my cat."} <= {*texts}
+
+
+def test_the_texts_of_a_model_are_by_class_and_imagenets_where_it_scores_imagenet():
+    texts = class_prompts(["sea_lion", "dog"], ["a {}.", "no {}."])
+    assert texts == {"sea_lion": ["a sea lion.", "no sea lion."], "dog": ["a dog.", "no dog."]}
+    texts = class_prompts(["dog"], (), imagenet=True)
+    assert tuple(texts) == imagenet_wnids()
+    assert texts["n02124075"] == ["Egyptian Mau"]

@@ -193,6 +193,8 @@ def under(state, prefix):
     return {f"{prefix}{name}": value for name, value in state.items()}
 
 
+MEAN, STD = torch.tensor([0.4, 0.5, 0.6]), torch.tensor([0.2, 0.25, 0.3])
+NORMALISER = {"normalizer.new_mean": MEAN.view(3, 1, 1), "normalizer.new_std": STD.view(3, 1, 1)}
 WRAPPINGS = {
     "torch.compile": lambda state: under(state, "_orig_mod."),
     "compiled, then DataParallel": lambda state: under(state, "module._orig_mod."),
@@ -218,7 +220,28 @@ WRAPPINGS = {
         "best": np.float64(0.76),
     },
     "no versions": dict,
-}
+    "DataParallel, then Lightning": lambda state: {"state_dict": under(state, "model.module.")},
+    "compiled, in a module of a training": lambda state: {"model": under(state, "module.model._orig_mod.")},
+    "DataParallel around a part": lambda state: {name.replace("conv.", "conv.module."): v for name, v in state.items()},
+    "the same under a prefix": lambda state: {
+        "state_dict": under({name.replace("conv.", "conv.module."): v for name, v in state.items()}, "module.")
+    },
+    "ema": lambda state: {"ema": {"module": state, "decay": 0.99}},
+    "nested under any name": lambda state: {
+        "checkpoint": {"student": {"net": state}, "epoch": 3},
+        "optimizer": {"state": {0: {"exp_avg": torch.ones(1)}}},
+    },
+    "bfloat16": lambda state: {name: v.bfloat16() if v.is_floating_point() else v for name, v in state.items()},
+    "parameters": lambda state: {
+        name: nn.Parameter(v, requires_grad=v.is_floating_point()) for name, v in state.items()
+    },
+    "a normaliser beside the network": lambda state: {**state, **NORMALISER},
+    "a normaliser and an attacker": lambda state: {
+        **under({**state, **NORMALISER}, "module."), **under({**state, **NORMALISER}, "module.attacker.")
+    },
+    "two layers of a sequence": lambda state: {**under(state, "1."), "0.mean": MEAN, "0.std": STD},
+    "buffers": lambda state: {**state, "mu": MEAN.view(1, 3, 1, 1), "sigma": STD.view(1, 3, 1, 1)},
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("wrapping", WRAPPINGS)
@@ -227,7 +250,7 @@ def test_files_are_read_as_training_leaves_them(network, tmp_path, wrapping):
     torch.save(WRAPPINGS[wrapping](state_of(network)), path)
     other = another(network)
     load_weights(other, path)
-    assert same(network, other)
+    assert same(network.bfloat16().float() if wrapping == "bfloat16" else network, other)
 
 
 @pytest.mark.parametrize(
@@ -291,6 +314,22 @@ def test_the_prefix_that_comes_nearest_is_named(network, tmp_path):
         WeightsError, match=r"even without the 'model\.' in front(?s:.*)1 missing in the file: fc\.bias"
     ):
         load_weights(network, path)
+
+
+def test_how_to_give_a_prefix_is_told_where_none_comes_near(network, tmp_path):
+    path = tmp_path / "weights.pth"
+    torch.save({"trunk.first.weight": torch.ones(2)}, path)
+    with pytest.raises(WeightsError, match=r"1 not in the network: trunk\.first\.weight(?s:.*)give it with prefix="):
+        load_weights(network, path)
+
+
+def test_a_module_that_is_called_module_keeps_its_name(tmp_path):
+    network = nn.ModuleDict({"a": nn.ModuleDict({"module": nn.Linear(2, 2)})})
+    path = tmp_path / "weights.pth"
+    torch.save(under(network.state_dict(), "net."), path)
+    other = nn.ModuleDict({"a": nn.ModuleDict({"module": nn.Linear(2, 2)})})
+    load_weights(other, path)
+    assert same(network, other)
 
 
 def test_entries_without_a_state_dict_are_listed(tmp_path):

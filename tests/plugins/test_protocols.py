@@ -10,6 +10,7 @@ import pytest
 import torch
 from PIL import Image
 
+from shapebias.engine import executor
 from shapebias.networks.features import Features
 from shapebias.plugins import protocols as contracts
 from shapebias.plugins.catalog import Catalog
@@ -17,7 +18,12 @@ from shapebias.plugins.discovery import discover
 from shapebias.plugins.protocols import Attributed, Sample, Transformed
 from shapebias.plugins.specs import KINDS
 
-PROTOCOLS = {name.lower(): getattr(contracts, name) for name in contracts.__all__ if name.lower() in KINDS}
+PROTOCOLS = {
+    name.lower(): getattr(module, name)
+    for module in (contracts, executor)
+    for name in module.__all__
+    if name.lower() in KINDS
+}
 
 
 def test_there_is_one_contract_for_every_kind():
@@ -49,7 +55,7 @@ def test_what_is_unknown_is_none():
 
 
 BUILT_IN = [entry for entry in Catalog(discover()) if entry.plugin.distribution == "shapebias"]
-CALLED = [entry for entry in BUILT_IN if entry.spec.kind not in ("dataset", "model")]
+CALLED = [entry for entry in BUILT_IN if entry.spec.kind not in ("dataset", "model", "executor")]
 
 
 @pytest.mark.parametrize("entry", CALLED, ids=lambda entry: f"{entry.spec.kind} {entry.spec.name}")
@@ -64,8 +70,8 @@ def test_built_ins_are_called_as_their_contract_says(entry):
     assert names == [name for name in wanted if name != "needs"]
 
 
-@pytest.mark.parametrize("kind", ["dataset", "model"])
-def test_built_in_data_sets_and_models_have_what_their_contract_names(kind):
+@pytest.mark.parametrize("kind", ["dataset", "model", "executor"])
+def test_built_in_data_sets_models_and_executors_have_what_their_contract_names(kind):
     members = [name for name in vars(PROTOCOLS[kind]) if not name.startswith("_")]
     members += ["__len__", "__getitem__"] * (kind == "dataset")
     for entry in BUILT_IN:

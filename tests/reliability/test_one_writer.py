@@ -120,6 +120,12 @@ def test_plugins_that_everybody_may_write_are_not_run(tmp_path):
     with pytest.raises(PluginError, match=r"every user of this machine can write to .*mine\.py"):
         discover([tmp_path])
     plugin.chmod(0o644)
+    folder = tmp_path / "open" / "plugins"
+    folder.mkdir(parents=True)
+    (folder / "mine.py").symlink_to(plugin)
+    folder.parent.chmod(0o777)
+    with pytest.raises(PluginError, match=r"every user of this machine can write to .*open, so"):
+        discover([folder])
     tmp_path.chmod(0o777)
-    with pytest.raises(PluginError, match=r"every user of this machine can write to .*, so its code is not run"):
+    with pytest.raises(PluginError, match=r"every user of this machine can write to .*, so the code in .* is not run"):
         discover([tmp_path])

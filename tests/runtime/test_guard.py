@@ -12,7 +12,7 @@ from torch import nn
 
 import shapebias as sb
 from shapebias import plugin
-from shapebias.errors import PluginError
+from shapebias.errors import DeviceError, PluginError
 from shapebias.plugins.catalog import Component
 from shapebias.plugins.specs import AttackSpec, ProbeSpec, SaliencySpec
 from shapebias.runtime import guard
@@ -286,3 +286,18 @@ def test_names_that_differ_between_parts_fail_the_cell(network, tmp_path, monkey
     component = Component(ProbeSpec("odd", OddProbe), OddProbe(wide(2), wide(3)))
     results = sb.run(sb.Study(STIMULI, {"net": network}, probes=[component]), tmp_path / "run.h5")
     assert results.cells().status.tolist() == ["done", "failed"]
+
+
+class NeedsFloat64:
+    """A saliency method that computes in float64 on a device that has none."""
+
+    def __call__(self, model, images, targets, rng):
+        raise TypeError(
+            "Cannot convert a MPS Tensor to float64 dtype as the MPS framework doesn't support float64. Please use "
+            "float32 instead."
+        )
+
+
+def test_what_a_device_lacks_is_an_error_in_words():
+    with pytest.raises(DeviceError, match="my-map needs numbers in float64, which this device does not have"):
+        guard.call("my-map", NeedsFloat64(), None, torch.zeros(1), None, None)

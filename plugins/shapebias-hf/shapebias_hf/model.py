@@ -5,9 +5,9 @@ from __future__ import annotations
 import attrs
 import torch
 
-from shapebias.plugin import Classifier, last_grid, param
+from shapebias.plugin import Classifier, EvalCrop, last_grid, param
 from shapebias_hf.network import Logits, class_names, read_network
-from shapebias_hf.preprocessing import read_preprocessing
+from shapebias_hf.preprocessing import read_eval_crop, read_preprocessing
 from shapebias_hf.repository import expanded, folder_of, identity
 
 __all__ = ["HuggingFaceModel"]
@@ -19,7 +19,7 @@ class HuggingFaceModel:
 
     Normalisation, order of channels, size and interpolation are those of its image processor.  The whole image is
     resized to the size that the network gets.  Cropping (``shortest_edge`` 256, then the middle 224) belongs to the
-    data set: ``size=224,crop=0.875``.
+    data set: ``size=224,crop=0.875``; ``imagenet-val`` reads it from the image processor.
 
     Classes are the names of its configuration.  ImageNet-1k is recognised by 1,000 WordNet ids or names in index order,
     or by 1,000 outputs without names, so that such a model works with ``cue-conflict`` and similar data sets at once.
@@ -50,6 +50,14 @@ class HuggingFaceModel:
         """Identify the model: by the content of a folder's files, or by the commit on the hub."""
         own = identity(self.source, self.revision)
         return own if self.processor is None else f"{own} with processor {identity(self.processor)}"
+
+    @property
+    def eval_crop(self) -> EvalCrop | None:
+        """How the image processor resizes and cuts images; None where ``input_size`` is given, or in another way."""
+        if self.input_size is not None:
+            return None
+        folder = folder_of(self.source, self.revision) if self.processor is None else folder_of(self.processor)
+        return read_eval_crop(folder)
 
     def load(self, device: torch.device) -> Classifier:
         """Make the network and read its weights."""

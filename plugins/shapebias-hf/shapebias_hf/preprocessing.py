@@ -12,9 +12,9 @@ from PIL.Image import Resampling
 from torch import Tensor
 from transformers import AutoImageProcessor
 
-from shapebias.plugin import ShapebiasError
+from shapebias.plugin import EvalCrop, ShapebiasError
 
-__all__ = ["Preprocessing", "read_preprocessing"]
+__all__ = ["Preprocessing", "read_eval_crop", "read_preprocessing"]
 
 _BLACK, _PRIMARIES = (0, 0, 0), ((255, 0, 0), (0, 255, 0), (0, 0, 255))
 _SIDES = (512, 640)  # of the test images
@@ -77,6 +77,29 @@ def read_preprocessing(folder: Path) -> Preprocessing:
         size=(height, width) if (height, width) == tuple(again) else None,
         interpolation=_INTERPOLATIONS.get(getattr(processor, "resample", None), "bicubic"),
     )
+
+
+def read_eval_crop(folder: Path) -> EvalCrop | None:
+    """Return how the image processor of a folder resizes and cuts photographs; None where it is in another way.
+
+    Two ways are read: the short side is resized and the centre cut out, or both sides are resized.
+    """
+    try:
+        processor: Any = AutoImageProcessor.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+        size = dict(getattr(processor, "size", None) or {})
+        cut = dict(getattr(processor, "crop_size", None) or {}) if getattr(processor, "do_center_crop", False) else {}
+        resample: Any = getattr(processor, "resample", None)
+        interpolation = Resampling(resample).name.lower()
+    except Exception:  # noqa: BLE001 - a processor raises what it likes, and loading says what is wrong with it
+        return None
+    height, width = (cut or size).get("height"), (cut or size).get("width")
+    if height is None or height != width or not getattr(processor, "do_resize", False):
+        return None
+    short = size.get("shortest_edge")
+    if cut and short:
+        return EvalCrop(height, short, interpolation)
+    both = size.get("height")
+    return EvalCrop(height, both, interpolation, squash=True) if both and both == size.get("width") else None
 
 
 def _show(processor: Any, colour: tuple[int, int, int], folder: Path, side: int = _SIDES[0]) -> Tensor:

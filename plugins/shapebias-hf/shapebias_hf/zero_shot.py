@@ -21,12 +21,10 @@ from shapebias.plugin import (
     as_templates,
     cached_tensors,
     class_embeddings,
-    class_words,
+    class_prompts,
     hash_state,
-    imagenet_wnids,
     last_grid,
     param,
-    prompts,
 )
 from shapebias_hf.network import read_image_text_network
 from shapebias_hf.preprocessing import Preprocessing, read_preprocessing
@@ -75,20 +73,17 @@ class HuggingFaceZeroShot:
 
     def class_texts(self, classes: Sequence[str]) -> list[str]:
         """Return every text of every class."""
-        return [text for of_class in self._texts(classes) for text in of_class]
+        return [text for of_class in self._prompts(classes).values() for text in of_class]
 
-    def _texts(self, classes: Sequence[str]) -> list[list[str]]:
-        return prompts(class_words(self._scored(classes), self.names), self.templates)
-
-    def _scored(self, classes: Sequence[str]) -> tuple[str, ...]:
-        return imagenet_wnids() if self.classes == "imagenet" else tuple(classes)
+    def _prompts(self, classes: Sequence[str]) -> dict[str, list[str]]:
+        return class_prompts(classes, self.templates, imagenet=self.classes == "imagenet", file=self.names)
 
     def load(self, device: torch.device, *, classes: Sequence[str]) -> Classifier:
         """Make the network, and the embeddings of the texts of the classes."""
-        texts = self._texts(classes)
+        texts = self._prompts(classes)
         folder = folder_of(self.source, self.revision, TEXT_FILES)
         network = read_image_text_network(folder).eval().to(device)
-        embeddings = _embed(network, _tokens(network, folder, self.class_texts(classes)), texts)
+        embeddings = _embed(network, _tokens(network, folder, self.class_texts(classes)), list(texts.values()))
         if network.config.model_type == "siglip2":
             encoder, pixels = _patches(network, folder)
         else:
@@ -103,7 +98,7 @@ class HuggingFaceZeroShot:
             std=pixels.std,
             input_size=pixels.size,
             interpolation=pixels.interpolation,
-            classes=self._scored(classes),
+            classes=tuple(texts),
             features=last_grid(module, pixels.size),
         )
 

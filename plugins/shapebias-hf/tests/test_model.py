@@ -10,15 +10,16 @@ import pytest
 import torch
 import transformers
 from huggingface_hub import constants
+from PIL import Image
 from shapebias_hf.dataset import HuggingFaceDataset
 from shapebias_hf.model import HuggingFaceModel
 from shapebias_hf.network import Logits, class_names
-from shapebias_hf.preprocessing import read_preprocessing
+from shapebias_hf.preprocessing import read_eval_crop, read_preprocessing
 from torch import nn
 from transformers.models.auto.modeling_auto import MODEL_FOR_IMAGE_CLASSIFICATION_MAPPING_NAMES
 
 import shapebias as sb
-from shapebias.plugin import last_grid
+from shapebias.plugin import EvalCrop, fit, last_grid
 
 CPU = torch.device("cpu")
 SIDE = 64
@@ -415,3 +416,27 @@ def test_a_home_folder_is_expanded(monkeypatch, tmp_path):
 def test_a_source_that_is_not_text_is_refused_in_words(kind):
     with pytest.raises(sb.ShapebiasError, match="source"):
         kind(3)
+
+
+@pytest.mark.parametrize(
+    ("processor", "crop"),
+    [
+        (transformers.BitImageProcessor(), EvalCrop(224, 224, "bicubic")),
+        (
+            transformers.BitImageProcessor(size={"shortest_edge": 40}, crop_size={"height": 32, "width": 32}),
+            EvalCrop(32, 40, "bicubic"),
+        ),
+        (transformers.ViTImageProcessor(size={"height": 48, "width": 48}), EvalCrop(48, 48, squash=True)),
+        (transformers.ViTImageProcessor(size={"height": 48, "width": 80}), None),
+        (transformers.ViTImageProcessor(do_resize=False), None),
+    ],
+)
+def test_the_crop_of_an_image_processor_is_read(processor, crop, tmp_path):
+    processor.save_pretrained(tmp_path)
+    assert read_eval_crop(tmp_path) == crop
+    if crop is None:
+        return
+    photograph = Image.fromarray(np.random.default_rng(0).integers(0, 256, (60, 90, 3), np.uint8))
+    seen = fit(photograph, crop.size, interpolation=crop.interpolation, resize=crop.resize, squash=crop.squash)
+    plain = processor(photograph, do_normalize=False, return_tensors="np")["pixel_values"][0].transpose(1, 2, 0)
+    assert np.abs(seen / 255 - plain).max() < 0.02  # resized as tensors by transformers, as pictures here

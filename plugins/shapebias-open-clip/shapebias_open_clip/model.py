@@ -13,14 +13,13 @@ import torch
 
 from shapebias.plugin import (
     Classifier,
+    EvalCrop,
     Options,
     ZeroShot,
     as_templates,
-    class_words,
-    imagenet_wnids,
+    class_prompts,
     last_grid,
     param,
-    prompts,
 )
 from shapebias_open_clip.network import Network, read_network
 from shapebias_open_clip.texts import embed_texts
@@ -71,7 +70,7 @@ class OpenClip:
     )
     classes: Literal["dataset", "imagenet"] = param("the classes that are scored", default="dataset")
     names: Path | None = param("JSON file with words for classes that need others than their names", default=None)
-    seed: int = param("seed of random weights", default=0, ge=0)
+    seed: int = param("seed of random weights", default=0, ge=0, lt=2**63)
     arg: Options = param("option of open_clip.create_model, such as arg.force_quick_gelu=true", default=Options())
 
     def files(self) -> list[Path]:
@@ -80,22 +79,33 @@ class OpenClip:
         found = [] if folder == self.architecture else [Path(folder).expanduser()]
         return [*found, *(each for each in (self.pretrained, self.names) if isinstance(each, Path))]
 
+    @property
+    def eval_crop(self) -> EvalCrop | None:
+        """How open_clip resizes and cuts images for these weights; None where a file of the hub or a folder says it."""
+        config = open_clip.get_model_config(self.architecture)
+        if config is None:
+            return None
+        named = isinstance(self.pretrained, str) and self.pretrained
+        stated = (open_clip.get_pretrained_cfg(self.architecture, self.pretrained) if named else None) or {}
+        side = stated.get("size") or config["vision_cfg"].get("image_size")
+        mode = stated.get("resize_mode", "shortest")
+        if not isinstance(side, int) or mode == "longest":
+            return None
+        return EvalCrop(side, side, stated.get("interpolation", "bicubic"), squash=mode == "squash")
+
     def class_texts(self, classes: Sequence[str]) -> list[str]:
         """Return every text of every class."""
-        return [text for of_class in self._texts(classes) for text in of_class]
+        return [text for of_class in self._prompts(classes).values() for text in of_class]
 
-    def _texts(self, classes: Sequence[str]) -> list[list[str]]:
-        return prompts(class_words(self._scored(classes), self.names), self.templates)
-
-    def _scored(self, classes: Sequence[str]) -> tuple[str, ...]:
-        return imagenet_wnids() if self.classes == "imagenet" else tuple(classes)
+    def _prompts(self, classes: Sequence[str]) -> dict[str, list[str]]:
+        return class_prompts(classes, self.templates, imagenet=self.classes == "imagenet", file=self.names)
 
     def load(self, device: torch.device, *, classes: Sequence[str]) -> Classifier:
         """Make the network, and the embeddings of the texts of the classes."""
-        texts = self._texts(classes)
+        texts = self._prompts(classes)
         network: Network = read_network(self.architecture, self.pretrained, self.seed, self.arg).eval().to(device)
         tokenizer = open_clip.get_tokenizer(self.architecture)
-        embeddings = embed_texts(network, tokenizer, texts).to(device)
+        embeddings = embed_texts(network, tokenizer, list(texts.values())).to(device)
         scale = math.exp(float(network.logit_scale.detach()))
         bias = 0.0 if network.logit_bias is None else float(network.logit_bias.detach())
         module = ZeroShot(network.visual, embeddings, scale, bias).eval().to(memory_format=torch.channels_last)
@@ -108,6 +118,6 @@ class OpenClip:
             std=tuple(pixels["std"]),
             input_size=size,
             interpolation="bilinear" if pixels["interpolation"] == "bilinear" else "bicubic",
-            classes=self._scored(classes),
+            classes=tuple(texts),
             features=last_grid(module, size),
         )

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import open_clip
 import pytest
 import torch
+from PIL import Image
 from shapebias_open_clip.model import OpenClip
 from torch.nn import functional
 
 import shapebias as sb
-from shapebias.plugin import class_embeddings, imagenet_wnids
+from shapebias.plugin import EvalCrop, class_embeddings, fit, imagenet_wnids
 
 CPU = torch.device("cpu")
 CLASSES = ("airplane", "polar_bear", "clock")
@@ -34,6 +36,25 @@ def images(network, count=3):
     side = network.visual.preprocess_cfg["size"]
     side = side if isinstance(side, int) else side[0]
     return torch.rand(count, 3, side, side, generator=torch.Generator().manual_seed(1))
+
+
+@pytest.mark.parametrize("name", ARCHITECTURES)
+def test_photographs_are_cut_as_open_clip_cuts_them(name):
+    random = np.random.default_rng(0)
+    photograph = Image.fromarray(random.integers(0, 256, (300, 451, 3), np.uint8))
+    model = OpenClip(name, None)
+    config = model.load(CPU, classes=CLASSES).module.image_encoder.preprocess_cfg
+    transform = open_clip.transform.image_transform_v2(open_clip.transform.PreprocessCfg(**config), is_train=False)
+    mean, std = (np.array(config[key]) for key in ("mean", "std"))
+    expected = transform(photograph).permute(1, 2, 0).numpy() * std + mean
+    crop = model.eval_crop
+    seen = fit(photograph, crop.size, interpolation=crop.interpolation, resize=crop.resize, squash=crop.squash)
+    np.testing.assert_allclose(seen / 255, expected, atol=1e-5)
+
+
+def test_weights_may_be_squashed():
+    assert OpenClip("ViT-B-32", "openai").eval_crop == EvalCrop(224, 224, "bicubic")
+    assert OpenClip("ViT-B-16-SigLIP", "webli").eval_crop == EvalCrop(224, 224, "bicubic", squash=True)
 
 
 @pytest.mark.parametrize("name", ARCHITECTURES)

@@ -139,7 +139,7 @@ class Worker:
         Yields:
             Lists of messages: a finished part each, with the progress before it.
         """
-        from shapebias.plugin import BatchComputed, DatasetPart, Plan
+        from shapebias.plugin import BatchComputed, Plan
 
         plan = Plan(self._study, self._options, (work.work(self._study),))
         if halvings > self._halvings:
@@ -147,9 +147,8 @@ class Worker:
             self._halvings = halvings
         gathered: list[Any] = []
         sent = time.monotonic()
-        for message in self._local.execute(plan):
-            if describe or not isinstance(message, DatasetPart):
-                gathered.append(message)
+        for message in self._local.execute(plan, describe=describe):
+            gathered.append(message)
             if not isinstance(message, BatchComputed) or time.monotonic() - sent > _SECONDS:
                 yield gathered
                 gathered, sent = [], time.monotonic()

@@ -15,6 +15,7 @@ from shapebias.engine.evaluation.explain import compute_maps, explain_images, ta
 from shapebias.errors import PluginError
 from shapebias.images.decoded import Batch
 from shapebias.networks.classifier import Classifier
+from shapebias.runtime.device import on_float64_device
 from shapebias.runtime.result_checks import checked_arrays, has_map
 
 if TYPE_CHECKING:
@@ -34,7 +35,9 @@ def probe_cell(batch: ModelBatch, probe: Component, method: Component | None) ->
     known = next((values for values in measured if values is not None), None)
     if known is None:
         return {}
-    unknown = {name: torch.full_like(tensor, torch.nan, dtype=torch.float64) for name, tensor in known.items()}
+    unknown = {
+        name: torch.full_like(tensor, torch.nan, dtype=torch.float64, device="cpu") for name, tensor in known.items()
+    }
     return batch.to_named_arrays("values", probe, [unknown if values is None else values for values in measured])
 
 
@@ -78,7 +81,7 @@ def _needs(
 
 def _with_nan_rows(tensor: Tensor, rows: Tensor, count: int) -> Tensor:
     """Write the rows of a tensor to ``rows`` of a longer one with ``count`` rows, whose others are NaN."""
-    numbers = tensor if tensor.is_floating_point() else tensor.double()
+    numbers = tensor if tensor.is_floating_point() else on_float64_device(tensor).double()
     longer = numbers.new_full((count, *tensor.shape[1:]), torch.nan)
-    longer[rows.to(tensor.device)] = numbers
+    longer[rows.to(numbers.device)] = numbers
     return longer

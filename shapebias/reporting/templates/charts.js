@@ -252,10 +252,10 @@ const DRAW = {
 
   /* Geirhos et al. 2021, figure 4: the kappa of each model with people, by set; people among themselves last. */
   kappas(data, width) {
-    const place = (name) => page.models.findIndex((model) => model.name === name);
+    const indexOf = (name) => page.models.findIndex((model) => model.name === name);
     const cells = data.rows.map((row) => {
       const said = row.value === null ? "kappa –" : `kappa ${row.value.toFixed(2)}${row.low === null ? "" : ` [${row.low.toFixed(2)}, ${row.high.toFixed(2)}]`}`;
-      const models = place(row.name) < 0 ? persons : [place(row.name)];
+      const models = indexOf(row.name) < 0 ? persons : [indexOf(row.name)];
       return { row: data.models.indexOf(row.name), column: data.datasets.indexOf(row.dataset), value: row.value, models, text: `${row.name} with people\n${row.dataset}\n${said}\nn = ${row.n} images` };
     });
     const columns = data.datasets.map((name) => name.slice(name.lastIndexOf(":") + 1));
