@@ -93,7 +93,7 @@ $(VENV)-lowest/.installed: pyproject.toml $(VENV)/.installed
 # Peers of the benchmarks, apart from what develops and tests.
 $(VENV)-bench/.installed: pyproject.toml benchmarks/requirements.txt $(VENV)/.installed
 	$(RUN)/uv venv --quiet --clear --python $(RUN)/python $(VENV)-bench
-	$(RUN)/uv pip install --python $(VENV)-bench/bin/python -e . -r benchmarks/requirements.txt
+	$(RUN)/uv pip install --python $(VENV)-bench/bin/python -e . -e plugins/shapebias-corruptions -r benchmarks/requirements.txt
 	touch $@
 
 $(VENV)/.docs: $(VENV)/.installed
