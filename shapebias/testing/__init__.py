@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from shapebias.testing.executors import plan_study
 from shapebias.testing.kit import Check, Outcome, checks, conformance, outcomes, untried
 from shapebias.testing.rules import BrokenRuleError, NotApplicable, Rule
 
@@ -14,5 +15,6 @@ __all__ = [
     "checks",
     "conformance",
     "outcomes",
+    "plan_study",
     "untried",
 ]

@@ -26,6 +26,12 @@ _TOLERANCE = 1e-4  # float32, and sums whose order depends on the number of thre
 _Key: TypeAlias = tuple[str, tuple[int, ...]]
 
 
+def plan_study(study: Study, device: str = "cpu") -> Plan:
+    """Plan a whole study, as a run into a new file does: what an executor is given."""
+    works = plan_works(study, Recorder(study, "float32").cells(), {}, FirstImages())
+    return Plan(study, ComputeOptions(device), tuple(works))
+
+
 def small_plan(device: str = "cpu") -> Plan:
     """Plan two data sets and two models; 32 pixels cannot be divided into 40 tiles, so some cells fail."""
     network = "cnn:num_classes=8,width=2,depth=2"
@@ -36,8 +42,7 @@ def small_plan(device: str = "cpu") -> Plan:
         "gradient",
         limit=12,
     )
-    works = plan_works(study, Recorder(study, "float32").cells(), {}, FirstImages())
-    return Plan(study, ComputeOptions(device), tuple(works))
+    return plan_study(study, device)
 
 
 @contextlib.contextmanager

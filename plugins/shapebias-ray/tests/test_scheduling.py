@@ -12,10 +12,8 @@ from shapebias_ray.scheduling import Scheduler, _Running
 from shapebias_ray.worker import Facts
 
 import shapebias as sb
-from shapebias.engine.identity import Recorder
-from shapebias.engine.plan import plan_works
-from shapebias.images.first import FirstImages
-from shapebias.plugin import ComputeOptions, Part, Plan, WorkersChanged, default_catalog
+from shapebias.plugin import Part, WorkersChanged, default_catalog
+from shapebias.testing import plan_study
 
 DIED, LOST = exceptions.ActorDiedError(), exceptions.ObjectLostError("00", None, "")
 OUT_OF_MEMORY = exceptions.OutOfMemoryError("the node ran low on memory")
@@ -39,12 +37,12 @@ class Lossy:
 def lose():
     """A function that loses the worker of a piece with two conditions; it returns the scheduler and its messages."""
     study = sb.Study("stimuli:images=8,size=32", {"net": "cnn:num_classes=8,width=2,depth=2"}, ["clean", "grayscale"])
-    works = tuple(plan_works(study, Recorder(study, "float32").cells(), {}, FirstImages()))
+    plan = plan_study(study)
 
     def lose_worker(*errors, node_is_there=True, halvings=0, kills=0):
-        scheduler = Scheduler(Plan(study, ComputeOptions("cpu"), works), Lossy(node_is_there), 0)
+        scheduler = Scheduler(plan, Lossy(node_is_there), 0)
         scheduler._queue = type(scheduler._queue)()  # noqa: SLF001 - what waits is what is tried again
-        running = _Running(Member(None, Facts("node", "host", 1)), Piece(works[0], kills), halvings)
+        running = _Running(Member(None, Facts("node", "host", 1)), Piece(plan.works[0], kills), halvings)
         messages = []
         for error in errors:
             messages += scheduler._lose(running, error)  # noqa: SLF001
