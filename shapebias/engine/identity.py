@@ -21,7 +21,7 @@ __all__ = [
     "CurrentCell",
     "IdentifiedCell",
     "Recorder",
-    "check_scores",
+    "check_scoring",
     "current",
     "current_text",
     "explain_changes",
@@ -179,7 +179,7 @@ def find_changed(stored: Iterable[CurrentCell], wanted: Iterable[IdentifiedCell]
     return changed
 
 
-def check_scores(
+def check_scoring(
     stored: Iterable[CurrentCell], wanted: Iterable[IdentifiedCell], replaced: Iterable[ChangedCell], output: object
 ) -> None:
     """Refuse to add answers whose class scores are made in another way than those of the same model in the file.

@@ -15,7 +15,14 @@ import torch
 
 from shapebias.engine.cell_events import CellEvents
 from shapebias.engine.executor import BatchComputed, RunningExecutor, WorkersChanged, started
-from shapebias.engine.identity import CurrentCell, IdentifiedCell, Recorder, check_scores, explain_changes, find_changed
+from shapebias.engine.identity import (
+    CurrentCell,
+    IdentifiedCell,
+    Recorder,
+    check_scoring,
+    explain_changes,
+    find_changed,
+)
 from shapebias.engine.local_executor import LocalExecutor
 from shapebias.engine.pieces import Shard
 from shapebias.engine.plan import ComputeOptions, Plan, all_works, check_needs, without_stored
@@ -111,7 +118,7 @@ def run(
         changed = find_changed(stored, cells)
         if changed and not replace:
             raise explain_changes(changed, output)
-        check_scores(stored, cells, changed, output)
+        check_scoring(stored, cells, changed, output)
         works = all_works(study, cells, first_images)
         # The keys of changed cells differ from those of all cells of the study.
         left = without_stored(share.of(works) if share else works, {cell.key: cell.rows for cell in stored})

@@ -23,7 +23,7 @@ __all__ = ["import_decisions"]
 
 log = logging.getLogger(__name__)
 
-Session: TypeAlias = tuple[str, str]
+TrialSession: TypeAlias = tuple[str, str]
 """An observer and a condition."""
 
 _PROVIDER = "published tables"
@@ -100,9 +100,9 @@ def _observers(tables: Sequence[DecisionTable]) -> dict[str, ComponentRecord]:
     return {name: ComponentRecord(f"decisions:{name}", name, _PROVIDER, files[name]) for name in files}
 
 
-def _sessions(tables: Sequence[DecisionTable]) -> dict[Session, list[Trial]]:
+def _sessions(tables: Sequence[DecisionTable]) -> dict[TrialSession, list[Trial]]:
     """Sort trials by observer and condition, and within these by session and number."""
-    sessions: dict[Session, list[Trial]] = {}
+    sessions: dict[TrialSession, list[Trial]] = {}
     for table in tables:
         for trial in table.trials:
             sessions.setdefault((trial.observer, trial.condition), []).append(trial)
@@ -124,7 +124,7 @@ def _natural(text: str) -> tuple[int, str]:
 
 
 def _found(
-    sets: Mapping[str, Mapping[Session, Sequence[Trial]]], store: Store, titles: str | Collection[str] | None
+    sets: Mapping[str, Mapping[TrialSession, Sequence[Trial]]], store: Store, titles: str | Collection[str] | None
 ) -> dict[str, PublishedStimuli]:
     """Find the data set of a store that has the images of each set of stimuli; leave out sets without one."""
     candidates = stored_stimuli(store, titles)
@@ -142,9 +142,11 @@ def _found(
     return pictures
 
 
-def _cells(sessions: Mapping[Session, Sequence[Trial]], pictures: PublishedStimuli) -> dict[Session, dict[int, Trial]]:
+def _cells(
+    sessions: Mapping[TrialSession, Sequence[Trial]], pictures: PublishedStimuli
+) -> dict[TrialSession, dict[int, Trial]]:
     """Find the row of each answer; a condition that is part of the image's name does not become a separate cell."""
-    cells: dict[Session, dict[int, Trial]] = {}
+    cells: dict[TrialSession, dict[int, Trial]] = {}
     lost: Counter[str] = Counter()
     for (observer, condition), trials in sessions.items():
         cell = cells.setdefault((observer, pictures.condition(condition)), {})

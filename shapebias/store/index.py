@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from shapebias.errors import StoreError
 from shapebias.store.group_writer import stored_attributes
-from shapebias.store.joined_arrays import Source
+from shapebias.store.joined_arrays import ArraySource
 from shapebias.store.layout import ROLES, Facts, check_classes, check_stored_facts
 from shapebias.store.listed import ListedCell, ListedDataset
 from shapebias.store.members import group_in, members
@@ -208,8 +208,8 @@ class _Records:
             self._rows[number] = rows
         return self._rows[number]
 
-    def _source(self, group: str, rows: int, names: int) -> Source:
-        return Source(self._path, group, self._rows_of(rows), frozenset(self._values[names]), self._file)
+    def _source(self, group: str, rows: int, names: int) -> ArraySource:
+        return ArraySource(self._path, group, self._rows_of(rows), frozenset(self._values[names]), self._file)
 
 
 class _Check:
@@ -278,7 +278,7 @@ class _Values:
         ends = [int(rows[0]), int(rows[-1]) + 1] if len(rows) else [0, 0]
         return self.number(ends if ends[1] - ends[0] == len(rows) else [rows.tolist()])
 
-    def source(self, source: Source) -> tuple[str, int, int]:
+    def source(self, source: ArraySource) -> tuple[str, int, int]:
         """Return the group of some arrays, and the numbers of their rows and names."""
         return source.group, self.rows(source.rows), self.number(sorted(source.names))
 

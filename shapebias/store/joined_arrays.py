@@ -19,11 +19,11 @@ from shapebias.store.encoding import decode
 from shapebias.store.members import dataset_in, group_in, numbers_of
 from shapebias.store.sealing import Described
 
-__all__ = ["JoinedArrays", "Source", "runs"]
+__all__ = ["ArraySource", "JoinedArrays", "runs"]
 
 
 @attrs.frozen(eq=False)
-class Source:
+class ArraySource:
     """One group of one file with the arrays of some images.
 
     Args:
@@ -43,7 +43,7 @@ class Source:
     check: Callable[[h5py.Group], None] | None = None
 
     @classmethod
-    def of(cls, described: Described, *, keep_open: bool) -> Source:
+    def of(cls, described: Described, *, keep_open: bool) -> ArraySource:
         """Make the source of a group of an open file.
 
         Raises:
@@ -97,7 +97,7 @@ class Source:
         return group
 
     @contextlib.contextmanager
-    def kept_open(self) -> Iterator[Source]:
+    def kept_open(self) -> Iterator[ArraySource]:
         """Return this source with its file open, so that it is not opened again for each read."""
         if self.file is not None:
             yield self
@@ -118,7 +118,7 @@ class JoinedArrays:
         sources: the groups with the arrays; if an image is in several of them, the last is used.
     """
 
-    def __init__(self, name: str, sources: Sequence[Source]) -> None:
+    def __init__(self, name: str, sources: Sequence[ArraySource]) -> None:
         self.name = name
         self.sources = tuple(sources)
         counts = [len(source.rows) for source in sources]

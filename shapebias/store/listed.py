@@ -10,7 +10,7 @@ import attrs
 import numpy as np
 
 from shapebias.store.group_writer import stored_attributes
-from shapebias.store.joined_arrays import Source
+from shapebias.store.joined_arrays import ArraySource
 from shapebias.store.layout import Facts, check_classes, dataset_arrays, read_attributes, read_cell, read_component
 from shapebias.store.records import CellRecord, ComponentRecord, DatasetPart, Header, Part, Scalar
 from shapebias.store.sealing import Described, plain
@@ -24,7 +24,7 @@ class ListedDataset:
 
     record: ComponentRecord
     attributes: Mapping[str, Scalar]
-    source: Source
+    source: ArraySource
 
     @classmethod
     def of(cls, found: Described, *, keep_open: bool) -> Self:
@@ -41,7 +41,7 @@ class ListedDataset:
         if record is None:
             raise ValueError(f"{found.group.name} lacks the text of its data set")
         check_classes(attributes)
-        return cls(record, attributes, Source.of(found, keep_open=keep_open))
+        return cls(record, attributes, ArraySource.of(found, keep_open=keep_open))
 
 
 @attrs.frozen(eq=False)
@@ -50,12 +50,12 @@ class ListedCell:
 
     record: CellRecord
     parts: Sequence[Facts]
-    source: Source
+    source: ArraySource
 
     @classmethod
     def of(cls, found: Described, *, keep_open: bool) -> Self:
         """List the contents of a group, as :meth:`ListedDataset.of` does."""
-        return cls(*read_cell(found), Source.of(found, keep_open=keep_open))
+        return cls(*read_cell(found), ArraySource.of(found, keep_open=keep_open))
 
 
 @attrs.frozen
@@ -72,13 +72,13 @@ class Listing:
         rows, done = np.asarray(part.rows, dtype=np.int64), part.status == "done"
         facts = Facts(rows, part.status, str(_stored({"": part.error})[""]), _stored(part.attributes))
         names = frozenset(part.arrays if done else ())
-        source = Source(path, "/", rows if done else rows[:0], names)
+        source = ArraySource(path, "/", rows if done else rows[:0], names)
         return cls(cells=(ListedCell(part.cell, [facts], source),))
 
     @classmethod
     def of_dataset_part(cls, part: DatasetPart, path: Path) -> Listing:
         """List the contents of the file with some images of a data set, without reading it."""
-        source = Source(path, "/", np.asarray(part.rows, dtype=np.int64), frozenset(dataset_arrays(part)))
+        source = ArraySource(path, "/", np.asarray(part.rows, dtype=np.int64), frozenset(dataset_arrays(part)))
         return cls(datasets=(ListedDataset(part.dataset, _stored(part.attributes), source),))
 
 

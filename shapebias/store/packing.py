@@ -17,7 +17,7 @@ from shapebias.store.columns import column
 from shapebias.store.encoding import EncodedArray, read
 from shapebias.store.group_writer import LIBVER, GroupWriter
 from shapebias.store.index import INDEX, group_digests, index_text
-from shapebias.store.joined_arrays import JoinedArrays, Source, runs
+from shapebias.store.joined_arrays import ArraySource, JoinedArrays, runs
 from shapebias.store.layout import Facts, write_cell, write_dataset, write_header
 from shapebias.store.listed import ListedCell, ListedDataset
 from shapebias.store.members import dataset_in
@@ -71,9 +71,9 @@ def write_store(path: Path, header: Header, datasets: Iterable[StoredDataset], c
         stream.check()
 
 
-def _source(arrays: JoinedArrays, path: Path, group: GroupWriter) -> Source:
+def _source(arrays: JoinedArrays, path: Path, group: GroupWriter) -> ArraySource:
     """Describe the packed arrays."""
-    return Source(path, group.group.name, arrays.rows, frozenset(arrays.names))
+    return ArraySource(path, group.group.name, arrays.rows, frozenset(arrays.names))
 
 
 def _join_all(arrays: JoinedArrays, group: GroupWriter, check: Callable[[], None]) -> None:
@@ -85,7 +85,7 @@ def _join_all(arrays: JoinedArrays, group: GroupWriter, check: Callable[[], None
 
 
 @contextlib.contextmanager
-def _kept_open(sources: Sequence[Source]) -> Iterator[Sequence[Source]]:
+def _kept_open(sources: Sequence[ArraySource]) -> Iterator[Sequence[ArraySource]]:
     """Open the files of a few sources once for all arrays; the files of many sources are opened for each array."""
     with contextlib.ExitStack() as stack:
         few = len(sources) <= _OPEN_FILES
@@ -94,7 +94,7 @@ def _kept_open(sources: Sequence[Source]) -> Iterator[Sequence[Source]]:
 
 def _join(
     arrays: JoinedArrays,
-    sources: Sequence[Source],
+    sources: Sequence[ArraySource],
     stored_name: str,
     name: str,
     group: GroupWriter,

@@ -10,7 +10,7 @@ import h5py
 
 from shapebias.errors import StoreError
 from shapebias.store.checked_file import open_file
-from shapebias.store.joined_arrays import Source
+from shapebias.store.joined_arrays import ArraySource
 from shapebias.store.listing import ListedCell, ListedDataset, Listing, list_file, part_files, parts_folder, store_path
 from shapebias.store.records import CellRecord, Header
 from shapebias.store.stored import Failure, StoredCell, StoredDataset
@@ -132,7 +132,7 @@ def join_cells(listings: Iterable[Listing]) -> list[StoredCell]:
     return sorted(joined, key=lambda cell: (_texts(cell.record), cell.record.key))
 
 
-def _sources(found: Iterable[ListedCell | ListedDataset]) -> list[Source]:
+def _sources(found: Iterable[ListedCell | ListedDataset]) -> list[ArraySource]:
     return [each.source for each in found]
 
 

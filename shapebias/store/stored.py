@@ -11,7 +11,7 @@ import attrs
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from shapebias.store.joined_arrays import JoinedArrays, Source
+from shapebias.store.joined_arrays import ArraySource, JoinedArrays
 from shapebias.store.layout import Facts
 from shapebias.store.records import CellRecord, ComponentRecord, Scalar
 
@@ -42,7 +42,9 @@ class StoredDataset(JoinedArrays):
         sources: the groups with its arrays.
     """
 
-    def __init__(self, record: ComponentRecord, attributes: Mapping[str, Scalar], sources: Sequence[Source]) -> None:
+    def __init__(
+        self, record: ComponentRecord, attributes: Mapping[str, Scalar], sources: Sequence[ArraySource]
+    ) -> None:
         super().__init__(record.title or record.canonical, sources)
         self.record = record
         self.attributes = attributes
@@ -107,7 +109,7 @@ class StoredCell(JoinedArrays):
         sources: the groups with its arrays.
     """
 
-    def __init__(self, record: CellRecord, parts: Sequence[Facts], sources: Sequence[Source]) -> None:
+    def __init__(self, record: CellRecord, parts: Sequence[Facts], sources: Sequence[ArraySource]) -> None:
         super().__init__(record.title, sources)
         self.record = record
         self.done = _without(np.empty(0, np.int64), (part for part in parts if part.status == "done"))

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from shapebias.errors import StoreError
 from shapebias.store.checked_file import open_file
 from shapebias.store.group_writer import GroupWriter
-from shapebias.store.joined_arrays import JoinedArrays, Source
+from shapebias.store.joined_arrays import ArraySource, JoinedArrays
 from shapebias.store.sealing import described
 
 rows_of_a_part = st.lists(st.integers(0, 12), min_size=1, max_size=8, unique=True).map(sorted)
@@ -31,7 +31,7 @@ def table_of(file, parts):
         GroupWriter(group).write_array("rows", np.array(rows, dtype=np.int64))
         GroupWriter(group).write_array("values/x", np.array([[100 * number + row, -row] for row in rows]))
         file.flush()
-        sources.append(Source.of(described(group), keep_open=True))
+        sources.append(ArraySource.of(described(group), keep_open=True))
     return JoinedArrays("table", sources)
 
 
@@ -63,7 +63,7 @@ def test_parts_with_other_arrays_do_not_join(file):
     GroupWriter(file[table.sources[1].group]).write_array("logits", np.zeros((1, 3)))
     file.flush()
     table = JoinedArrays(
-        "table", [Source.of(described(file[source.group]), keep_open=True) for source in table.sources]
+        "table", [ArraySource.of(described(file[source.group]), keep_open=True) for source in table.sources]
     )
     with pytest.raises(StoreError, match="some of its parts have logits and others do not"):
         table.array("values/x")
