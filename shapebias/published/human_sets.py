@@ -36,6 +36,6 @@ def conditions_of_set(dataset: str) -> Mapping[str, bool] | None:
     """Return the conditions of a data set, by the last word of its name; None where that is not a published set.
 
     >>> list(conditions_of_set("model-vs-human:false-colour")), conditions_of_set("folder:photos")
-    (['false', 'true'], None)
+    (['true', 'false'], None)
     """
     return human_sets().get(dataset.rstrip("/").replace(":", "/").split("/")[-1])

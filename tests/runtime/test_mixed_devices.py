@@ -108,6 +108,7 @@ def test_random_numbers(gpu, name):
 
 
 @torch.no_grad()
+@pytest.mark.parametrize("gpu", ["cuda"], indirect=True)  # layers on a fake mps ask for its library
 def test_the_forward_path(gpu, network, images):
     """Without the gradient: its engine asks the driver for the device."""
     with network.evaluating():

@@ -127,7 +127,10 @@ def test_compressed_shards_are_refused(pack):
             Entries(("webp", "gif"), "cls"),
             r"sample '0' of a\.tar has no webp or gif; it has jpg, cls, json; .* images=",
         ),
-        (Entries(("jpg",), "txt"), r"sample '0' of a\.tar has no txt; it has jpg, cls, json; name .* with label="),
+        (
+            Entries(("jpg",), "txt"),
+            r"sample '0' of a\.tar has no txt; it has jpg, cls, json; choose another with label=",
+        ),
         (Entries(("jpg",), "cls", mask="m.png"), r"has no m\.png; .* with mask="),
         (Entries(("jpg",), "cls", shape="s.txt"), r"has no s\.txt; .* with shape="),
         (Entries(("jpg",), "json:class"), r"json:class of sample '0' of a\.tar cannot be read \(KeyError: 'class'\)"),
