@@ -20,7 +20,7 @@ from shapebias.engine.identity import Recorder
 from shapebias.store import DatasetPart, Header
 from shapebias.store.group_writer import LIBVER, GroupWriter
 from shapebias.store.index import INDEX, group_digests, index_text
-from shapebias.store.joined_arrays import Source
+from shapebias.store.joined_arrays import ArraySource
 from shapebias.store.layout import Facts, dataset_arrays, write_cell, write_dataset, write_header
 from shapebias.store.listed import ListedCell, ListedDataset
 
@@ -48,7 +48,7 @@ def made_up_store(path: Path, models: int, conditions: int) -> None:
             group.write_array(name, array)
         group.write_array("rows", rows)
         write_dataset(group, part.dataset, part.attributes)
-        source = Source(path, "/datasets/0000", rows, frozenset(dataset_arrays(part)))
+        source = ArraySource(path, "/datasets/0000", rows, frozenset(dataset_arrays(part)))
         dataset = ListedDataset(part.dataset, part.attributes, source)
         for number, cell in enumerate(cells):
             group = root.below(f"cells/{number:04}")
@@ -56,7 +56,7 @@ def made_up_store(path: Path, models: int, conditions: int) -> None:
             group.write_attributes({"dataset_group": "/datasets/0000"})
             facts = Facts(rows, "done", "", {"device": "cpu", "seconds": 0.1})
             write_cell(group, cell.record, [facts], facts)
-            source = Source(path, group.group.name, rows, frozenset({"prediction"}))
+            source = ArraySource(path, group.group.name, rows, frozenset({"prediction"}))
             listed.append(ListedCell(cell.record, [facts], source))
         root.write_attributes({INDEX: index_text([dataset], listed, group_digests(file))})
         write_header(root, Header(study.to_toml(), 0), "store")
