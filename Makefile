@@ -14,9 +14,9 @@ demo demo-short soak test test-all test-lowest coverage: export OMP_NUM_THREADS 
 # Tests start many processes, and without a cache each of them compiles torch's source again, for seven seconds.
 demo demo-short soak test test-all test-lowest coverage: export PYTHONDONTWRITEBYTECODE :=
 
-# Two processes side by side, since no test depends on a clock: these folders take a third of the time, and the style,
-# the types and the packages about a fifth.
-WITH_THE_PACKAGES := tests/reliability tests/reporting tests/store
+# Two processes side by side, since no test depends on a clock: these folders take two fifths of the time, and the
+# style, the types and the packages about a fifth.
+WITH_THE_PACKAGES := tests/models tests/reliability tests/reporting tests/store tests/testing
 
 test: $(VENV)/.plugins  ## check the style, the types and the import layers, and run the quick tests
 	$(MAKE) --no-print-directory --jobs=2 test-core test-rest
