@@ -51,7 +51,7 @@ def fit(steps: NDArray[np.int64]) -> NDArray[np.float64]:
         (R, 3): A, mu and sigma; NaN if the best mu or sigma is outside the range that is searched: then the thresholds
         have no peak, or no width.
 
-    >>> fit(np.exp(-(np.arange(7) ** 2) / (2 * 0.5**2))[None]).round(6)  # a peak in the first band
+    >>> fit(np.exp(-(np.arange(7) ** 2) / (2 * 0.5**2))[None]).round(6) + 0  # a peak in the first band
     array([[1. , 0. , 0.5]])
     """
     different, inverse = np.unique(steps, axis=0, return_inverse=True)

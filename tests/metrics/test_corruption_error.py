@@ -64,7 +64,7 @@ def test_common_severities_and_common_images_count():
     answers = study()[:9]
     fewer = cell("robust", "fog", 2, 0.8, n=3, ids=["0001.png", "0002.png", "elsewhere.png"])
     table = CorruptionError()(InMemoryResults([*answers, fewer])).set_index(["model", "metric"]).sort_index()
-    assert table.loc[("robust", "corruption-error"), "n"] == 2
+    assert table.loc[[("robust", "corruption-error")], "n"].item() == 2
 
 
 def test_a_baseline_without_errors_has_no_ratio():

@@ -116,7 +116,8 @@ def test_every_family_of_timm_is_in_the_table():
     absent = [architecture for architecture in TIMM if not timm.is_model(architecture)]
     assert not absent or version < TABLE_IS_FOR
     covered = {family(architecture) for architecture in filter(timm.is_model, TIMM)}
-    assert {family(architecture) for architecture in timm.list_models()} - covered - ENCODERS == set()
+    missing = {family(architecture) for architecture in timm.list_models()} - covered - ENCODERS
+    assert not missing or version < TABLE_IS_FOR
 
 
 @pytest.mark.parametrize("architecture", sampled(filter(timm.is_model, TIMM), QUICK_TIMM))

@@ -44,7 +44,7 @@ def test_an_image_is_shown_under_every_condition_with_its_maps(results):
     drawn = [len(axes.images) for axes in figure.axes]
     assert drawn == [1] * 4 + [2] * 8  # a map lies over its image
     below = figure.axes[0].get_xlabel().splitlines()
-    row = results.frame().set_index(["model", "image", "condition"]).loc[("one", identity, "clean")]
+    row = results.frame().set_index(["model", "image", "condition"]).loc[[("one", identity, "clean")]].iloc[0]
     assert below[0].startswith(f"one: {row['prediction']} {row['probability']:.2f}")
     assert below[0].endswith("\N{CHECK MARK}" if row["right"] else "\N{BALLOT X}")
     kept = results.images(model="one", condition="saturate:p=8")[0].transpose(1, 2, 0)
