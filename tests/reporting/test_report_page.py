@@ -42,7 +42,7 @@ def run(command):
 
 
 def is_real(command):
-    return with_our_data(command) != command or re.search(r"(conflict|photos|people)\.h5", command)
+    return with_our_data(command) != command or re.search(r"(conflict|photos|people|observers)\.h5", command)
 
 
 def test_the_commands_on_drawn_stimuli_and_the_python_run(elsewhere):
