@@ -102,7 +102,7 @@ def report(
         FigureError: there are no answers to show, or the file cannot be written.
     """
     files = [results] if isinstance(results, Results) else results
-    joined = CombinedResults(files, most_models=models or _most_models(files))
+    joined = CombinedResults(files, most_models=_most_models(files) if models is None else models)
     lead = _sample(joined) if joined.left_out else None
     return write_page(joined, path, images=images, title=title or "Shape or texture?", lead=lead)
 
