@@ -15,7 +15,7 @@ from typing import Any
 
 import h5py
 import numpy as np
-from h5py import h5a, h5d, h5f, h5p, h5s, h5t
+from h5py import h5a, h5d, h5f, h5g, h5o, h5p, h5s, h5t
 from numpy.typing import NDArray
 
 from shapebias.store.encoding import VERSIONS, EncodedArray, encode, storage_options
@@ -28,6 +28,7 @@ LIBVER = ("v110", "v110")
 """HDF5 1.10 (2016) and later can read this format, the first with checksums on all of HDF5's internal tables."""
 
 _TEXT = h5py.string_dtype()
+_TEXT_IN_MEMORY = h5t.py_create(_TEXT)
 _SCALAR = h5s.create(h5s.SCALAR)
 _BLOCK = 1 << 16
 
@@ -57,11 +58,9 @@ class GroupWriter:
     def write_array(self, name: str, array: NDArray[Any]) -> None:
         """Write one whole array."""
         for stored in encode(name, array):
-            dataset = self.create(stored, len(stored.values))
-            if dataset.size and stored.encoding != "string-array":
-                dataset.id.write(h5s.ALL, h5s.ALL, np.ascontiguousarray(stored.values))
-            else:
-                dataset[...] = stored.values
+            identifier, kind = self._create(stored, len(stored.values))
+            if stored.values.size:
+                identifier.write(h5s.ALL, h5s.ALL, np.ascontiguousarray(stored.values), kind)
 
     def create(self, like: EncodedArray, count: int) -> h5py.Dataset:
         """Create an empty HDF5 data set for ``count`` images.
@@ -70,18 +69,34 @@ class GroupWriter:
             like: an example with the name, type, encoding and other axes.
             count: number of images.
         """
+        identifier, _ = self._create(like, count)
+        return h5py.Dataset(identifier)
+
+    def _create(self, like: EncodedArray, count: int) -> tuple[h5d.DatasetID, h5t.TypeID]:
+        """Create an empty HDF5 data set for ``count`` images, and return it with its type."""
         shape = (count, *like.values.shape[1:])
         dtype = like.values.dtype
         if like.encoding == "string-array":
             dtype = h5py.string_dtype("utf-8", dtype.itemsize)
-        folder, _, name = like.name.rpartition("/")
-        parent = self.group.require_group(folder) if folder else self.group
-        identifier = h5d.create(parent.id, name.encode(), _type(dtype), h5s.create_simple(shape), _layout(like, shape))
+        parent, name = self._place(like.name)
+        kind = _type(dtype)
+        identifier = h5d.create(parent, name, kind, h5s.create_simple(shape), _layout(like, shape))
         facts = {"encoding": like.encoding, "encoding_version": VERSIONS[like.encoding], **like.attributes}
         for key, value in facts.items():
             _write_attribute(identifier, key, value)
         self._arrays[like.name] = [dtype.str, shape, facts]
-        return h5py.Dataset(identifier)
+        return identifier, kind
+
+    def copy(self, name: str, dataset: h5py.Dataset) -> None:
+        """Copy a whole HDF5 data set as it is: chunks, which are not decompressed, filters and attributes."""
+        h5o.copy(dataset.id, b".", *self._place(name))
+        facts = {key: plain(value) for key, value in dataset.attrs.items()}
+        self._arrays[name] = [dataset.dtype.str, dataset.shape, facts]
+
+    def _place(self, name: str) -> tuple[h5g.GroupID, bytes]:
+        """Return the group that an array belongs to, and its name in it."""
+        folder, _, last = name.rpartition("/")
+        return (self.group.require_group(folder) if folder else self.group).id, last.encode()
 
     def seal(self) -> None:
         """Write the digest of the complete group."""
@@ -118,9 +133,10 @@ def file_image(fill: Callable[[h5py.File], None]) -> bytes:
     return image
 
 
-def _write_attribute(item: h5py.h5g.GroupID | h5d.DatasetID, name: str, value: Any) -> None:
+def _write_attribute(item: h5g.GroupID | h5d.DatasetID, name: str, value: Any) -> None:
     array = np.array(value, dtype=_TEXT if isinstance(value, str) else None)
-    h5a.create(item, name.encode(), _type(array.dtype), _SCALAR).write(array)
+    in_memory = _TEXT_IN_MEMORY if isinstance(value, str) else _type(array.dtype)
+    h5a.create(item, name.encode(), _type(array.dtype), _SCALAR).write(array, in_memory)
 
 
 @functools.cache

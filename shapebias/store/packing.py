@@ -78,10 +78,26 @@ def _source(arrays: JoinedArrays, path: Path, group: GroupWriter) -> ArraySource
 
 def _join_all(arrays: JoinedArrays, group: GroupWriter, check: Callable[[], None]) -> None:
     with _kept_open(arrays.sources) as sources:
+        if len(sources) == 1 and len(sources[0].rows) == len(arrays.rows):
+            with sources[0].open() as origin:
+                for name in arrays.names:
+                    _copy_whole(origin, name, group)
+            check()
+            return
         for name in arrays.names:
             scale = _join(arrays, sources, name, name, group, check)
             if scale:
                 _join(arrays, sources, scale, name, group, check)
+
+
+def _copy_whole(origin: h5py.Group, name: str, group: GroupWriter) -> None:
+    """Copy an array whose images are all in one source, and its factors if it has some."""
+    dataset = dataset_in(origin, name)
+    if not _has_chunks_of_images(dataset):
+        read(dataset, ())  # compares the checksums, so that damage is not copied
+    group.copy(name, dataset)
+    if scale := dataset.attrs.get("scale"):
+        _copy_whole(origin, scale, group)
 
 
 @contextlib.contextmanager
