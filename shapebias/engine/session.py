@@ -69,9 +69,10 @@ class Session:
         on = device or self.device
         needed = tuple(classes) if classes is not None and component.spec.needs_classes else None
         key = (component.kind, component.title, component.canonical, on, needed)
-        loaded = self._loaded.pop(key) if key in self._loaded else _load(component, on, needed)
+        is_known = key in self._loaded
+        loaded = self._loaded.pop(key) if is_known else _load(component, on, needed)
         self._loaded[key] = loaded  # ordered by last use
-        if component.kind == "model":
+        if component.kind == "model" and not is_known:
             self._forget_models()
         return loaded
 

@@ -10,6 +10,7 @@ import contextlib
 import dataclasses
 import hashlib
 import io
+import itertools
 import math
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Literal, TypeAlias
@@ -80,7 +81,7 @@ class Classifier:
     @property
     def device(self) -> torch.device:
         """The device of the network."""
-        tensor = next(self.module.parameters(), next(self.module.buffers(), None))
+        tensor = next(itertools.chain(self.module.parameters(), self.module.buffers()), None)
         return torch.device("cpu") if tensor is None else tensor.device
 
     @property
@@ -150,7 +151,8 @@ class Classifier:
             yield
         finally:
             for module, training in modes.items():
-                module.training = training
+                if module.training is not training:
+                    module.training = training
             for parameter in needed:
                 parameter.requires_grad_()
 

@@ -9,6 +9,7 @@ import json
 import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -70,12 +71,12 @@ class Component:
         """The name that the plugin gives it."""
         return self.spec.name
 
-    @property
+    @cached_property
     def canonical(self) -> str:
         """The text with every parameter, which identifies the component."""
         return spell(self._full_name, self.settings)
 
-    @property
+    @cached_property
     def text(self) -> str:
         """The text with the parameters that differ from their defaults, for people."""
         return spell(self._full_name, self.settings, full=False)

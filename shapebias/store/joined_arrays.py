@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +33,7 @@ class ArraySource:
         names: the arrays that it has.
         file: the open file; None if the file is opened for each read, as for parts.
         check: checks the group before its arrays are read, if these values come from an index.
+        kept: its arrays, if this process has written them and they are small, so that packing does not read them.
     """
 
     path: Path
@@ -41,6 +42,7 @@ class ArraySource:
     names: frozenset[str]
     file: h5py.File | None = None
     check: Callable[[h5py.Group], None] | None = None
+    kept: Mapping[str, NDArray[Any]] | None = None
 
     @classmethod
     def of(cls, described: Described, *, keep_open: bool) -> ArraySource:

@@ -67,12 +67,19 @@ class Listing:
     cells: tuple[ListedCell, ...] = ()
 
     @classmethod
-    def of_part(cls, part: Part, path: Path) -> Listing:
-        """List the contents of a part's file, without reading it."""
+    def of_part(cls, part: Part, path: Path, *, keep_arrays: bool) -> Listing:
+        """List the contents of a part's file, without reading it.
+
+        Args:
+            part: what was written.
+            path: its file.
+            keep_arrays: keep the arrays in memory until they are packed.
+        """
         rows, done = np.asarray(part.rows, dtype=np.int64), part.status == "done"
         facts = Facts(rows, part.status, str(_stored({"": part.error})[""]), _stored(part.attributes))
-        names = frozenset(part.arrays if done else ())
-        source = ArraySource(path, "/", rows if done else rows[:0], names)
+        arrays = part.arrays if done else {}
+        kept = arrays if keep_arrays else None
+        source = ArraySource(path, "/", rows if done else rows[:0], frozenset(arrays), kept=kept)
         return cls(cells=(ListedCell(part.cell, [facts], source),))
 
     @classmethod

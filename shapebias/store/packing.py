@@ -77,17 +77,26 @@ def _source(arrays: JoinedArrays, path: Path, group: GroupWriter) -> ArraySource
 
 
 def _join_all(arrays: JoinedArrays, group: GroupWriter, check: Callable[[], None]) -> None:
+    if len(arrays.sources) == 1 and len(arrays.sources[0].rows) == len(arrays.rows):
+        _copy_all(arrays, arrays.sources[0], group)
+        check()
+        return
     with _kept_open(arrays.sources) as sources:
-        if len(sources) == 1 and len(sources[0].rows) == len(arrays.rows):
-            with sources[0].open() as origin:
-                for name in arrays.names:
-                    _copy_whole(origin, name, group)
-            check()
-            return
         for name in arrays.names:
             scale = _join(arrays, sources, name, name, group, check)
             if scale:
                 _join(arrays, sources, scale, name, group, check)
+
+
+def _copy_all(arrays: JoinedArrays, source: ArraySource, group: GroupWriter) -> None:
+    """Write the arrays of the only source, from memory if they are kept there, else as they are in its file."""
+    if source.kept is not None:
+        for name in arrays.names:
+            group.write_array(name, source.kept[name])
+        return
+    with source.open() as origin:
+        for name in arrays.names:
+            _copy_whole(origin, name, group)
 
 
 def _copy_whole(origin: h5py.Group, name: str, group: GroupWriter) -> None:

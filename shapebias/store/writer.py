@@ -28,6 +28,7 @@ from shapebias.store.stored import StoredCell
 __all__ = ["PACK_BYTES", "Writer", "pack", "stray_files"]
 
 PACK_BYTES = 10**9
+_KEPT_BYTES = 1 << 24
 
 
 class Writer:
@@ -47,7 +48,7 @@ class Writer:
     """
 
     def __init__(self, path: str | Path, header: Header, store: Store | None = None) -> None:
-        self.path, self._keeps_open = store_path(path), False
+        self.path, self._keeps_open, self._kept = store_path(path), False, 0
         if self.path.is_dir():
             raise StoreError(f"{self.path} is a folder; give the name of a file, for example {self.path}/run.h5")
         with translate_os_errors(self.path):
@@ -91,7 +92,14 @@ class Writer:
         if part.status == "failed" and path.exists() and _is_done(path):
             return
         self._put(path, lambda root: write_part(root, part))
-        self._store.remember(path, Listing.of_part(part, path))
+        self._store.remember(path, Listing.of_part(part, path, keep_arrays=self._has_room_for(part)))
+
+    def _has_room_for(self, part: Part) -> bool:
+        """Return whether a part's arrays are kept in memory: reading thousands of small files back takes longer."""
+        size = sum(array.nbytes for array in part.arrays.values())
+        fits = size <= _KEPT_BYTES - self._kept
+        self._kept += size if fits else 0
+        return fits
 
     def write_dataset(self, part: DatasetPart) -> None:
         """Write some images of a data set; they are on the disk when this returns.
@@ -191,6 +199,7 @@ class Writer:
             folder = parts_folder(self.path)
             retired = folder.rename(temporary_path(folder))  # atomically: no reader sees half of the parts
             shutil.rmtree(retired)
+            self._kept = 0
         return True
 
     def leave_open(self) -> Store:
