@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import functools
 import io
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
+import attrs
 import h5py
 import numpy as np
 from h5py import h5a, h5d, h5f, h5g, h5o, h5p, h5s, h5t
@@ -22,7 +23,7 @@ from shapebias.store.encoding import VERSIONS, EncodedArray, encode, storage_opt
 from shapebias.store.records import Scalar
 from shapebias.store.sealing import description_digest, plain
 
-__all__ = ["LIBVER", "GroupWriter", "file_image", "stored_attributes"]
+__all__ = ["LIBVER", "FileImage", "GroupWriter", "file_image", "stored_attributes"]
 
 LIBVER = ("v110", "v110")
 """HDF5 1.10 (2016) and later can read this format, the first with checksums on all of HDF5's internal tables."""
@@ -31,6 +32,8 @@ _TEXT = h5py.string_dtype()
 _TEXT_IN_MEMORY = h5t.py_create(_TEXT)
 _SCALAR = h5s.create(h5s.SCALAR)
 _BLOCK = 1 << 16
+_WITH_PARENTS = h5p.create(h5p.LINK_CREATE)
+_WITH_PARENTS.set_create_intermediate_group(True)
 
 
 class GroupWriter:
@@ -48,6 +51,23 @@ class GroupWriter:
     def below(self, name: str) -> GroupWriter:
         """Create a subgroup, which has its own digest."""
         return GroupWriter(self.group.create_group(name))
+
+    def below_from(self, name: str, image: FileImage, but: Collection[str]) -> GroupWriter:
+        """Create a subgroup as a copy of the root of a file.
+
+        Args:
+            name: the name of the subgroup.
+            image: the file.
+            but: attributes of its root that the subgroup does not have.
+        """
+        file = h5f.open_file_image(image.data)
+        h5o.copy(file, b"/", self.group.id, name.encode(), lcpl=_WITH_PARENTS)
+        copied = GroupWriter(self.group[name])
+        for attribute in (*but, "digest"):
+            h5a.delete(copied.group.id, attribute.encode())
+        copied._attributes = {key: value for key, value in image.attributes.items() if key not in but}
+        copied._arrays = dict(image.arrays)
+        return copied
 
     def write_attributes(self, attributes: Mapping[str, Scalar]) -> None:
         """Write text, numbers and bools; an attribute that is None is not written."""
@@ -112,8 +132,22 @@ def stored_attributes(attributes: Mapping[str, Scalar]) -> dict[str, Any]:
     }
 
 
-def file_image(fill: Callable[[h5py.File], None]) -> bytes:
-    """Build a file in memory, and return its bytes.
+@attrs.frozen(eq=False)
+class FileImage:
+    """A file that was built in memory.
+
+    Args:
+        data: its bytes.
+        attributes, arrays: what the digest of its root covers.
+    """
+
+    data: bytes
+    attributes: Mapping[str, Any]
+    arrays: Mapping[str, Any]
+
+
+def file_image(fill: Callable[[GroupWriter], None]) -> FileImage:
+    """Build a file in memory.
 
     Args:
         fill: writes its contents.
@@ -121,16 +155,17 @@ def file_image(fill: Callable[[h5py.File], None]) -> bytes:
     if h5py.version.hdf5_version_tuple < (2, 0, 0):  # whose images of open files have a wrong checksum
         buffer = io.BytesIO()
         with h5py.File(buffer, "w", libver=LIBVER) as file:
-            fill(file)
-        return buffer.getvalue()
+            root = GroupWriter(file)
+            fill(root)
+        return FileImage(buffer.getvalue(), root._attributes, root._arrays)  # noqa: SLF001 - the same module
     access = h5p.create(h5p.FILE_ACCESS)
     access.set_fapl_core(_BLOCK, False)  # noqa: FBT003 - h5py's own call
     access.set_libver_bounds(h5f.LIBVER_V110, h5f.LIBVER_V110)
     with h5py.File(h5f.create(b"part", h5f.ACC_TRUNC, fapl=access)) as file:
-        fill(file)
+        root = GroupWriter(file)
+        fill(root)
         file.flush()
-        image: bytes = file.id.get_file_image()
-    return image
+        return FileImage(file.id.get_file_image(), root._attributes, root._arrays)  # noqa: SLF001
 
 
 def _write_attribute(item: h5g.GroupID | h5d.DatasetID, name: str, value: Any) -> None:

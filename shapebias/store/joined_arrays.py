@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from shapebias.errors import StoreError
 from shapebias.store.checked_file import open_file
 from shapebias.store.columns import column
 from shapebias.store.encoding import decode
+from shapebias.store.group_writer import FileImage
 from shapebias.store.members import dataset_in, group_in, numbers_of
 from shapebias.store.sealing import Described
 
@@ -33,7 +34,7 @@ class ArraySource:
         names: the arrays that it has.
         file: the open file; None if the file is opened for each read, as for parts.
         check: checks the group before its arrays are read, if these values come from an index.
-        kept: its arrays, if this process has written them and they are small, so that packing does not read them.
+        kept: the whole file, if this process has written it and it is small, so that packing does not read it.
     """
 
     path: Path
@@ -42,7 +43,7 @@ class ArraySource:
     names: frozenset[str]
     file: h5py.File | None = None
     check: Callable[[h5py.Group], None] | None = None
-    kept: Mapping[str, NDArray[Any]] | None = None
+    kept: FileImage | None = None
 
     @classmethod
     def of(cls, described: Described, *, keep_open: bool) -> ArraySource:

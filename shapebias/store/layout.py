@@ -28,11 +28,13 @@ FORMAT = "shapebias"
 FORMAT_VERSION = 1
 
 _COMPONENT_SUFFIXES = ("_title", "_provider", "_files")
+MARKS = ("format", "format_version", "kind")
+"""Attributes of the root of a file."""
 KINDS = ("store", "header", "dataset", "cell")
 ROLES = ("dataset", "model", "condition", "saliency", "probe")
 _RESERVED = {
     *(role + suffix for role in ROLES for suffix in ("", "_title", "_provider", "_files", "_group")),
-    *("format", "format_version", "kind", "digest", "key", "settings", "status", "error"),
+    *(*MARKS, "digest", "key", "settings", "status", "error"),
 }
 
 
@@ -66,7 +68,7 @@ def check_facts(attributes: Mapping[str, Scalar]) -> None:
 
 def mark(root: GroupWriter, kind: str) -> None:
     """Write format and version at the root of a file."""
-    root.write_attributes({"format": FORMAT, "format_version": FORMAT_VERSION, "kind": kind})
+    root.write_attributes(dict(zip(MARKS, (FORMAT, FORMAT_VERSION, kind), strict=True)))
 
 
 def check_format(root: h5py.Group) -> str:

@@ -9,7 +9,7 @@ from typing import Self
 import attrs
 import numpy as np
 
-from shapebias.store.group_writer import stored_attributes
+from shapebias.store.group_writer import FileImage, stored_attributes
 from shapebias.store.joined_arrays import ArraySource
 from shapebias.store.layout import Facts, check_classes, dataset_arrays, read_attributes, read_cell, read_component
 from shapebias.store.records import CellRecord, ComponentRecord, DatasetPart, Header, Part, Scalar
@@ -67,19 +67,18 @@ class Listing:
     cells: tuple[ListedCell, ...] = ()
 
     @classmethod
-    def of_part(cls, part: Part, path: Path, *, keep_arrays: bool) -> Listing:
+    def of_part(cls, part: Part, path: Path, kept: FileImage | None = None) -> Listing:
         """List the contents of a part's file, without reading it.
 
         Args:
             part: what was written.
             path: its file.
-            keep_arrays: keep the arrays in memory until they are packed.
+            kept: the file, if it is to stay in memory until it is packed.
         """
         rows, done = np.asarray(part.rows, dtype=np.int64), part.status == "done"
         facts = Facts(rows, part.status, str(_stored({"": part.error})[""]), _stored(part.attributes))
-        arrays = part.arrays if done else {}
-        kept = arrays if keep_arrays else None
-        source = ArraySource(path, "/", rows if done else rows[:0], frozenset(arrays), kept=kept)
+        names = frozenset(part.arrays if done else ())
+        source = ArraySource(path, "/", rows if done else rows[:0], names, kept=kept)
         return cls(cells=(ListedCell(part.cell, [facts], source),))
 
     @classmethod

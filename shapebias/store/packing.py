@@ -18,7 +18,7 @@ from shapebias.store.encoding import EncodedArray, read
 from shapebias.store.group_writer import LIBVER, GroupWriter
 from shapebias.store.index import INDEX, group_digests, index_text
 from shapebias.store.joined_arrays import ArraySource, JoinedArrays, runs
-from shapebias.store.layout import Facts, write_cell, write_dataset, write_header
+from shapebias.store.layout import MARKS, Facts, write_cell, write_dataset, write_header
 from shapebias.store.listed import ListedCell, ListedDataset
 from shapebias.store.members import dataset_in
 from shapebias.store.os_errors import DeferredErrorFile
@@ -56,12 +56,18 @@ def write_store(path: Path, header: Header, datasets: Iterable[StoredDataset], c
                 write_dataset(group, dataset.record, dataset.attributes)
                 listed_datasets.append(ListedDataset(dataset.record, dataset.attributes, _source(dataset, path, group)))
             for number, cell in enumerate(cells):
-                group = root.below(f"cells/{number:04}")
-                group.write_attributes({"dataset_group": positions.get(cell.record.dataset.key)})
-                _join_all(cell, group, stream.check)
-                summary = Facts(cell.rows, cell.status, cell.error, cell.attributes)
                 parts = [*cell.done, *cell.failed]
-                write_cell(group, cell.record, parts, summary)
+                facts = {"dataset_group": positions.get(cell.record.dataset.key)}
+                if (image := cell.kept) is not None:
+                    group = root.below_from(f"cells/{number:04}", image, MARKS)
+                    group.write_attributes(facts)
+                    group.seal()
+                else:
+                    group = root.below(f"cells/{number:04}")
+                    group.write_attributes(facts)
+                    _join_all(cell, group, stream.check)
+                    write_cell(group, cell.record, parts, Facts(cell.rows, cell.status, cell.error, cell.attributes))
+                stream.check()
                 listed_cells.append(ListedCell(cell.record, parts, _source(cell, path, group)))
             for name in ("datasets", "cells"):
                 file.require_group(name)
@@ -89,11 +95,7 @@ def _join_all(arrays: JoinedArrays, group: GroupWriter, check: Callable[[], None
 
 
 def _copy_all(arrays: JoinedArrays, source: ArraySource, group: GroupWriter) -> None:
-    """Write the arrays of the only source, from memory if they are kept there, else as they are in its file."""
-    if source.kept is not None:
-        for name in arrays.names:
-            group.write_array(name, source.kept[name])
-        return
+    """Copy the arrays of the only source as they are."""
     with source.open() as origin:
         for name in arrays.names:
             _copy_whole(origin, name, group)

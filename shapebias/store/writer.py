@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from shapebias.errors import StoreError
 from shapebias.files import new_file, temporary_of, temporary_path, write_atomically
 from shapebias.store.checked_file import open_file
-from shapebias.store.group_writer import GroupWriter, file_image
+from shapebias.store.group_writer import FileImage, GroupWriter, file_image
 from shapebias.store.layout import check_facts, dataset_arrays, write_dataset_part, write_header, write_part
 from shapebias.store.listed import Listing
 from shapebias.store.listing import part_files, part_path, parts_folder, store_path
@@ -28,7 +28,7 @@ from shapebias.store.stored import StoredCell
 __all__ = ["PACK_BYTES", "Writer", "pack", "stray_files"]
 
 PACK_BYTES = 10**9
-_KEPT_BYTES = 1 << 24
+_KEPT_BYTES, _SMALL = 1 << 25, 1 << 16  # of all files that are kept, and of each
 
 
 class Writer:
@@ -48,7 +48,7 @@ class Writer:
     """
 
     def __init__(self, path: str | Path, header: Header, store: Store | None = None) -> None:
-        self.path, self._keeps_open, self._kept = store_path(path), False, 0
+        self.path, self._keeps_open, self._room = store_path(path), False, _KEPT_BYTES
         if self.path.is_dir():
             raise StoreError(f"{self.path} is a folder; give the name of a file, for example {self.path}/run.h5")
         with translate_os_errors(self.path):
@@ -91,15 +91,15 @@ class Writer:
         path = part_path(self.path, part.cell.key, _checked(part.cell.title, part.rows, part.arrays))
         if part.status == "failed" and path.exists() and _is_done(path):
             return
-        self._put(path, lambda root: write_part(root, part))
-        self._store.remember(path, Listing.of_part(part, path, keep_arrays=self._has_room_for(part)))
+        image = self._put(path, lambda root: write_part(root, part))
+        self._store.remember(path, Listing.of_part(part, path, self._kept(part, image)))
 
-    def _has_room_for(self, part: Part) -> bool:
-        """Return whether a part's arrays are kept in memory: reading thousands of small files back takes longer."""
-        size = sum(array.nbytes for array in part.arrays.values())
-        fits = size <= _KEPT_BYTES - self._kept
-        self._kept += size if fits else 0
-        return fits
+    def _kept(self, part: Part, image: FileImage) -> FileImage | None:
+        """Return the file of a part if it may stay in memory: reading thousands of small files back takes longer."""
+        if part.status == "failed" or len(image.data) > min(_SMALL, self._room):
+            return None
+        self._room -= len(image.data)
+        return image
 
     def write_dataset(self, part: DatasetPart) -> None:
         """Write some images of a data set; they are on the disk when this returns.
@@ -113,11 +113,12 @@ class Writer:
         self._put(path, lambda root: write_dataset_part(root, part))
         self._store.remember(path, Listing.of_dataset_part(part, path))
 
-    def _put(self, path: Path, fill: Callable[[GroupWriter], None]) -> None:
-        image = file_image(lambda file: fill(GroupWriter(file)))
+    def _put(self, path: Path, fill: Callable[[GroupWriter], None]) -> FileImage:
+        image = file_image(fill)
         with translate_os_errors(path):
             path.parent.mkdir(parents=True, exist_ok=True)
-            write_atomically(path, image)
+            write_atomically(path, image.data)
+        return image
 
     def discard(self, cells: Iterable[CellRecord]) -> None:
         """Remove some cells, and data sets that no other cell refers to.
@@ -199,7 +200,7 @@ class Writer:
             folder = parts_folder(self.path)
             retired = folder.rename(temporary_path(folder))  # atomically: no reader sees half of the parts
             shutil.rmtree(retired)
-            self._kept = 0
+            self._room = _KEPT_BYTES
         return True
 
     def leave_open(self) -> Store:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import resource
 import shutil
 import subprocess
@@ -101,6 +102,56 @@ def test_the_packed_file_does_not_depend_on_how_it_came_about(tmp_path, packed, 
                 writer.pack()
         writer.pack()
     assert _content(tmp_path / "other.h5") == _content(packed)
+
+
+def test_a_cell_with_one_part_is_packed_alike_from_memory_its_file_and_a_packed_file(tmp_path, monkeypatch):
+    rows = np.arange(samples.IMAGES)
+    parts = [samples.dataset_part(rows), *(samples.part(cell, rows) for cell in samples.CELLS)]
+    for name in ("memory", "files", "no room"):
+        if name == "no room":
+            monkeypatch.setattr("shapebias.store.writer._KEPT_BYTES", 0)
+        with Writer(tmp_path / f"{name}.h5", samples.HEADER) as writer:
+            for one in parts:
+                samples.put(writer, one)
+            if name != "files":
+                writer.pack()
+    pack(tmp_path / "files.h5")
+    with Writer(tmp_path / "packed again.h5", samples.HEADER) as writer:
+        for one in parts:
+            samples.put(writer, one)
+            writer.pack()
+    found = {path.stem: _content(path) for path in tmp_path.glob("*.h5")}
+    assert len(found) == 4
+    for name, content in found.items():
+        assert content == found["no room"], name
+        assert verify(tmp_path / f"{name}.h5") == []
+
+
+def test_a_small_part_that_was_damaged_before_it_was_packed_is_whole_in_the_packed_file(tmp_path):
+    with Writer(tmp_path / "run.h5", samples.HEADER) as writer:
+        samples.put(writer, samples.dataset_part(np.arange(4)))
+        samples.put(writer, samples.part(samples.CELLS[0], np.arange(4)))
+        _damage_logits(tmp_path)
+        writer.pack()
+    assert verify(tmp_path / "run.h5") == []
+
+
+def test_damage_in_an_array_that_is_copied_as_it_is_ends_in_an_error(tmp_path):
+    with Writer(tmp_path / "run.h5", samples.HEADER) as writer:
+        samples.put(writer, samples.dataset_part(np.arange(4)))
+        samples.put(writer, samples.part(samples.CELLS[0], np.arange(4)))
+    _damage_logits(tmp_path)
+    with pytest.raises(StoreError, match="logits is damaged"):
+        pack(tmp_path / "run.h5")
+
+
+def _damage_logits(folder):
+    """Change one number in the file of a part, in place and without changing its time."""
+    wanted = samples.arrays(samples.CELLS[0], np.arange(4))["logits"].astype(np.float32).tobytes()
+    (path,) = (path for path in folder.glob("run.h5.parts/??/*.h5") if wanted in path.read_bytes())
+    before, data = path.stat(), path.read_bytes()
+    path.write_bytes(data.replace(wanted, bytes([wanted[0] ^ 1]) + wanted[1:]))
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
 
 
 def _content(path):
