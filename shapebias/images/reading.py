@@ -8,8 +8,6 @@ from typing import BinaryIO, Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
-from torchvision.transforms import InterpolationMode
-from torchvision.transforms import functional as transforms
 
 from shapebias.errors import DataError, SpellingError
 from shapebias.paths import FoundFiles, files_below, printable, why_unusable
@@ -163,6 +161,9 @@ def fit(
     (224, 224, 3)
     """
     if size is not None and (resize is not None or image.size != (size, size)):
+        from torchvision.transforms import InterpolationMode  # the settings of data sets are read without PyTorch
+        from torchvision.transforms import functional as transforms
+
         side = resize or int(size / crop)
         image = transforms.resize(image, [side, side] if squash else [side], InterpolationMode(interpolation))
         image = transforms.center_crop(image, [size, size])
