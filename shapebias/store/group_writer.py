@@ -45,6 +45,7 @@ class GroupWriter:
 
     def __init__(self, group: h5py.Group) -> None:
         self.group = group
+        self.digest = ""
         self._attributes: dict[str, Any] = {}
         self._arrays: dict[str, list[Any]] = {}
 
@@ -120,7 +121,8 @@ class GroupWriter:
 
     def seal(self) -> None:
         """Write the digest of the complete group."""
-        _write_attribute(self.group.id, "digest", description_digest(self._attributes, self._arrays))
+        self.digest = description_digest(self._attributes, self._arrays)
+        _write_attribute(self.group.id, "digest", self.digest)
 
 
 def stored_attributes(attributes: Mapping[str, Scalar]) -> dict[str, Any]:

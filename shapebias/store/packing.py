@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import attrs
@@ -16,13 +16,13 @@ from shapebias.errors import StoreError
 from shapebias.store.columns import column
 from shapebias.store.encoding import EncodedArray, read
 from shapebias.store.group_writer import LIBVER, GroupWriter
-from shapebias.store.index import INDEX, group_digests, index_text
+from shapebias.store.index import INDEX, index_text
 from shapebias.store.joined_arrays import ArraySource, JoinedArrays, runs
 from shapebias.store.layout import MARKS, Facts, write_cell, write_dataset, write_header
 from shapebias.store.listed import ListedCell, ListedDataset
 from shapebias.store.members import dataset_in
 from shapebias.store.os_errors import DeferredErrorFile
-from shapebias.store.records import Header
+from shapebias.store.records import Header, Scalar
 from shapebias.store.stored import StoredCell, StoredDataset
 
 __all__ = ["write_store"]
@@ -47,6 +47,7 @@ def write_store(path: Path, header: Header, datasets: Iterable[StoredDataset], c
         with h5py.File(stream, "w", libver=LIBVER) as file:
             listed_datasets, listed_cells = [], []
             positions: dict[str, str] = {}
+            digests: dict[str, str] = {}
             root = GroupWriter(file)
             for number, dataset in enumerate(datasets):
                 group = root.below(f"datasets/{number:04}")
@@ -55,26 +56,39 @@ def write_store(path: Path, header: Header, datasets: Iterable[StoredDataset], c
                 group.write_array("rows", dataset.rows)
                 write_dataset(group, dataset.record, dataset.attributes)
                 listed_datasets.append(ListedDataset(dataset.record, dataset.attributes, _source(dataset, path, group)))
+                digests[group.group.name] = group.digest
             for number, cell in enumerate(cells):
-                parts = [*cell.done, *cell.failed]
                 facts = {"dataset_group": positions.get(cell.record.dataset.key)}
-                if (image := cell.kept) is not None:
-                    group = root.below_from(f"cells/{number:04}", image, MARKS)
-                    group.write_attributes(facts)
-                    group.seal()
-                else:
-                    group = root.below(f"cells/{number:04}")
-                    group.write_attributes(facts)
-                    _join_all(cell, group, stream.check)
-                    write_cell(group, cell.record, parts, Facts(cell.rows, cell.status, cell.error, cell.attributes))
-                stream.check()
-                listed_cells.append(ListedCell(cell.record, parts, _source(cell, path, group)))
+                group = _write_cell(root, f"cells/{number:04}", cell, facts, stream.check)
+                listed_cells.append(ListedCell(cell.record, _parts(cell), _source(cell, path, group)))
+                digests[group.group.name] = group.digest
             for name in ("datasets", "cells"):
                 file.require_group(name)
-            root.write_attributes({INDEX: index_text(listed_datasets, listed_cells, group_digests(file))})
+            root.write_attributes({INDEX: index_text(listed_datasets, listed_cells, digests)})
             write_header(root, header, "store")
             stream.check()
         stream.check()
+
+
+def _write_cell(
+    root: GroupWriter, name: str, cell: StoredCell, facts: Mapping[str, Scalar], check: Callable[[], None]
+) -> GroupWriter:
+    """Write a cell: as a copy of its part's file where that is in memory, else array by array."""
+    image = cell.sources[0].kept if len(cell.sources) == 1 else None
+    group = root.below(name) if image is None else root.below_from(name, image, MARKS)
+    group.write_attributes(facts)
+    if image is None:
+        _join_all(cell, group, check)
+        summary = Facts(cell.rows, cell.status, cell.error, cell.attributes)
+        write_cell(group, cell.record, _parts(cell), summary)
+    else:
+        group.seal()
+        check()
+    return group
+
+
+def _parts(cell: StoredCell) -> list[Facts]:
+    return [*cell.done, *cell.failed]
 
 
 def _source(arrays: JoinedArrays, path: Path, group: GroupWriter) -> ArraySource:

@@ -11,7 +11,6 @@ import attrs
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from shapebias.store.group_writer import FileImage
 from shapebias.store.joined_arrays import ArraySource, JoinedArrays
 from shapebias.store.layout import Facts
 from shapebias.store.records import CellRecord, ComponentRecord, Scalar
@@ -125,11 +124,6 @@ class StoredCell(JoinedArrays):
     def error(self) -> str:
         """The traceback of the first part that failed."""
         return self.failed[0].error if self.failed else ""
-
-    @property
-    def kept(self) -> FileImage | None:
-        """The file with the whole cell, if it is in memory."""
-        return self.sources[0].kept if len(self.sources) == 1 else None
 
     @property
     def attributes(self) -> dict[str, Scalar]:
