@@ -236,13 +236,14 @@ def _measures(
     both = (first >= 0) & (second >= 0)
     cases = [both & (first == one) & (second == other) for one in (0, 1) for other in (0, 1)]
     images = counts.astype(np.float64)
-    pairs = np.stack([images @ case.astype(np.float64) for case in cases], axis=-1)  # (..., P, 4)
+    # (..., P, 4), with all pairs of a case side by side in memory: numpy is slow where the last axis has four entries
+    pairs = np.moveaxis(np.stack([images @ case.astype(np.float64) for case in cases]), 0, -1)
     right, shown = images @ (scored == 1).sum(axis=1), images @ (scored >= 0).sum(axis=1)
     with np.errstate(invalid="ignore", divide="ignore"):  # NaN: a resample without any image of a pair
         shares = pairs / pairs.sum(axis=-1, keepdims=True)
         difference = (shares[..., 2] - shares[..., 1]) ** 2
-        observed, _ = agreement(pairs)
-        means = [values.mean(axis=-1) for values in (difference, observed, protocol_kappa(pairs))]
+        observed, expected = agreement(pairs)
+        means = [values.mean(axis=-1) for values in (difference, observed, _kappa(observed, expected))]
         return np.stack([*means, right / shown])
 
 
@@ -263,6 +264,9 @@ def protocol_kappa(counts: NDArray[Any]) -> NDArray[np.float64]:
     >>> protocol_kappa(np.array([[70, 10, 5, 15], [0, 0, 0, 8], [0, 2, 0, 6]])).round(2).tolist()
     [0.57, 1.0, 0.0]
     """
-    observed, expected = agreement(counts)
+    return _kappa(*agreement(counts))
+
+
+def _kappa(observed: NDArray[np.float64], expected: NDArray[np.float64]) -> NDArray[np.float64]:
     with np.errstate(invalid="ignore"):
         return np.where(observed == 1, 1.0, (observed - expected) / (1 - expected))
