@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import os
 import platform
+import signal
 import subprocess
 import sys
 import time
@@ -210,10 +211,22 @@ def measure(row: Row, command: str, device: str) -> str:
     done = subprocess.run(  # noqa: S603 - our own scripts
         [sys.executable, HERE / words[0], *words[1:]], capture_output=True, text=True, check=False
     )
-    said = done.stdout.rstrip() if done.returncode == 0 else f"failed: {done.stderr.strip().splitlines()[-1]}"
+    said, why = done.stdout.rstrip(), f"\n{row.why}\n" if row.why else ""
+    if done.returncode:
+        said = f"{said}\nfailed: {_reason(done)}".strip()
+        print(said, flush=True)
     print(f"  {time.monotonic() - began:.0f} s", flush=True)
-    why = f"\n{row.why}\n" if row.why else ""
-    return f"## {row.title}\n\nAim: {row.aim}. `python benchmarks/{' '.join(words)}`\n\n```\n{said}\n```\n{why}"
+    head = f"Aim: {row.aim}. `python benchmarks/{' '.join(words)}`, {time.strftime('%Y-%m-%d')}"
+    return f"## {row.title}\n\n{head}\n\n```\n{said}\n```\n{why}"
+
+
+def _reason(done: subprocess.CompletedProcess[str]) -> str:
+    """Return the message of the error that ended a script, which may have several lines, or the signal that did."""
+    if done.returncode < 0:
+        return f"ended by {signal.Signals(-done.returncode).name}"
+    lines = done.stderr.strip().splitlines()
+    indented = [position for position, line in enumerate(lines) if line.startswith(" ")]
+    return "\n".join(lines[max(indented, default=-1) + 1 :]) or f"exit status {done.returncode}"
 
 
 def sections_of(path: Path) -> dict[str, str]:
