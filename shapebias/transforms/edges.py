@@ -13,10 +13,10 @@ from torch.nn import functional
 from shapebias.rng import ImageRandom
 from shapebias.spelling.params import param
 from shapebias.transforms._gaussian import smooth
+from shapebias.transforms._luma import luma
 
 __all__ = ["Edges"]
 
-_LUMA = (0.299, 0.587, 0.114)
 _LOW = 0.4  # of the high threshold
 _EQUAL = 1e-5
 
@@ -49,14 +49,14 @@ class Edges:
 
     def __call__(self, images: Tensor, rng: ImageRandom) -> Tensor:
         """Draw the edges of (N, 3, H, W) images in [0, 1]."""
-        luma = (images * images.new_tensor(_LUMA).view(3, 1, 1)).sum(dim=1)
-        down, across = smooth(luma, self.sigma, down=1), smooth(luma, self.sigma, across=1)
+        grey = luma(images)
+        down, across = smooth(grey, self.sigma, down=1), smooth(grey, self.sigma, across=1)
         length = torch.hypot(down, across) * (self.sigma * math.sqrt(2 * math.pi))  # 1 at a step from black to white
         ridge = _is_ridge(length, down, across)
         high = length.flatten(1).quantile(self.flat, dim=1).clamp(min=1 / 255).view(-1, 1, 1)
         edges = _grown(ridge & (length > high), ridge & (length > _LOW * high))
         drawn = edges if self.lines == "light" else ~edges
-        return drawn[:, None].to(images.dtype).repeat(1, 3, 1, 1)
+        return drawn[:, None].to(images.dtype).expand_as(images).contiguous()
 
 
 def _is_ridge(length: Tensor, down: Tensor, across: Tensor) -> Tensor:
