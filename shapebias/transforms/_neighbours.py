@@ -30,8 +30,8 @@ def average_neighbours(
         images: (N, C, H, W), mirrored beyond the border without repeating the outermost pixel.
         displacements: rows down and columns across, one of each two opposite ones.
         weigh: called with the differences of all pairs, (N, C, L), which it may overwrite, and the displacement;
-            returns the weights, (N, 1, L') with L' = L - 2 margin (W + 2 reach + 2 margin + 1): it may leave out the pixels within
-            ``margin`` of both ends, whose surroundings are not complete.
+            returns the weights, (N, 1, L - 2 margin (W + 2 reach + 2 margin + 1)), without those pixels at both ends
+            whose surroundings are not complete.
         reach: the largest displacement along one axis.
         margin: how far the surroundings go that ``weigh`` looks at.
 
@@ -53,4 +53,5 @@ def average_neighbours(
         total[..., :count][..., inside].addcmul_(weight, there[..., inside])
         total[..., -count:][..., inside].addcmul_(weight, here[..., inside])
     total = total.unflatten(2, wide.shape[-2:])[..., border : border + height, border : border + width]
-    return total[:, :-1] / total[:, -1:]
+    mean: Tensor = total[:, :-1] / total[:, -1:]
+    return mean

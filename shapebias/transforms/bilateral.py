@@ -51,6 +51,7 @@ class Bilateral:
             red, green, blue = differences.abs_().split(1, dim=1)
             distance = red.add_(green).add_(blue)
             exponent = sum(part**2 for part in displacement) / (-2 * self.sigma_space**2)
-            return distance.square_().mul_(1 / (-2 * self.sigma_colour**2)).add_(exponent).clamp_min_(_LEAST_EXPONENT).exp_()
+            weight: Tensor = distance.square_().mul_(1 / (-2 * self.sigma_colour**2)).add_(exponent)
+            return weight.clamp_min_(_LEAST_EXPONENT).exp_()
 
         return average_neighbours(images, near, weigh, reach=reach).clamp_(0, 1)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import attrs
-import torch
 from torch import Tensor
 
 from shapebias.rng import ImageRandom

@@ -9,7 +9,6 @@ import torch
 from torch import Tensor
 
 if TYPE_CHECKING:
-
     from shapebias.rng import ImageRandom
 
 __all__ = ["ChannelShuffle"]

@@ -68,19 +68,21 @@ def _is_ridge(length: Tensor, down: Tensor, across: Tensor) -> Tensor:
     """
     width = length.shape[-1] + 2
     padded = functional.pad(length, (1, 1, 1, 1)).flatten(1)
-    position = torch.arange(padded.shape[1], device=length.device).view(-1, width)[1:-1, 1:-1]
-    step_down, step_across = down.sign().long() * width, across.sign().long()
-    steep = down.abs() > across.abs()
-    to_side = torch.where(steep, step_down, step_across)
-    to_corner = step_down + step_across
-    longer, shorter = torch.maximum(down.abs(), across.abs()), torch.minimum(down.abs(), across.abs())
-    share = torch.where(longer > 0, shorter / longer, 0)
+    position = torch.arange(padded.shape[1], dtype=torch.int32, device=length.device).view(-1, width)[1:-1, 1:-1]
+    steepness, flatness = down.abs(), across.abs()
+    # A CPU computes with 32 bits, and without ``where``, several times as fast.
+    step_down, step_across = down.sign().int().mul_(width), across.sign().int()
+    to_side = (step_down - step_across).mul_((steepness > flatness).int()).add_(step_across)
+    to_corner = step_down.add_(step_across)
+    # Where nothing changes this is 0 / 0, which is NaN.
+    share = torch.minimum(steepness, flatness).div_(torch.maximum(steepness, flatness)).nan_to_num_(0)
 
     def beside(direction: int) -> Tensor:
         side, corner = (
-            padded.gather(1, (position + direction * step).flatten(1)).view_as(length) for step in (to_side, to_corner)
+            padded.gather(1, torch.add(position, step, alpha=direction).long().flatten(1)).view_as(length)
+            for step in (to_side, to_corner)
         )
-        return side.lerp(corner, share)
+        return side.lerp_(corner, share)
 
     return (length >= beside(-1) - _EQUAL) & (length > beside(1) + _EQUAL)
 

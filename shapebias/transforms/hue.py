@@ -42,4 +42,5 @@ class Hue:
         turns = (self.degrees / 60 - centres + 3).remainder(6) - 3
         angles = angle + turns.to(images).view(3, 1, 1)
         away = angles.abs_().sub_(3).abs_().neg_().add_(2).clamp_(0, 1)
-        return (value - away.mul_(chroma)).clamp_(0, 1)
+        turned: Tensor = (value - away.mul_(chroma)).clamp_(0, 1)
+        return turned

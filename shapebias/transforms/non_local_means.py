@@ -5,7 +5,7 @@ from __future__ import annotations
 import attrs
 import torch
 from torch import Tensor
-from torch.nn.functional import threshold_
+from torch.nn import functional
 
 from shapebias.rng import ImageRandom
 from shapebias.spelling.params import param
@@ -70,7 +70,8 @@ class NonLocalMeans:
             for other in others:
                 first.add_(other)
             exponent = _running_sums(_running_sums(first, side, pitch), side, 1).mul_(scale)
-            return threshold_(exponent.clamp_min_(_LEAST_EXPONENT).exp_(), _LEAST_WEIGHT, 0)
+            weight = exponent.clamp_min_(_LEAST_EXPONENT).exp_()
+            return functional.threshold(weight, _LEAST_WEIGHT, 0, inplace=True)
 
         return average_neighbours(planes, displacements, weigh, reach=search, margin=margin)
 
@@ -88,8 +89,8 @@ def _running_sums(values: Tensor, count: int, step: int) -> Tensor:
         sums = sums[..., : -taken * step] + sums[..., taken * step :]
         taken *= 2
         if digit == "1":
-            sums[..., : -step] += values[..., taken * step :]
-            sums, taken = sums[..., : -step], taken + 1
+            sums[..., :-step] += values[..., taken * step :]
+            sums, taken = sums[..., :-step], taken + 1
     return sums
 
 
