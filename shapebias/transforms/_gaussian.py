@@ -7,6 +7,7 @@ from torch import Tensor
 
 __all__ = ["gaussian", "mirrored", "smooth", "smoothing"]
 
+_BLOCK = 32  # rows that are smoothed at a time
 _REACH = 4  # standard deviations after which the Gaussian ends
 
 
@@ -30,9 +31,14 @@ def smooth(images: Tensor, sigma: float, *, down: int = 0, across: int = 0, reac
     reach = max(1, round(_REACH * sigma)) if reach is None else reach
     height, width = images.shape[-2:]
     rows, columns = (
-        smoothing(side, gaussian(sigma, reach, order)) for side, order in ((height, down), (width, across))
+        smoothing(side, gaussian(sigma, reach, order)).to(images) for side, order in ((height, down), (width, across))
     )
-    return rows.to(images) @ images @ columns.T.to(images)
+    # Only the products with weights in them: a quarter where the Gaussian is narrow.
+    smoothed, block = torch.empty_like(images, memory_format=torch.contiguous_format), max(_BLOCK, reach)
+    for start in range(0, height, block):
+        inside, around = slice(start, start + block), slice(max(0, start - reach), start + block + reach)
+        torch.matmul(rows[inside, around], images[..., around, :], out=smoothed[..., inside, :])
+    return smoothed @ columns.T
 
 
 def gaussian(sigma: float, reach: int, order: int = 0) -> Tensor:

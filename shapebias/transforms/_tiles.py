@@ -3,54 +3,28 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Callable
 
-import attrs
 import torch
 from torch import Tensor
 
 from shapebias.errors import DataError
 
-__all__ = ["Tiling", "tilings"]
+__all__ = ["rearrange_tiles"]
 
 
-@attrs.frozen(eq=False)
-class Tiling:
-    """The tiles of one size, which are the intersections of some rows of the grid with some of its columns.
-
-    Args:
-        down, across: indices of the pixels of these rows and columns, (rows * height,) and (columns * width,).
-        rows, columns: number of rows and columns of the grid that have such tiles.
-    """
-
-    down: Tensor
-    across: Tensor
-    rows: int
-    columns: int
-
-    def cut(self, images: Tensor) -> Tensor:
-        """Return the tiles of (N, C, H, W) images row by row, (N, rows * columns, C, height, width)."""
-        count, channels = images.shape[:2]
-        part = images[..., self.down[:, None], self.across]
-        grid = part.reshape(
-            count, channels, self.rows, len(self.down) // self.rows, self.columns, len(self.across) // self.columns
-        )
-        return grid.permute(0, 2, 4, 1, 3, 5).flatten(1, 2)
-
-    def put(self, tiles: Tensor, images: Tensor) -> None:
-        """Write tiles, ordered as :meth:`cut` returns them, into the images."""
-        count, _, channels, height, width = tiles.shape
-        grid = tiles.view(count, self.rows, self.columns, channels, height, width).permute(0, 3, 1, 4, 2, 5)
-        images[..., self.down[:, None], self.across] = grid.reshape(
-            count, channels, self.rows * height, self.columns * width
-        )
-
-
-def tilings(images: Tensor, k: int, plugin: str) -> Iterator[Tiling]:
-    """Cut (N, C, H, W) images into a k x k grid, and yield its tiles by size, the smallest first.
+def rearrange_tiles(images: Tensor, k: int, plugin: str, rearrange: Callable[[int, Tensor], Tensor]) -> Tensor:
+    """Cut images into a k x k grid, and rearrange the pixels of tiles of the same size, the smallest size first.
 
     Row i of the grid begins at pixel floor(i H / k), and columns likewise.  If k does not divide a side, tiles have two
     sizes along it, which differ by one pixel and are spread evenly.
+
+    Args:
+        images: (N, C, H, W).
+        k: tiles per side.
+        plugin: its name, for messages.
+        rearrange: called with the number of the size and the positions of the pixels of T tiles, (T, height, width)
+            int64; returns for each image the positions that these pixels are taken from, (N, T, height, width).
 
     Raises:
         DataError: k is larger than a side.
@@ -61,15 +35,20 @@ def tilings(images: Tensor, k: int, plugin: str) -> Iterator[Tiling]:
             f"{plugin}: images of {height} x {width} pixels cannot be cut into {k} x {k} tiles; choose k up to "
             f"{min(height, width)}, or larger images"
         )
-    for down, rows in _by_size(height, k, images.device):
-        for across, columns in _by_size(width, k, images.device):
-            yield Tiling(down, across, rows, columns)
+    positions = torch.arange(height * width, device=images.device).view(height, width)
+    sources = positions.new_empty(len(images), height * width)
+    grid = itertools.product(_by_size(height, k, images.device), _by_size(width, k, images.device))
+    for size, (rows, columns) in enumerate(grid):
+        # (rows of the grid, columns of the grid, height, width) of the tiles.
+        tiles = positions[rows[:, None, :, None], columns[:, None, :]].flatten(0, 1)
+        sources.scatter_(1, tiles.flatten().expand(len(images), -1), rearrange(size, tiles).flatten(1))
+    index = sources[:, None].expand(-1, images.shape[1], -1)
+    return images.flatten(2).gather(2, index).view(images.shape)
 
 
-def _by_size(side: int, k: int, device: torch.device) -> Iterator[tuple[Tensor, int]]:
-    """Yield for each size the pixels of the parts of that size, and the number of these parts."""
+def _by_size(side: int, k: int, device: torch.device) -> list[Tensor]:
+    """Return the pixels of the parts of each size, (parts, size)."""
     edges = [part * side // k for part in range(k + 1)]
     parts = [range(start, end) for start, end in itertools.pairwise(edges)]
-    for size in sorted({len(part) for part in parts}):
-        same = [part for part in parts if len(part) == size]
-        yield torch.tensor([pixel for part in same for pixel in part], device=device), len(same)
+    sizes = sorted({len(part) for part in parts})
+    return [torch.tensor([part for part in parts if len(part) == size], device=device) for size in sizes]

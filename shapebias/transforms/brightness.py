@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import attrs
-import torch
 from torch import Tensor
 
 from shapebias.rng import ImageRandom
@@ -29,6 +28,8 @@ class Brightness:
 
     def __call__(self, images: Tensor, rng: ImageRandom) -> Tensor:
         """Change the brightness of (N, 3, H, W) images in [0, 1]."""
+        images = images.contiguous()  # a CPU reduces over planes many times as fast as over the channels of a pixel
         value = images.amax(dim=1, keepdim=True)
-        shifted = (value + self.shift).clamp(0, 1)
-        return torch.where(value > 0, images / value * shifted, shifted).clamp(0, 1)
+        scaled = (images / value).mul_((value + self.shift).clamp_(0, 1))
+        # Black is 0 / 0, which is NaN, and becomes grey.
+        return scaled.nan_to_num_(max(self.shift, 0.0)).clamp_(0, 1)

@@ -34,4 +34,4 @@ class Contrast:
 
     def __call__(self, images: Tensor, rng: ImageRandom) -> Tensor:
         """Change the contrast of (N, 3, H, W) images in [0, 1]."""
-        return (self.c * images + (1 - self.c) / 2).clamp(0, 1)
+        return (self.c * images).add_((1 - self.c) / 2).clamp_(0, 1)

@@ -13,10 +13,10 @@ from torch.nn import functional
 from shapebias.rng import ImageRandom
 from shapebias.spelling.params import param
 from shapebias.transforms._gaussian import smooth
+from shapebias.transforms._luma import luma
 
 __all__ = ["Edges"]
 
-_LUMA = (0.299, 0.587, 0.114)
 _LOW = 0.4  # of the high threshold
 _EQUAL = 1e-5
 
@@ -49,14 +49,14 @@ class Edges:
 
     def __call__(self, images: Tensor, rng: ImageRandom) -> Tensor:
         """Draw the edges of (N, 3, H, W) images in [0, 1]."""
-        luma = (images * images.new_tensor(_LUMA).view(3, 1, 1)).sum(dim=1)
-        down, across = smooth(luma, self.sigma, down=1), smooth(luma, self.sigma, across=1)
+        grey = luma(images)
+        down, across = smooth(grey, self.sigma, down=1), smooth(grey, self.sigma, across=1)
         length = torch.hypot(down, across) * (self.sigma * math.sqrt(2 * math.pi))  # 1 at a step from black to white
         ridge = _is_ridge(length, down, across)
         high = length.flatten(1).quantile(self.flat, dim=1).clamp(min=1 / 255).view(-1, 1, 1)
         edges = _grown(ridge & (length > high), ridge & (length > _LOW * high))
         drawn = edges if self.lines == "light" else ~edges
-        return drawn[:, None].to(images.dtype).repeat(1, 3, 1, 1)
+        return drawn[:, None].to(images.dtype).expand_as(images).contiguous()
 
 
 def _is_ridge(length: Tensor, down: Tensor, across: Tensor) -> Tensor:
@@ -68,19 +68,21 @@ def _is_ridge(length: Tensor, down: Tensor, across: Tensor) -> Tensor:
     """
     width = length.shape[-1] + 2
     padded = functional.pad(length, (1, 1, 1, 1)).flatten(1)
-    position = torch.arange(padded.shape[1], device=length.device).view(-1, width)[1:-1, 1:-1]
-    step_down, step_across = down.sign().long() * width, across.sign().long()
-    steep = down.abs() > across.abs()
-    to_side = torch.where(steep, step_down, step_across)
-    to_corner = step_down + step_across
-    longer, shorter = torch.maximum(down.abs(), across.abs()), torch.minimum(down.abs(), across.abs())
-    share = torch.where(longer > 0, shorter / longer, 0)
+    position = torch.arange(padded.shape[1], dtype=torch.int32, device=length.device).view(-1, width)[1:-1, 1:-1]
+    steepness, flatness = down.abs(), across.abs()
+    # A CPU computes with 32 bits, and without ``where``, several times as fast.
+    step_down, step_across = down.sign().int().mul_(width), across.sign().int()
+    to_side = (step_down - step_across).mul_((steepness > flatness).int()).add_(step_across)
+    to_corner = step_down.add_(step_across)
+    # Where nothing changes this is 0 / 0, which is NaN.
+    share = torch.minimum(steepness, flatness).div_(torch.maximum(steepness, flatness)).nan_to_num_(0)
 
     def beside(direction: int) -> Tensor:
         side, corner = (
-            padded.gather(1, (position + direction * step).flatten(1)).view_as(length) for step in (to_side, to_corner)
+            padded.gather(1, torch.add(position, step, alpha=direction).long().flatten(1)).view_as(length)
+            for step in (to_side, to_corner)
         )
-        return side.lerp(corner, share)
+        return side.lerp_(corner, share)
 
     return (length >= beside(-1) - _EQUAL) & (length > beside(1) + _EQUAL)
 

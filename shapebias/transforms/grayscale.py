@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import attrs
 
 from shapebias.spelling.params import param
+from shapebias.transforms._luma import luma
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -34,7 +35,6 @@ class Grayscale:
 
     def __call__(self, images: Tensor, rng: ImageRandom) -> Tensor:
         """Make (N, 3, H, W) images in [0, 1] grey."""
-        weights = images.new_tensor([0.299, 0.587, 0.114]).view(3, 1, 1)
         # Weights that sum to 1 only up to rounding could take white above 1.
-        grey = (images * weights).sum(dim=1, keepdim=True).clamp(0, 1).expand_as(images)
-        return images.lerp(grey, self.alpha).contiguous()
+        grey = luma(images)[:, None].clamp_(0, 1).expand_as(images)
+        return grey.contiguous() if self.alpha == 1 else images.lerp(grey, self.alpha)

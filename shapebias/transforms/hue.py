@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import attrs
+import torch
 from torch import Tensor
-from torchvision.transforms.v2 import functional
 
 from shapebias.rng import ImageRandom
 from shapebias.spelling.params import param
 
 __all__ = ["Hue"]
+
+_LEAST = 1e-30  # a divisor for greys, which have no hue and stay
 
 
 @attrs.frozen
@@ -21,7 +23,6 @@ class Hue:
     Source: Hosseini & Poovendran 2018, Semantic adversarial examples, section 3; HSV is of Smith 1978, Color gamut
     transform pairs.
 
-    >>> import torch
     >>> Hue(degrees=120)(torch.tensor([1.0, 0.0, 0.0]).view(1, 3, 1, 1), None).flatten()
     tensor([0., 1., 0.])
     """
@@ -30,6 +31,16 @@ class Hue:
 
     def __call__(self, images: Tensor, rng: ImageRandom) -> Tensor:
         """Turn the hue of (N, 3, H, W) images in [0, 1]."""
-        turns = (self.degrees / 360 + 1 / 2) % 1 - 1 / 2
-        turned: Tensor = functional.adjust_hue(images, turns)
-        return turned.clamp(0, 1)
+        red, green, blue = (plane.contiguous() for plane in images.split(1, dim=1))
+        value = torch.maximum(torch.maximum(red, green), blue)
+        chroma = value - torch.minimum(torch.minimum(red, green), blue)
+        # The angle to red in units of 60 degrees, from -3 to 3: 0 where red is the largest and green equals blue.
+        angle = (green + blue).sub_(red).sub_(value).div_(chroma.clamp_min(_LEAST)).add_(2).copysign_(green - blue)
+        # The same to each channel after the turn, from -6 to 6; a channel is ``value`` at an angle of 0 and 1, and
+        # falls to ``value - chroma`` at 2.
+        centres = torch.tensor([0.0, 2.0, -2.0], dtype=torch.float64)
+        turns = (self.degrees / 60 - centres + 3).remainder(6) - 3
+        angles = angle + turns.to(images).view(3, 1, 1)
+        away = angles.abs_().sub_(3).abs_().neg_().add_(2).clamp_(0, 1)
+        turned: Tensor = (value - away.mul_(chroma)).clamp_(0, 1)
+        return turned

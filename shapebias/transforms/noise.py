@@ -48,5 +48,5 @@ class Noise:
         if self.distribution == "gaussian":
             noise = rng.normal("noise", 0, shape)
         else:
-            noise = 2 * rng.uniform("noise", 0, shape) - 1
-        return (images + self.strength * noise).clamp(0, 1)
+            noise = rng.uniform("noise", 0, shape).mul_(2).sub_(1)
+        return noise.mul_(self.strength).add(images).clamp_(0, 1)

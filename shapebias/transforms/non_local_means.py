@@ -5,14 +5,17 @@ from __future__ import annotations
 import attrs
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from shapebias.rng import ImageRandom
 from shapebias.spelling.params import param
-from shapebias.transforms._gaussian import mirrored
+from shapebias.transforms._neighbours import average_neighbours
 
 __all__ = ["NonLocalMeans"]
 
 _LEAST_WEIGHT = 0.001  # smaller weights count as 0, as in OpenCV: there are hundreds of them
+# Where exp() underflows it takes 60 times as long on a CPU.
+_LEAST_EXPONENT = -10
 # CIE XYZ from linear RGB with the primaries of ITU-R BT.709, divided by the white point D65.
 _XYZ = (
     (0.412453 / 0.950456, 0.357580 / 0.950456, 0.180423 / 0.950456),
@@ -55,32 +58,40 @@ class NonLocalMeans:
 
     def _averaged(self, planes: Tensor) -> Tensor:
         """Average (N, C, H, W) planes, whose channels share their weights."""
-        height, width = planes.shape[-2:]
         search, margin = self.window // 2, self.template // 2
-        rows, columns = (mirrored(side, search + margin).to(planes.device) for side in (height, width))
-        around = planes[..., rows[:, None], columns]
-        patches = _window(around, search, search, height + 2 * margin, width + 2 * margin)
-        down, across = (_box_means(side, margin).to(planes) for side in (height, width))
-        total, weights = torch.zeros_like(planes), torch.zeros_like(planes[:, :1])
-        for top in range(2 * search + 1):
-            for left in range(2 * search + 1):
-                others = _window(around, top, left, *patches.shape[-2:])
-                differences = (patches - others).square().mean(dim=1, keepdim=True)
-                weight = torch.exp(down @ differences @ across.T / -(self.h**2))
-                weight = weight.where(weight >= _LEAST_WEIGHT, 0)
-                total += weight * _window(others, margin, margin, height, width)
-                weights += weight
-        return total / weights
+        side, pitch = 2 * margin + 1, planes.shape[-1] + 2 * (search + margin)
+        displacements = [
+            (down, across) for down in range(search + 1) for across in range(-search if down else 1, search + 1)
+        ]
+        scale = -1 / (self.h**2 * side**2 * planes.shape[1])
+
+        def weigh(differences: Tensor, _displacement: tuple[int, int]) -> Tensor:
+            first, *others = differences.square_().split(1, dim=1)
+            for other in others:
+                first.add_(other)
+            exponent = _running_sums(_running_sums(first, side, pitch), side, 1).mul_(scale)
+            weight = exponent.clamp_min_(_LEAST_EXPONENT).exp_()
+            return functional.threshold(weight, _LEAST_WEIGHT, 0, inplace=True)
+
+        return average_neighbours(planes, displacements, weigh, reach=search, margin=margin)
 
 
-def _window(planes: Tensor, top: int, left: int, height: int, width: int) -> Tensor:
-    return planes[..., top : top + height, left : left + width]
+def _running_sums(values: Tensor, count: int, step: int) -> Tensor:
+    """Return the sums of ``count`` values, ``step`` apart, from each value of (..., L) on.
 
+    A sum is doubled for each binary digit of ``count`` after the first, and one value is added where the digit is 1.
 
-def _box_means(side: int, margin: int) -> Tensor:
-    """Return (side, side + 2 margin): row i averages the pixels i to i + 2 margin."""
-    width = 2 * margin + 1
-    return torch.ones(side, side + 2 * margin).tril(2 * margin).triu() / width
+    >>> _running_sums(torch.arange(6), count=3, step=1)
+    tensor([ 3,  6,  9, 12])
+    """
+    sums, taken = values, 1
+    for digit in f"{count:b}"[1:]:
+        sums = sums[..., : -taken * step] + sums[..., taken * step :]
+        taken *= 2
+        if digit == "1":
+            sums[..., :-step] += values[..., taken * step :]
+            sums, taken = sums[..., :-step], taken + 1
+    return sums
 
 
 def _to_lab(images: Tensor) -> Tensor:

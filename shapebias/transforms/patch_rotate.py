@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import attrs
+import torch
 
 from shapebias.spelling.params import param
-from shapebias.transforms._tiles import tilings
+from shapebias.transforms._tiles import rearrange_tiles
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -30,7 +31,6 @@ class PatchRotate:
 
     Source: Burgert et al. 2025, ImageNet-trained CNNs are not biased towards texture, section 3.
 
-    >>> import torch
     >>> from shapebias.rng import ImageRandom
     >>> images = torch.rand(2, 3, 32, 32)
     >>> turned = PatchRotate(k=4)(images, ImageRandom.for_images(0, "patch-rotate", 0, ["cat.png", "dog.png"]))
@@ -42,14 +42,11 @@ class PatchRotate:
 
     def __call__(self, images: Tensor, rng: ImageRandom) -> Tensor:
         """Turn the tiles of (N, 3, H, W) images."""
-        result = images.clone()
-        for size, tiling in enumerate(tilings(images, self.k, "patch-rotate")):
-            tiles = tiling.cut(images)
+
+        def turned(size: int, tiles: Tensor) -> Tensor:
             step = 1 if tiles.shape[-1] == tiles.shape[-2] else 2  # quarter turns, or half turns
-            turns = step * rng.integers("turns", size, (tiles.shape[1],), high=4 // step)
-            turned = tiles.clone()
-            for quarter in range(step, 4, step):
-                chosen = (turns == quarter)[..., None, None, None]
-                turned = tiles.rot90(quarter, dims=(-2, -1)).where(chosen, turned)
-            tiling.put(turned, result)
-        return result
+            turns = torch.stack([tiles.rot90(quarter, dims=(-2, -1)) for quarter in range(0, 4, step)])
+            drawn = rng.integers("turns", size, (len(tiles),), high=len(turns))
+            return turns[drawn, torch.arange(len(tiles), device=tiles.device)]
+
+        return rearrange_tiles(images, self.k, "patch-rotate", turned)

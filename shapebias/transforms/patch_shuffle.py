@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import attrs
 
 from shapebias.spelling.params import param
-from shapebias.transforms._tiles import tilings
+from shapebias.transforms._tiles import rearrange_tiles
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -42,9 +42,8 @@ class PatchShuffle:
 
     def __call__(self, images: Tensor, rng: ImageRandom) -> Tensor:
         """Shuffle (N, 3, H, W) images."""
-        result = images.clone()
-        for size, tiling in enumerate(tilings(images, self.k, "patch-shuffle")):
-            tiles = tiling.cut(images)
-            order = rng.permutation("tiles", size, tiles.shape[1]).view(len(images), -1, 1, 1, 1)
-            tiling.put(tiles.gather(1, order.expand_as(tiles)), result)
-        return result
+
+        def permuted(size: int, tiles: Tensor) -> Tensor:
+            return tiles[rng.permutation("tiles", size, len(tiles))]
+
+        return rearrange_tiles(images, self.k, "patch-shuffle", permuted)

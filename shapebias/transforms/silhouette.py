@@ -38,4 +38,4 @@ class Silhouette:
     def __call__(self, images: Tensor, rng: ImageRandom, *, mask: Tensor) -> Tensor:
         """Draw (N, 3, H, W) silhouettes of (N, H, W) bool masks."""
         white = mask if self.fill == "white" else ~mask
-        return white[:, None].to(images.dtype).repeat(1, 3, 1, 1)
+        return white[:, None].to(images.dtype).expand_as(images).contiguous()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+
 import attrs
 import torch
 from torch import Tensor
@@ -40,51 +42,64 @@ class TextureOnly:
     def __call__(self, images: Tensor, rng: ImageRandom, *, mask: Tensor) -> Tensor:
         """Fill (N, 3, H, W) images in [0, 1] with the texture inside (N, H, W) bool masks."""
         height, width = mask.shape[-2:]
-        sums = functional.pad(mask.cumsum(1, dtype=torch.int32).cumsum(2, dtype=torch.int32), (1, 0, 1, 0))
-        largest = _largest_square(sums)
+        squares = _squares(mask)
+        largest, _ = _inside(squares, lambda _, larger: larger.flatten(1).amax(dim=1))
         if not largest.all():
             raise DataError(f"texture-only: {int((largest == 0).sum())} of {len(mask)} masks are empty; leave them out")
         side = (on_float64_device(largest).double() * self.patch).long().clamp(min=1).to(largest.device)
-        drawn = rng.integers("patches", 0, (height * width,), high=2**31).view(-1, height, width)
         down, across = (-(-length // int(side.min())) for length in (height, width))  # the most squares of an image
-        corners = _corners(sums, side, drawn[:, :down, :across].flatten(1))
-        rows = torch.arange(height, device=mask.device).view(-1, 1)
-        columns = torch.arange(width, device=mask.device)
-        side = side.view(-1, 1, 1)
-        square = rows // side * across + columns // side
-        inside = rows % side * width + columns % side
-        source = corners.gather(1, square.flatten(1)) + inside.flatten(1)
-        return images.flatten(2).gather(2, source[:, None].expand(-1, 3, -1)).view(images.shape)
+        # The numbers are counted along the whole width, of which the first ``across`` are needed.
+        drawn = rng.integers("patches", 0, (down, width), high=2**31)[..., :across]
+        _, fits = _inside(squares, lambda bit, _: side >> bit & 1)
+        corners = _corners(fits, drawn.flatten(1)).view(drawn.shape)
+        rows, columns = (torch.arange(length, device=mask.device).expand(len(mask), -1) for length in (height, width))
+        image = torch.arange(len(mask), device=mask.device).view(-1, 1, 1)
+        corner = corners[image, (rows // side[:, None])[:, :, None], (columns // side[:, None])[:, None]]
+        source = corner + (rows % side[:, None] * width)[:, :, None] + (columns % side[:, None])[:, None]
+        return images.flatten(2).gather(2, source.flatten(1)[:, None].expand(-1, 3, -1)).view(images.shape)
 
 
-def _largest_square(sums: Tensor) -> Tensor:
-    """Return (N,) sides of the largest square inside each mask, found bit by bit."""
-    side = sums.new_zeros(len(sums))
-    for bit in reversed(range(min(sums.shape[1:]).bit_length())):
-        larger = side + 2**bit
-        side = torch.where(_fits(sums, larger).flatten(1).any(dim=1), larger, side)
-    return side
+def _squares(mask: Tensor) -> list[Tensor]:
+    """Return where squares with sides of 1, 2, 4, ... are inside (N, H, W) masks, by their top left corners.
+
+    Here and below, 0 and 1 as bytes: a CPU computes with them many times as fast as with bools.
+    """
+    inside = [mask.byte()]
+    while (side := 2 ** len(inside)) <= min(mask.shape[1:]):
+        inside.append(_grown(inside[-1], side // 2))
+    return inside
 
 
-def _fits(sums: Tensor, side: Tensor) -> Tensor:
-    """Return where the top left corner of a square can be such that the square is inside the mask.
+def _grown(fits: Tensor, more: int) -> Tensor:
+    """Let squares of at least ``more`` pixels grow by ``more``: the larger one is covered by four of the smaller."""
+    height, width = fits.shape[1:]
+    both = fits[:, : height - more] & fits[:, more:]
+    return functional.pad(both[..., : width - more] & both[..., more:], (0, more, 0, more))
+
+
+def _inside(squares: Sequence[Tensor], take: Callable[[int, Tensor], Tensor]) -> tuple[Tensor, Tensor]:
+    """Build a square for each mask bit by bit, from the largest bit of its side on.
 
     Args:
-        sums: (N, H + 1, W + 1), sums of the mask above and to the left of each corner of a pixel.
-        side: (N,), sides of the squares.
+        squares: those of :func:`_squares`.
+        take: called with a bit and where the square would fit with it, (N, H, W); tells for which masks to take it, 1
+            or 0.
 
     Returns:
-        (N, H, W) bool.
+        The sides, (N,) int64, and where the top left corner can be such that the square is inside the mask, (N, H, W).
     """
-    height, width = sums.shape[1] - 1, sums.shape[2] - 1
-    below = (torch.arange(height, device=sums.device) + side[:, None]).clamp(max=height)
-    right = (torch.arange(width, device=sums.device) + side[:, None]).clamp(max=width)
-    bands = sums.gather(1, below[:, :, None].expand(-1, -1, width + 1)) - sums[:, :-1]
-    squares = bands.gather(2, right[:, None].expand(-1, height, -1)) - bands[:, :, :-1]
-    return squares == side.view(-1, 1, 1).square()
+    fits = torch.ones_like(squares[0])
+    side = torch.zeros(len(fits), dtype=torch.long, device=fits.device)
+    for bit, square in reversed(list(enumerate(squares))):
+        # Where a larger square fits, so does a smaller one.
+        larger = square & (_grown(fits, 2**bit) | (side == 0).byte().view(-1, 1, 1))
+        taken = take(bit, larger)
+        fits &= larger | (1 - taken.byte()).view(-1, 1, 1)
+        side += taken.long() << bit
+    return side, fits
 
 
-def _corners(sums: Tensor, side: Tensor, drawn: Tensor) -> Tensor:
+def _corners(fits: Tensor, drawn: Tensor) -> Tensor:
     """Choose (N, M) positions of top left corners with numbers drawn from [0, 2^31), all equally likely."""
-    rank = _fits(sums, side).flatten(1).cumsum(1)
-    return torch.searchsorted(rank, (drawn * rank[:, -1:] >> 31) + 1)
+    rank = fits.flatten(1).cumsum(1, dtype=torch.int32)
+    return torch.searchsorted(rank, ((drawn * rank[:, -1:] >> 31) + 1).int())

@@ -52,7 +52,7 @@ def test_a_kernel_of_k_pixels_is_opencv_s_up_to_its_rounding(k, sigma, seed):
     images = torch.from_numpy(image).permute(2, 0, 1)[None] / 255
     result = Blur(sigma, k)(images, None)[0].permute(1, 2, 0).numpy() * 255
     assert np.abs(result - wanted).max() < 1e-3
-    assert np.abs(result - cv2.GaussianBlur(image, (k, k), sigma)).max() < 2.1  # whose weights are multiples of 1/256
+    assert np.abs(result - cv2.GaussianBlur(image, (k, k), sigma)).max() < 2.5  # whose weights are multiples of 1/256
 
 
 def test_a_kernel_without_a_middle_is_refused():

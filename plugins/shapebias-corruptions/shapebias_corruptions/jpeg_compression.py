@@ -34,9 +34,9 @@ class JpegCompression:
 
     def __call__(self, images: Tensor, rng: ImageRandom) -> Tensor:
         """Corrupt (N, 3, H, W) images in [0, 1]."""
-        pixels = (255 * images).round().byte().permute(0, 2, 3, 1).cpu().numpy()
+        pixels = (255 * images).round_().byte().permute(0, 2, 3, 1).cpu().numpy()
         coded = np.stack([_coded(each, _QUALITY.of(self)) for each in pixels])
-        return torch.from_numpy(coded).permute(0, 3, 1, 2).to(images) / 255
+        return torch.from_numpy(coded).permute(0, 3, 1, 2).to(images).div_(255)
 
 
 def _coded(pixels: NDArray[np.uint8], quality: int) -> NDArray[np.uint8]:

@@ -26,22 +26,26 @@ class Pixelate:
 
     def __call__(self, images: Tensor, rng: ImageRandom) -> Tensor:
         """Corrupt (N, 3, H, W) images in [0, 1]."""
-        rows, columns = (_matrix(side, max(1, int(side * _SCALE.of(self)))).to(images) for side in images.shape[2:])
-        return (rows @ images @ columns.T).clamp(0, 1)
+        (rows, down), (columns, across) = (
+            _cells(side, max(1, int(side * _SCALE.of(self)))) for side in images.shape[2:]
+        )
+        small = (rows.to(images) @ images @ columns.T.to(images)).clamp_(0, 1)
+        return small.index_select(2, down.to(images.device)).index_select(3, across.to(images.device))
 
 
-def _matrix(side: int, fewer: int) -> Tensor:
-    """Return (side, side): the weights of the pixels in each pixel of the result, by the box filter of Pillow.
+def _cells(side: int, fewer: int) -> tuple[Tensor, Tensor]:
+    """Return the weights of the pixels in each cell, (fewer, side), by the box filter of Pillow, and each pixel's cell.
 
-    >>> _matrix(4, 2)
+    >>> weights, cell = _cells(4, 2)
+    >>> weights
     tensor([[0.5000, 0.5000, 0.0000, 0.0000],
-            [0.5000, 0.5000, 0.0000, 0.0000],
-            [0.0000, 0.0000, 0.5000, 0.5000],
             [0.0000, 0.0000, 0.5000, 0.5000]], dtype=torch.float64)
+    >>> cell
+    tensor([0, 0, 1, 1])
     """
     # In integers, 2 x side x fewer to the image: a pixel with its centre on a boundary belongs to the cell before it.
     rims = 2 * side * torch.arange(fewer + 1)[:, None]
     centres = fewer * (2 * torch.arange(side) + 1)
     covered = ((rims[:-1] < centres) & (centres <= rims[1:])).double()
     nearest = centres // (2 * side)
-    return (covered / covered.sum(dim=1, keepdim=True))[nearest]
+    return covered / covered.sum(dim=1, keepdim=True), nearest
