@@ -129,8 +129,8 @@ ROWS = (
             "`invert` and `silhouette` are nearly nothing but the way from bytes to a batch of floats, about 0.4 ms on "
             "both sides. Beyond it, each operation of PyTorch reads and writes a batch of 10 MB, 0.03 to 0.1 ms an "
             "image, where numpy and OpenCV have one image in the cache: that decides where a peer takes three or four "
-            "operations (`contrast`, `grayscale`, `brightness`, the shuffles). OpenCV blurs, turns hues and denoises in "
-            "one pass over registers, the last two with tables of 8 bits; ours compute in float32, the same on a GPU. "
+            "operations (`contrast`, `grayscale`, `brightness`, the shuffles). OpenCV blurs, turns hues and denoises "
+            "in one pass over registers, the last two with tables of 8 bits; ours compute in float32, as on a GPU. "
             "benchmarks/notes.md has what was tried."
         ),
     ),
