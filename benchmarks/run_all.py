@@ -131,7 +131,8 @@ ROWS = (
             "image, where numpy and OpenCV have one image in the cache: that decides where a peer takes three or four "
             "operations (`contrast`, `grayscale`, `brightness`, the shuffles). OpenCV blurs, turns hues and denoises "
             "in one pass over registers, the last two with tables of 8 bits; ours compute in float32, as on a GPU. "
-            "benchmarks/notes.md has what was tried."
+            "Canny's detector and the search for squares take some 100 such operations. benchmarks/notes.md has what "
+            "was tried."
         ),
     ),
     Row(
@@ -140,6 +141,12 @@ ROWS = (
         "../plugins/shapebias-corruptions/benchmarks/against_imagecorruptions.py ../shared/data/photos-imagenet",
         "",
         ("cpu",),
+        why=(
+            "Shot noise looks each value up in the distribution of its own mean, so that it depends on one random "
+            "number; JPEG is coded by the same library, ours also converts floats to bytes and back; the others are "
+            "slower by what their float32 or float64 takes beside 8 bits, spatter by the distances of drops, which "
+            "OpenCV finds in two passes."
+        ),
     ),
     Row(
         "9. Memory against the number of images",
