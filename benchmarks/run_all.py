@@ -124,12 +124,16 @@ ROWS = (
     Row(
         "8. Transforms against code for one image at a time",
         "none slower: 1 x",
-        "transforms.py --images 32 --slow 2 --rounds 2",
+        "transforms.py --images 64 --slow 2 --rounds 5",
         "transforms.py --images 8 --slow 1 --rounds 1",
         why=(
-            "Elementwise work on batches of large images is bound by memory, and numpy works on one image in the "
-            "cache. OpenCV filters 8-bit images with tables; ours compute in float32 and give the same on a GPU. "
-            "benchmarks/notes.md has what was tried."
+            "`invert` and `silhouette` are nearly nothing but the way from bytes to a batch of floats, about 0.4 ms on "
+            "both sides. Beyond it, each operation of PyTorch reads and writes a batch of 10 MB, 0.03 to 0.1 ms an "
+            "image, where numpy and OpenCV have one image in the cache: that decides where a peer takes three or four "
+            "operations (`contrast`, `grayscale`, `brightness`, the shuffles). OpenCV blurs, turns hues and denoises "
+            "in one pass over registers, the last two with tables of 8 bits; ours compute in float32, as on a GPU. "
+            "Canny's detector and the search for squares take some 100 such operations. benchmarks/notes.md has what "
+            "was tried."
         ),
     ),
     Row(
@@ -138,6 +142,12 @@ ROWS = (
         "../plugins/shapebias-corruptions/benchmarks/against_imagecorruptions.py ../shared/data/photos-imagenet",
         "",
         ("cpu",),
+        why=(
+            "Shot noise looks each value up in the distribution of its own mean, so that it depends on one random "
+            "number; JPEG is coded by the same library, ours also converts floats to bytes and back; the others are "
+            "slower by what their float32 or float64 takes beside 8 bits, spatter by the distances of drops, which "
+            "OpenCV finds in two passes."
+        ),
     ),
     Row(
         "9. Memory against the number of images",

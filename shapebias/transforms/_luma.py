@@ -1,8 +1,11 @@
-"""Luma: how bright a pixel of linear or gamma-encoded RGB looks."""
+"""Luma, the brightness of a pixel."""
 
 from __future__ import annotations
 
-from torch import Tensor
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 __all__ = ["luma"]
 

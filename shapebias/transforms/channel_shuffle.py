@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import attrs
-import torch
-from torch import Tensor
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from shapebias.rng import ImageRandom
 
 __all__ = ["ChannelShuffle"]
@@ -33,4 +33,4 @@ class ChannelShuffle:
     def __call__(self, images: Tensor, rng: ImageRandom) -> Tensor:
         """Permute the channels of (N, 3, H, W) images."""
         order = rng.permutation("channels", 0, images.shape[1])
-        return images[torch.arange(len(images), device=images.device)[:, None], order]
+        return images[order.new_tensor(range(len(images)))[:, None], order]

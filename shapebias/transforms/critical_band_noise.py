@@ -9,7 +9,7 @@ from torch import Tensor
 from shapebias.rng import ImageRandom
 from shapebias.spelling.params import param
 from shapebias.transforms._gaussian import smoothing
-from shapebias.transforms.grayscale import Grayscale
+from shapebias.transforms._luma import luma
 
 __all__ = ["CriticalBandNoise"]
 
@@ -46,9 +46,9 @@ class CriticalBandNoise:
 
     def __call__(self, images: Tensor, rng: ImageRandom) -> Tensor:
         """Make (N, 3, H, W) images in [0, 1] grey and add the noise."""
-        grey = Grayscale()(images, rng)[:, :1]
+        grey = luma(images)[:, None].clamp_(0, 1)
         grey = self.mean + self.contrast * (grey - grey.mean(dim=(-2, -1), keepdim=True))
-        noise = self.sigma * rng.normal("noise", 0, (1, *images.shape[-2:]))
+        noise = rng.normal("noise", 0, (1, *images.shape[-2:])).mul_(self.sigma)
         finest = _pyramid_band(noise, 0)
         band = _pyramid_band(noise, _BANDS - 1 - self.band)
         # Where sigma is 0, and in an image of a single pixel, there is no noise to scale.

@@ -89,11 +89,16 @@ def _is_ridge(length: Tensor, down: Tensor, across: Tensor) -> Tensor:
 
 def _grown(edges: Tensor, ridges: Tensor) -> Tensor:
     """Let (N, H, W) edges grow along the ridges that they touch, until nothing changes."""
-    while True:
+    result, rows = edges.clone(), torch.arange(len(edges), device=edges.device)
+    while len(rows):
         grown = _spread(_spread(edges, -2), -1) & ridges
-        if torch.equal(grown, edges):
-            return edges
+        # As bytes: a CPU finds their maximum many times as fast as it tells whether any bool is set.
+        grows = (grown ^ edges).flatten(1).byte().amax(dim=1).bool()
         edges = grown
+        if not grows.all():  # the images that are finished, of which some take a tenth of the rounds of others
+            result[rows[~grows]] = edges[~grows]
+            edges, ridges, rows = edges[grows], ridges[grows], rows[grows]
+    return result
 
 
 def _spread(edges: Tensor, axis: int) -> Tensor:

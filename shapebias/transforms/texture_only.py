@@ -52,10 +52,12 @@ class TextureOnly:
         drawn = rng.integers("patches", 0, (down, width), high=2**31)[..., :across]
         _, fits = _inside(squares, lambda bit, _: side >> bit & 1)
         corners = _corners(fits, drawn.flatten(1)).view(drawn.shape)
+        side = side[:, None]
         rows, columns = (torch.arange(length, device=mask.device).expand(len(mask), -1) for length in (height, width))
-        image = torch.arange(len(mask), device=mask.device).view(-1, 1, 1)
-        corner = corners[image, (rows // side[:, None])[:, :, None], (columns // side[:, None])[:, None]]
-        source = corner + (rows % side[:, None] * width)[:, :, None] + (columns % side[:, None])[:, None]
+        # First the position that each column of a row of squares begins at, then each pixel's.
+        tops = corners.gather(2, (columns // side)[:, None].expand(-1, down, -1)) + (columns % side)[:, None]
+        source = tops[torch.arange(len(mask), device=mask.device)[:, None], rows // side]
+        source += (rows % side * width)[:, :, None]
         return images.flatten(2).gather(2, source.flatten(1)[:, None].expand(-1, 3, -1)).view(images.shape)
 
 

@@ -44,11 +44,13 @@ def water_relief(liquid: Tensor) -> Tensor:
 
 
 def _correlated(images: Tensor, kernel: tuple[tuple[int, ...], ...], border: Border) -> Tensor:
-    """Correlate (N, H, W) int with a 3 x 3 kernel of whole numbers."""
-    wide = padded(images, 1, border)
-    return torch.stack(
-        [k * _shifted(wide, 1, i - 1, j - 1) for i, row in enumerate(kernel) for j, k in enumerate(row)]
-    ).sum(0)
+    """Correlate (N, H, W) int32 with a 3 x 3 kernel of whole numbers."""
+    wide, total = padded(images, 1, border), torch.zeros_like(images)
+    for i, row in enumerate(kernel):
+        for j, weight in enumerate(row):
+            if weight:
+                total.add_(_shifted(wide, 1, i - 1, j - 1), alpha=weight)
+    return total
 
 
 def _shifted(wide: Tensor, width: int, down: int, across: int) -> Tensor:
@@ -81,9 +83,16 @@ def _edges(images: Tensor) -> Tensor:
     ridge = (strength > neighbour(-1)) & torch.where(horizontal | vertical, strength >= after, strength > after)
     ridge &= strength > _LOW
     edges = ridge & (strength > _HIGH)
-    while not torch.equal(grown := ridge & (functional.max_pool2d(edges.float(), 3, 1, 1) > 0), edges):
+    while not torch.equal(grown := ridge & _spread(edges), edges):
         edges = grown
     return edges
+
+
+def _spread(edges: Tensor) -> Tensor:
+    """Set the eight pixels around each that is set, (N, H, W) bool; many times faster on a CPU than pooling."""
+    wide = functional.pad(edges, (1, 1, 1, 1))
+    rows = wide[:, :-2] | wide[:, 1:-1] | wide[:, 2:]
+    return rows[..., :-2] | rows[..., 1:-1] | rows[..., 2:]
 
 
 def _distance(edges: Tensor) -> Tensor:
