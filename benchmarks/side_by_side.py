@@ -18,10 +18,12 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+import shapebias as sb
 from shapebias.plugin import Classifier, ImageRandom, Sample, default_catalog
 
 PROJECT = Path(__file__).parents[1]
 os.environ.setdefault("SHAPEBIAS_PLUGINS_DIR", str(PROJECT / "examples/plugins"))  # the CIFAR networks
+sb.keep_freed_memory()  # for all sides, as in the command line
 DATA = Path(os.environ.get("SHAPEBIAS_TEST_DATA", PROJECT.parent / "shared/data"))
 MOBILENET = (
     f'timm:mobilenetv2_100,checkpoint="{DATA}/weights/imagenet/mobilenetv2_100.safetensors",'
