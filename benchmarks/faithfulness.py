@@ -1,10 +1,10 @@
 """How much time do deletion and insertion take?  Ours against Quantus' PixelFlipping and pytorch-grad-cam's ROAD.
 
-Random maps, black baseline.  PixelFlipping takes 24 steps, because it removes values of single channels and only numbers
-that divide the pixels of one channel: every third step has removed whole pixels.  Checked first: there its curve is that
-of ``deletion``, and so is ROAD's with black in place of its imputation, which solves a system of equations for each
-image and step, so that few steps are taken.  Neither library has insertion.  *bare passes* are the passes of the same
-number of images and nothing else: no measure with as many steps can be faster.
+Random maps, black baseline.  PixelFlipping takes 24 steps, because it removes values of single channels and only
+numbers that divide the pixels of one channel: every third step has removed whole pixels.  Checked first: there its
+curve is that of ``deletion``, and so is ROAD's with black in place of its imputation, which solves a system of
+equations for each image and step, so that few steps are taken.  Neither library has insertion.  *bare passes* are the
+passes of the same number of images and nothing else: no measure with as many steps can be faster.
 """
 
 from __future__ import annotations

@@ -78,6 +78,16 @@ def numbers(name: str, ids: Sequence[str], device: torch.device) -> ImageRandom:
     return ImageRandom.for_images(0, name, 0, ids, device)
 
 
+def check_close(ours: Tensor, theirs: Tensor, share: float = 1e-3) -> None:
+    """Check that maps differ by less than a share of their norm.
+
+    Not pixel by pixel: another order of the same sums can move a unit across the kink of its ReLU, which changes the
+    gradient at the pixels that the unit sees.
+    """
+    apart = float((ours - theirs).norm() / ours.norm())
+    assert apart < share, f"the maps differ by {apart:.1e} of their norm"
+
+
 def seconds(call: Callable[[], object], device: torch.device) -> float:
     """Return what a call takes."""
     began = _clock(device)
