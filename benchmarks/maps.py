@@ -1,10 +1,10 @@
 """How much time do maps take?  Integrated gradients, Grad-CAM and occlusion against Captum and pytorch-grad-cam.
 
 MobileNetV2 at 224 pixels, log-probability of the label, black baseline; integrated gradients with 50 steps and their
-completeness error, windows of 56 pixels every 28.  All have as many copies in a pass.  Checked first: the maps differ by
-less than 1e-3 of their norm, and those of Grad-CAM at each pixel by less than 1e-4 of the largest value, where Captum's
-are enlarged as ours are, and ours are scaled to [0, 1] as pytorch-grad-cam's.  *error* is how far the attributions of an
-image are from adding up to the difference of its log-probability, the mean over the images.
+completeness error, windows of 56 pixels every 28.  All have as many copies in a pass.  Checked first: the maps differ
+by less than 1e-3 of their norm, and those of Grad-CAM at each pixel by less than 1e-4 of the largest value, where
+Captum's are enlarged as ours are, and ours are scaled to [0, 1] as pytorch-grad-cam's.  *error* is how far the
+attributions of an image are from adding up to the difference of its log-probability, the mean over the images.
 """
 
 from __future__ import annotations
