@@ -1,7 +1,8 @@
 """How much time does PGD take?  ``pgd`` against Foolbox, torchattacks and a hand-written loop, on CIFAR-10 networks.
 
 20 steps of eps / 4 on 300 images, all in one batch, all from the random start of ``pgd``.  Checked first: as many
-images are classified right afterwards, within 1 % of the images.  With ``--curve 1`` the work is a curve of six eps, beside Foolbox's list of ``epsilons``.
+images are classified right afterwards, within 1 % of the images.  With ``--curve 1`` the work is a curve of six eps,
+beside Foolbox's list of ``epsilons``.
 
 ``pgd`` attacks no image further that has fallen, the others take every step of every image.  *passes* are the images
 that went through the network, forward and backward; where the network is all that counts, their ratio is the most that
