@@ -25,6 +25,7 @@ __all__ = [
     "listed",
     "reason",
     "suggestion",
+    "with_article",
 ]
 
 
@@ -99,6 +100,15 @@ def suggestion(word: str, options: Iterable[str]) -> str:
     """
     close = difflib.get_close_matches(word, list(options), n=1)
     return f"; did you mean '{close[0]}'?" if close else ""
+
+
+def with_article(noun: str) -> str:
+    """Return a noun with *a* or *an*.
+
+    >>> with_article("model"), with_article("attack")
+    ('a model', 'an attack')
+    """
+    return f"{'an' if noun[0] in 'aeiou' else 'a'} {noun}"
 
 
 def listed(title: str, problems: Sequence[str]) -> str:

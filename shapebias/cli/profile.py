@@ -93,4 +93,6 @@ def command(
         click.echo(f"The page is in {found.report(page)}.", err=form is not None)
     click.echo(f"Answers are in {options['output']}; see 'shapebias results {options['output']}'.", err=True)
     echo_failures(found.failures)
-    ctx.exit(1 if found.failures else 0)
+    for suite, why in found.failed_suites.items():
+        click.echo(f"Failed: suite {suite}\n  {why}", err=True)
+    ctx.exit(1 if found.failures or found.failed_suites else 0)

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Generator, Iterator
-from typing import Any, Protocol, TypeAlias
+from collections.abc import Generator
+from typing import Protocol, TypeAlias
 
 import attrs
 
 from shapebias.engine.plan import ComputeOptions, Plan
 from shapebias.images.first import FirstImages
 from shapebias.store import DatasetPart, Part
-from shapebias.study.config import component
 
-__all__ = ["BatchComputed", "Executor", "Message", "RunningExecutor", "WorkersChanged", "started"]
+__all__ = ["BatchComputed", "Executor", "Message", "RunningExecutor", "WorkersChanged"]
 
 
 @attrs.frozen
@@ -91,21 +89,3 @@ class RunningExecutor(Protocol):
 
     def close(self) -> None:
         """Release all resources; called once, also after an error."""
-
-
-@contextlib.contextmanager
-def started(executor: Any) -> Iterator[RunningExecutor]:
-    """Start an executor, and close it at the end.
-
-    Args:
-        executor: text such as ``"ray:workers=2"``, settings built in Python, or a running executor, which stays open.
-
-    Raises:
-        ShapebiasError: no plugin provides it, or it cannot compute here.
-    """
-    if hasattr(executor, "execute"):
-        yield executor
-        return
-    running: RunningExecutor = component(("executor",), executor).settings.start()
-    with contextlib.closing(running):
-        yield running

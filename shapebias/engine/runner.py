@@ -14,7 +14,8 @@ import attrs
 import torch
 
 from shapebias.engine.cell_events import CellEvents
-from shapebias.engine.executor import BatchComputed, RunningExecutor, WorkersChanged, started
+from shapebias.engine.checked_executor import started
+from shapebias.engine.executor import BatchComputed, RunningExecutor, WorkersChanged
 from shapebias.engine.identity import (
     CurrentCell,
     IdentifiedCell,
@@ -106,7 +107,7 @@ def run(
     with (
         torch.inference_mode(mode=False),
         guard.steady_modes(),
-        started(executor or LocalExecutor()) as running,
+        started(executor) if executor else contextlib.closing(LocalExecutor()) as running,
         contextlib.ExitStack() as closed_on_error,
     ):
         device_name = running.describe_device(options)  # fails here and not in the middle of the run

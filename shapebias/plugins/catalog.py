@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from shapebias.errors import PluginError, ShapebiasError, SpellingError, UnknownNameError, suggestion
+from shapebias.errors import PluginError, ShapebiasError, SpellingError, UnknownNameError, suggestion, with_article
 from shapebias.files import fingerprint
 from shapebias.plugins.containment import contained
 from shapebias.plugins.discovery import PluginInfo, discover
@@ -307,8 +307,8 @@ class Catalog:
             return self._component(found[0], settings, label)
         if not found:
             raise UnknownNameError(
-                f"no plugin provides {settings!r} as a {' or '.join(kinds)}; give text such as 'name:key=value', "
-                "or register its class in a plugin"
+                f"no plugin provides {settings!r} as {with_article(' or '.join(kinds))}; give text such as "
+                "'name:key=value', or register its class in a plugin"
             )
         names = ", ".join(f"{entry.plugin.distribution}/{entry.spec.name}" for entry in found)
         raise UnknownNameError(f"{settings!r} has several names: {names}\nwrite one of these as text")

@@ -2,19 +2,54 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import attrs
 
-from shapebias.errors import StudyError
+from shapebias.errors import PluginError, StudyError
 from shapebias.plugins.catalog import Component, default_catalog
+from shapebias.plugins.containment import attributed
+from shapebias.published.references import Reference
 from shapebias.spelling.grammar import split
-from shapebias.study import as_models
+from shapebias.study import Study, as_models
 
-__all__ = ["DEFAULT_SUITE", "chosen_models", "chosen_suites"]
+__all__ = ["DEFAULT_SUITE", "PlannedSuite", "chosen_models", "chosen_suites"]
 
 DEFAULT_SUITE = "cue-conflict"
+
+
+@attrs.frozen(eq=False)
+class PlannedSuite:
+    """A suite and its study, with everything that it states before anything is computed.
+
+    Args:
+        component: the suite.
+        study: what to run.
+        human_answers, published_models, references: as in :class:`shapebias.plugins.protocols.Suite`.
+    """
+
+    component: Component
+    study: Study
+    human_answers: tuple[str, ...]
+    published_models: tuple[str, ...]
+    references: Mapping[str, Sequence[Reference]]
+
+    @classmethod
+    def of(cls, suite: Component, models: Sequence[Component], limit: int | None) -> PlannedSuite:
+        """Ask a suite for its study of some models.
+
+        Raises:
+            PluginError: the suite failed, or returned something else.
+        """
+        name, settings = f"suite {suite.text}", suite.settings
+        with attributed(name):
+            study = settings.study(models, limit=limit)
+            published = tuple(settings.published_models), dict(settings.references())
+            human_answers = tuple(settings.human_answers)
+        if not isinstance(study, Study):
+            raise PluginError(f"{name}: study returned a {type(study).__name__}, not a shapebias.Study")
+        return cls(suite, study, human_answers, *published)
 
 
 def chosen_suites(given: object = DEFAULT_SUITE) -> tuple[Component, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,14 +12,12 @@ import attrs
 from shapebias import engine
 from shapebias.errors import DataError, StoreError
 from shapebias.paths import as_path
-from shapebias.plugins.catalog import Component
-from shapebias.profiling.choice import DEFAULT_SUITE, chosen_models, chosen_suites
+from shapebias.profiling.choice import DEFAULT_SUITE, PlannedSuite, chosen_models, chosen_suites
 from shapebias.profiling.people import import_people
 from shapebias.profiling.table import SuiteResults, headline, rows_in_words, sentences
 from shapebias.reporting.combined import CombinedResults
 from shapebias.reporting.page import IMAGES, LeadTable, write_page
 from shapebias.store import Failure, Results
-from shapebias.study import Study
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -43,12 +41,14 @@ class Profile:
         notes: sentences about the basis of the numbers.
         results: all answers of the models.
         failures: the failed cells of these suites.
+        failed_suites: why a suite has no rows in the table, by its text.
     """
 
     table: pd.DataFrame
     notes: tuple[str, ...]
     results: Results
     failures: tuple[Failure, ...]
+    failed_suites: Mapping[str, str]
     _combined: CombinedResults = attrs.field(repr=False)
 
     def in_words(self) -> tuple[list[str], list[list[str]]]:
@@ -99,6 +99,7 @@ def profile(
 
     Raises:
         ShapebiasError: a text is wrong, data cannot be fetched, or the results file cannot be continued.
+        PluginError: a suite has no study, or no suite could compute its numbers.
 
     >>> import shapebias as sb
     >>> found = sb.profile("planted:reliance=1", "quick:images=56", limit=24)
@@ -106,36 +107,34 @@ def profile(
     1.0
     """
     models, other = chosen_models(model, against, name)
-    chosen = chosen_suites(suites)
     asked = (*models, other) if other is not None else models
-    studies = [suite.settings.study(asked, limit=limit) for suite in chosen]
+    planned = [PlannedSuite.of(suite, asked, limit) for suite in chosen_suites(suites)]
+    studies = [suite.study for suite in planned]
     folder = tempfile.TemporaryDirectory(prefix="shapebias-")
     path = Path(folder.name) / "profile.h5" if output is None else as_path(output)
     for study in studies:
         engine.run(study, path, **options).close()
     results = Results(path)
     results.keep_alive(folder)
-    people, notes = _people(chosen, studies, path, Path(folder.name))
+    people, notes = _people(planned, path, Path(folder.name))
     combined = CombinedResults([results, *people.values()], studies=studies)
-    parts = [
-        SuiteResults(suite, study, combined, models, other) for suite, study in zip(chosen, studies, strict=True)
-    ]  # fmt: skip
-    table = headline(parts)
-    return Profile(table, (*sentences(table, parts), *notes), results, tuple(combined.failures), combined)
+    parts = [SuiteResults(suite, combined, models, other) for suite in planned]
+    table, failed = headline(parts)
+    if len(failed) == len(parts):
+        raise next(iter(failed.values()))
+    why = {suite: str(error) for suite, error in failed.items()}
+    return Profile(table, (*sentences(table, parts), *notes), results, tuple(combined.failures), why, combined)
 
 
-def _people(
-    suites: Sequence[Component], studies: Sequence[Study], path: Path, folder: Path
-) -> tuple[dict[str, Results], list[str]]:
+def _people(suites: Sequence[PlannedSuite], path: Path, folder: Path) -> tuple[dict[str, Results], list[str]]:
     """Import people's answers to the images of each suite; if this fails, the profile has only published values."""
     found, notes = {}, []
-    for suite, study in zip(suites, studies, strict=True):
-        sets = tuple(suite.settings.human_answers)
-        if not sets:
+    for suite in suites:
+        if not suite.human_answers:
             continue
-        output = folder / f"people-{suite.name}.h5"
+        name = suite.component.name
         try:
-            found[suite.name] = import_people(sets, study.datasets, path, output)
+            found[name] = import_people(suite.human_answers, suite.study.datasets, path, folder / f"people-{name}.h5")
         except (DataError, StoreError) as error:
-            notes.append(f"{suite.text}: people's answers are left out: {error}")
+            notes.append(f"{suite.component.text}: people's answers are left out: {error}")
     return found, notes

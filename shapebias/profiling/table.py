@@ -9,14 +9,16 @@ import attrs
 import numpy as np
 import pandas as pd
 
+from shapebias.errors import ShapebiasError
 from shapebias.plugins.catalog import Component, default_catalog
+from shapebias.plugins.tables import headline_table, metric_table
+from shapebias.profiling.choice import PlannedSuite
 from shapebias.published.references import Reference
 from shapebias.reporting.caption import caption
 from shapebias.reporting.combined import CombinedResults, is_of, is_person
 from shapebias.reporting.export import UNDEFINED, records
 from shapebias.spelling.grammar import quote
 from shapebias.store.views import StoredAnswers, StoredMaps, StoredValues
-from shapebias.study import Study
 
 __all__ = ["SuiteResults", "headline", "rows_in_words", "sentences"]
 
@@ -32,15 +34,14 @@ class SuiteResults:
     """The results of one suite, as metrics read them.
 
     Args:
-        suite, study: the suite and its study.
+        suite: the suite.
         combined: the results, which may include those of other suites.
         models: the models of the profile.
         against: the model to compare them with.
         with_people: whether to include people's answers.
     """
 
-    suite: Component
-    study: Study
+    suite: PlannedSuite
     combined: CombinedResults
     models: Sequence[Component]
     against: Component | None = None
@@ -49,7 +50,7 @@ class SuiteResults:
     @property
     def seed(self) -> int:
         """The study's seed."""
-        return self.study.seed
+        return self.suite.study.seed
 
     def answers(self) -> list[StoredAnswers]:
         """List the answers to this suite's images."""
@@ -68,7 +69,7 @@ class SuiteResults:
 
     @property
     def _is_of(self) -> Callable[[Any], bool]:
-        return is_of([self.study])
+        return is_of([self.suite.study])
 
     def title(self, model: Component) -> str:
         """Return the name of a model in tables."""
@@ -76,24 +77,35 @@ class SuiteResults:
         return next(found, model.title)
 
 
-def headline(parts: Sequence[SuiteResults]) -> pd.DataFrame:
-    """Collect the headline of every suite, and add the values of people and published models to each row."""
-    names = [part.suite.name for part in parts]
-    rows = [
-        {"suite": part.suite.name if names.count(part.suite.name) == 1 else part.suite.text, **row}
-        for part in parts
-        for row in _suite(part)
-    ]
-    named = dict.fromkeys(model for part in parts for model in part.suite.settings.published_models)
+def headline(parts: Sequence[SuiteResults]) -> tuple[pd.DataFrame, dict[str, ShapebiasError]]:
+    """Collect the headline of every suite, and add the values of people and published models to each row.
+
+    Returns:
+        The table, and the error of each suite that failed.
+    """
+    names = [part.suite.component.name for part in parts]
+    rows: list[dict[str, Any]] = []
+    failed: dict[str, ShapebiasError] = {}
+    for part in parts:
+        suite = part.suite.component
+        try:
+            found = [*_suite(part)]
+        except ShapebiasError as error:
+            failed[suite.text] = error
+        else:
+            shown = suite.name if names.count(suite.name) == 1 else suite.text
+            rows += [{"suite": shown, **row} for row in found]
+    named = dict.fromkeys(model for part in parts for model in part.suite.published_models)
     compared = _AGAINST if any(part.against is not None for part in parts) else ()
     table = pd.DataFrame(rows, columns=[*_COLUMNS, *_OF_PEOPLE, *named, "rank", "ranked", *compared])
     numbers = ["value", "low", "high", *_OF_PEOPLE[:3], *named, *(name for name in compared if name != "against")]
-    return table.astype(dict.fromkeys(numbers, float) | {"n": "Int64", "rank": "Int64", "ranked": "Int64"})
+    return table.astype(dict.fromkeys(numbers, float) | {"n": "Int64", "rank": "Int64", "ranked": "Int64"}), failed
 
 
 def _suite(part: SuiteResults) -> Iterator[dict[str, Any]]:
-    found = part.suite.settings.headline(part)
-    published = part.suite.settings.references()
+    suite = part.suite.component
+    found = headline_table(suite.text, suite.settings, part)
+    published = part.suite.references
     differences = _differences(part)
     other = part.title(part.against) if part.against is not None else None
     for measure in dict.fromkeys(found["measure"]):
@@ -127,7 +139,7 @@ def _people(rows: Mapping[str, Any], people: set[str], published: Sequence[Refer
 def _published(part: SuiteResults, published: Sequence[Reference], value: float | None) -> dict[str, Any]:
     """Find the values of the named published models, and the rank among all published models."""
     named: dict[str, Any] = {
-        one.model: one.value for one in reversed(published) if one.model in part.suite.settings.published_models
+        one.model: one.value for one in reversed(published) if one.model in part.suite.published_models
     }
     others = [one.value for one in published if not one.is_human]
     if not others or value is None:
@@ -144,7 +156,7 @@ def _differences(part: SuiteResults) -> dict[tuple[object, ...], dict[str, float
     names = {"difference": "value", "difference_low": "low", "difference_high": "high", "p": "p"}
     return {
         _cell(row, row["model"]): {name: row[column] for name, column in names.items()}
-        for row in records(settings(attrs.evolve(part, with_people=False)))
+        for row in records(metric_table(text, settings, attrs.evolve(part, with_people=False)))
     }
 
 
@@ -225,8 +237,8 @@ def _about_people(table: pd.DataFrame) -> Iterator[str]:
 def _about_published(table: pd.DataFrame, parts: Sequence[SuiteResults]) -> Iterator[str]:
     papers: dict[str, list[str]] = {}
     for part in parts:
-        shown = part.suite.settings.published_models
-        for several in part.suite.settings.references().values():
+        shown = part.suite.published_models
+        for several in part.suite.references.values():
             for one in several:
                 if one.model in shown and one.model not in papers.setdefault(one.paper, []):
                     papers[one.paper].append(one.model)

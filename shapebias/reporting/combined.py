@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import attrs
 
 from shapebias.plugins.catalog import default_catalog
+from shapebias.plugins.tables import metric_table
 from shapebias.reporting.palette import ModelStyle, assign_styles
 from shapebias.store import CellRecord, Failure, Results
 from shapebias.store.views import StoredAnswers, StoredMaps, StoredValues
@@ -65,15 +66,15 @@ class CombinedResults:
 
     def answers(self) -> list[StoredAnswers]:
         """List the answers of every file, under the models' joined names."""
-        return self._answers
+        return [*self._answers]
 
     def maps(self) -> list[StoredMaps]:
         """List the maps of every file, under the models' joined names."""
-        return self._maps
+        return [*self._maps]
 
     def values(self) -> list[StoredValues]:
         """List the values of the probes of every file, under the models' joined names."""
-        return self._values
+        return [*self._values]
 
     def cells(self) -> pd.DataFrame:
         """Return the overview of every file's cells, under the models' joined names."""
@@ -88,7 +89,7 @@ class CombinedResults:
         """Compute a metric over all files, once; see :meth:`shapebias.Results.metric`."""
         if text not in self._tables:
             settings: Any = default_catalog().component("metric", text).settings
-            self._tables[text] = settings(self)
+            self._tables[text] = metric_table(text, settings, self)
         return self._tables[text].copy()
 
     @property

@@ -8,6 +8,7 @@ from shapebias.errors import FigureError
 from shapebias.plugins.catalog import default_catalog
 from shapebias.plugins.in_memory import InMemoryAnswers, InMemoryResults
 from shapebias.plugins.protocols import Metric, StudyResults
+from shapebias.plugins.tables import metric_table
 from shapebias.store import Results
 from shapebias.store.views import StoredAnswers
 
@@ -130,7 +131,7 @@ def _correct(answers: InMemoryAnswers) -> set[str]:
 
 def _metric(results: StudyResults, text: str) -> pd.DataFrame:
     metric: Metric = default_catalog().component("metric", text).settings
-    return metric(results)
+    return metric_table(text, metric, results)
 
 
 def _side_by_side(results: StudyResults, *metrics: str) -> pd.DataFrame:

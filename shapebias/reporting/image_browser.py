@@ -47,7 +47,8 @@ class BrowserImages:
         conditions, models, methods: their names, in the order of the study.
         kept: the study kept the images under its conditions; otherwise only the clean ones are shown.
         images: for each its ``id``; ``truth``, the names of its class, shape and texture; ``seen``, its picture under
-            each condition, or None; and ``answers``, under each condition, by model.
+            each condition, or None; and ``answers``, under each condition, by model.  An attack makes another picture
+            for each model, which is the ``seen`` of that answer.
     """
 
     dataset: str
@@ -87,7 +88,7 @@ def _count(answers: list[StoredAnswers], maps: list[StoredMaps], most: int) -> i
     """Count the pictures of a data set, at most."""
     shown = min(most, max(len(view.ids) for view in answers))
     mapped = sum(min(most, len(view.rows)) for view in maps)
-    return shown * len({_block(view) for view in _pictured(answers)}) + mapped
+    return shown * len(_pictured(answers)) + mapped
 
 
 def _detail(pictures: int) -> tuple[int, int]:
@@ -112,7 +113,11 @@ def _dataset(
             cell[view.model] = answer
     for view in _pictured(answers):
         for identity, picture in zip(_of(view, images), stimuli(view, _of(view, images)), strict=True):
-            images[identity]["seen"][blocks.index(_block(view))] = data_uri(picture, *detail)
+            uri, block = data_uri(picture, *detail), blocks.index(_block(view))
+            if _is_attacked(view):
+                images[identity]["answers"][block][view.model]["seen"] = uri
+            else:
+                images[identity]["seen"][block] = uri
     for found in maps:
         for identity, picture in zip(_of(found, images), maps_of(found, _of(found, images)), strict=True):
             answer = images[identity]["answers"][blocks.index(_block(found))].setdefault(found.model, {})
@@ -158,12 +163,17 @@ def _of(view: StoredAnswers | StoredMaps, images: Iterable[str]) -> list[str]:
 
 
 def _pictured(answers: list[StoredAnswers]) -> list[StoredAnswers]:
-    """Choose for each condition that has images the first view that has them."""
-    views: dict[Block, StoredAnswers] = {}
+    """Choose for each condition that has images the first view that has them; after an attack, that of each model."""
+    views: dict[tuple[Block, str], StoredAnswers] = {}
     for view in answers:
         if has_pictures(view) and (view.condition == "clean" or "images" in view.cell.names):
-            views.setdefault(_block(view), view)
+            views.setdefault((_block(view), view.model if _is_attacked(view) else ""), view)
     return [*views.values()]
+
+
+def _is_attacked(view: StoredAnswers) -> bool:
+    """Return whether the condition's images differ between models; assumed where its plugins are not installed."""
+    return view.steps is None or any(step.kind == "attack" for step in view.steps)
 
 
 def _said(view: StoredAnswers, ids: Sequence[str]) -> list[_Json]:

@@ -50,8 +50,6 @@ def metric_tables(results: CombinedResults) -> tuple[list[MetricTable], list[str
             table = results.metric(name)
         except ShapebiasError as error:
             failed.append(f"{name}: {error}")
-        except Exception as error:  # noqa: BLE001 - a plugin's metric must not take the page down
-            failed.append(f"{name}: {type(error).__name__}: {error}")
         else:
             if len(table):
                 tables.append(_shown(name, catalog.find("metric", name).spec.summary, table))

@@ -87,7 +87,7 @@ def contained_and_restored(plugin: str, *, strict: bool = True) -> Iterator[None
     if changed and strict:
         raise PluginError(f"{plugin} changed {', '.join(changed)}, which other code depends on (it was restored)")
     if changed:
-        _log.warning("%s changed %s while it was loaded; it was restored", plugin, ", ".join(changed))
+        _log.warning("%s changed %s; it was restored", plugin, ", ".join(changed))
 
 
 _steady: list[_Modes] = []

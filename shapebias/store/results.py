@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from shapebias.errors import SpellingError, StoreError, suggestion
 from shapebias.plugins.catalog import default_catalog
+from shapebias.plugins.tables import metric_table
 from shapebias.store.layout import ROLES
 from shapebias.store.ordering import cells_in_study_order
 from shapebias.store.reader import Store
@@ -118,10 +119,12 @@ class Results:
         Raises:
             UnknownNameError: no metric has this name.
             SpellingError: the metric has no such parameter, or a value is wrong.
+            PluginError: the metric failed, or did not return a tidy table.
         """
+        name = metric if isinstance(metric, str) else getattr(metric, "__name__", type(metric).__name__)
         if isinstance(metric, str):
             metric = cast("Metric", default_catalog().component("metric", metric).settings)
-        return (_with(metric, settings) if settings else metric)(self)
+        return metric_table(name, _with(metric, settings) if settings else metric, self)
 
     def logits(
         self,
@@ -149,7 +152,7 @@ class Results:
         eps: float | None = None,
     ) -> NDArray[np.int64]:
         """Return the classes that one model answered, (n,); arguments as in :meth:`logits`."""
-        return self._answers(dataset, model, condition, eps).prediction
+        return self._answers(dataset, model, condition, eps).prediction.copy()
 
     def images(
         self,

@@ -132,17 +132,17 @@ class StoredAnswers(_View):
     @cached_property
     def labels(self) -> NDArray[np.int64]:
         """(n,) true classes, -1 where unknown."""
-        return self._label("labels")
+        return _fixed(self._label("labels"))
 
     @cached_property
     def shape_labels(self) -> NDArray[np.int64]:
         """(n,) classes of the shape, -1 where unknown; a condition may have changed them."""
-        return self._label("shape_labels")
+        return _fixed(self._label("shape_labels"))
 
     @cached_property
     def texture_labels(self) -> NDArray[np.int64]:
         """(n,) classes of the texture, -1 where unknown; a condition may have changed them."""
-        return self._label("texture_labels")
+        return _fixed(self._label("texture_labels"))
 
     def _label(self, name: str) -> NDArray[np.int64]:
         if name in self.cell.names:
@@ -153,7 +153,7 @@ class StoredAnswers(_View):
     @cached_property
     def prediction(self) -> NDArray[np.int64]:
         """(n,) classes answered, -1 where there was no answer."""
-        return self.array("prediction").astype(np.int64)
+        return _fixed(self.array("prediction").astype(np.int64))
 
     @property
     def logits(self) -> NDArray[np.float32] | None:
@@ -252,6 +252,12 @@ class StoredValues(_View):
     def values(self) -> dict[str, NDArray[Any]]:
         """The per-image arrays, by name."""
         return self._group("values/")
+
+
+def _fixed(array: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Make an array read-only: it is kept, so what a metric wrote to it would change the numbers of other metrics."""
+    array.flags.writeable = False
+    return array
 
 
 def indexed_eps(cell: StoredCell) -> list[tuple[float | None, int | None]]:

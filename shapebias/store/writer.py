@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import shutil
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
@@ -28,6 +29,8 @@ from shapebias.store.stored import StoredCell
 __all__ = ["PACK_BYTES", "Writer", "pack", "stray_files"]
 
 PACK_BYTES = 10**9
+
+_log = logging.getLogger(__name__)
 
 
 class Writer:
@@ -184,13 +187,10 @@ class Writer:
         if size > PACK_BYTES and not force:
             return False
         store = self.store
-        with translate_os_errors(self.path):
-            with new_file(self.path) as temporary:
-                write_store(temporary, store.header, store.datasets(), store.cells())
-                store.close()
-            folder = parts_folder(self.path)
-            retired = folder.rename(temporary_path(folder))  # atomically: no reader sees half of the parts
-            shutil.rmtree(retired)
+        with translate_os_errors(self.path), new_file(self.path) as temporary:
+            write_store(temporary, store.header, store.datasets(), store.cells())
+            store.close()
+        _remove_parts(self.path)
         return True
 
     def leave_open(self) -> Store:
@@ -246,6 +246,16 @@ def stray_files(path: Path) -> list[Path]:
     except FileNotFoundError:  # another process has packed the folder
         inside = []
     return sorted([*beside, *inside])
+
+
+def _remove_parts(path: Path) -> None:
+    """Remove the parts that the packed file has; if that fails, nothing is lost, and the next writer does it."""
+    folder = parts_folder(path)
+    try:
+        retired = folder.rename(temporary_path(folder))  # atomically: no reader sees half of the parts
+        shutil.rmtree(retired)
+    except OSError as error:
+        _log.warning("%s is complete, but %s could not be removed: %s", path, folder, error.strerror)
 
 
 def _remove(path: Path) -> None:

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 import attrs
 
-from shapebias.errors import ShapebiasError, StudyError, listed, suggestion
+from shapebias.errors import ShapebiasError, StudyError, listed, suggestion, with_article
 from shapebias.paths import as_path
 from shapebias.plugins.catalog import Component, default_catalog
 from shapebias.plugins.specs import Kind
@@ -33,7 +33,7 @@ def component(kinds: tuple[Kind, ...], given: object, label: str | None = None) 
     else:
         found = default_catalog().wrap(kinds, given)
     if found.kind not in kinds:
-        raise StudyError(f"{found.text!r} is a {found.kind}; expected a {' or '.join(kinds)}")
+        raise StudyError(f"{found.text!r} is {with_article(found.kind)}; expected {with_article(' or '.join(kinds))}")
     return attrs.evolve(found, label=label or found.label)
 
 

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from shapebias.plugins.in_memory import InMemoryAnswers, InMemoryMaps, InMemoryResults, InMemoryValues
+from shapebias.plugins.tables import METRIC_COLUMNS
 from shapebias.testing.rules import BrokenRuleError, Rules, require
 from shapebias.testing.subjects import CLASSES, Subject
 
@@ -21,7 +22,6 @@ _IMAGES = 24
 _DESTROYED = {"saturate:p=8": ("texture",), "patch-shuffle:k=4": ("shape",)}
 _CLASSES = tuple("abcdefgh"[:CLASSES])
 _CONDITIONS = (("clean", None), *((name, None) for name in _DESTROYED), ("pgd", 1 / 255), ("pgd", 2 / 255))
-_COLUMNS = ("dataset", "model", "condition", "metric", "value", "low", "high", "n", "method")
 
 
 def made_up_results(seed: int = 0) -> InMemoryResults:
@@ -70,11 +70,11 @@ def compute(subject: Subject, results: InMemoryResults) -> pd.DataFrame:
     return table
 
 
-@RULES("returns a tidy table", f"the tables of all metrics can be joined; each has {', '.join(_COLUMNS)}")
+@RULES("returns a tidy table", f"the tables of all metrics can be joined; each has {', '.join(METRIC_COLUMNS)}")
 def _is_tidy(subject: Subject) -> None:
     tables = {"results": _usual_table(subject), "no results": compute(subject, InMemoryResults())}
     for what, table in tables.items():
-        missing = [name for name in _COLUMNS if name not in table.columns]
+        missing = [name for name in METRIC_COLUMNS if name not in table.columns]
         require(not missing, f"{what}: no column {', '.join(missing)}")
 
 

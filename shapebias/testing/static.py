@@ -10,7 +10,7 @@ from typing import Any
 
 import attrs
 
-from shapebias.errors import ShapebiasError
+from shapebias.errors import ShapebiasError, with_article
 from shapebias.plugins.catalog import Catalog, Component
 from shapebias.plugins.discovery import EVENTS, PluginInfo, discover
 from shapebias.plugins.specs import Spec
@@ -73,7 +73,7 @@ def _has_summary(spec: Spec) -> None:
 @SPEC_RULES("names its references", "users must be able to cite the definition of each number")
 def _has_references(spec: Spec) -> None:
     if spec.kind not in _ALGORITHMS:
-        raise NotApplicable(f"a {spec.kind} may have no paper")
+        raise NotApplicable(f"{with_article(spec.kind)} may have no paper")
     require(spec.references, "references are empty; write 'Authors year, title, section'")
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from shapebias.plugins.in_memory import InMemoryAnswers, InMemoryMaps, InMemoryResults
+from shapebias.plugins.tables import HEADLINE_COLUMNS
 from shapebias.published.references import Reference
 from shapebias.study import Study
 from shapebias.testing.rules import BrokenRuleError, Rules, require
@@ -17,7 +18,6 @@ from shapebias.testing.subjects import CLASSES, Subject
 __all__ = ["RULES"]
 
 RULES: Rules[Subject] = Rules()
-_COLUMNS = ("measure", "model", "value", "low", "high", "n")
 _MODELS = {"first": "planted:reliance=0", "second": "planted:reliance=1"}
 _PEOPLE = ("subject-01", "subject-02")
 _IMAGES = 24
@@ -69,10 +69,12 @@ def _takes_models(subject: Subject) -> None:
     require(study_of(subject) == study_of(subject), "a second call returns another study: no run could be continued")
 
 
-@RULES("has a headline row for each model", f"the table of a profile has {', '.join(_COLUMNS)}, one row a measure")
+@RULES(
+    "has a headline row for each model", f"the table of a profile has {', '.join(HEADLINE_COLUMNS)}, one row a measure"
+)
 def _has_rows(subject: Subject) -> None:
     for what, results in {"results": results_of(subject), "no results": InMemoryResults()}.items():
-        missing = [name for name in _COLUMNS if name not in headline_of(subject, results).columns]
+        missing = [name for name in HEADLINE_COLUMNS if name not in headline_of(subject, results).columns]
         require(not missing, f"{what}: no column {', '.join(missing)}")
     table = headline_of(subject, results_of(subject))
     without = [model for model in _MODELS if model not in set(table["model"])]

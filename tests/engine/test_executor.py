@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 import shapebias as sb
-from shapebias.engine.executor import BatchComputed, WorkersChanged, started
+from shapebias.engine.checked_executor import started
+from shapebias.engine.executor import BatchComputed, WorkersChanged
 from shapebias.engine.local_executor import LocalExecutor
 from shapebias.errors import DeviceError, UnknownNameError
 from shapebias.plugin import ExecutorSpec

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import random
-
 import attrs
 import numpy as np
 import pytest
 import torch
 from amounts import amount
+from faults import FAULTS, HARMLESS
 from torch import nn
 
 import shapebias as sb
@@ -25,44 +24,6 @@ STUDY = {
     "saliency": ["gradient"],
     "probes": [],
 }
-
-
-def leave(error):
-    raise error
-
-
-def seed():
-    torch.manual_seed(9)
-    np.random.seed(9)  # noqa: NPY002 - the global state is the point
-    random.seed(9)
-
-
-def enter_autocast():
-    torch.autocast("cpu", torch.bfloat16).__enter__()
-
-
-def hook_all_modules():
-    nn.modules.module.register_module_forward_hook(lambda *_: torch.zeros(1, 8))
-
-
-def recurse():
-    recurse()
-
-
-FAULTS = {
-    "raises": lambda: leave(ZeroDivisionError("on purpose")),
-    "exits": lambda: leave(SystemExit(3)),
-    "ends a generator": lambda: leave(GeneratorExit()),
-    "raises what is no Exception": lambda: leave(BaseException("on purpose")),
-    "recurses": recurse,
-    "has no memory": lambda: leave(MemoryError()),
-    "stops iterating": lambda: leave(StopIteration()),
-    "changes the default dtype": lambda: torch.set_default_dtype(torch.float64),
-    "hooks all modules": hook_all_modules,
-    "enters autocast": enter_autocast,
-    "sets grad mode": lambda: torch.set_grad_enabled(not torch.is_grad_enabled()),
-}
-HARMLESS = {"sets the random state": seed}
 
 
 @attrs.frozen

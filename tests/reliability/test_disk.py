@@ -77,7 +77,7 @@ def test_a_disk_that_refuses_from_some_moment_on(forked, copies, name):
     assert status == 0, (whole / "stderr").read_text()
     expected = stores(whole)
     cases = [(errno.ENOSPC, moment) for moment in spread(touches, amount(1, 12))]
-    cases += [(errno.EROFS, moment) for moment in [1, *spread(touches, amount(0, 11))]]
+    cases += [(errno.EROFS, moment) for moment in sorted({1, *spread(touches, amount(0, 11))})]
     for number, moment in cases:
         folder = copies(f"{number} {moment}")
         status, _ = forked(command, folder, refuse=[moment, number])
@@ -101,10 +101,12 @@ def test_a_disk_that_refuses_from_some_moment_on(forked, copies, name):
             assert cells.keys() == expected[store].keys()
             assert_equal(cells, expected[store])
             assert verify(folder / store) == []
-        assert not list(folder.rglob("*.tmp"))
+        # Nothing can be removed from a read-only disk, and later only who has the lock of a file knows that no other
+        # process is writing it: temporary files of pages and pictures stay.
+        assert not [*folder.rglob("*.h5*.tmp"), *folder.rglob("*.safetensors*.tmp")]
 
 
-@pytest.mark.parametrize("kibibytes", [200, 40, 120, 280, 320, 400][: amount(1, 6)])
+@pytest.mark.parametrize("kibibytes", [40, 120, 200, 280, 320, 400][: amount(1, 6)])
 def test_a_small_disk_that_fills_up(forked, tmp_path, kibibytes):
     """A real file system of few bytes, where this process may mount one."""
     mounted = tmp_path / "small"
@@ -119,7 +121,7 @@ def test_a_small_disk_that_fills_up(forked, tmp_path, kibibytes):
         said = (mounted / "stderr").read_text()
         assert "Traceback" not in said
         if status == 2:
-            assert "cannot be written: No space left on device; every part finished before is kept: make room" in said
+            assert "cannot be written: No space left on device; every finished part is kept: free some space" in said
         kept = content(mounted / "run.h5")
         subprocess.run([*MOUNT, "-o", "remount,size=64m", mounted], check=True, capture_output=True)
         assert forked(SHORT, mounted)[0] == 0

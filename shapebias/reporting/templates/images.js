@@ -5,7 +5,7 @@ const state = { data: null, found: [], image: 0 };
 const MARKS = { right: "✓ right", wrong: "✗ wrong", shape: "● shape", texture: "▦ texture", neither: "– neither", "no answer": "– no answer" };
 
 const chip = (model) => make("span", { class: "chip", style: `background: ${page.models.find(({ name }) => name === model).colour}`, "aria-hidden": "true" });
-const pictureOf = (image) => image.seen.find((picture) => picture !== null) ?? null;
+const pictureOf = (image) => image.seen.find((picture) => picture !== null) ?? image.answers.flatMap(Object.values).find((answer) => answer.seen)?.seen ?? null;
 const isRight = (answer) => answer?.kind === "right" || answer?.kind === "shape";
 const isWrong = (answer) => answer?.kind !== undefined && answer.kind !== "" && !isRight(answer);
 
@@ -53,7 +53,7 @@ function conditionBlock(image, index) {
   const picture = image.seen[index];
   const mapped = answered.some((model) => image.answers[index][model].maps !== undefined);
   const own = picture === null || mapped ? null : make("img", { class: "seen", src: picture, alt: `${image.id}, ${conditions[index]}` });
-  const cards = answered.map((model) => card(image.answers[index][model], model, conditions[index], mapped ? picture : null));
+  const cards = answered.map((model) => card(image.answers[index][model], model, conditions[index], image.answers[index][model].seen ?? (mapped ? picture : null)));
   return make("section", { class: "block", "aria-label": conditions[index] }, make("h3", {}, conditions[index]), make("div", { class: "cards" }, own, ...cards));
 }
 
