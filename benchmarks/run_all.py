@@ -97,7 +97,7 @@ ROWS = (
     Row(
         "5. Integrated gradients, Grad-CAM and occlusion against Captum and pytorch-grad-cam",
         "faster than each; no larger error",
-        "maps.py --images 2 --steps 20 --rounds 5",
+        "maps.py --images 2 --steps 20 --rounds 3",
         "maps.py --images 1 --steps 10 --rounds 1",
         why=(
             "Each side takes the same passes. Of Grad-CAM, one forward pass without gradients is 93 % of the time; "
@@ -174,7 +174,7 @@ ROWS = (
     Row(
         "13. Training against a loop written by hand",
         "at most 1.05 times: 0.95 x below",
-        "training.py --images 256 --rounds 2",
+        "training.py --images 128 --rounds 3",
         "training.py --images 64 --rounds 1",
     ),
     Row(
