@@ -18,10 +18,12 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+import shapebias as sb
 from shapebias.plugin import Classifier, ImageRandom, Sample, default_catalog
 
 PROJECT = Path(__file__).parents[1]
 os.environ.setdefault("SHAPEBIAS_PLUGINS_DIR", str(PROJECT / "examples/plugins"))  # the CIFAR networks
+sb.keep_freed_memory()  # for all sides, as in the command line
 DATA = Path(os.environ.get("SHAPEBIAS_TEST_DATA", PROJECT.parent / "shared/data"))
 os.environ.setdefault("SHAPEBIAS_DATA", str(DATA))  # the images of the default suite
 MOBILENET = (
@@ -75,6 +77,16 @@ def load_model(text: str, device: torch.device) -> Classifier:
 def numbers(name: str, ids: Sequence[str], device: torch.device) -> ImageRandom:
     """Return the random numbers that a plugin of this name is given for these images."""
     return ImageRandom.for_images(0, name, 0, ids, device)
+
+
+def check_close(ours: Tensor, theirs: Tensor, share: float = 1e-3) -> None:
+    """Check that maps differ by less than a share of their norm.
+
+    Not pixel by pixel: another order of the same sums can move a unit across the kink of its ReLU, which changes the
+    gradient at the pixels that the unit sees.
+    """
+    apart = float((ours - theirs).norm() / ours.norm())
+    assert apart < share, f"the maps differ by {apart:.1e} of their norm"
 
 
 def seconds(call: Callable[[], object], device: torch.device) -> float:

@@ -14,6 +14,7 @@ from .rendering.preview import Preview as Preview, preview as preview
 from .reporting.comparison import compare as compare
 from .reporting.drawing import figure as figure
 from .reporting.page import report as report
+from .runtime.allocator import keep_freed_memory as keep_freed_memory
 from .runtime.progress import Interrupted as Interrupted, Progress as Progress
 from .store import Results as Results, drop as drop, merge as merge, open as open, pack as pack, rename as rename, verify as verify
 from .study import Cell as Cell, Condition as Condition, Study as Study

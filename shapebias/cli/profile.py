@@ -75,8 +75,10 @@ def command(
     working_catalog()
 
     from shapebias.profiling import profile
+    from shapebias.runtime.allocator import keep_freed_memory
     from shapebias.runtime.progress import Interrupted
 
+    keep_freed_memory()
     try:
         with progress_bar(quiet=quiet) as progress:
             found = profile([*models], suites, progress=progress, **options)

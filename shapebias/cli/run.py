@@ -136,8 +136,10 @@ def command(
         study = _with_class_images(study, towards)
 
     from shapebias import engine
+    from shapebias.runtime.allocator import keep_freed_memory
     from shapebias.runtime.progress import Interrupted
 
+    keep_freed_memory()
     try:
         with progress_bar(quiet=quiet) as progress:
             results = engine.run(study, output, progress=progress, **how)

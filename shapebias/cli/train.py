@@ -115,8 +115,10 @@ def command(
         if status not in (0, 130):
             click.echo("A process failed, so all were stopped; run the same command again to continue.", err=True)
         ctx.exit(status)
+    from shapebias.runtime.allocator import keep_freed_memory
     from shapebias.training.loop import train
 
+    keep_freed_memory()
     quiet = quiet or not Processes.speaks()
     try:
         with progress_bar(_describe, attrgetter("epoch"), quiet=quiet) as progress:

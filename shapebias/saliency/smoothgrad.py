@@ -49,9 +49,7 @@ class SmoothGrad:
         """Return maps (N, H, W) of (N, 3, H, W) images in [0, 1] for (N,) targets."""
         total = torch.zeros_like(images)
         for rows, samples in chunks(model, images, self.samples):
-            noise = rng[rows].normal("noise", samples, images.shape[1:])
-            gradient = gradient_of_copies(
-                model, images[rows, None] + self.spread * noise, targets[rows], self.objective
-            )
-            total[rows] += (gradient.square() if self.square else gradient).sum(dim=1)
+            noise = rng[rows].normal("noise", samples, images.shape[1:]).mul_(self.spread)
+            gradient = gradient_of_copies(model, images[rows, None] + noise, targets[rows], self.objective)
+            total[rows] += (gradient.square_() if self.square else gradient).sum(dim=1)
         return reduce_channels(total / self.samples, self.reduce)

@@ -92,6 +92,7 @@ class Worker:
 
         if shapebias.__version__ != surroundings.version:
             return f"it has shapebias {shapebias.__version__}, not {surroundings.version}; install the same everywhere"
+        shapebias.keep_freed_memory()
         return ""
 
     def _read(self, study: bytes, options: Any) -> str:
