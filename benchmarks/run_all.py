@@ -52,7 +52,7 @@ ROWS = (
         "1. `run` of MobileNetV2 against the bare loop",
         "at most 1.05 times the loop on a GPU, 1.08 times on 2 cores: 0.95 x and 0.93 x below",
         "engine.py --images 64 --rounds 3",
-        "engine.py --images 16 --rounds 1",
+        "engine.py --images 8 --rounds 1",
         why=(
             "`run` also loads the weights, decodes the files and packs the store, which the loop does not; that "
             "weighs most with few images."

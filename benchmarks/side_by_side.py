@@ -23,7 +23,6 @@ from shapebias.plugin import Classifier, ImageRandom, Sample, default_catalog
 PROJECT = Path(__file__).parents[1]
 os.environ.setdefault("SHAPEBIAS_PLUGINS_DIR", str(PROJECT / "examples/plugins"))  # the CIFAR networks
 DATA = Path(os.environ.get("SHAPEBIAS_TEST_DATA", PROJECT.parent / "shared/data"))
-os.environ.setdefault("SHAPEBIAS_DATA", str(DATA))  # the images of the default suite
 MOBILENET = (
     f'timm:mobilenetv2_100,checkpoint="{DATA}/weights/imagenet/mobilenetv2_100.safetensors",'
     "mean=0.5,0.5,0.5,std=0.5,0.5,0.5,arg.pad_type=same"
