@@ -46,6 +46,7 @@ def main() -> None:
             "shapebias --help": [*shapebias, "--help"],
             "shapebias list": [*shapebias, "list"],
             "shapebias show saturate": [*shapebias, "show", "saturate"],
+            "shapebias show imagenet-r": [*shapebias, "show", "imagenet-r"],
             "shapebias show pgd": [*shapebias, "show", "pgd"],
             "shapebias results run.h5": [*shapebias, "results", str(path)],
         }

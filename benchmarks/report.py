@@ -1,19 +1,22 @@
 """How much time do a report of 60 cells and a profile take, and where does it go?
 
 The report is of three small networks under 20 conditions.  The profile is SqueezeNet's under the default
-suite.  Neither has a peer; *where* is the share of each package in the time, as :mod:`cProfile` counts it.
+suite, whose images are those of the test data; people's answers are fetched before the clock starts, and where there is
+no network the profile does without.  Neither has a peer; *where* is the share of each package in the time, as
+:mod:`cProfile` counts it.
 """
 
 from __future__ import annotations
 
 import cProfile
+import os
 import pstats
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
 import torch
-from side_by_side import SQUEEZENET, arguments, seconds
+from side_by_side import DATA, SQUEEZENET, arguments, seconds
 
 import shapebias as sb
 
@@ -26,6 +29,15 @@ def sixty_cells(folder: Path, device: torch.device) -> sb.Results:
     models = {f"network {seed}": f"cnn:num_classes=8,width=8,seed={seed}" for seed in range(3)}
     study = sb.Study("stimuli:cue=conflict,images=56,size=32", models, levels)
     return sb.run(study, folder / "run.h5", device=str(device))
+
+
+def link_images(folder: Path) -> None:
+    """Give the default suite the images of the test data, unless the user has a folder with published data."""
+    if "SHAPEBIAS_DATA" not in os.environ:
+        folder.mkdir()
+        for name in ("cue-conflict", "edges", "silhouettes"):
+            (folder / name).symlink_to(DATA / name)
+        os.environ["SHAPEBIAS_DATA"] = str(folder)
 
 
 def where(call: Callable[[], object]) -> str:
@@ -54,6 +66,8 @@ def main() -> None:
     options = arguments(__doc__, images=32)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
+        link_images(folder / "data")
+        sb.profile(SQUEEZENET, limit=1, device=str(options.device))
         with sixty_cells(folder, options.device) as results:
             calls: dict[str, Callable[[], object]] = {
                 "report of 60 cells": lambda: sb.report(results, folder / "page.html"),

@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import os
 import platform
+import resource
 import signal
 import subprocess
 import sys
@@ -29,7 +30,7 @@ PACKAGES = (
 
 
 ABOUT = """\
-Each row has its command, which says how many images and rounds were taken. Seconds are CPU seconds of the process on a
+Each row has its command, which says how many images and rounds were taken, and the date. Seconds are CPU seconds of the process on a
 CPU, and wall time on a GPU; *x* is how many times as long as shapebias each took, the median of the rounds.
 [performance.md](../docs/performance.md) says what this means, and why a row misses its aim."""
 
@@ -51,7 +52,7 @@ ROWS = (
         "1. `run` of MobileNetV2 against the bare loop",
         "at most 1.05 times the loop on a GPU, 1.08 times on 2 cores: 0.95 x and 0.93 x below",
         "engine.py --images 64 --rounds 3",
-        "engine.py --images 16 --rounds 1",
+        "engine.py --images 8 --rounds 1",
         why=(
             "`run` also loads the weights, decodes the files and packs the store, which the loop does not; that "
             "weighs most with few images."
@@ -162,6 +163,10 @@ ROWS = (
         "storage.py --images 64 --maps 300",
         "storage.py --images 8 --maps 32",
         ("cpu",),
+        why=(
+            "A part takes a few milliseconds and two calls of fsync whatever its size, so the share is larger for few "
+            "images."
+        ),
     ),
     Row(
         "11. Time against the number of cells",
@@ -170,8 +175,8 @@ ROWS = (
         "cells.py --cells 10 100",
         ("cpu",),
         why=(
-            "Writing and packing are about 9 ms a cell: 88 attributes and 6 arrays, each with its checksum, in "
-            "part and packed file. See benchmarks/notes.md."
+            "Writing a part is half of it: 45 attributes and 6 arrays, each with its checksum, and two calls of fsync. "
+            "See benchmarks/notes.md."
         ),
     ),
     Row(
@@ -186,7 +191,7 @@ ROWS = (
         "13. Training against a loop written by hand",
         "at most 1.05 times: 0.95 x below",
         "training.py --images 128 --rounds 3",
-        "training.py --images 64 --rounds 1",
+        "training.py --images 32 --rounds 1",
     ),
     Row(
         "14. Report and profile",
@@ -217,7 +222,7 @@ def measure(row: Row, command: str, device: str) -> str:
     """Run one benchmark and return its section."""
     words = command.split() + (["--device", device] if "cuda" in row.devices and device != "cpu" else [])
     print(f"{' '.join(words)} ...", flush=True)
-    began = time.monotonic()
+    began, before = time.monotonic(), resource.getrusage(resource.RUSAGE_CHILDREN)
     done = subprocess.run(  # noqa: S603 - our own scripts
         [sys.executable, HERE / words[0], *words[1:]], capture_output=True, text=True, check=False
     )
@@ -225,7 +230,9 @@ def measure(row: Row, command: str, device: str) -> str:
     if done.returncode:
         said = f"{said}\nfailed: {_reason(done)}".strip()
         print(said, flush=True)
-    print(f"  {time.monotonic() - began:.0f} s", flush=True)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    computed = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    print(f"  {time.monotonic() - began:.0f} s, {computed:.0f} s of CPU", flush=True)
     head = f"Aim: {row.aim}. `python benchmarks/{' '.join(words)}`, {time.strftime('%Y-%m-%d')}"
     return f"## {row.title}\n\n{head}\n\n```\n{said}\n```\n{why}"
 

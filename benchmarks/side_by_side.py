@@ -25,7 +25,6 @@ PROJECT = Path(__file__).parents[1]
 os.environ.setdefault("SHAPEBIAS_PLUGINS_DIR", str(PROJECT / "examples/plugins"))  # the CIFAR networks
 sb.keep_freed_memory()  # for all sides, as in the command line
 DATA = Path(os.environ.get("SHAPEBIAS_TEST_DATA", PROJECT.parent / "shared/data"))
-os.environ.setdefault("SHAPEBIAS_DATA", str(DATA))  # the images of the default suite
 MOBILENET = (
     f'timm:mobilenetv2_100,checkpoint="{DATA}/weights/imagenet/mobilenetv2_100.safetensors",'
     "mean=0.5,0.5,0.5,std=0.5,0.5,0.5,arg.pad_type=same"
