@@ -30,8 +30,9 @@ PACKAGES = (
 
 
 ABOUT = """\
-Each row has its command, which says how many images and rounds were taken, and the date. Seconds are CPU seconds of the
-process on a CPU, and wall time on a GPU; *x* is how many times as long as shapebias each took, the median of the rounds.
+Each row has its command, which says how many images and rounds were taken, and the date. Seconds are CPU seconds of
+the process on a CPU, and wall time on a GPU; *x* is how many times as long as shapebias each took, the median of the
+rounds.
 [performance.md](../docs/performance.md) says what this means, and why a row misses its aim."""
 
 
