@@ -101,8 +101,8 @@ def _accept(value: object, instance: Any, field: attrs.Attribute[Any]) -> object
     """Convert what Python users write: text to a path, a list to a tuple, a dictionary to free options."""
     cls: type = type(instance)
     kind = field_types(cls)[field.name]
-    if isinstance(value, list):
-        return tuple(value)
+    if isinstance(value, list | tuple):
+        return tuple(as_path(item) if isinstance(item, Path) else item for item in value)
     if isinstance(value, dict) and kind is Options:
         return Options(value)
     if isinstance(value, str) and not fits(value, kind) and fits(Path(value), kind):
@@ -121,9 +121,11 @@ def _problem(cls: type, field: attrs.Attribute[Any], value: object) -> str | Non
     kind = field_types(cls)[field.name]
     if not fits(value, kind):
         return f"must be {type_text(kind)}, got {value!r}{_renamed_word(cls, field.name, value)}"
-    if isinstance(value, str | Path) and printable(value) != str(value):
-        return f"{printable(value)} is not UTF-8, so results could not record it; rename it, or give a link to it"
-    for number in value if isinstance(value, tuple) else (value,):
+    items = value if isinstance(value, tuple) else (value,)
+    for text in items:
+        if isinstance(text, str | Path) and printable(text) != str(text):
+            return f"{printable(text)} is not UTF-8, so results could not record it; rename it, or give a link to it"
+    for number in items:
         for sign, limit in field.metadata.get("bounds", {}).items():
             if isinstance(number, int | float) and not _BOUNDS[sign](number, limit):
                 return f"must be {sign} {spell_scalar(limit)}, got {_shown(number)}"

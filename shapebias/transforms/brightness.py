@@ -20,6 +20,7 @@ class Brightness:
     Source: Hendrycks & Dietterich 2019, Benchmarking neural network robustness to common corruptions and
     perturbations, section 4, whose five severities are shift = 0.1 to 0.5.
 
+    >>> import torch
     >>> Brightness(shift=0.3)(torch.tensor([0.5, 0.25, 0.0]).view(1, 3, 1, 1), None).flatten()
     tensor([0.8000, 0.4000, 0.0000])
     """

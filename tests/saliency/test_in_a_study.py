@@ -41,7 +41,7 @@ def test_maps_are_those_of_the_images_that_the_model_saw(results, network, name)
     method = default_catalog().component("saliency", METHODS[name]).settings
     for view in views:
         images = torch.from_numpy(results.images(condition=view.condition, eps=view.eps)).float()
-        labels = torch.from_numpy(next(answers.labels for answers in results.answers()))
+        labels = torch.tensor(next(answers.labels for answers in results.answers()))
         explained = method(network, images, labels, ImageRandom.for_images(0, name, 0, view.ids))
         explained = explained if isinstance(explained, Attributed) else Attributed(explained)
         largest = explained.maps.abs().amax(dim=(1, 2), keepdim=True).numpy()

@@ -95,6 +95,12 @@ def test_what_is_spelled_is_read_back(given_settings, full):
     assert "+" not in re.sub(r'"(\\.|[^"\\])*"', "", text, flags=re.DOTALL)  # it may stand in a chain
 
 
+def test_home_folders_and_names_that_are_not_utf_8_in_a_list_of_paths():
+    assert Everything("", 1.0, files=[Path("~/a"), Path("b")]).files == (Path.home() / "a", Path("b"))
+    with pytest.raises(SpellingError, match="is not UTF-8"):
+        Everything("", 1.0, files=(Path("b"), Path("caf\udce9.png")))
+
+
 @attrs.frozen
 class Pgd:
     """Like the attack."""
