@@ -24,19 +24,23 @@ import shapebias as sb
 from shapebias.plugin import IMAGENET_MEAN, IMAGENET_STD
 
 
-def by_shapebias(device: torch.device) -> float:
+def by_shapebias(images: int, device: torch.device) -> float:
     """Run, open, count."""
     with tempfile.TemporaryDirectory() as folder:
-        study = sb.Study(CUE_CONFLICT, {"squeezenet": SQUEEZENET})
+        study = sb.Study(CUE_CONFLICT, {"squeezenet": SQUEEZENET}, limit=images)
         with sb.run(study, Path(folder) / "run.h5", device=str(device)) as results:
             return float(results.metric("shape-bias").value.iloc[0])
 
 
-def by_model_vs_human(network: torch.nn.Module, categories: dict[str, list[int]], device: torch.device) -> float:
+def by_model_vs_human(
+    network: torch.nn.Module, categories: dict[str, list[int]], count: int, device: torch.device
+) -> float:
     """Do it in the steps of model-vs-human."""
     steps = [torchvision.transforms.ToTensor(), torchvision.transforms.Normalize(IMAGENET_MEAN, IMAGENET_STD)]
     images = torchvision.datasets.ImageFolder(DATA / "cue-conflict", torchvision.transforms.Compose(steps))
-    loader = torch.utils.data.DataLoader(images, batch_size=16)
+    rows = [number * len(images) // count for number in range(count)]  # evenly spaced, as ``limit`` takes them
+    samples = [images.samples[row] for row in rows]
+    loader = torch.utils.data.DataLoader(torch.utils.data.Subset(images, rows), batch_size=16)
     names, done = np.array([*categories]), 0
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "answers.csv"
@@ -46,7 +50,7 @@ def by_model_vs_human(network: torch.nn.Module, categories: dict[str, list[int]]
                 means = np.stack([probabilities[:, members].mean(axis=1) for members in categories.values()], axis=1)
                 with path.open("a", newline="") as file:
                     writer = csv.writer(file)
-                    for answer, (image, _) in zip(names[means.argmax(axis=1)], images.samples[done:], strict=False):
+                    for answer, (image, _) in zip(names[means.argmax(axis=1)], samples[done:], strict=False):
                         writer.writerow([answer, Path(image).parent.name, Path(image).name])
                 done += len(batch)
         table = pd.read_csv(path, names=["response", "category", "image"])
@@ -58,19 +62,19 @@ def by_model_vs_human(network: torch.nn.Module, categories: dict[str, list[int]]
 
 def main() -> None:
     """Check that both find the same shape bias, then time them."""
-    options = arguments(__doc__, rounds=3)
+    options = arguments(__doc__, images=320, rounds=3)
     model = load_model(SQUEEZENET, options.device)
     network = model.module.to(memory_format=torch.contiguous_format).eval()
     categories = json.loads((DATA / "imagenet_to_16_classes.json").read_text(encoding="utf-8"))
     calls = {
-        "shapebias run and results": lambda: by_shapebias(options.device),
-        "as in model-vs-human": lambda: by_model_vs_human(network, categories, options.device),
+        "shapebias run and results": lambda: by_shapebias(options.images, options.device),
+        "as in model-vs-human": lambda: by_model_vs_human(network, categories, options.images, options.device),
     }
     found = {name: call() for name, call in calls.items()}
     ours, theirs = found.values()
     assert abs(ours - theirs) < 1e-9, f"the shape biases differ: {found}"
     notes = {name: f"shape bias {value:.4f}" for name, value in found.items()}
-    show("320 cue-conflict images", take_turns(calls, options.rounds, options.device), notes)
+    show(f"{options.images} cue-conflict images", take_turns(calls, options.rounds, options.device), notes)
 
 
 if __name__ == "__main__":

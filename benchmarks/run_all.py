@@ -63,7 +63,7 @@ ROWS = (
         "2. PGD against Foolbox, torchattacks and a loop",
         "as many images right, within 1 %; 5 x where most images fall, 1.3 x on the robust network, never less than 1",
         "attacks.py --images 300 --rounds 1",
-        "attacks.py --images 20 --rounds 1",
+        "attacks.py --images 10 --rounds 1",
         why=(
             "The passes are the bound: on the robust network most images are right to the end and take all 20 "
             "steps on both sides, so the gain cannot exceed the ratio of the passes. As many passes on fewer "
@@ -74,7 +74,7 @@ ROWS = (
         "3. A curve of six eps against Foolbox's list of epsilons",
         "4 x",
         "attacks.py --curve 1 --images 30 --rounds 1",
-        "attacks.py --curve 1 --images 6 --steps 10 --rounds 1",
+        "attacks.py --curve 1 --images 4 --steps 10 --rounds 1",
         why=(
             "The ratio of the passes is the bound, and the standard network comes near it. The robust network is so "
             "small that its passes on the few images that are left are slower each."
@@ -101,7 +101,7 @@ ROWS = (
         "5. Integrated gradients, Grad-CAM and occlusion against Captum and pytorch-grad-cam",
         "faster than each; no larger error",
         "maps.py --images 2 --steps 20 --rounds 3",
-        "maps.py --images 1 --steps 10 --rounds 1",
+        "maps.py --images 1 --steps 4 --rounds 1",
         why=(
             "Each side takes the same passes. Of Grad-CAM, one forward pass without gradients is 93 % of the time; "
             "there is no more to gain than what lies around it."
@@ -111,7 +111,7 @@ ROWS = (
         "6. Cue conflict, files on disk to shape bias, against model-vs-human's flow",
         "1.5 x on 2 cores, 5 x on a GPU",
         "cue_conflict.py --rounds 2",
-        "cue_conflict.py --rounds 1",
+        "cue_conflict.py --images 64 --rounds 1",
     ),
     Row(
         "7. Deletion and insertion against Quantus and pytorch-grad-cam",
