@@ -198,7 +198,7 @@ ROWS = (
         "14. Report and profile",
         "stated",
         "report.py --images 32",
-        "report.py --images 8",
+        "",
         ("cpu",),
     ),
 )
