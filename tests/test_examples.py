@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import json
 import re
 import runpy
 import sys
@@ -228,7 +229,12 @@ def test_demo(tmp_path, capsys):
     standard, matched, linf, l2 = printed_numbers(text, "shape bias")
     assert max(standard, matched) < 0.5 < min(linf, l2)
     assert "10 of 10 differences" in " ".join(text.split())
-    assert (tmp_path / "report.html").read_text(encoding="utf-8").count("<svg") > 10
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert len(page) < 3_000_000  # it can be sent by mail
+    (data,) = re.findall(r'<script type="application/json" id="data">(.*?)</script>', page, flags=re.DOTALL)
+    charts = json.loads(data)
+    assert [model["name"] for model in charts["models"]] == ["standard", "matched", "linf", "l2"]
+    assert all(charts[name] for name in ("accuracy", "bias", "browsed", "consistency", "evidence", "sweeps"))
     with shapebias.open(tmp_path / "run.h5") as results:
         assert share(results, "shape", "clean", "linf", "labels") > share(
             results, "shape", "clean", "standard", "labels"
