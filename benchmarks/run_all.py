@@ -74,7 +74,7 @@ ROWS = (
         "3. A curve of six eps against Foolbox's list of epsilons",
         "4 x",
         "attacks.py --curve 1 --images 30 --rounds 1",
-        "attacks.py --curve 1 --images 4 --steps 10 --rounds 1",
+        "",
         why=(
             "The ratio of the passes is the bound, and the standard network comes near it. The robust network is so "
             "small that its passes on the few images that are left are slower each."
