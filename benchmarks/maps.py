@@ -11,14 +11,24 @@ over the images.
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import attrs
 import captum.attr
 import pytorch_grad_cam
 import torch
-from side_by_side import MOBILENET, PHOTOS, arguments, as_batch, check_close, load_model, load_samples, show, take_turns
+from side_by_side import (
+    MOBILENET,
+    PHOTOS,
+    arguments,
+    as_batch,
+    check_close,
+    in_float64,
+    load_model,
+    load_samples,
+    show,
+    take_turns,
+)
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -41,16 +51,6 @@ class LogProbabilities(nn.Module):
     def forward(self, pixels: Tensor) -> Tensor:
         """Return log-probabilities of pixels."""
         return self.model(pixels).log_softmax(dim=1)
-
-
-@contextlib.contextmanager
-def in_float64(model: Classifier) -> Iterator[None]:
-    """Compute in float64; the weights are the same again at the end."""
-    model.module.double()
-    try:
-        yield
-    finally:
-        model.module.float()
 
 
 def integrated(model: Classifier, images: Tensor, labels: Tensor, steps: int, rounds: int) -> None:

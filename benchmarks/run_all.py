@@ -84,7 +84,7 @@ ROWS = (
         "4. SmoothGrad against bare passes and Captum",
         "at most 1.05 times the bare passes (0.95 x below), faster than Captum and one image at a time",
         "smoothgrad.py --images 1 --samples 16 --rounds 5",
-        "smoothgrad.py --images 1 --samples 8 --rounds 1",
+        "smoothgrad.py --images 1 --samples 4 --rounds 1",
         why=(
             "It takes the same passes as Captum in the same chunks. Its noise, which does not depend on the batch, is "
             "1.2 % of the time, and that of Captum 0.9 %: neither can be faster than the other by more than that."

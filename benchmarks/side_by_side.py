@@ -7,12 +7,13 @@ comparable; on a GPU it is wall time, after everything that was queued has finis
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import resource
 import statistics
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import torch
@@ -76,6 +77,16 @@ def load_model(text: str, device: torch.device) -> Classifier:
 def numbers(name: str, ids: Sequence[str], device: torch.device) -> ImageRandom:
     """Return the random numbers that a plugin of this name is given for these images."""
     return ImageRandom.for_images(0, name, 0, ids, device)
+
+
+@contextlib.contextmanager
+def in_float64(model: Classifier) -> Iterator[None]:
+    """Compute in float64; the weights are the same again at the end."""
+    model.module.double()
+    try:
+        yield
+    finally:
+        model.module.float()
 
 
 def check_close(ours: Tensor, theirs: Tensor, share: float) -> None:

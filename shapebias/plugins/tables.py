@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from shapebias.errors import PluginError
+from shapebias.plugins.catalog import default_catalog
 from shapebias.plugins.containment import attributed
 
 if TYPE_CHECKING:
@@ -17,18 +18,21 @@ METRIC_COLUMNS = ("dataset", "model", "condition", "metric", "value", "low", "hi
 HEADLINE_COLUMNS = ("measure", "model", "value", "low", "high", "n")
 
 
-def metric_table(name: str, metric: Callable[[Any], pd.DataFrame], results: Any) -> pd.DataFrame:
+def metric_table(metric: str | Callable[[Any], pd.DataFrame], results: Any, name: str = "") -> pd.DataFrame:
     """Compute a metric.
 
     Args:
-        name: the metric's text, for messages.
-        metric: its settings.
+        metric: its text, or its settings.
         results: the answers, as :class:`shapebias.plugins.protocols.StudyResults` describes them.
+        name: what messages call it; its text, or its class, by default.
 
     Raises:
+        ShapebiasError: the text cannot be read, or no plugin provides the metric.
         PluginError: the metric failed, or did not return a table with the columns that every metric has.
     """
-    return _table(f"metric {name}", metric, results, METRIC_COLUMNS)
+    settings: Any = default_catalog().component("metric", metric).settings if isinstance(metric, str) else metric
+    name = name or (metric if isinstance(metric, str) else getattr(metric, "__name__", type(metric).__name__))
+    return _table(f"metric {name}", settings, results, METRIC_COLUMNS)
 
 
 def headline_table(name: str, suite: Any, results: Any) -> pd.DataFrame:

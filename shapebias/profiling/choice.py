@@ -44,12 +44,16 @@ class PlannedSuite:
         """
         name, settings = f"suite {suite.text}", suite.settings
         with attributed(name):
-            study = settings.study(models, limit=limit)
-            published = tuple(settings.published_models), dict(settings.references())
-            human_answers = tuple(settings.human_answers)
-        if not isinstance(study, Study):
-            raise PluginError(f"{name}: study returned a {type(study).__name__}, not a shapebias.Study")
-        return cls(suite, study, human_answers, *published)
+            planned = cls(
+                suite,
+                settings.study(models, limit=limit),
+                tuple(settings.human_answers),
+                tuple(settings.published_models),
+                dict(settings.references()),
+            )
+        if not isinstance(planned.study, Study):
+            raise PluginError(f"{name}: study returned a {type(planned.study).__name__}, not a shapebias.Study")
+        return planned
 
 
 def chosen_suites(given: object = DEFAULT_SUITE) -> tuple[Component, ...]:

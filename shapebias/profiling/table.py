@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from shapebias.errors import ShapebiasError
-from shapebias.plugins.catalog import Component, default_catalog
+from shapebias.plugins.catalog import Component
 from shapebias.plugins.tables import headline_table, metric_table
 from shapebias.profiling.choice import PlannedSuite
 from shapebias.published.references import Reference
@@ -152,11 +152,10 @@ def _differences(part: SuiteResults) -> dict[tuple[object, ...], dict[str, float
     if part.against is None:
         return {}
     text = f"paired-difference:against={quote(part.title(part.against))}"
-    settings: Any = default_catalog().component("metric", text).settings
     names = {"difference": "value", "difference_low": "low", "difference_high": "high", "p": "p"}
     return {
         _cell(row, row["model"]): {name: row[column] for name, column in names.items()}
-        for row in records(metric_table(text, settings, attrs.evolve(part, with_people=False)))
+        for row in records(metric_table(text, attrs.evolve(part, with_people=False)))
     }
 
 

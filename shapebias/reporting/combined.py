@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import attrs
 
-from shapebias.plugins.catalog import default_catalog
 from shapebias.plugins.tables import metric_table
 from shapebias.reporting.palette import ModelStyle, assign_styles
 from shapebias.store import CellRecord, Failure, Results
@@ -88,8 +87,7 @@ class CombinedResults:
     def metric(self, text: str) -> pd.DataFrame:
         """Compute a metric over all files, once; see :meth:`shapebias.Results.metric`."""
         if text not in self._tables:
-            settings: Any = default_catalog().component("metric", text).settings
-            self._tables[text] = metric_table(text, settings, self)
+            self._tables[text] = metric_table(text, self)
         return self._tables[text].copy()
 
     @property

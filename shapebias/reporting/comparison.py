@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from shapebias.errors import FigureError
-from shapebias.plugins.catalog import default_catalog
 from shapebias.plugins.in_memory import InMemoryAnswers, InMemoryResults
-from shapebias.plugins.protocols import Metric, StudyResults
+from shapebias.plugins.protocols import StudyResults
 from shapebias.plugins.tables import metric_table
 from shapebias.store import Results
 from shapebias.store.views import StoredAnswers
@@ -79,7 +78,7 @@ def _table(before: Results, after: Results, first: str, second: str) -> pd.DataF
         (_common(old[key], new[key], "before"), _common(new[key], old[key], "after")) for key in old if key in new
     ]
     pair = InMemoryResults([answers for both in common for answers in both], seed=before.seed)
-    table = _metric(pair, "paired-difference:against=before")
+    table = metric_table("paired-difference:against=before", pair)
     for sides in (_side_by_side(pair, "accuracy:top=1", "shape-bias"), _moved(common)):
         table = table.merge(sides, how="left", on=_KEYS)
     name = first if first == second else f"{second} after {first}"
@@ -129,16 +128,11 @@ def _correct(answers: InMemoryAnswers) -> set[str]:
     return {identity for identity, label, prediction in hits if label == prediction >= 0}
 
 
-def _metric(results: StudyResults, text: str) -> pd.DataFrame:
-    metric: Metric = default_catalog().component("metric", text).settings
-    return metric_table(text, metric, results)
-
-
 def _side_by_side(results: StudyResults, *metrics: str) -> pd.DataFrame:
     """Return the values of both models in the columns ``before`` and ``after``."""
     import pandas as pd
 
-    tables = [_metric(results, metric) for metric in metrics]
+    tables = [metric_table(metric, results) for metric in metrics]
     rows = pd.concat([table[table["averaging"] == "micro"] if "averaging" in table else table for table in tables])
     rows["metric"] += "-difference"
     old, new = (

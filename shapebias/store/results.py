@@ -121,10 +121,12 @@ class Results:
             SpellingError: the metric has no such parameter, or a value is wrong.
             PluginError: the metric failed, or did not return a tidy table.
         """
-        name = metric if isinstance(metric, str) else getattr(metric, "__name__", type(metric).__name__)
-        if isinstance(metric, str):
-            metric = cast("Metric", default_catalog().component("metric", metric).settings)
-        return metric_table(name, _with(metric, settings) if settings else metric, self)
+        name = metric if isinstance(metric, str) else ""
+        if settings:
+            if isinstance(metric, str):
+                metric = cast("Metric", default_catalog().component("metric", metric).settings)
+            metric = _with(metric, settings)
+        return metric_table(metric, self, name)
 
     def logits(
         self,

@@ -11,7 +11,6 @@ from faults import RAISED
 
 import shapebias as sb
 from shapebias.errors import PluginError
-from shapebias.metrics.shape_bias import ShapeBias
 from shapebias.plugin import SuiteSpec
 from shapebias.plugins.catalog import Component, default_catalog
 from shapebias.plugins.tables import metric_table
@@ -68,14 +67,14 @@ def results(tmp_path_factory):
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_metric_that_fails_is_named_and_the_others_have_the_same_tables(results, fault):
     combined = CombinedResults([results])
-    before, modes = metric_table("shape-bias", ShapeBias(), combined), np.geterr()
+    before, modes = metric_table("shape-bias", combined), np.geterr()
     with pytest.raises(PluginError, match="metric BadMetric "):
         results.metric(BadMetric(fault))
     with pytest.raises(PluginError, match="metric culprit "):
-        metric_table("culprit", BadMetric(fault), combined)
+        metric_table(BadMetric(fault), combined, "culprit")
     assert np.geterr() == modes
     for found in (results, combined):
-        pd.testing.assert_frame_equal(metric_table("shape-bias", ShapeBias(), found), before)
+        pd.testing.assert_frame_equal(metric_table("shape-bias", found), before)
 
 
 PLUGIN = """
