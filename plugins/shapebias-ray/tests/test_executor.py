@@ -24,11 +24,18 @@ STUDY = sb.Study(
     STIMULI, MODELS, ["clean", "patch-shuffle:k=2", "grayscale+pgd:eps=4/255,steps=2", "saturate:p=8"], "gradient"
 )
 
-# Each process that meets it dies, until enough have.
+# Each process that meets it dies, until enough have: only one can make a file anew, however many meet it at once.
 DEADLY = """
 import os, pathlib, signal
 import attrs
 from shapebias import plugin
+
+def is_first(file):
+    try:
+        file.touch(exist_ok=False)
+    except FileExistsError:
+        return False
+    return True
 
 @attrs.frozen
 class Deadly:
@@ -36,9 +43,7 @@ class Deadly:
     deaths: int = plugin.param("how many", default=1)
 
     def __call__(self, images, rng):
-        folder = pathlib.Path(self.folder)
-        if len(list(folder.iterdir())) < self.deaths:
-            (folder / str(os.getpid())).touch()
+        if any(is_first(pathlib.Path(self.folder, str(death))) for death in range(self.deaths)):
             os.kill(os.getpid(), signal.SIGKILL)
         return 1 - images
 
