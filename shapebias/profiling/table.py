@@ -224,13 +224,14 @@ def sentences(table: pd.DataFrame, parts: Sequence[SuiteResults]) -> list[str]:
 
 
 def _about_people(table: pd.DataFrame) -> Iterator[str]:
-    for source in table["people_source"].dropna().unique():
+    for source, rows in table.groupby("people_source", sort=False):
         if source.endswith("observers"):
             yield f"people: mean of {source} on the same images, with the lowest and the highest of them"
         elif source.startswith("people among"):
             yield "people: each pair of people on the same images, with a 95 % interval"
         else:
-            yield f"people: {source}, with a 95 % interval; their answers to these images are not here"
+            interval = ", with a 95 % interval" if rows["people_low"].notna().any() else ""
+            yield f"people: {source}{interval}; their answers to these images are not here"
 
 
 def _about_published(table: pd.DataFrame, parts: Sequence[SuiteResults]) -> Iterator[str]:
