@@ -224,12 +224,13 @@ def sentences(table: pd.DataFrame, parts: Sequence[SuiteResults]) -> list[str]:
 
 
 def _about_people(table: pd.DataFrame) -> Iterator[str]:
-    for source, rows in table.groupby("people_source", sort=False):
+    for source in table["people_source"].dropna().unique():
         if source.endswith("observers"):
             yield f"people: mean of {source} on the same images, with the lowest and the highest of them"
         elif source.startswith("people among"):
             yield "people: each pair of people on the same images, with a 95 % interval"
         else:
+            rows = table[table["people_source"] == source]
             interval = ", with a 95 % interval" if rows["people_low"].notna().any() else ""
             yield f"people: {source}{interval}; their answers to these images are not here"
 
