@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import textwrap
+from collections import OrderedDict
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["Timm"]
 
 _log = logging.getLogger(__name__)
+_REASON = 200  # characters of timm's own message, which may list hundreds of keys
 
 
 def _with_home(architecture: str) -> str:
@@ -141,6 +144,8 @@ class Timm:
 
         from shapebias.models.features import as_features
         from shapebias.networks.classifier import Classifier, Interpolation
+        from shapebias.networks.stated_normalisation import stated_normalisation
+        from shapebias.networks.weight_files import read_state_dict
         from shapebias.networks.weights import seeded_weights
 
         if (channels := self.arg.get("in_chans", 3)) != 3:
@@ -152,9 +157,10 @@ class Timm:
         with seeded_weights(self.seed):
             network = self._create()
         if self.checkpoint is not None:
-            network = self._with_weights(network, self.checkpoint)
+            weights = read_state_dict(self.checkpoint, prefix=self.prefix)
+            network = self._with_weights(network, weights, self.checkpoint)
             if not (self.mean and self.std):
-                stated = _stated_normalisation(self.checkpoint)
+                stated = stated_normalisation(weights) or stated
         if classifier and getattr(network, "num_classes", None) == 0:
             raise WeightsError(
                 f"timm:{self.architecture} has no classifier, only features; choose weights with a classifier, give "
@@ -224,12 +230,10 @@ class Timm:
             ) from error
         return network
 
-    def _with_weights(self, network: nn.Module, path: Path) -> nn.Module:
+    def _with_weights(self, network: nn.Module, weights: OrderedDict[str, Any], path: Path) -> nn.Module:
         """Load a file as it is or, if it is not in timm's own form, as timm converts it for this family."""
-        from shapebias.networks.weight_files import read_state_dict
         from shapebias.networks.weights import put_weights, with_prefix
 
-        weights = read_state_dict(path)
         if self.prefix is not None:
             weights = with_prefix(weights, self.prefix, path)
         if self.architecture.startswith("inception_v3"):  # published with a head that only training uses
@@ -241,9 +245,10 @@ class Timm:
             try:
                 return self._converted(network, weights)
             except Exception as error:
-                reason = str(error).strip().splitlines() or [type(error).__name__]
+                reason = (str(error).strip().splitlines() or [type(error).__name__])[-1]
                 raise WeightsError(
-                    f"{misfit}\ntimm's conversion of the files of other authors does not help: {reason[-1].strip()}"
+                    f"{misfit}\ntimm's conversion of the files of other authors does not help: "
+                    f"{textwrap.shorten(reason, _REASON, placeholder=' ...')}"
                 ) from error
         return network
 
@@ -254,9 +259,14 @@ class Timm:
         Its conversions do not know the step counters of batch normalisation, which published files do not have.
         """
         import timm
+        import torch
 
         from shapebias.networks.weights import unwrapped
 
+        if any(
+            value.dtype in (torch.int8, torch.uint8) for value in weights.values() if isinstance(value, torch.Tensor)
+        ):
+            raise WeightsError("they are quantised to whole numbers")  # which timm would copy as they are
         state = {key: value for key, value in unwrapped(weights).items() if not key.endswith("num_batches_tracked")}
         overlay = {"source": "", "state_dict": state, "num_classes": getattr(network, "num_classes", None)}
         # Some families skip missing weights; strict loading prevents answers from random weights.
@@ -266,13 +276,6 @@ class Timm:
         )
         made.pretrained_cfg = made.default_cfg = network.pretrained_cfg  # without the weights that timm keeps there
         return made
-
-
-def _stated_normalisation(path: Path) -> tuple[tuple[float, ...] | None, tuple[float, ...] | None]:
-    from shapebias.networks.stated_normalisation import stated_normalisation
-    from shapebias.networks.weight_files import read_state_dict
-
-    return stated_normalisation(read_state_dict(path)) or (None, None)
 
 
 def _begins_at_zero(network: Any) -> bool:
