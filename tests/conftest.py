@@ -41,7 +41,7 @@ def real_runs(data_dir, tmp_path_factory) -> RealRuns:
 
 @pytest.fixture
 def failing_network() -> nn.Module:
-    """Return a network whose scores are no numbers: a run stores it as failed cells, and the other models run."""
+    """Return a network whose scores are not numbers: a run stores it as failed cells, and the other models run."""
 
     class Failing(nn.Module):
         def forward(self, images):
