@@ -1,0 +1,11 @@
+"""What the tests of all packages share."""
+
+import numpy as np
+import pytest
+import torch
+
+
+@pytest.fixture(autouse=True)
+def _same_random_numbers_in_every_run() -> None:
+    torch.manual_seed(0)
+    np.random.seed(0)  # noqa: NPY002 - libraries draw from it
