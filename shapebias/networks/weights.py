@@ -210,10 +210,17 @@ def _chosen(prefixes: list[str], path: Path) -> str:
 
 
 def _report(path: Path, prefix: str, whole: Mapping[str, Any], taken: Mapping[str, Any]) -> None:
-    """Log a warning that names the entries of a file that were ignored, unless it is only a step counter."""
-    left_out = [key for key in whole if key.removeprefix(prefix) not in taken or not key.startswith(prefix)]
+    """Log a warning that names the entries of a file that were ignored, unless they are copies or a step counter."""
+    left_out = [key for key in whole if not _is_taken(key, whole[key], taken)]
     if left_out and left_out != ["n_averaged"]:
         _log.warning("%s: the weights under %r were taken; left out: %s", path, prefix, _some("keys", left_out)[0])
+
+
+def _is_taken(key: str, value: Any, taken: Mapping[str, Any]) -> bool:
+    """Tell whether an entry is among those that were taken, perhaps behind another prefix."""
+    starts = [0, *(match.end() for match in re.finditer(r"\.", key))]
+    same = (taken[key[start:]] for start in starts if key[start:] in taken)
+    return any(one is value or (isinstance(one, Tensor) and torch.equal(one, value)) for one in same)
 
 
 def _load(module: nn.Module, weights: Mapping[str, Any]) -> list[str]:
