@@ -3,6 +3,7 @@
 
 const number = (share) => (100 * share).toFixed(0);
 const percent = (share) => (share === null ? "–" : `${number(share)} %`);
+const hundredths = (value) => (value === null ? "–" : (Math.abs(value) < 0.005 ? 0 : value).toFixed(2)); // never -0.00
 const interval = (row) => (row.low === null ? "" : ` [${number(row.low)}, ${number(row.high)}]`);
 const counts = (row, what) => (row.value === null ? `0 of ${row.n} ${what}` : `${Math.round(row.value * row.n)} of ${row.n} ${what}`);
 const nameOf = (index) => page.models[index].name;
@@ -219,12 +220,12 @@ const DRAW = {
   kappas(data, width) {
     const indexOf = (name) => page.models.findIndex((model) => model.name === name);
     const cells = data.rows.map((row) => {
-      const said = row.value === null ? "kappa –" : `kappa ${row.value.toFixed(2)}${row.low === null ? "" : ` [${row.low.toFixed(2)}, ${row.high.toFixed(2)}]`}`;
+      const said = row.value === null ? "kappa –" : `kappa ${hundredths(row.value)}${row.low === null ? "" : ` [${hundredths(row.low)}, ${hundredths(row.high)}]`}`;
       const models = indexOf(row.name) < 0 ? persons : [indexOf(row.name)];
       return { row: data.models.indexOf(row.name), column: data.datasets.indexOf(row.dataset), value: row.value, models, text: `${row.name} with people\n${row.dataset}\n${said}\nn = ${row.n} images` };
     });
     const columns = data.datasets.map((name) => name.replace(/^.*[:/]/, ""));
-    return heatPlot({ rows: data.models, columns, cells, width, colour: ofKappa, show: (kappa) => (kappa === null ? "–" : kappa.toFixed(2)) });
+    return heatPlot({ rows: data.models, columns, cells, width, colour: ofKappa, show: hundredths });
   },
 
   /* Cohen's kappa between all pairs of models. */
@@ -232,10 +233,10 @@ const DRAW = {
     const there = page.models.map((_, index) => index).filter((index) => data.rows.some((row) => row.model === index || row.other === index));
     const cells = data.rows.map((row) => {
       const [first, second] = [there.indexOf(row.model), there.indexOf(row.other)].sort((a, b) => a - b);
-      const kappa = row.value === null ? "kappa –, undefined: one of the two is always right or always wrong" : `kappa ${row.value.toFixed(2)} [${row.low.toFixed(2)}, ${row.high.toFixed(2)}]`;
+      const kappa = row.value === null ? "kappa –, undefined: one of the two is always right or always wrong" : `kappa ${hundredths(row.value)} [${hundredths(row.low)}, ${hundredths(row.high)}]`;
       return { row: second - 1, column: first, value: row.value, models: [row.model, row.other], text: `${nameOf(there[second])}\nand ${nameOf(there[first])}\n${kappa}\nn = ${row.n} images` };
     });
-    return heatPlot({ rows: there.slice(1).map(nameOf), columns: there.slice(0, -1).map(nameOf), cells, width, colour: ofKappa, show: (kappa) => (kappa === null ? "–" : kappa.toFixed(2)) });
+    return heatPlot({ rows: there.slice(1).map(nameOf), columns: there.slice(0, -1).map(nameOf), cells, width, colour: ofKappa, show: hundredths });
   },
 };
 
