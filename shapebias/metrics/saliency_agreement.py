@@ -13,7 +13,7 @@ import pandas as pd
 from shapebias.metrics._similarity import ComparedMaps, overlap, spearman, ssim
 from shapebias.metrics.frames import record, table
 from shapebias.metrics.intervals import mean
-from shapebias.plugins.protocols import Maps, StudyResults
+from shapebias.plugins.study_results import Maps, StudyResults
 from shapebias.spelling.params import param
 
 __all__ = ["SaliencyAgreement"]

@@ -25,22 +25,6 @@ from shapebias.store import Results, verify
 CONDITIONS = ["clean", "saturate:p=8", "patch-shuffle:k=4", "grayscale"]
 COMMAND = ["run", "-d", "stimuli:cue=conflict,images=56,size=32", "-m", "cnn:num_classes=8,width=8", "-o", "run.h5"]
 COMMAND += ["-q", *(word for condition in CONDITIONS[1:] for word in ("-t", condition))]
-# The command, which stops itself when the header, the data set and one cell are stored, and another cell is not yet.
-STOPS = """
-import os, signal, sys
-from shapebias.cli import main
-
-parts = []
-
-def stop(event, details):
-    if event == "os.rename" and ".parts" in os.fspath(details[1]):
-        parts.append(details[1])
-        if len(parts) == 4:
-            os.kill(os.getpid(), signal.SIGSTOP)
-
-sys.addaudithook(stop)
-main(sys.argv[1:])
-"""
 
 
 @pytest.fixture(scope="module")
@@ -130,19 +114,31 @@ def test_a_run_that_is_killed_again_and_again_ends_with_the_same_answers(run, un
     assert verify(tmp_path / "run.h5") == []
 
 
+STOPPING = """
+import os, signal
+from shapebias import plugin
+
+@plugin.hookimpl
+def shapebias_cell_finished():
+    os.kill(os.getpid(), signal.SIGSTOP)
+"""
+
+
 def test_while_a_run_is_going_on_a_second_one_is_refused_and_after_its_death_it_is_not(
     undisturbed, tmp_path, monkeypatch
 ):
-    """Here it is a process of its own, stopped while it computes and killed from outside."""
+    """Here it is the real command, killed from outside; it stops after its first cell, so that it cannot end before."""
     monkeypatch.chdir(tmp_path)
-    with subprocess.Popen([sys.executable, "-c", STOPS, *COMMAND]) as first:
+    (tmp_path / "plugins").mkdir()
+    (tmp_path / "plugins" / "stopping.py").write_text(STOPPING)
+    environment = {**os.environ, "SHAPEBIAS_PLUGINS_DIR": str(tmp_path / "plugins")}
+    with subprocess.Popen([sys.executable, "-m", "shapebias", *COMMAND], env=environment) as first:
         try:
-            os.waitid(os.P_PID, first.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
+            assert os.WIFSTOPPED(os.waitpid(first.pid, os.WUNTRACED)[1])
             second = CliRunner().invoke(main, COMMAND)
         finally:
             first.kill()
     assert first.returncode == -signal.SIGKILL
-    assert list(logits_in(tmp_path)) == CONDITIONS[:1]
     assert second.exit_code == 2
     assert f"run.h5 is being written by another process (process {first.pid} on " in second.stderr
     assert "wait for it or stop it, or choose another output" in second.stderr
