@@ -29,8 +29,8 @@ test-rest: lint
 	$(RUN)/python -m pytest -q -m "not slow" plugins
 
 test-all: lint $(VENV)/.plugins  ## the same with all tests
-	$(RUN)/python -m pytest -q
-	$(RUN)/python -m pytest -q plugins
+	$(RUN)/python -m pytest -q --hypothesis-profile=exploring
+	$(RUN)/python -m pytest -q --hypothesis-profile=exploring plugins
 
 soak: $(VENV)/.installed  ## break things on purpose, many times: about an hour; see docs/reliability.md
 	SHAPEBIAS_SOAK=1 $(RUN)/python -m pytest -q --durations=10 tests/reliability

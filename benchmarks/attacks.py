@@ -4,9 +4,9 @@
 images are classified right afterwards, within 1 % of the images.  With ``--curve 1`` the work is a curve of six eps,
 beside Foolbox's list of ``epsilons``.
 
-``pgd`` attacks no image further that has fallen, the others take every step of every image.  *passes* are the images
-that went through the network, forward and backward; where the network is all that counts, their ratio is the most that
-can be gained.
+``pgd`` stops attacking an image once the model errs on it, the others take every step of every image.  *passes* are the
+images that went through the network, forward and backward; where the network is all that counts, their ratio is the
+most that can be gained.
 """
 
 from __future__ import annotations

@@ -15,7 +15,8 @@ from .images.reading import Interpolation as Interpolation, check_crop as check_
 from .metrics.frames import correctness as correctness, record as record, table as table
 from .metrics.intervals import Estimate as Estimate, bootstrap as bootstrap, mean as mean, wilson as wilson
 from .networks.baselines import Baseline as Baseline, blank as blank
-from .networks.classifier import Classifier as Classifier, IMAGENET_MEAN as IMAGENET_MEAN, IMAGENET_STD as IMAGENET_STD, hash_state as hash_state
+from .networks.classifier import Classifier as Classifier, IMAGENET_MEAN as IMAGENET_MEAN, IMAGENET_STD as IMAGENET_STD
+from .networks.state_hash import hash_state as hash_state
 from .networks.features import Features as Features
 from .networks.labels import class_order as class_order, imagenet_wnids as imagenet_wnids
 from .networks.last_grid import last_grid as last_grid
@@ -29,7 +30,8 @@ from .plugins.catalog import default_catalog as default_catalog
 from .plugins.discovery import discover as discover
 from .plugins.hookspecs import hookimpl as hookimpl
 from .plugins.in_memory import InMemoryAnswers as InMemoryAnswers, InMemoryMaps as InMemoryMaps, InMemoryResults as InMemoryResults, InMemoryValues as InMemoryValues
-from .plugins.protocols import Answers as Answers, AttackedImages as AttackedImages, Attributed as Attributed, CellSummary as CellSummary, EvalCrop as EvalCrop, Maps as Maps, Sample as Sample, StudyResults as StudyResults, Transformed as Transformed, Values as Values
+from .plugins.protocols import AttackedImages as AttackedImages, Attributed as Attributed, EvalCrop as EvalCrop, Sample as Sample, Transformed as Transformed
+from .plugins.study_results import Answers as Answers, CellSummary as CellSummary, Maps as Maps, StudyResults as StudyResults, Values as Values
 from .plugins.specs import AttackSpec as AttackSpec, DatasetSpec as DatasetSpec, ExecutorSpec as ExecutorSpec, MetricSpec as MetricSpec, ModelSpec as ModelSpec, ProbeSpec as ProbeSpec, SaliencySpec as SaliencySpec, SuiteSpec as SuiteSpec, TransformSpec as TransformSpec
 from .published.references import Reference as Reference, references as references
 from .rng import ImageRandom as ImageRandom, seeded_generators as seeded_generators

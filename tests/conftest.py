@@ -20,8 +20,11 @@ from shapebias.networks.classifier import Classifier
 from shapebias.plugins.catalog import Catalog, default_catalog
 from shapebias.plugins.discovery import discover
 
-settings.register_profile("shapebias", deadline=None)  # no test depends on a clock
-settings.load_profile("shapebias")
+# The quick tests try the same examples in every run, so that only a change can break them; `make test-all` explores.
+# No test depends on a clock.
+settings.register_profile("repeatable", deadline=None, derandomize=True)
+settings.register_profile("exploring", deadline=None)
+settings.load_profile("repeatable")
 
 
 @pytest.fixture(scope="session")
@@ -41,7 +44,7 @@ def real_runs(data_dir, tmp_path_factory) -> RealRuns:
 
 @pytest.fixture
 def failing_network() -> nn.Module:
-    """Return a network whose scores are no numbers: a run stores it as failed cells, and the other models run."""
+    """Return a network whose scores are not numbers: a run stores it as failed cells, and the other models run."""
 
     class Failing(nn.Module):
         def forward(self, images):

@@ -95,7 +95,7 @@ class ForkedRuns:
             command: the words after ``shapebias``.
             folder: where it runs.
             kill_before: it is killed just before it touches its files for that time, from 1; 0 leaves it alone.
-            most_bytes: no file may be longer; -1 is no limit.
+            most_bytes: no file may be longer; -1 for no limit.
             signals: which signals it sends itself, by the same moments.
             refuse: a moment and the number of the error that every write gives from then on.
             environment: variables.

@@ -208,7 +208,7 @@ def _read_labels(folder: Path, name: str, file_column: str, label_column: str) -
     """Read pairs of file and label.
 
     Raises:
-        DataError: the file is missing, is no such table, lacks a column, or lists no, missing or repeated files.
+        DataError: the file is missing, is not such a table, lacks a column, or lists no, missing or repeated files.
     """
     path = folder / name
     if not path.exists() and as_path(name).is_file():

@@ -80,7 +80,7 @@ class RefinedBias:
         images = class_folders(self._folder).images
         if unknown := [name for name in images if name not in self.classes]:
             raise DataError(
-                f"{self._folder} has folders that are no REFINED-BIAS classes: {', '.join(unknown)}; the classes of "
+                f"{self._folder} has folders that are not REFINED-BIAS classes: {', '.join(unknown)}; the classes of "
                 f"{self.cue} are {', '.join(self.classes)}"
             )
         return tuple(ListedImage(file, self.classes.index(name)) for name, files in images.items() for file in files)

@@ -8,7 +8,7 @@ import attrs
 
 from shapebias.engine.plan import Plan
 from shapebias.plugins.events import notify
-from shapebias.plugins.protocols import CellSummary
+from shapebias.plugins.study_results import CellSummary
 from shapebias.store import Part
 from shapebias.study import Cell
 

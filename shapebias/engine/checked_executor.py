@@ -131,7 +131,7 @@ class _Missing:
         """Check a message, and remove the images of which it has the answers.
 
         Raises:
-            PluginError: it is no message, or has what the plan does not have.
+            PluginError: it is not a message, or has something that the plan lacks.
         """
         match message:
             case BatchComputed() | WorkersChanged():

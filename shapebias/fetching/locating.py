@@ -229,20 +229,20 @@ def _fetch_archives(source: Source, data: Path) -> None:
 
 def _remove_unpacked(source: Source, data: Path) -> None:
     """Remove what processes that were killed had unpacked and not moved into place."""
-    room = downloads_folder(source, data)
-    for found in room.parent.glob(f"{glob.escape(room.name)}.*"):
-        if re.fullmatch(r"[0-9a-f]{8}\.unpacked(\.inner)?", found.name.removeprefix(f"{room.name}.")):
+    folder = downloads_folder(source, data)
+    for found in folder.parent.glob(f"{glob.escape(folder.name)}.*"):
+        if re.fullmatch(r"[0-9a-f]{8}\.unpacked(\.inner)?", found.name.removeprefix(f"{folder.name}.")):
             shutil.rmtree(found, ignore_errors=True)
 
 
 def _remove_downloads(source: Source, data: Path) -> None:
     """Remove the downloads of a source that is in place; nobody who still needs them is disturbed."""
-    room = downloads_folder(source, data)
-    if not room.exists() and not [*room.parent.glob(f"{glob.escape(room.name)}.*.unpacked*")]:
+    folder = downloads_folder(source, data)
+    if not folder.exists() and not [*folder.parent.glob(f"{glob.escape(folder.name)}.*.unpacked*")]:
         return
-    with suppress(Timeout, OSError), FileLock(f"{room}.lock", timeout=0):
+    with suppress(Timeout, OSError), FileLock(f"{folder}.lock", timeout=0):
         _remove_unpacked(source, data)
-        shutil.rmtree(room, ignore_errors=True)
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _move(fresh: Path, folder: Path) -> None:

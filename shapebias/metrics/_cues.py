@@ -9,7 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from shapebias.metrics.intervals import Estimate, wilson
-from shapebias.plugins.protocols import Answers
+from shapebias.plugins.study_results import Answers
 
 __all__ = ["NEITHER", "SHAPE", "TEXTURE", "conflict", "cues_of", "followed", "shape_bias"]
 

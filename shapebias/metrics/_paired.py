@@ -13,7 +13,7 @@ from scipy import stats
 from shapebias.metrics._cues import SHAPE, TEXTURE, followed
 from shapebias.metrics.frames import correctness
 from shapebias.metrics.intervals import Estimate, bootstrap, mean, wilson
-from shapebias.plugins.protocols import Answers
+from shapebias.plugins.study_results import Answers
 
 __all__ = [
     "MCNEMAR",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from shapebias.plugins.protocols import Answers
+from shapebias.plugins.study_results import Answers
 
 __all__ = ["label_probability"]
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from shapebias.plugins.protocols import Maps
+from shapebias.plugins.study_results import Maps
 
 __all__ = ["CONTOUR_WIDTH", "REGIONS", "Cutter", "regions", "shares"]
 

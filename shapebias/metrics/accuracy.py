@@ -10,7 +10,7 @@ import pandas as pd
 
 from shapebias.metrics.frames import cell_name, not_searched, record, table, unsearched_note
 from shapebias.metrics.intervals import wilson
-from shapebias.plugins.protocols import Answers, StudyResults
+from shapebias.plugins.study_results import Answers, StudyResults
 from shapebias.spelling.params import param
 
 __all__ = ["Accuracy"]

@@ -10,7 +10,7 @@ import pandas as pd
 from shapebias.metrics._texts import steps
 from shapebias.metrics.frames import correctness, record, table
 from shapebias.metrics.intervals import wilson
-from shapebias.plugins.protocols import Answers, StudyResults
+from shapebias.plugins.study_results import Answers, StudyResults
 from shapebias.spelling.grammar import parse_number
 
 __all__ = ["BandAccuracy"]

@@ -11,7 +11,7 @@ import pandas as pd
 
 from shapebias.metrics.frames import cell_name, correctness, record, table
 from shapebias.metrics.intervals import wilson
-from shapebias.plugins.protocols import Answers, StudyResults
+from shapebias.plugins.study_results import Answers, StudyResults
 
 __all__ = ["ConfiguralShape"]
 

@@ -14,7 +14,7 @@ from shapebias.metrics._texts import number_in
 from shapebias.metrics.frames import correctness, record, table
 from shapebias.metrics.intervals import bootstrap
 from shapebias.metrics.paired_difference import reference_model
-from shapebias.plugins.protocols import Answers, StudyResults
+from shapebias.plugins.study_results import Answers, StudyResults
 from shapebias.spelling.params import param
 
 __all__ = ["CorruptionError"]

@@ -16,7 +16,7 @@ from shapebias.metrics._channel import BANDS, STRENGTHS, channel, thresholds
 from shapebias.metrics._texts import steps
 from shapebias.metrics.frames import record, table
 from shapebias.metrics.intervals import BOOTSTRAP, Estimate, wilson
-from shapebias.plugins.protocols import Answers, StudyResults
+from shapebias.plugins.study_results import Answers, StudyResults
 from shapebias.spelling.grammar import parse_number, split
 
 __all__ = ["CriticalBand"]

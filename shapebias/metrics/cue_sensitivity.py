@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from shapebias.metrics.frames import cell_name, record, table
 from shapebias.metrics.intervals import BOOTSTRAP, Estimate, mean
-from shapebias.plugins.protocols import Answers, CellNames, StudyResults
+from shapebias.plugins.study_results import Answers, CellNames, StudyResults
 
 __all__ = ["CueSensitivity"]
 

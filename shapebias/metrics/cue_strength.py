@@ -14,7 +14,7 @@ from shapebias.metrics._cues import SHAPE, TEXTURE, cues_of, followed, shape_bia
 from shapebias.metrics._texts import number_in
 from shapebias.metrics.frames import record, table
 from shapebias.metrics.intervals import BOOTSTRAP, Estimate, bootstrap
-from shapebias.plugins.protocols import Answers, StudyResults
+from shapebias.plugins.study_results import Answers, StudyResults
 from shapebias.spelling.params import param
 
 __all__ = ["CueStrength", "equal_reliance"]

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from shapebias.metrics.frames import correctness, record, table
 from shapebias.metrics.intervals import bootstrap
-from shapebias.plugins.protocols import Answers, StudyResults
+from shapebias.plugins.study_results import Answers, StudyResults
 
 __all__ = ["ErrorConsistency", "agreement", "cohens_kappa"]
 

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from shapebias.metrics.intervals import Estimate
-from shapebias.plugins.protocols import Answers, CellNames
+from shapebias.plugins.study_results import Answers, CellNames
 from shapebias.spelling.grammar import spell_scalar
 
 __all__ = ["COLUMNS", "cell_name", "correctness", "not_searched", "record", "table", "unsearched_note"]

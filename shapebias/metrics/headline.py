@@ -21,7 +21,7 @@ from shapebias.metrics._regions import CONTOUR_WIDTH, REGIONS, Cutter
 from shapebias.metrics.frames import correctness, record, table
 from shapebias.metrics.intervals import Estimate, mean, wilson
 from shapebias.metrics.paired_difference import reference_model
-from shapebias.plugins.protocols import Answers, CellNames, StudyResults
+from shapebias.plugins.study_results import Answers, CellNames, StudyResults
 from shapebias.spelling.params import param
 
 __all__ = ["Headline"]

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from shapebias.metrics.error_consistency import agreement
 from shapebias.metrics.frames import correctness, table
 from shapebias.metrics.intervals import BOOTSTRAP, Estimate, resamples
-from shapebias.plugins.protocols import Answers, StudyResults
+from shapebias.plugins.study_results import Answers, StudyResults
 from shapebias.published.human_sets import conditions_of_set
 from shapebias.published.image_names import CLEAN, condition_name, read_image_name
 from shapebias.spelling.params import param

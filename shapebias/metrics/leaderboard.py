@@ -24,7 +24,7 @@ from shapebias.metrics._paired import (
 )
 from shapebias.metrics.frames import correctness, record, table
 from shapebias.metrics.intervals import Estimate, wilson
-from shapebias.plugins.protocols import Answers, StudyResults
+from shapebias.plugins.study_results import Answers, StudyResults
 from shapebias.spelling.params import param
 
 __all__ = ["Leaderboard"]

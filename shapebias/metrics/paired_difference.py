@@ -18,7 +18,7 @@ from shapebias.metrics._paired import (
     shape_bias_difference,
 )
 from shapebias.metrics.frames import record, table
-from shapebias.plugins.protocols import Answers, StudyResults
+from shapebias.plugins.study_results import Answers, StudyResults
 from shapebias.spelling.params import param
 
 __all__ = ["PairedDifference", "reference_model"]

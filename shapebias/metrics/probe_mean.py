@@ -7,7 +7,7 @@ import pandas as pd
 
 from shapebias.metrics.frames import record, table
 from shapebias.metrics.intervals import mean
-from shapebias.plugins.protocols import StudyResults
+from shapebias.plugins.study_results import StudyResults
 
 __all__ = ["ProbeMean"]
 

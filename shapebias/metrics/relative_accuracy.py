@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from shapebias.metrics._probabilities import label_probability
 from shapebias.metrics.frames import cell_name, correctness, record, table
 from shapebias.metrics.intervals import bootstrap
-from shapebias.plugins.protocols import Answers, StudyResults
+from shapebias.plugins.study_results import Answers, StudyResults
 from shapebias.spelling.params import param
 
 __all__ = ["RelativeAccuracy", "outcomes"]

@@ -12,7 +12,7 @@ import pandas as pd
 
 from shapebias.metrics.frames import correctness, not_searched, record, table
 from shapebias.metrics.intervals import wilson
-from shapebias.plugins.protocols import Answers, StudyResults
+from shapebias.plugins.study_results import Answers, StudyResults
 
 __all__ = ["RobustAccuracy"]
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from shapebias.metrics._similarity import overlap, spearman, ssim
 from shapebias.metrics.frames import record, table
 from shapebias.metrics.intervals import mean
-from shapebias.plugins.protocols import Maps, StudyResults
+from shapebias.plugins.study_results import Maps, StudyResults
 from shapebias.spelling.params import param
 
 __all__ = ["SaliencyAgreement"]

@@ -8,7 +8,7 @@ import pandas as pd
 from shapebias.metrics._regions import CONTOUR_WIDTH, REGIONS, Cutter
 from shapebias.metrics.frames import record, table
 from shapebias.metrics.intervals import mean
-from shapebias.plugins.protocols import StudyResults
+from shapebias.plugins.study_results import StudyResults
 from shapebias.spelling.params import param
 
 __all__ = ["SaliencyShare"]

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from shapebias.metrics.frames import record, table
 from shapebias.metrics.intervals import mean
-from shapebias.plugins.protocols import StudyResults
+from shapebias.plugins.study_results import StudyResults
 
 __all__ = ["SaliencySparseness", "gini"]
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from shapebias.metrics._cues import conflict, followed
 from shapebias.metrics.frames import record, table
 from shapebias.metrics.intervals import Estimate, bootstrap, wilson
-from shapebias.plugins.protocols import Answers, StudyResults
+from shapebias.plugins.study_results import Answers, StudyResults
 
 __all__ = ["ShapeBias"]
 

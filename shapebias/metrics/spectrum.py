@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from shapebias.metrics.frames import record, table
 from shapebias.metrics.intervals import mean
-from shapebias.plugins.protocols import CellNames, StudyResults
+from shapebias.plugins.study_results import CellNames, StudyResults
 
 __all__ = ["Spectrum", "radial_power"]
 

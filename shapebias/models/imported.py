@@ -75,7 +75,7 @@ class ImportedModel:
         """Identify the network: by its state and the source of its module."""
         import torch
 
-        from shapebias.networks.classifier import hash_state
+        from shapebias.networks.state_hash import hash_state
 
         state = hash_state(self.load(torch.device("cpu")).module)
         source = inspect.getsourcefile(self._function())

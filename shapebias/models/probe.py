@@ -124,7 +124,7 @@ class ProbedModel:
 
     def _features(self, backbone: Classifier) -> tuple[Tensor, Tensor]:
         """Return features and classes of the training images, from disk if they were computed before."""
-        from shapebias.networks.classifier import hash_state
+        from shapebias.networks.state_hash import hash_state
         from shapebias.networks.tensor_cache import cached_tensors
 
         dataset = self.trained_on

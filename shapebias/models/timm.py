@@ -130,17 +130,28 @@ class Timm:
 
     def load(self, device: torch.device) -> Classifier:
         """Make the network and read its weights."""
-        return self._load(device, classifier=True)
+        network = self._network()
+        if getattr(network, "num_classes", None) == 0:
+            raise WeightsError(
+                f"timm:{self.architecture} has no classifier, only features; choose weights with a classifier, give "
+                f"num_classes and a checkpoint, or fit a classifier: probe:timm:{self.architecture},train=DATASET"
+            )
+        if self.checkpoint is None and not self.pretrained and _begins_at_zero(network):
+            _log.warning(
+                "timm:%s: its classifier is all zeros until it is trained, so that without weights every answer is the "
+                "same and every saliency map is zero; give checkpoint=FILE or pretrained=true",
+                self.architecture,
+            )
+        return self._wrapped(network, device, self._classes(network))
 
     def backbone(self, device: torch.device) -> Classifier:
         """Make the network without its classifier: its outputs are the features that the classifier would take."""
-        return self._load(device, classifier=False)
+        network = self._network()
+        network.reset_classifier(0)  # type: ignore[operator]
+        return self._wrapped(network, device, classes=None)
 
-    def _load(self, device: torch.device, *, classifier: bool) -> Classifier:
-        import torch
-
-        from shapebias.models.features import as_features
-        from shapebias.networks.classifier import Classifier, Interpolation
+    def _network(self) -> nn.Module:
+        """Make the network with its weights, or with random ones."""
         from shapebias.networks.weights import seeded_weights
 
         if (channels := self.arg.get("in_chans", 3)) != 3:
@@ -148,28 +159,20 @@ class Timm:
                 f"timm:{self.architecture} with in_chans={channels}: images are RGB here, so a network takes 3 "
                 "channels; leave arg.in_chans out"
             )
-        stated: tuple[tuple[float, ...] | None, tuple[float, ...] | None] = (None, None)
         with seeded_weights(self.seed):
             network = self._create()
-        if self.checkpoint is not None:
-            network = self._with_weights(network, self.checkpoint)
-            if not (self.mean and self.std):
-                stated = _stated_normalisation(self.checkpoint)
-        if classifier and getattr(network, "num_classes", None) == 0:
-            raise WeightsError(
-                f"timm:{self.architecture} has no classifier, only features; choose weights with a classifier, give "
-                f"num_classes and a checkpoint, or fit a classifier: probe:timm:{self.architecture},train=DATASET"
-            )
-        if not classifier:
-            network.reset_classifier(0)  # type: ignore[operator]
-        elif self.checkpoint is None and not self.pretrained and _begins_at_zero(network):
-            _log.warning(
-                "timm:%s: its classifier is all zeros until it is trained, so that without weights every answer is the "
-                "same and every saliency map is zero; give checkpoint=FILE or pretrained=true",
-                self.architecture,
-            )
+        return network if self.checkpoint is None else self._with_weights(network, self.checkpoint)
+
+    def _wrapped(self, network: nn.Module, device: torch.device, classes: tuple[str, ...] | None) -> Classifier:
+        """Let the network take pixels, as its data configuration says."""
+        import torch
+
+        from shapebias.models.features import as_features
+        from shapebias.networks.classifier import Classifier, Interpolation
+
         own: Any = getattr(network, "pretrained_cfg", None) or {}
-        config = self._data_config(own, mean=self.mean or stated[0], std=self.std or stated[1])
+        mean, std = self._normalisation()
+        config = self._data_config(own, mean=mean, std=std)
         size, interpolation = config["input_size"][-2:], config["interpolation"]
         prefix_tokens = getattr(network, "num_prefix_tokens", 0)
         return Classifier(
@@ -178,10 +181,21 @@ class Timm:
             std=tuple(config["std"]),
             input_size=tuple(size),
             interpolation=interpolation if interpolation in get_args(Interpolation) else "bicubic",
-            classes=self._classes(network) if classifier else None,
+            classes=classes,
             features=as_features(network, _last_layer(network), size, prefix_tokens),
             descriptions=_configured(network, "label_descriptions") or {},
         )
+
+    def _normalisation(self) -> tuple[tuple[float, ...] | None, tuple[float, ...] | None]:
+        """Return the mean and std given here, or else stated in the weight file; None where timm's are used."""
+        from shapebias.networks.stated_normalisation import stated_normalisation
+        from shapebias.networks.weight_files import read_state_dict
+
+        stated = None
+        if self.checkpoint is not None and not (self.mean and self.std):
+            stated = stated_normalisation(read_state_dict(self.checkpoint))
+        mean, std = stated or (None, None)
+        return self.mean or mean, self.std or std
 
     def _classes(self, network: nn.Module) -> tuple[str, ...] | None:
         """Return the names of the outputs, if the weights or timm state them."""
@@ -266,13 +280,6 @@ class Timm:
         )
         made.pretrained_cfg = made.default_cfg = network.pretrained_cfg  # without the weights that timm keeps there
         return made
-
-
-def _stated_normalisation(path: Path) -> tuple[tuple[float, ...] | None, tuple[float, ...] | None]:
-    from shapebias.networks.stated_normalisation import stated_normalisation
-    from shapebias.networks.weight_files import read_state_dict
-
-    return stated_normalisation(read_state_dict(path)) or (None, None)
 
 
 def _begins_at_zero(network: Any) -> bool:

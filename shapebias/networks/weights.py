@@ -152,7 +152,7 @@ def _put_form(module: nn.Module, weights: OrderedDict[str, Any], path: Path) -> 
         _load(module, parts[prefix])
         _report(path, prefix, weights, parts[prefix])
         return None
-    hint, way_out = "", "; where a prefix stands before its keys, give it with prefix="
+    hint, way_out = "", "; where its keys have a prefix, give it with prefix="
     if prefixes and prefixes[0]:
         problems = misfits[prefixes[0]]
         hint = f", even without the {prefixes[0]!r} in front of its keys"

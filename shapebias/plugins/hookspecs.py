@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     import shapebias as sb
-    from shapebias.plugins.protocols import CellSummary
     from shapebias.plugins.specs import (
         AttackSpec,
         DatasetSpec,
@@ -36,6 +35,7 @@ if TYPE_CHECKING:
         SuiteSpec,
         TransformSpec,
     )
+    from shapebias.plugins.study_results import CellSummary
 
 __all__ = [
     "hookimpl",
@@ -126,7 +126,7 @@ def shapebias_cell_finished(cell: sb.Cell, summary: CellSummary) -> None:
     Args:
         cell: the cell: data set, model, condition, and perhaps saliency method and probe.
         summary: how many images were computed and failed, how long it took, and the first error; see
-            :class:`shapebias.plugins.protocols.CellSummary`.
+            :class:`shapebias.plugins.study_results.CellSummary`.
     """
 
 

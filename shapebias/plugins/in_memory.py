@@ -1,6 +1,6 @@
 """Answers, maps and values held in memory, for tests of metrics and for tools.
 
-A store reads the same from its file; metrics see no difference (:class:`shapebias.plugins.protocols.Answers`).
+A store reads the same from its file; metrics see no difference (:class:`shapebias.plugins.study_results.Answers`).
 """
 
 from __future__ import annotations

@@ -23,7 +23,7 @@ def metric_table(metric: str | Callable[[Any], pd.DataFrame], results: Any, name
 
     Args:
         metric: its text, or its settings.
-        results: the answers, as :class:`shapebias.plugins.protocols.StudyResults` describes them.
+        results: the answers, as :class:`shapebias.plugins.study_results.StudyResults` describes them.
         name: what messages call it; its text, or its class, by default.
 
     Raises:
@@ -41,7 +41,7 @@ def headline_table(name: str, suite: Any, results: Any) -> pd.DataFrame:
     Args:
         name: the suite's text, for messages.
         suite: its settings.
-        results: the answers, as :class:`shapebias.plugins.protocols.StudyResults` describes them.
+        results: the answers, as :class:`shapebias.plugins.study_results.StudyResults` describes them.
 
     Raises:
         PluginError: the suite failed, or did not return a table with the columns that every headline has.

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from shapebias.errors import FigureError
 from shapebias.plugins.in_memory import InMemoryAnswers, InMemoryResults
-from shapebias.plugins.protocols import StudyResults
+from shapebias.plugins.study_results import StudyResults
 from shapebias.plugins.tables import metric_table
 from shapebias.store import Results
 from shapebias.store.views import StoredAnswers

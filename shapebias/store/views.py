@@ -111,7 +111,7 @@ class _View:
 
 @attrs.frozen(eq=False)
 class StoredAnswers(_View):
-    """Answers as :class:`shapebias.plugins.protocols.Answers` describes them."""
+    """Answers as :class:`shapebias.plugins.study_results.Answers` describes them."""
 
     @property
     def destroys(self) -> frozenset[str]:
@@ -187,7 +187,7 @@ class StoredAnswers(_View):
 
 @attrs.frozen(eq=False)
 class StoredMaps(_View):
-    """Maps as :class:`shapebias.plugins.protocols.Maps` describes them."""
+    """Maps as :class:`shapebias.plugins.study_results.Maps` describes them."""
 
     @property
     def saliency(self) -> str:
@@ -236,7 +236,7 @@ class StoredMaps(_View):
 
 @attrs.frozen(eq=False)
 class StoredValues(_View):
-    """Values as :class:`shapebias.plugins.protocols.Values` describes them."""
+    """Values as :class:`shapebias.plugins.study_results.Values` describes them."""
 
     @property
     def saliency(self) -> str | None:

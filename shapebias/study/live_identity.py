@@ -64,7 +64,7 @@ def _own_bytes(value: Any) -> bytes | None:
     if isinstance(value, (ModuleType, type)) or inspect.isbuiltin(value):
         return f"{getattr(value, '__module__', '')} {value.__name__}".encode()
     if hasattr(value, "state_dict") and hasattr(value, "named_modules"):
-        from shapebias.networks.classifier import hash_state
+        from shapebias.networks.state_hash import hash_state
 
         return f"{value!r} {hash_state(value)}".encode()
     if hasattr(value, "detach") or isinstance(value, np.ndarray):

@@ -12,7 +12,7 @@ import pandas as pd
 from shapebias.metrics._cues import SHAPE, TEXTURE, followed, shape_bias
 from shapebias.metrics.frames import correctness, record, table
 from shapebias.metrics.intervals import wilson
-from shapebias.plugins.protocols import Answers, Maps, StudyResults, Values
+from shapebias.plugins.study_results import Answers, Maps, StudyResults, Values
 
 __all__ = ["Selection", "accuracy_row", "cells_of", "headline_table", "renamed", "shape_bias_row"]
 

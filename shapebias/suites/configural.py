@@ -10,7 +10,7 @@ import attrs
 import pandas as pd
 
 from shapebias.metrics.configural_shape import ConfiguralShape
-from shapebias.plugins.protocols import StudyResults
+from shapebias.plugins.study_results import StudyResults
 from shapebias.published.references import Reference, references
 from shapebias.spelling.grammar import spell_scalar
 from shapebias.spelling.params import param

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import attrs
 import pandas as pd
 
-from shapebias.plugins.protocols import StudyResults
+from shapebias.plugins.study_results import StudyResults
 from shapebias.published.references import Reference, references
 from shapebias.study import Study, as_datasets
 from shapebias.suites._rows import accuracy_row, cells_of, headline_table, shape_bias_row

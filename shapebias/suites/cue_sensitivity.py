@@ -12,7 +12,7 @@ import pandas as pd
 
 from shapebias.metrics.cue_sensitivity import CueSensitivity as Ranked
 from shapebias.metrics.intervals import Estimate
-from shapebias.plugins.protocols import StudyResults
+from shapebias.plugins.study_results import StudyResults
 from shapebias.published.references import Reference, references
 from shapebias.spelling.grammar import spell_scalar
 from shapebias.spelling.params import param

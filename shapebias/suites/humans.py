@@ -10,7 +10,7 @@ import pandas as pd
 
 from shapebias.datasets.model_vs_human import HumanSet
 from shapebias.metrics.human_consistency import HumanConsistency
-from shapebias.plugins.protocols import StudyResults
+from shapebias.plugins.study_results import StudyResults
 from shapebias.published.human_sets import human_sets
 from shapebias.published.references import Reference, references
 from shapebias.spelling.params import param

@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Literal
 import attrs
 import pandas as pd
 
-from shapebias.plugins.protocols import StudyResults
+from shapebias.plugins.study_results import StudyResults
 from shapebias.published.references import Reference
 from shapebias.spelling.grammar import spell_scalar
 from shapebias.spelling.params import param

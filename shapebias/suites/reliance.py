@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from shapebias.metrics.frames import record
 from shapebias.metrics.intervals import bootstrap
 from shapebias.metrics.relative_accuracy import outcomes
-from shapebias.plugins.protocols import Answers, StudyResults
+from shapebias.plugins.study_results import Answers, StudyResults
 from shapebias.published.references import Reference, references
 from shapebias.spelling.params import param
 from shapebias.study import Condition, Study, as_conditions, as_datasets

@@ -5,7 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from shapebias.networks.classifier import Classifier, hash_state
+from shapebias.networks.classifier import Classifier
+from shapebias.networks.state_hash import hash_state
 from shapebias.testing.rules import BrokenRuleError, NotApplicable, Rules, require
 from shapebias.testing.subjects import IDS, Subject, close, nothing_left_behind
 

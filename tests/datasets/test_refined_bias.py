@@ -28,5 +28,5 @@ def test_the_folder_is_the_class_of_the_cue_alone(tmp_path):
 
 def test_a_class_of_the_other_cue_is_refused(tmp_path):
     picture(tmp_path / "refined_bias_shape" / "zebra" / "zebra_0.png")
-    with pytest.raises(DataError, match="no REFINED-BIAS classes: zebra; the classes of shape are balloon, book"):
+    with pytest.raises(DataError, match="not REFINED-BIAS classes: zebra; the classes of shape are balloon, book"):
         len(RefinedBias("shape", tmp_path))

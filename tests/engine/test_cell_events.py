@@ -8,7 +8,7 @@ import pytest
 from shapebias.engine import cell_events
 from shapebias.engine.identity import Recorder
 from shapebias.engine.plan import ComputeOptions, Plan, Task, Work
-from shapebias.plugins.protocols import CellSummary
+from shapebias.plugins.study_results import CellSummary
 from shapebias.store import Part
 from shapebias.study import Study
 

@@ -8,7 +8,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import attrs
@@ -115,16 +114,27 @@ def test_a_run_that_is_killed_again_and_again_ends_with_the_same_answers(run, un
     assert verify(tmp_path / "run.h5") == []
 
 
+STOPPING = """
+import os, signal
+from shapebias import plugin
+
+@plugin.hookimpl
+def shapebias_cell_finished():
+    os.kill(os.getpid(), signal.SIGSTOP)
+"""
+
+
 def test_while_a_run_is_going_on_a_second_one_is_refused_and_after_its_death_it_is_not(
     undisturbed, tmp_path, monkeypatch
 ):
-    """Here it is the real command, killed from outside while it computes."""
+    """Here it is the real command, killed from outside; it stops after its first cell, so that it cannot end before."""
     monkeypatch.chdir(tmp_path)
-    with subprocess.Popen([sys.executable, "-m", "shapebias", *COMMAND]) as first:
+    (tmp_path / "plugins").mkdir()
+    (tmp_path / "plugins" / "stopping.py").write_text(STOPPING)
+    environment = {**os.environ, "SHAPEBIAS_PLUGINS_DIR": str(tmp_path / "plugins")}
+    with subprocess.Popen([sys.executable, "-m", "shapebias", *COMMAND], env=environment) as first:
         try:
-            while first.poll() is None and not list(tmp_path.glob("run.h5.parts/??/*.h5")):
-                time.sleep(0.001)
-            first.send_signal(signal.SIGSTOP)  # so that it cannot end before the second one begins
+            assert os.WIFSTOPPED(os.waitpid(first.pid, os.WUNTRACED)[1])
             second = CliRunner().invoke(main, COMMAND)
         finally:
             first.kill()

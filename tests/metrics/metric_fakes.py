@@ -19,7 +19,7 @@ FakeAnswers = functools.partial(InMemoryAnswers, classes=("cat", "dog", "ship"))
 
 
 def published(path: Path) -> InMemoryAnswers:
-    """One observer's answers to the cue-conflict stimuli; ``na`` and ``NaN`` are no answer."""
+    """One observer's answers to the cue-conflict stimuli; ``na`` and ``NaN`` are not answers."""
     with path.open(newline="", encoding="utf-8") as file:
         trials = list(csv.DictReader(file))
     # 0003_s5n_s01_0_dog_00_dog10-bicycle1.png: the last part names shape and texture, with numbers.

@@ -186,7 +186,7 @@ def test_the_gradient_is_more_faithful_than_noise_whichever_cue_answers(probed):
 def test_a_place_that_was_planted_survives_the_randomisation_of_the_weights(probed):
     sanity = probed.metric("sanity")
     sanity = sanity[sanity["saliency"].str.startswith("gradient")].set_index("model")["value"]
-    # Where the texture stream looks is no weight, so shuffling them leaves its gradient inside the object.
+    # Where the texture stream looks is not a weight, so shuffling them leaves its gradient inside the object.
     assert sanity["texture"] > 0.9 > sanity["shape"]
 
 

@@ -7,7 +7,7 @@ import math
 import torch
 from torch import nn
 
-from shapebias.networks.classifier import hash_state
+from shapebias.networks.state_hash import hash_state
 from shapebias.networks.zero_shot import ZeroShot, class_embeddings
 
 LETTERS = {"a": [2.0, 0.0], "b": [0.0, 5.0], "c": [3.0, 4.0]}

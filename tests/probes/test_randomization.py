@@ -10,7 +10,8 @@ from torch import nn
 
 import shapebias as sb
 from shapebias import plugin
-from shapebias.networks.classifier import Classifier, hash_state
+from shapebias.networks.classifier import Classifier
+from shapebias.networks.state_hash import hash_state
 from shapebias.probes.randomization import Randomization, _rank_correlation
 from shapebias.rng import ImageRandom
 from shapebias.saliency.edge_detector import EdgeDetector

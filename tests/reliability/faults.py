@@ -37,7 +37,7 @@ RAISED = {
     "raises": lambda: leave(ZeroDivisionError("on purpose")),
     "exits": lambda: leave(SystemExit(3)),
     "ends a generator": lambda: leave(GeneratorExit()),
-    "raises what is no Exception": lambda: leave(BaseException("on purpose")),
+    "raises something other than an Exception": lambda: leave(BaseException("on purpose")),
     "recurses": recurse,
     "has no memory": lambda: leave(MemoryError()),
     "stops iterating": lambda: leave(StopIteration()),

@@ -188,7 +188,7 @@ BROKEN = {
     "syntax error": ("def", "import", "SyntaxError"),
     "exits when it is imported": ("raise SystemExit(3)", "import", "SystemExit: 3"),
     "ends a generator when it is imported": ("raise GeneratorExit", "import", "GeneratorExit"),
-    "raises what is no Exception": ("class Odd(BaseException): ...\nraise Odd", "import", "Odd"),
+    "raises something other than an Exception": ("class Odd(BaseException): ...\nraise Odd", "import", "Odd"),
     "exits in its hook": ("raise SystemExit(3)", "hook", "SystemExit: 3"),
     "ends a generator in its hook": ("raise GeneratorExit", "hook", "GeneratorExit"),
     "recurses in its hook": ("return shapebias_transforms()", "hook", "RecursionError"),

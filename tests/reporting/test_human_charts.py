@@ -1,4 +1,4 @@
-"""The page's charts beside people, against counts of the answers, and published conditions that are no spelling."""
+"""The page's charts beside people, against counts of the answers, and published conditions that are not spellings."""
 
 from __future__ import annotations
 

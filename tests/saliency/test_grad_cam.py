@@ -65,7 +65,7 @@ def grid_to_patches(grid, output):
 
 
 def test_agrees_with_captum_on_a_vision_transformer():
-    """The class token, in front, is no patch."""
+    """The class token, in front, is not a patch."""
     options = {"img_size": 64, "depth": 2}
     model = Timm("vit_tiny_patch16_224", pretrained=False, num_classes=4, arg=options).load(torch.device("cpu"))
     nn.init.normal_(model.module.head.weight)

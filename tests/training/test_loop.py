@@ -186,7 +186,7 @@ def test_a_radius_that_is_a_list_of_one_rises_too(trained, monkeypatch):
     assert radii == pytest.approx([0.02, 0.04, 0.06, 0.06])
 
 
-def test_the_attack_draws_anew_in_every_epoch_of_training_and_the_same_in_validation(trained, seen):
+def test_the_attack_draws_again_in_every_epoch_of_training_and_the_same_in_validation(trained, seen):
     trained(small(attack=SPY))
     draws = [numbers for *_, numbers, _ in seen]
     assert draws[3] == draws[7]
@@ -393,8 +393,8 @@ def test_a_finished_training_is_not_repeated(tmp_path, monkeypatch):
     again = train(Recipe.from_toml(recipe.to_toml()), tmp_path / "a.safetensors")
     assert again == attrs.evolve(first, resumed=1)
     assert (tmp_path / "a.safetensors").stat() == before
-    anew = train(recipe, tmp_path / "a.safetensors", replace=True)
-    assert anew == first
+    again = train(recipe, tmp_path / "a.safetensors", replace=True)
+    assert again == first
     assert (tmp_path / "a.safetensors").stat().st_mtime_ns > before.st_mtime_ns
 
 

@@ -162,7 +162,7 @@ def test_the_metadata_are_for_people_too(output):
 
 
 def test_a_checkpoint_of_earlier_names_belongs_to_the_same_recipe(tmp_path):
-    """The file was trained by ``pgd:eps=2/255,steps=1,step=1.25`` and is never made anew."""
+    """The file was trained by ``pgd:eps=2/255,steps=1,step=1.25`` and is never trained again."""
     old = Path(shutil.copy(Path(__file__).parent / "old" / "before-step-size.safetensors", tmp_path))
     recipe = Recipe(
         "cnn:num_classes=8,width=2",

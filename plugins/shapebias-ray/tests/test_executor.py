@@ -24,7 +24,7 @@ STUDY = sb.Study(
     STIMULI, MODELS, ["clean", "patch-shuffle:k=2", "grayscale+pgd:eps=4/255,steps=2", "saturate:p=8"], "gradient"
 )
 
-# Each process that meets it dies, until enough have: only one can make a file anew, however many meet it at once.
+# Each process that meets it dies, until enough have: only one of them can create a file, however many meet it at once.
 DEADLY = """
 import os, pathlib, signal
 import attrs
