@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, TypeAlias
 
 import attrs
@@ -14,7 +14,7 @@ from shapebias.metrics.frames import cell_name, record, table
 from shapebias.metrics.intervals import BOOTSTRAP, Estimate, mean
 from shapebias.plugins.study_results import Answers, CellNames, StudyResults
 
-__all__ = ["CueSensitivity"]
+__all__ = ["CueSensitivity", "RankedCell", "ranked_cells", "share_of_two_sets"]
 
 _RESAMPLES = 9_999
 _PROBE = "output-ranks"
@@ -40,22 +40,8 @@ class CueSensitivity:
 
     def __call__(self, results: StudyResults) -> pd.DataFrame:
         """Return up to three rows for each cell, with a bootstrap interval over images."""
-        probed = {_key(values): values for values in results.values() if "rank" in values.values}  # noqa: PD011
-        rows: list[dict[str, Any]] = []
-        lacking = []
-        for answers in results.answers():
-            if not ((answers.shape_labels >= 0) | (answers.texture_labels >= 0)).any():
-                continue
-            if values := probed.get(_key(answers)):
-                arrays = values.values  # noqa: PD011 - a mapping, no data frame
-                position = {image: row for row, image in enumerate(answers.ids)}
-                taken = np.array([position[image] for image in values.ids], dtype=np.int64)
-                ranks = np.asarray(arrays["rank"], np.int64), int(np.max(arrays["outputs"], initial=0))
-                rows += _rows(answers, ranks, taken, "all outputs", results.seed)
-            elif (among := _among_classes(answers)) is not None:
-                rows += _rows(answers, among, np.arange(len(answers.ids)), "classes of the data set", results.seed)
-            else:
-                lacking.append(cell_name(answers))
+        cells, lacking = ranked_cells(results)
+        rows = [row for cell in cells for row in _rows(cell, results.seed)]
         note = "" if rows else "no finished predictions of images with a shape or a texture label"
         if lacking:
             note = (
@@ -63,6 +49,46 @@ class CueSensitivity:
                 f"{', '.join(lacking)}"
             )
         return table(rows, "ranked", "classes", note=note)
+
+
+@attrs.frozen(eq=False)
+class RankedCell:
+    """The answers of one cell, and how high they rank the cues of each image.
+
+    Args:
+        answers: the answers.
+        shape, texture: (n,) 1 / rank of the class of each cue, NaN where it is unknown.
+        conflict: (n,) whether both are known and differ.
+        ranked: among what the classes are ranked.
+        classes: how many are ranked.
+    """
+
+    answers: Answers
+    shape: NDArray[np.float64]
+    texture: NDArray[np.float64]
+    conflict: NDArray[np.bool_]
+    ranked: str
+    classes: int
+
+
+def ranked_cells(results: StudyResults) -> tuple[list[RankedCell], list[str]]:
+    """Collect the ranks of all cells with cues, and the names of those that have no ranks."""
+    probed = {_key(values): values for values in results.values() if "rank" in values.values}  # noqa: PD011
+    cells, lacking = [], []
+    for answers in results.answers():
+        if not ((answers.shape_labels >= 0) | (answers.texture_labels >= 0)).any():
+            continue
+        if values := probed.get(_key(answers)):
+            arrays = values.values  # noqa: PD011 - a mapping, no data frame
+            position = {image: row for row, image in enumerate(answers.ids)}
+            taken = np.array([position[image] for image in values.ids], dtype=np.int64)
+            ranks = np.asarray(arrays["rank"], np.int64), int(np.max(arrays["outputs"], initial=0))
+            cells.append(_ranked_cell(answers, ranks, taken, "all outputs"))
+        elif (among := _among_classes(answers)) is not None:
+            cells.append(_ranked_cell(answers, among, np.arange(len(answers.ids)), "classes of the data set"))
+        else:
+            lacking.append(cell_name(answers))
+    return cells, lacking
 
 
 def _key(cell: CellNames) -> tuple[object, ...]:
@@ -77,17 +103,50 @@ def _among_classes(answers: Answers) -> Ranks | None:
     return np.argsort(order, axis=1) + 1, count
 
 
-def _rows(answers: Answers, ranks: Ranks, taken: NDArray[np.int64], among: str, seed: int) -> Iterator[dict[str, Any]]:
+def _ranked_cell(answers: Answers, ranks: Ranks, taken: NDArray[np.int64], among: str) -> RankedCell:
     labels = (answers.shape_labels[taken], answers.texture_labels[taken])
     shape, texture = (_reciprocal(ranks[0], some) for some in labels)
-    facts = {"ranked": among, "classes": ranks[1]}
-    for name, values in (("shape-sensitivity", shape), ("texture-sensitivity", texture)):
+    conflict = ~np.isnan(shape) & ~np.isnan(texture) & (labels[0] != labels[1])
+    return RankedCell(answers, shape, texture, conflict, among, ranks[1])
+
+
+def _rows(cell: RankedCell, seed: int) -> Iterator[dict[str, Any]]:
+    facts = {"ranked": cell.ranked, "classes": cell.classes}
+    for name, values in (("shape-sensitivity", cell.shape), ("texture-sensitivity", cell.texture)):
         if not np.isnan(values).all():
-            yield record(answers, name, mean(values, seed), **facts)
-    both = ~np.isnan(shape) & ~np.isnan(texture) & (labels[0] != labels[1])
-    if both.any():
-        reliance = _share(np.stack([shape[both], texture[both]], axis=1), seed)
-        yield record(answers, "shape-reliance", reliance, **facts)
+            yield record(cell.answers, name, mean(values, seed), **facts)
+    if cell.conflict.any():
+        pairs = np.stack([cell.shape[cell.conflict], cell.texture[cell.conflict]], axis=1)
+        yield record(cell.answers, "shape-reliance", _share(pairs, seed), **facts)
+
+
+def share_of_two_sets(shape: NDArray[np.float64], texture: NDArray[np.float64], seed: int) -> Estimate:
+    """Estimate the mean of the first / the sum of both means, where other images have the other cue.
+
+    Args:
+        shape: (n,) 1 / rank of the shape of the images of one set.
+        texture: (m,) 1 / rank of the texture of those of the other set; images of the two are drawn independently.
+        seed: the study's seed.
+
+    >>> share_of_two_sets(np.array([0.5, 0.5]), np.array([1.0, 0.25, 0.25]), seed=0).value
+    0.5
+    """
+    sets = [np.sort(values[~np.isnan(values)]) for values in (shape, texture)]  # sorted, as in mean
+    n = sum(map(len, sets))
+    first, second = (float(values.mean()) for values in sets)
+    value = first / (first + second)
+    if min(map(len, sets)) < 2:
+        return Estimate(value, np.nan, np.nan, n, BOOTSTRAP)
+    drawn = [_resampled_means(values, [seed, place]) for place, values in enumerate(sets)]
+    low, high = np.quantile(drawn[0] / (drawn[0] + drawn[1]), [0.025, 0.975])
+    return Estimate(value, float(low), float(high), n, BOOTSTRAP)
+
+
+def _resampled_means(values: NDArray[np.float64], seed: Sequence[int]) -> NDArray[np.float64]:
+    different, counts = np.unique(values, return_counts=True)
+    drawn = np.random.default_rng(seed).multinomial(len(values), counts / len(values), _RESAMPLES)
+    means: NDArray[np.float64] = drawn @ different / len(values)
+    return means
 
 
 def _reciprocal(ranks: NDArray[np.int64], labels: NDArray[np.int64]) -> NDArray[np.float64]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from shapebias.metrics.cue_sensitivity import CueSensitivity as Ranked
-from shapebias.metrics.intervals import Estimate
+from shapebias.metrics.cue_sensitivity import RankedCell, ranked_cells, share_of_two_sets
 from shapebias.plugins.study_results import StudyResults
 from shapebias.published.references import Reference, references
 from shapebias.spelling.grammar import spell_scalar
@@ -61,9 +61,10 @@ class CueSensitivity:
     def headline(self, results: StudyResults) -> pd.DataFrame:
         """Return the sensitivity to each cue, and the share of the shape in their sum."""
         known = {one.canonical: one.name for one in as_datasets(self._datasets)}
-        found = Ranked()(Selection(results, known))
+        selected = Selection(results, known)
+        found = Ranked()(selected)
         if self.path is not None:
-            return headline_table(_of_two_sets(found))
+            return headline_table(_of_two_sets(found, ranked_cells(selected)[0], results.seed))
         rows: list[dict[Any, Any]] = []
         for row in found.to_dict("records"):
             measure = {"shape-sensitivity": _SHAPE, "texture-sensitivity": _TEXTURE, "shape-reliance": _SHARE}
@@ -80,16 +81,21 @@ def _counts(row: Mapping[Any, Any]) -> str:
     return f"{row['n']:,} images, ranks among {row['ranked']} ({row['classes']:,})"
 
 
-def _of_two_sets(found: pd.DataFrame) -> Iterator[dict[Any, Any]]:
+def _of_two_sets(found: pd.DataFrame, cells: Iterable[RankedCell], seed: int) -> Iterator[dict[Any, Any]]:
     """Yield the sensitivity of each model to the cue of each set, and the share of the shape."""
     names = {"shape-sensitivity": _SHAPE, "texture-sensitivity": _TEXTURE}
-    for _, rows in found.groupby("model", sort=False):
+    by_model: dict[str, list[RankedCell]] = {}
+    for cell in cells:
+        by_model.setdefault(cell.answers.model, []).append(cell)
+    for model, rows in found.groupby("model", sort=False):
         by_metric = {row["metric"]: row for row in rows.to_dict("records")}
         for metric, measure in names.items():
             if row := by_metric.get(metric):
                 yield {**row, "measure": measure, "counts": _counts(row)}
         if len(by_metric) == len(names):
-            shape, texture = (by_metric[metric] for metric in names)
-            value = shape["value"] / (shape["value"] + texture["value"])
-            estimate = Estimate(value, np.nan, np.nan, shape["n"] + texture["n"], "none")
-            yield {**shape, **attrs.asdict(estimate), "measure": _SHARE, "counts": f"{estimate.n:,} images of two sets"}
+            shape, texture = (
+                np.concatenate([getattr(cell, cue) for cell in by_model[str(model)]]) for cue in ("shape", "texture")
+            )
+            share = share_of_two_sets(shape, texture, seed)
+            row = by_metric["shape-sensitivity"]
+            yield {**row, **attrs.asdict(share), "measure": _SHARE, "counts": f"{share.n:,} images of two sets"}

@@ -7,7 +7,7 @@ import pytest
 from metric_fakes import FakeAnswers
 from scipy import stats
 
-from shapebias.metrics.cue_sensitivity import CueSensitivity
+from shapebias.metrics.cue_sensitivity import CueSensitivity, share_of_two_sets
 from shapebias.plugins.in_memory import InMemoryResults, InMemoryValues
 
 
@@ -30,6 +30,18 @@ def test_ranks_are_scipy_s_and_reliance_is_of_conflicts():
     assert frame.n["shape-reliance"] == differ.sum()
     assert (frame.low < frame.value).all()
     assert (frame.value < frame.high).all()
+
+
+def test_the_share_of_two_sets_has_the_interval_of_independent_resamples():
+    rng = np.random.default_rng(3)
+    shape, texture = 1 / rng.integers(1, 9, 30), 1 / rng.integers(1, 5, 50)
+    found = share_of_two_sets(np.append(shape, np.nan), texture, seed=0)
+    drawn = [(rng.choice(shape, 30).mean(), rng.choice(texture, 50).mean()) for _ in range(4000)]
+    low, high = np.quantile([one / (one + other) for one, other in drawn], [0.025, 0.975])
+    assert found.value == pytest.approx(shape.mean() / (shape.mean() + texture.mean()))
+    assert (found.low, found.high) == (pytest.approx(low, abs=0.01), pytest.approx(high, abs=0.01))
+    assert found.n == 80
+    assert np.isnan(share_of_two_sets(shape[:1], texture, seed=0).low)
 
 
 def test_images_of_one_cue_have_its_sensitivity_alone():

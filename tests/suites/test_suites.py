@@ -256,4 +256,6 @@ def test_cue_sensitivity_of_one_cue_alone_is_of_two_sets(tmp_path):
     assert found.to_dict() == pytest.approx(
         {"shape sensitivity": 2 / 3, "texture sensitivity": 1 / 2, "share of shape": 4 / 7}
     )
+    share = alone.headline(InMemoryResults(cells)).set_index("measure").loc["share of shape"]
+    assert share.low < share.value < share.high
     assert {one.model for one in alone.references()["shape sensitivity"]} == {*alone.published_models}
