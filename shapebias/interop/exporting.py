@@ -5,13 +5,14 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from shapebias.errors import DataError, StoreError
 from shapebias.files import write_atomically
 from shapebias.interop.decision_tables import COLUMNS
-from shapebias.published.human_sets import CLEAN
+from shapebias.published.human_sets import CLEAN, published_set
 from shapebias.published.image_names import read_image_name
 from shapebias.store.os_errors import translate_os_errors
 from shapebias.store.results import Results
@@ -44,14 +45,22 @@ def export_decisions(results: Results, folder: str | Path) -> list[Path]:
     with translate_os_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
     written: list[Path] = []
+    names = _names(answers for cells in tables.values() for answers in cells)
     for (dataset, model), cells in tables.items():
-        path = folder / f"{_plain(dataset)}_{_plain(model)}_session_1.csv"
+        path = folder / f"{_plain(names[dataset])}_{_plain(model)}_session_1.csv"
         if path.exists():
             raise StoreError(f"{path} exists already, or is the table of two models; choose another folder")
         with translate_os_errors(path):
             write_atomically(path, _table(_plain(model), cells).encode())
         written.append(path)
     return written
+
+
+def _names(cells: Iterable[StoredAnswers]) -> dict[str, str]:
+    """Name each data set: as people's tables do where it is one of the published sets, and the only one of it."""
+    sets = {answers.dataset: published_set(answers.dataset, answers.texts["dataset"]) for answers in cells}
+    counts = Counter(sets.values())
+    return {dataset: name if name and counts[name] == 1 else dataset for dataset, name in sets.items()}
 
 
 def _table(observer: str, cells: Sequence[StoredAnswers]) -> str:

@@ -305,8 +305,9 @@ def test_a_language_model_that_was_shown_unnamed_pictures_needs_a_study_beside(t
 
 @pytest.mark.parametrize("name", ["session-1/0003_cop_dnn_c30_dog_10_n1_5.png", "c30/dog/n1_5.png"])
 def test_stimuli_that_name_their_condition_are_exported_under_it(tmp_path, name):
-    run = named_study(tmp_path / "run.h5", [name])
+    run = named_study(tmp_path / "run.h5", [name], title="model-vs-human:contrast")
     (path,) = export_decisions(Results(run), tmp_path / "out")
+    assert path.name.startswith("contrast_")  # as people's tables of this set
     (row,) = csv.DictReader(path.read_text().splitlines())
     assert (row["condition"], row["category"]) == ("c30", "dog")
     assert row["imagename"].endswith("_c30_dog_00_n1_5.png")
