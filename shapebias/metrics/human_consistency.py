@@ -195,7 +195,8 @@ class _Comparison:
             return None
         models = list(dict.fromkeys(itertools.chain.from_iterable(pairs)))
         # Images with the same outcomes are interchangeable, so the number of images of each kind is drawn.
-        outcomes = frame[models].dropna(how="all").fillna(-1).to_numpy(dtype=np.int8)
+        answered = frame[[model for model in self.scored if model in models]].notna().any(axis=1)
+        outcomes = frame.loc[answered, models].fillna(-1).to_numpy(dtype=np.int8)
         kinds, counts = np.unique(outcomes, axis=0, return_counts=True)
         position = {model: column for column, model in enumerate(models)}
         first, second = (kinds[:, [position[pair[side]] for pair in pairs]] for side in (0, 1))

@@ -117,6 +117,18 @@ def test_conditions_may_be_in_the_names_of_the_images(drawn, form):
     pd.testing.assert_frame_equal(named, apart)
 
 
+def test_images_that_only_people_have_seen_do_not_count(drawn):
+    """A model with 9 of 40 images under the first condition: its accuracy is that of its own images."""
+    found = cells(drawn)
+    (at,) = (at for at, cell in enumerate(found) if (cell.model, cell.condition) == ("net", KEPT[0]))
+    right = {where: drawn[where, "net"] for where in KEPT} | {KEPT[0]: drawn[KEPT[0], "net"][:9]}
+    found[at] = answers(right[KEPT[0]], "net", condition=KEPT[0], dataset="rotation")
+    table = HumanConsistency()(InMemoryResults(found))
+    assert measured(table, "net")[3] == pytest.approx(np.mean(np.concatenate(list(right.values()))))
+    assert table[table["model"] == "net"]["n"].unique().tolist() == [49]
+    assert table[table["model"] == "people"]["n"].unique().tolist() == [80]
+
+
 def test_a_set_is_known_by_its_text_whatever_its_name(drawn):
     texts = {"dataset": "model-vs-human:set=rotation,condition=90,180,0,path=none"}
     named = [attrs.evolve(cell, texts=texts) for cell in cells(drawn, dataset="mine")]
