@@ -110,7 +110,7 @@ class ImageRandom:
         """Draw float32 multiples of 2^-24, uniform in [0, 1)."""
 
         def fractions(words: Tensor) -> Tensor:
-            return (words >> 8 & 0xFFFFFF) * 2.0**-24
+            return words.bitwise_right_shift_(8).bitwise_and_(0xFFFFFF).float().mul_(2.0**-24)
 
         return self._draw("uniform", stream, index, shape, dtype=torch.float32, bits=32, values=fractions)
 
@@ -242,7 +242,7 @@ def _mix(z: Tensor) -> Tensor:
 def _blocks(keys: Tensor, count: int) -> Iterator[tuple[slice, slice, Tensor]]:
     """Yield ``(rows, columns, words)`` until each of R keys, int32 (R, 2), has its ``count`` words.
 
-    ``words``, int32 (rows, columns), is contiguous and overwritten by the next block.
+    ``words``, int32 (rows, columns), is contiguous, may be overwritten, and is by the next block.
     """
     size = _CPU_BLOCK if keys.device.type == "cpu" else _BLOCK
     width = min(max(count, 1), size)

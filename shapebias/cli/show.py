@@ -9,11 +9,12 @@ import attrs
 import click
 
 from shapebias.cli._completion import complete_name
+from shapebias.cli._described import Description, describe_spec
 from shapebias.cli._options import OPTIONS
 from shapebias.cli._output import KIND, echo_lines, echo_table, examples, working_catalog
 from shapebias.plugins.catalog import Catalog, CatalogEntry
 from shapebias.plugins.specs import KINDS, Kind, Spec
-from shapebias.spelling.params import Parameter, describe, spell
+from shapebias.spelling.params import Parameter, spell
 
 __all__ = ["command", "example"]
 
@@ -48,7 +49,8 @@ def _find(catalog: Catalog, kinds: Sequence[Kind], name: str) -> list[CatalogEnt
 
 
 def _echo(entry: CatalogEntry, settings: Any) -> None:
-    parameters = describe(entry.spec.load())
+    description = describe_spec(entry.spec)
+    parameters = description.parameters
     echo_lines([f"{entry.spec.kind} {entry.spec.name}: {entry.spec.summary}"])
     click.echo()
     if parameters:
@@ -59,7 +61,7 @@ def _echo(entry: CatalogEntry, settings: Any) -> None:
     else:
         click.echo("no parameters")
     click.echo()
-    facts = list(_facts(entry, parameters, settings))
+    facts = list(_facts(entry, description, settings))
     width = max(10, *(len(heading) for heading, _ in facts)) + 2
     for heading, text in facts:
         echo_lines([f"{heading + ':':<{width}}{text}"])
@@ -69,7 +71,7 @@ def _used(parameters: list[Parameter], column: str) -> bool:
     return any(getattr(row, column) for row in parameters)
 
 
-def _facts(entry: CatalogEntry, parameters: list[Parameter], settings: Any) -> Iterator[tuple[str, str]]:
+def _facts(entry: CatalogEntry, description: Description, settings: Any) -> Iterator[tuple[str, str]]:
     """Yield what is known without running it: the facts of its kind, papers, provider, and an example.
 
     Settings may say more: ``published``, the file that they name, and ``published_names()``, all names that there are.
@@ -86,10 +88,10 @@ def _facts(entry: CatalogEntry, parameters: list[Parameter], settings: Any) -> I
             yield field.name.replace("_", " "), _words(value)
     for reference in entry.spec.references:
         yield "reference", reference
-    if settings is None and (list_names := getattr(entry.spec.load(), "published_names", None)):
-        yield from ((group, ", ".join(names)) for group, names in list_names().items())
+    if settings is None:
+        yield from ((group, ", ".join(names)) for group, names in description.published_names.items())
     yield "provider", f"{entry.plugin.provider} ({entry.plugin.source})"
-    yield "example", example(entry.spec, parameters)
+    yield "example", example(entry.spec, description.parameters)
 
 
 def _words(value: Any) -> str:

@@ -54,7 +54,7 @@ class ComparedMaps:
     @property
     def largest_count(self) -> int:
         """The number of pixels of a map that count as the largest."""
-        return max(1, round(self.top * self._flat.shape[1]))
+        return max(1, round(self.top * int(self._flat[0].size)))
 
     @property
     def _flat(self) -> NDArray[Any]:

@@ -30,13 +30,15 @@ def probability_curve(
     n, pixels = len(maps), maps[0].numel()
     order = maps.flatten(1).argsort(dim=1, descending=True, stable=True)
     rank = torch.empty_like(order).scatter_(1, order, torch.arange(pixels, device=maps.device).expand_as(order))
-    rank = rank.view(n, 1, *maps.shape[1:])
     changed = torch.arange(steps + 1, device=maps.device) * pixels // steps
+    # In planes: a CPU mixes them twice as fast as pixels whose three channels are side by side.
+    rank, start, end = rank.int().view(n, 1, *maps.shape[1:]), start.contiguous(), end.contiguous()
     probabilities = []
     with torch.no_grad():
         for positions in torch.split(torch.arange(n * (steps + 1), device=maps.device), model.chunk):
             image, step = positions // (steps + 1), positions % (steps + 1)
-            mixed = torch.where(rank[image] < changed[step].view(-1, 1, 1, 1), end[image], start[image])
+            ranks, after, before = (each.index_select(0, image) for each in (rank, end, start))
+            mixed = torch.where(ranks < changed[step].view(-1, 1, 1, 1), after, before)
             log_probabilities = objective_values(model, model(mixed), targets[image], "log-prob")
             probabilities.append(log_probabilities.exp())
     curve = torch.cat(probabilities).view(n, steps + 1)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import torch
 from torch import Tensor
 
@@ -33,12 +35,20 @@ def smooth(images: Tensor, sigma: float, *, down: int = 0, across: int = 0, reac
     rows, columns = (
         smoothing(side, gaussian(sigma, reach, order)).to(images) for side, order in ((height, down), (width, across))
     )
-    # Only the products with weights in them: a quarter where the Gaussian is narrow.
-    smoothed, block = torch.empty_like(images, memory_format=torch.contiguous_format), max(_BLOCK, reach)
-    for start in range(0, height, block):
-        inside, around = slice(start, start + block), slice(max(0, start - reach), start + block + reach)
-        torch.matmul(rows[inside, around], images[..., around, :], out=smoothed[..., inside, :])
-    return smoothed @ columns.T
+    down_only, smoothed = (torch.empty_like(images, memory_format=torch.contiguous_format) for _ in range(2))
+    for inside, around in _blocks(height, reach):
+        torch.matmul(rows[inside, around], images[..., around, :], out=down_only[..., inside, :])
+    lines, result = (each.flatten(end_dim=-2) for each in (down_only, smoothed))
+    for inside, around in _blocks(width, reach):
+        torch.mm(lines[:, around], columns[inside, around].T, out=result[:, inside])
+    return smoothed
+
+
+def _blocks(side: int, reach: int) -> Iterator[tuple[slice, slice]]:
+    """Yield some pixels of a side, and those with weights in them: a quarter of all where the Gaussian is narrow."""
+    block = max(_BLOCK, reach)
+    for start in range(0, side, block):
+        yield slice(start, start + block), slice(max(0, start - reach), start + block + reach)
 
 
 def gaussian(sigma: float, reach: int, order: int = 0) -> Tensor:

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from torch import Tensor
 
-__all__ = ["luma"]
+__all__ = ["WEIGHTS", "luma"]
+
+WEIGHTS = (0.299, 0.587, 0.114)  # of red, green and blue
 
 
 def luma(images: Tensor) -> Tensor:
@@ -17,6 +19,6 @@ def luma(images: Tensor) -> Tensor:
     >>> luma(torch.tensor([1.0, 0.0, 1.0]).view(1, 3, 1, 1))
     tensor([[[0.4130]]])
     """
-    red, green, blue = images.unbind(dim=1)
     # In place: a weighted sum over the channels takes three times as long on a CPU, and has the same bits.
-    return (0.299 * red).add_(0.587 * green).add_(0.114 * blue)
+    red, green, blue = (weight * channel for weight, channel in zip(WEIGHTS, images.unbind(dim=1), strict=True))
+    return red.add_(green).add_(blue)

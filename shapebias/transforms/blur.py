@@ -42,4 +42,4 @@ class Blur:
 
     def __call__(self, images: Tensor, rng: ImageRandom) -> Tensor:
         """Blur (N, 3, H, W) images in [0, 1]."""
-        return smooth(images, self.sigma, reach=None if self.k is None else self.k // 2).clamp(0, 1)
+        return smooth(images, self.sigma, reach=None if self.k is None else self.k // 2).clamp_(0, 1)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import attrs
 
 from shapebias.spelling.params import param
+from shapebias.transforms._affine import affine
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -34,4 +35,5 @@ class Contrast:
 
     def __call__(self, images: Tensor, rng: ImageRandom) -> Tensor:
         """Change the contrast of (N, 3, H, W) images in [0, 1]."""
-        return (self.c * images).add_((1 - self.c) / 2).clamp_(0, 1)
+        changed = affine(images, self.c, (1 - self.c) / 2)
+        return changed.clamp_(0, 1) if self.c > 1 else changed

@@ -14,7 +14,7 @@ from shapebias.transforms._luma import luma
 __all__ = ["CriticalBandNoise"]
 
 _BANDS = 7
-_BINOMIAL = torch.tensor([1.0, 4.0, 6.0, 4.0, 1.0], dtype=torch.float64) / 16
+_BINOMIAL = (1 / 16, 4 / 16, 6 / 16, 4 / 16, 1 / 16)
 
 
 @attrs.frozen
@@ -69,7 +69,8 @@ def _pyramid_band(noise: Tensor, level: int) -> Tensor:
     """
     expanding: list[tuple[Tensor, Tensor]] = []
     for step in range(min(level + 1, _BANDS - 1)):
-        rows, columns = (smoothing(side, _BINOMIAL).to(noise) for side in noise.shape[-2:])
+        weights = torch.tensor(_BINOMIAL, dtype=torch.float64)
+        rows, columns = (smoothing(side, weights).to(noise) for side in noise.shape[-2:])
         smaller = rows[::2] @ noise @ columns[::2].T
         expanding.append((_expanding(rows), _expanding(columns)))
         if step == level:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import attrs
 
 from shapebias.spelling.params import param
-from shapebias.transforms._luma import luma
+from shapebias.transforms._luma import WEIGHTS
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -35,6 +35,8 @@ class Grayscale:
 
     def __call__(self, images: Tensor, rng: ImageRandom) -> Tensor:
         """Make (N, 3, H, W) images in [0, 1] grey."""
+        # One product gives all three channels: on a CPU twice as fast as their sum, which is copied twice.
+        weights = images.new_tensor(WEIGHTS)[:, None].expand(-1, 3)
         # Weights that sum to 1 only up to rounding could take white above 1.
-        grey = luma(images)[:, None].clamp_(0, 1).expand_as(images)
-        return grey.contiguous() if self.alpha == 1 else images.lerp(grey, self.alpha)
+        grey = (images.movedim(1, -1) @ weights).movedim(-1, 1).clamp_(0, 1)
+        return grey if self.alpha == 1 else images.lerp(grey, self.alpha)

@@ -46,4 +46,4 @@ class PatchShuffle:
         def permuted(size: int, tiles: Tensor) -> Tensor:
             return tiles[rng.permutation("tiles", size, len(tiles))]
 
-        return rearrange_tiles(images, self.k, "patch-shuffle", permuted)
+        return rearrange_tiles(images, self.k, "patch-shuffle", permuted, whole_rows=True)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import attrs
 
 from shapebias.spelling.params import param
+from shapebias.transforms._affine import affine
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -39,8 +40,7 @@ class Saturate:
 
     def __call__(self, images: Tensor, rng: ImageRandom) -> Tensor:
         """Saturate (N, 3, H, W) images in [0, 1]."""
-        signed = (2 * images).sub_(1)
-        sign = signed.sign()
+        signed = affine(images, 2, -1)
         # A power as 2^(e log2 |v|): a third of the time of ``pow`` on a CPU, and within 1e-7 of it.
-        power = signed.abs_().log2_().mul_(2 / self.p).exp2_()
-        return power.mul_(sign).div_(2).add_(0.5).clamp_(0, 1)
+        power = signed.abs().log2_().mul_(2 / self.p).exp2_()
+        return power.copysign_(signed).div_(2).add_(0.5)

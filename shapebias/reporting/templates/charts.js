@@ -188,7 +188,7 @@ const DRAW = {
       if (ticks.every(room)) ticks.push(tick);
     }
     return Plot.plot({
-      width, height: Math.min(320, Math.max(220, width * 0.5)), marginLeft: 46, marginRight: 14, marginTop: 14, marginBottom: 42,
+      width, height: Math.min(320, Math.max(220, width * 0.5)), marginLeft: 46, marginRight: 24, marginTop: 14, marginBottom: 42,
       x: { domain, axis: null }, y: { domain: [0, 1], axis: null },
       marks: [
         Plot.ruleY([0, 0.25, 0.5, 0.75, 1], { strokeOpacity: 0.14 }),
