@@ -155,7 +155,7 @@ ROWS = (
         "9. Memory against the number of images",
         "less than 5 % more from 2,048 to 50,000",
         "memory.py --images 2048 20000 --size 32",
-        "memory.py --images 256 2048 --size 32",
+        "memory.py --images 256 1024 --size 32",
         ("cpu",),
     ),
     Row(
