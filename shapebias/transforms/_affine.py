@@ -14,4 +14,4 @@ def affine(values: Tensor, factor: float, offset: float) -> Tensor:
     >>> affine(torch.tensor([0.0, 1.0]), 2, -1)
     tensor([-1.,  1.])
     """
-    return torch.add(torch.tensor(offset), values, alpha=factor)
+    return torch.add(torch.tensor(offset, dtype=values.dtype), values, alpha=factor)
