@@ -132,7 +132,7 @@ ROWS = (
             "`invert` and `silhouette` are nearly nothing but the way from bytes to a batch of floats, about 0.4 ms on "
             "both sides. Beyond it, each operation of PyTorch reads and writes a batch of 10 MB, 0.03 to 0.1 ms an "
             "image, where numpy and OpenCV have one image in the cache: that decides where a peer takes few operations "
-            "(`saturate`, `brightness`, the rotated tiles). OpenCV blurs, turns hues and denoises in one pass over "
+            "(`brightness`, `channel-shuffle`, `patch-rotate`). OpenCV blurs, turns hues and denoises in one pass over "
             "registers, the last two with tables of 8 bits; ours compute in float32, as on a GPU. Canny's detector and "
             "the search for squares take some 50 such operations. benchmarks/notes.md has what was tried."
         ),
