@@ -12,7 +12,26 @@ from shapebias.plugins.catalog import Catalog, default_catalog
 from shapebias.plugins.specs import KINDS, Kind
 from shapebias.spelling.params import describe
 
-__all__ = ["ComponentType", "complete_metric", "complete_name"]
+__all__ = ["FILE", "FOLDER", "ComponentType", "complete_figure", "complete_metric", "complete_name"]
+
+
+class _PathType(click.types.StringParamType):
+    """A path, which the shell completes; it is read later, where a mistake is an error that says the way out."""
+
+    def __init__(self, kind: str) -> None:
+        self.kind = kind
+
+    def shell_complete(
+        self,
+        ctx: click.Context,  # noqa: ARG002 - click's signature
+        param: click.Parameter,  # noqa: ARG002
+        incomplete: str,
+    ) -> list[CompletionItem]:
+        """Let the shell complete it."""
+        return [CompletionItem(incomplete, type=self.kind)]
+
+
+FILE, FOLDER = _PathType("file"), _PathType("dir")
 
 
 class ComponentType(click.types.StringParamType):
@@ -45,6 +64,15 @@ def complete_metric(ctx: click.Context, param: click.Parameter, incomplete: str)
     words = ctx.params.get(str(param.name)) or ()
     files = [CompletionItem(incomplete, type="file")]
     return [*files, *ComponentType("metric").shell_complete(ctx, param, incomplete)] if words else files
+
+
+def complete_figure(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Complete results files first, and then the name of a figure."""
+    from shapebias.reporting.figures import FIGURES
+
+    files = [CompletionItem(incomplete, type="file")]
+    known = FIGURES.items() if ctx.params.get("name") else ()  # click takes the last word for the name
+    return files + [CompletionItem(name, help=each.summary) for name, each in known if name.startswith(incomplete)]
 
 
 def complete_name(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:

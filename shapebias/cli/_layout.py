@@ -87,14 +87,26 @@ class Table:
             self._wrap(width)
         if self.width > width and (wrap or self.droppable):
             self.gap = 1
-        numbers = [at for at, to_right in enumerate(self.right) if to_right or self._is_estimate(at)]
-        dropped: list[int] = []
-        while self.droppable and len(numbers) > 1 and self._width_without(dropped) > width:
-            dropped.insert(0, numbers.pop())
-        if dropped:
+        if self.droppable and (dropped := self._droppable(width)):
             names = ", ".join(self.columns[at] for at in dropped)
             self.caption.append(f"Left out here, but in --format csv: {names}")
             self._remove(dropped)
+
+    def _droppable(self, width: int) -> list[int]:
+        """Choose numbers to leave out, from the last to the second; those that tell rows apart stay."""
+        numbers = [at for at, to_right in enumerate(self.right) if to_right or self._is_estimate(at)]
+        dropped: list[int] = []
+        for at in reversed(numbers[1:]):
+            if self._width_without(dropped) <= width:
+                break
+            kept = [other for other in range(len(self.columns)) if other not in (numbers[0], *dropped)]
+            if self._distinct_rows([other for other in kept if other != at]) == self._distinct_rows(kept):
+                dropped.insert(0, at)
+        return dropped
+
+    def _distinct_rows(self, columns: Sequence[int]) -> int:
+        names = [at for at in columns if not self._is_estimate(at)]
+        return len({tuple(row[at] for at in names) for row in self.rows})
 
     def _is_estimate(self, at: int) -> bool:
         return any(row[at].endswith("]") for row in self.rows)

@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from shapebias.cli._completion import ComponentType
 from shapebias.paths import as_path
 from shapebias.plugins.specs import Kind
 
@@ -47,7 +48,13 @@ class PathType(click.Path):
         return super().convert(as_path(value) if isinstance(value, str | Path) else value, param, ctx)
 
 
-device_option = click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:1.")
+device_option = click.option(
+    "--device",
+    default="auto",
+    show_default=True,
+    shell_complete=lambda _, __, typed: [name for name in ("auto", "cpu", "cuda") if name.startswith(typed)],
+    help="auto, cpu, cuda or cuda:1.",
+)
 
 replace_option = click.option(
     "--replace", is_flag=True, help="Compute again the cells that the file has with other settings, files or seed."
@@ -77,6 +84,7 @@ def execution_options(command: Any) -> Any:
 
 executor_option = click.option(
     "--executor",
+    type=ComponentType("executor"),
     metavar="NAME",
     help="Where cells are computed, such as ray:workers=8; see 'shapebias list executor'.  [default: this process]",
 )

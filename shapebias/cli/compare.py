@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from shapebias.cli._completion import FILE
 from shapebias.cli._frames import echo_frame, format_option
 from shapebias.cli._output import examples, working_catalog
 
@@ -25,9 +26,11 @@ __all__ = ["command"]
         "shapebias compare a.h5 b.h5 --report changes.html",
     ),
 )
-@click.argument("before", metavar="BEFORE.h5")
-@click.argument("after", metavar="AFTER.h5")
-@click.option("--report", "page", metavar="PAGE.html", help="Also write a page of both files, with this table on top.")
+@click.argument("before", metavar="BEFORE.h5", type=FILE)
+@click.argument("after", metavar="AFTER.h5", type=FILE)
+@click.option(
+    "--report", "page", metavar="PAGE.html", type=FILE, help="Also write a page of both files, with this table on top."
+)
 @format_option
 def command(before: str, after: str, page: str | None, form: str | None) -> None:
     """Show what changed between two results files, on the same images.

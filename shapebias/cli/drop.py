@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from shapebias.cli._completion import FILE
 from shapebias.cli._output import examples
 
 __all__ = ["command"]
@@ -25,7 +26,7 @@ def _several(short: str, name: str) -> Callable[[Any], Any]:
         "shapebias drop run.h5 -m standard --rename ResNet-50",
     ),
 )
-@click.argument("file", metavar="RUN.h5")
+@click.argument("file", metavar="RUN.h5", type=FILE)
 @_several("-d", "dataset")
 @_several("-m", "model")
 @_several("-c", "condition")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from shapebias.cli._completion import FILE, FOLDER
 from shapebias.cli._output import examples
 
 __all__ = ["command"]
@@ -18,8 +19,8 @@ def command() -> None:
 
 
 @command.command("decisions", epilog=_EXAMPLES)
-@click.argument("file", metavar="RUN.h5")
-@click.option("-o", "--output", metavar="DIR", required=True, help="The folder for the tables.")
+@click.argument("file", metavar="RUN.h5", type=FILE)
+@click.option("-o", "--output", metavar="DIR", type=FOLDER, required=True, help="The folder for the tables.")
 def decisions(file: str, output: str) -> None:
     """Write each model's answers as a table that model-vs-human and 'shapebias import decisions' read."""
     from shapebias.interop import export_decisions

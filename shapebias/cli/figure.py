@@ -6,6 +6,7 @@ from contextlib import ExitStack
 
 import click
 
+from shapebias.cli._completion import FILE, complete_figure
 from shapebias.cli._output import echo_table, examples, working_catalog
 
 __all__ = ["command"]
@@ -33,9 +34,9 @@ def _list(ctx: click.Context, _: click.Parameter, asked: bool) -> None:  # noqa:
         "shapebias figure --list",
     ),
 )
-@click.argument("files", metavar="RUN.h5...", nargs=-1, required=True)
+@click.argument("files", metavar="RUN.h5...", nargs=-1, required=True, shell_complete=complete_figure)
 @click.argument("name", metavar="NAME")
-@click.option("-o", "--output", metavar="FILE", required=True, help="The file to write: .pdf, .png or .svg.")
+@click.option("-o", "--output", metavar="FILE", type=FILE, required=True, help="The file to write: .pdf, .png or .svg.")
 @click.option(
     "--list", is_flag=True, expose_value=False, is_eager=True, callback=_list, help="List the figures and exit."
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from shapebias.cli._completion import FILE
 from shapebias.cli._output import examples
 
 __all__ = ["command"]
@@ -22,8 +23,10 @@ def command() -> None:
 
 @command.command("decisions", short_help="Read tables of human or model decisions.", epilog=_EXAMPLES)
 @click.argument("tables", metavar="CSV|DIR...", nargs=-1, required=True, type=click.Path(exists=True))
-@click.option("-o", "--output", metavar="HUMANS.h5", required=True, help="The results file; it must not exist yet.")
-@click.option("--beside", metavar="RUN.h5", help="Take the images and labels of this file's data set.")
+@click.option(
+    "-o", "--output", metavar="HUMANS.h5", type=FILE, required=True, help="The results file; it must not exist yet."
+)
+@click.option("--beside", metavar="RUN.h5", type=FILE, help="Take the images and labels of this file's data set.")
 @click.option("--dataset", metavar="NAME", help="The data set of --beside to use.")
 def decisions(tables: tuple[str, ...], output: str, beside: str | None, dataset: str | None) -> None:
     """Read tables of human or model decisions, in the format of model-vs-human or of vision-language models.

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
+from shapebias.cli._completion import FILE
 from shapebias.cli._frames import echo_frame, format_option
 from shapebias.cli._output import echo_table, examples, working_catalog
 from shapebias.errors import SpellingError, suggestion
@@ -28,7 +29,7 @@ __all__ = ["command"]
         "shapebias leaderboard a.h5 b.h5 --by accuracy",
     ),
 )
-@click.argument("files", metavar="RUN.h5...", nargs=-1, required=True)
+@click.argument("files", metavar="RUN.h5...", nargs=-1, required=True, type=FILE)
 @click.option(
     "--by",
     "measure",
@@ -38,7 +39,11 @@ __all__ = ["command"]
 @click.option("-d", "--dataset", metavar="NAME", help="The data set.  [default: the first that has the measure]")
 @click.option("-c", "--condition", metavar="NAME", default="clean", show_default=True, help="The condition.")
 @click.option(
-    "--report", "page", metavar="PAGE.html", help="Also write the page of the results, with this table on top."
+    "--report",
+    "page",
+    metavar="PAGE.html",
+    type=FILE,
+    help="Also write the page of the results, with this table on top.",
 )
 @format_option
 def command(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from shapebias.cli._completion import ComponentType
+from shapebias.cli._completion import FOLDER, ComponentType
 from shapebias.cli._options import device_option, log_options, seed_option
 from shapebias.cli._output import examples, working_catalog
 from shapebias.cli._progress import progress_bar
@@ -40,7 +40,12 @@ _COUNT = click.IntRange(min=1)
 )
 @click.option("-c", "--condition", "chains", metavar="CONDITION", multiple=True, help="Transforms joined by '+'.")
 @click.option(
-    "-o", "--output", metavar="FOLDER", required=True, help="Folder of the images; an existing one is continued."
+    "-o",
+    "--output",
+    metavar="FOLDER",
+    type=FOLDER,
+    required=True,
+    help="Folder of the images; an existing one is continued.",
 )
 @seed_option
 @click.option("--limit", type=_COUNT, metavar="N", help="Use at most N images, evenly spread.  [default: all]")

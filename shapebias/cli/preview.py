@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from shapebias.cli._completion import ComponentType
+from shapebias.cli._completion import FILE, ComponentType
 from shapebias.cli._options import device_option, seed_option
 from shapebias.cli._output import examples, working_catalog
 
@@ -64,7 +64,9 @@ __all__ = ["command"]
 )
 @seed_option
 @device_option
-@click.option("-o", "--output", metavar="FILE", default="preview.png", show_default=True, help="A .png or .jpg file.")
+@click.option(
+    "-o", "--output", metavar="FILE", type=FILE, default="preview.png", show_default=True, help="A .png or .jpg file."
+)
 def command(
     dataset: str,
     transforms: tuple[str, ...],

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from shapebias.cli._completion import ComponentType
+from shapebias.cli._completion import FILE, ComponentType
 from shapebias.cli._failures import echo_failures
 from shapebias.cli._frames import echo_frame, format_option
 from shapebias.cli._options import COUNT, execution_options, executor_option, log_options, replace_option
@@ -37,17 +37,20 @@ __all__ = ["command"]
     show_default="cue-conflict",
     help="A protocol, see 'shapebias list suite'; may be repeated.",
 )
-@click.option("--against", metavar="MODEL", help="Compare each MODEL with this one, image by image.")
+@click.option(
+    "--against", metavar="MODEL", type=ComponentType("model"), help="Compare each MODEL with this one, image by image."
+)
 @click.option("--limit", type=COUNT, metavar="N", help="Use at most N images of each data set.  [default: all]")
 @click.option(
     "-o",
     "--output",
     metavar="RUN.h5",
+    type=FILE,
     default="profile.h5",
     show_default=True,
     help="The results file; an existing one is continued.",
 )
-@click.option("--report", "page", metavar="PAGE.html", help="Also write the page of the results.")
+@click.option("--report", "page", metavar="PAGE.html", type=FILE, help="Also write the page of the results.")
 @executor_option
 @replace_option
 @execution_options

@@ -6,6 +6,7 @@ from contextlib import ExitStack
 
 import click
 
+from shapebias.cli._completion import FILE
 from shapebias.cli._output import examples, working_catalog
 
 __all__ = ["command"]
@@ -18,8 +19,10 @@ __all__ = ["command"]
         "shapebias report a.h5 b.h5 --images 60 -o report.html",
     ),
 )
-@click.argument("files", metavar="RUN.h5...", nargs=-1, required=True)
-@click.option("-o", "--output", metavar="REPORT.html", required=True, help="The page; an old one is replaced.")
+@click.argument("files", metavar="RUN.h5...", nargs=-1, required=True, type=FILE)
+@click.option(
+    "-o", "--output", metavar="REPORT.html", type=FILE, required=True, help="The page; an old one is replaced."
+)
 @click.option(
     "--images",
     type=click.IntRange(min=1),

@@ -126,7 +126,7 @@ def echo_overview(results: Results | CombinedResults) -> None:
 
     The caption below says what the numbers are computed from.
     """
-    from shapebias.reporting.caption import caption
+    from shapebias.reporting.caption import caption, partial_sets
 
     table = overview(results)
     columns: dict[str, Any] = {
@@ -137,8 +137,8 @@ def echo_overview(results: Results | CombinedResults) -> None:
         **{name: table[name] for name in _HITS},
     }
     echo_frame(table.assign(**columns)[[*columns]])
-    for note in _notes(results):
-        click.echo(note, err=True)
+    for note in partial_sets(results):
+        click.echo(f"Note: {note}.", err=True)
     others = _others(results.cells())
     if len(table) and len(others):
         click.echo()
@@ -150,13 +150,6 @@ def _others(cells: pd.DataFrame) -> pd.DataFrame:
     kept = cells[cells["saliency"].notna() | cells["probe"].notna() | (cells["status"] != "done")]
     grouped = kept.groupby(["saliency", "probe", "status"], dropna=False, sort=False)
     return grouped.agg(cells=("images", "size"), images=("images", "sum"), seconds=("seconds", "sum")).reset_index()
-
-
-def _notes(results: Results | CombinedResults) -> list[str]:
-    """Name the published sets of which only a part was on disk."""
-    stores = [each.store for each in getattr(results, "files", [results])]
-    datasets = {dataset.name: dataset.note for store in stores for dataset in store.datasets() if dataset.note}
-    return [f"Note: {name} has {note} of the published set." for name, note in datasets.items()]
 
 
 def _with_interval(table: pd.DataFrame, name: str) -> list[str | None]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 import attrs
 import click
 
-from shapebias.cli._completion import ComponentType
+from shapebias.cli._completion import FILE, ComponentType
 from shapebias.cli._failures import echo_failures
 from shapebias.cli._options import OPTIONS, PathType, execution_options, executor_option, log_options, replace_option
 from shapebias.cli._output import examples, working_catalog
@@ -83,7 +83,9 @@ def _several(short: str, name: str, dest: str, help: str) -> Callable[[Any], Any
 @click.option(
     "--saliency-limit", type=int, metavar="N", help="Use at most N images for saliency and probes.  [default: all]"
 )
-@click.option("--mapping", metavar="FILE", help="JSON: which model outputs belong to which class of the data set.")
+@click.option(
+    "--mapping", metavar="FILE", type=FILE, help="JSON: which model outputs belong to which class of the data set."
+)
 @click.option(
     "--aggregate",
     type=click.Choice(["mean", "sum", "max"]),
@@ -91,7 +93,9 @@ def _several(short: str, name: str, dest: str, help: str) -> Callable[[Any], Any
 )
 @click.option("--logits", metavar="full|top-K", help="Scores to keep for each image.  [default: full]")
 @click.option("--keep-images", is_flag=True, default=None, help="Keep the images that the model was given.")
-@click.option("-o", "--output", metavar="RUN.h5", required=True, help="The results file; an existing one is continued.")
+@click.option(
+    "-o", "--output", metavar="RUN.h5", type=FILE, required=True, help="The results file; an existing one is continued."
+)
 @click.option(
     "--shard", metavar="I/N", help="Compute share I of N into a separate file; join the files with 'shapebias merge'."
 )

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, get_args
 
 import click
 
+from shapebias.cli._completion import FILE
 from shapebias.cli._options import COUNT, PathType, device_option, log_options
 from shapebias.cli._output import examples, working_catalog
 from shapebias.cli._progress import progress_bar
@@ -44,7 +45,7 @@ def _of_recipe(command: Callable[..., Any]) -> Callable[..., Any]:
         elif isinstance(row.name, str) and all(isinstance(word, str) for word in get_args(kind)):
             command = click.option(name, type=click.Choice(get_args(kind)), help=text)(command)
         else:
-            command = click.option(name, metavar="FILE", help=text)(command)
+            command = click.option(name, metavar="FILE", type=FILE, help=text)(command)
     for names, text in reversed(_COMPONENTS.items()):
         command = click.option(*names, metavar=names[-1][2:].upper(), help=text)(command)
     return command
@@ -71,7 +72,9 @@ def _of_recipe(command: Callable[..., Any]) -> Callable[..., Any]:
     multiple=True,
     help="Changes every training image before the attack; may be repeated.",
 )
-@click.option("-o", "--output", metavar="FILE", help="The checkpoint.  [default: the recipe's name, .safetensors]")
+@click.option(
+    "-o", "--output", metavar="FILE", type=FILE, help="The checkpoint.  [default: the recipe's name, .safetensors]"
+)
 @click.option("--replace", is_flag=True, help="Discard a checkpoint of another recipe and train again.")
 @device_option
 @click.option("--devices", type=COUNT, metavar="N", help="Train on N GPUs of this machine, with one process each.")

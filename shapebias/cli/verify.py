@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import click
 
+from shapebias.cli._completion import FILE
 from shapebias.cli._output import examples
 
 __all__ = ["command"]
 
 
 @click.command("verify", epilog=examples("shapebias verify run.h5"))
-@click.argument("file", metavar="RUN.h5")
+@click.argument("file", metavar="RUN.h5", type=FILE)
 @click.pass_context
 def command(ctx: click.Context, /, file: str) -> None:
     """Check every checksum and reference in a results file.

@@ -17,6 +17,7 @@ from shapebias.errors import DataError
 __all__ = ["Meter", "download_file"]
 
 _RETRIES = 2
+_CONNECT_TIMEOUT = 5  # seconds
 _TIMEOUT = 30  # seconds without a byte
 _BLOCK = 1 << 18
 _GIVE_UP = range(400, 500)
@@ -73,11 +74,24 @@ class _Resuming:
         self.validator = partial.with_name(f"{partial.name}.tag")
 
     def __call__(self, url: str, output_file: str, pooch: object, check_only: bool = False) -> None:  # noqa: ARG002, FBT001, FBT002 - pooch's call
-        with requests.get(url, headers=self._headers(), stream=True, timeout=_TIMEOUT) as response:
+        with self._connect(url) as response:
             self._check_status(url, response)
             self._receive(url, response)
         self.partial.replace(output_file)
         self.validator.unlink(missing_ok=True)
+
+    def _connect(self, url: str) -> requests.Response:
+        """Send the request.
+
+        Raises:
+            DataError: there is no connection; trying again would only take time.
+        """
+        try:
+            return requests.get(url, headers=self._headers(), stream=True, timeout=(_CONNECT_TIMEOUT, _TIMEOUT))
+        except requests.ConnectionError as error:
+            if not _is_offline(error):
+                raise
+            raise DataError(f"{url} cannot be downloaded: {_reason(error)}\n{self.by_hand}") from error
 
     def _headers(self) -> dict[str, str]:
         headers = {"Accept-Encoding": "identity"}
@@ -134,10 +148,17 @@ def _is_page(headers: Mapping[str, str], block: bytes) -> bool:
     return start.startswith((b"<!doctype html", b"<html")) or (html and start.startswith(b"<"))
 
 
+def _is_offline(error: requests.ConnectionError) -> bool:
+    """Return whether no connection was made: urllib3 then gives its reason.  One that breaks later has none."""
+    return bool(error.args) and hasattr(error.args[0], "reason")
+
+
 def _reason(error: requests.RequestException) -> str:
     """Describe what went wrong in a few words: the innermost cause, without the objects around it."""
     if isinstance(error, requests.HTTPError) and error.response is not None:
         return f"the server answered {error.response.status_code} {error.response.reason}"
+    if isinstance(error, requests.ConnectTimeout):
+        return f"no connection within {_CONNECT_TIMEOUT} seconds"
     if isinstance(error, requests.Timeout):
         return f"nothing arrived within {_TIMEOUT} seconds"
     innermost: Any = error

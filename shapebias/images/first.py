@@ -93,9 +93,10 @@ def checked_pixels(sample: Sample, classes: int) -> NDArray[Any]:
     if image.dtype != np.uint8:
         image = image.astype(np.float32, copy=False)
         if not (image.min() >= 0 and image.max() <= 1):  # nor NaN
+            way_out = "undo the normalisation, which is part of the model" if image.min() < 0 else "divide by 255"
             raise DataError(
                 f"image {sample.id!r} has float pixels from {image.min():g} to {image.max():g}; "
-                "they must be in [0, 1]: divide 8-bit values by 255"
+                f"they must be in [0, 1]: {way_out}"
             )
     for name, label in {"label": sample.label, "shape": sample.shape, "texture": sample.texture}.items():
         if label is not None and not -1 <= label < classes:

@@ -20,7 +20,8 @@ import attrs
 from shapebias.errors import DataError
 from shapebias.files import fingerprint
 from shapebias.paths import why_unusable
-from shapebias.published.image_names import CLEAN, ImageName, condition_name, cue_words, read_image_name
+from shapebias.published.human_sets import CLEAN, condition_name
+from shapebias.published.image_names import ImageName, cue_words, read_image_name
 
 __all__ = ["COLUMNS", "CUE_CONFLICT", "DecisionTable", "Trial", "read_tables"]
 

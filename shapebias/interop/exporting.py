@@ -11,7 +11,8 @@ from pathlib import Path
 from shapebias.errors import DataError, StoreError
 from shapebias.files import write_atomically
 from shapebias.interop.decision_tables import COLUMNS
-from shapebias.published.image_names import CLEAN, read_image_name
+from shapebias.published.human_sets import CLEAN
+from shapebias.published.image_names import read_image_name
 from shapebias.store.os_errors import translate_os_errors
 from shapebias.store.results import Results
 from shapebias.store.views import StoredAnswers

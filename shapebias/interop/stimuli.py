@@ -13,8 +13,8 @@ import numpy as np
 from shapebias.errors import DataError, StoreError, listed, suggestion
 from shapebias.interop.decision_tables import CUE_CONFLICT, Trial
 from shapebias.networks.labels import entry_level_classes
-from shapebias.published.human_sets import human_sets
-from shapebias.published.image_names import CLEAN, cue_words, presented, read_image_name
+from shapebias.published.human_sets import CLEAN, human_sets, published_set
+from shapebias.published.image_names import cue_words, presented, read_image_name
 from shapebias.store.reader import Store
 from shapebias.store.records import ComponentRecord, DatasetPart, Scalar
 from shapebias.store.stored import StoredDataset
@@ -159,7 +159,9 @@ def matching_stimuli(
         if not _is_another(stimuli, pictures.record)
         and any(pictures.rows_of(trial) for trials in sessions for trial in trials)
     ]
-    same = [pictures for pictures in found if _set_of(pictures.record) == stimuli]
+    same = [
+        pictures for pictures in found if published_set(pictures.record.title, pictures.record.canonical) == stimuli
+    ]
     found = same if len(same) == 1 else found
     if len(found) > 1:
         titles = [pictures.record.title for pictures in found]
@@ -170,10 +172,7 @@ def matching_stimuli(
 
 
 def _set_of(record: ComponentRecord) -> str | None:
-    """Return which of the published sets a data set is, by its title or text; None if it is none of them."""
-    words = [text.rstrip("/").replace(":", "/").split("/")[-1] for text in (record.title, record.canonical)]
-    known = [word.removesuffix("s") if word.removesuffix("s") in human_sets() else word for word in words]
-    return next((word for word in known if word in human_sets()), None)
+    return published_set(record.title, record.canonical)
 
 
 def _is_another(stimuli: str, record: ComponentRecord) -> bool:

@@ -17,8 +17,8 @@ from shapebias.metrics.error_consistency import agreement
 from shapebias.metrics.frames import correctness, table
 from shapebias.metrics.intervals import BOOTSTRAP, Estimate, resamples
 from shapebias.plugins.study_results import Answers, StudyResults
-from shapebias.published.human_sets import conditions_of_set
-from shapebias.published.image_names import CLEAN, condition_name, read_image_name
+from shapebias.published.human_sets import CLEAN, condition_name, conditions_of_set
+from shapebias.published.image_names import read_image_name
 from shapebias.spelling.params import param
 
 __all__ = ["ALL_SETS", "PEOPLE", "HumanConsistency", "protocol_kappa"]
@@ -97,7 +97,7 @@ class HumanConsistency:
             if not people:
                 continue
             outcomes = _outcomes(cells)
-            kept = conditions_of_set(dataset)
+            kept = conditions_of_set(dataset, cells[0].texts["dataset"])
             unknown += [] if kept is not None else [dataset]
             for model, comparison in _comparisons(dict.fromkeys(one.model for one in cells), people):
                 each = _each(comparison, outcomes, dataset, results.seed)

@@ -128,7 +128,7 @@ class ImportedModel:
 
         if not isinstance(network, torch.nn.Module):
             raise WeightsError(f"import:{self.target} returns a function, which has no weights; leave weights out")
-        weights = read_state_dict(path)
+        weights = read_state_dict(path, prefix=self.prefix)
         put_weights(network, weights, path, self.prefix)
         if self.mean and self.std:
             return (), ()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import textwrap
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["Timm"]
 
 _log = logging.getLogger(__name__)
+_REASON = 200  # characters of timm's own message, which may list hundreds of keys
 
 
 def _with_home(architecture: str) -> str:
@@ -193,7 +195,7 @@ class Timm:
 
         stated = None
         if self.checkpoint is not None and not (self.mean and self.std):
-            stated = stated_normalisation(read_state_dict(self.checkpoint))
+            stated = stated_normalisation(read_state_dict(self.checkpoint, prefix=self.prefix))
         mean, std = stated or (None, None)
         return self.mean or mean, self.std or std
 
@@ -243,7 +245,7 @@ class Timm:
         from shapebias.networks.weight_files import read_state_dict
         from shapebias.networks.weights import put_weights, with_prefix
 
-        weights = read_state_dict(path)
+        weights = read_state_dict(path, prefix=self.prefix)
         if self.prefix is not None:
             weights = with_prefix(weights, self.prefix, path)
         if self.architecture.startswith("inception_v3"):  # published with a head that only training uses
@@ -255,9 +257,10 @@ class Timm:
             try:
                 return self._converted(network, weights)
             except Exception as error:
-                reason = str(error).strip().splitlines() or [type(error).__name__]
+                reason = (str(error).strip().splitlines() or [type(error).__name__])[-1]
                 raise WeightsError(
-                    f"{misfit}\ntimm's conversion of the files of other authors does not help: {reason[-1].strip()}"
+                    f"{misfit}\ntimm's conversion of the files of other authors does not help: "
+                    f"{textwrap.shorten(reason, _REASON, placeholder=' ...')}"
                 ) from error
         return network
 
@@ -268,9 +271,13 @@ class Timm:
         Its conversions do not know the step counters of batch normalisation, which published files do not have.
         """
         import timm
+        import torch
 
         from shapebias.networks.weights import unwrapped
 
+        tensors = [value for value in weights.values() if isinstance(value, torch.Tensor)]
+        if any(tensor.dtype in (torch.int8, torch.uint8) for tensor in tensors):
+            raise WeightsError("they are quantised to whole numbers")  # which timm would copy as they are
         state = {key: value for key, value in unwrapped(weights).items() if not key.endswith("num_batches_tracked")}
         overlay = {"source": "", "state_dict": state, "num_classes": getattr(network, "num_classes", None)}
         # Some families skip missing weights; strict loading prevents answers from random weights.

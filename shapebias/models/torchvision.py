@@ -195,7 +195,7 @@ class Torchvision:
         from shapebias.networks.weight_files import read_state_dict
         from shapebias.networks.weights import put_weights, rename_keys, with_prefix
 
-        weights = read_state_dict(path)
+        weights = read_state_dict(path, prefix=self.prefix)
         normalisation = None if self.mean and self.std else stated_normalisation(weights)
         if self.prefix is not None:
             weights = with_prefix(weights, self.prefix, path)

@@ -15,7 +15,8 @@ from shapebias.errors import WeightsError
 __all__ = ["stated_normalisation", "without_normalisation"]
 
 _log = logging.getLogger(__name__)
-_NAMES = {"mean": "mean", "new_mean": "mean", "mu": "mean", "std": "std", "new_std": "std", "sigma": "std"}
+_NAME = re.compile(r"(?P<of>(?!running_)\w*?)_?(?P<part>means?|mu|stds?|stddev|sds?|sigma)")  # new_mean, pixel_std
+_MEANS = ("mean", "means", "mu")
 _NAMED_LAYER = re.compile(r"(?:^|\.)(?:normali[sz]|preproc)\w*$")
 
 
@@ -24,9 +25,10 @@ def stated_normalisation(
 ) -> tuple[tuple[float, ...], tuple[float, ...]] | None:
     """Return the mean and the standard deviation that a file states, of pixels in [0, 1]; None where it states none.
 
-    They are two entries of three values, or of one for all channels, called ``mean`` and ``std``, ``new_mean`` and
-    ``new_std``, or ``mu`` and ``sigma``, in one layer that is not of the network: ``normalizer.mean``, ``0.mean``.  A
-    network and its copy in an attacker state the same.  A mean above 1 is of pixels from 0 to 255, and is divided.
+    They are two entries of three values, or of one for all channels, called ``mean`` and ``std``, ``mu`` and ``sigma``
+    or ``means`` and ``sds``, perhaps after the same word (``new_mean``, ``pixel_mean``), in one layer that is not of
+    the network: ``normalizer.mean``, ``0.mean``.  A network and its copy in an attacker state the same.  A mean above 1
+    is of pixels from 0 to 255, and is divided.
 
     Args:
         weights: the state dict of the file.
@@ -40,7 +42,7 @@ def stated_normalisation(
     ((0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
     """
     found = set()
-    for layer, parts in _layers(weights, own).items():
+    for (layer, _), parts in _layers(weights, own).items():
         if len(parts) == 2:
             found.add((_values(weights[parts["mean"]]), _values(weights[parts["std"]])))
         elif _NAMED_LAYER.search(layer):
@@ -60,14 +62,20 @@ def without_normalisation(weights: Mapping[str, Any], own: Collection[str]) -> O
     return rest
 
 
-def _layers(weights: Mapping[str, Any], own: Collection[str]) -> dict[str, dict[str, str]]:
-    """Return the keys of means and deviations, by layer."""
-    layers: dict[str, dict[str, str]] = defaultdict(dict)
+def _layers(weights: Mapping[str, Any], own: Collection[str]) -> dict[tuple[str, str], dict[str, str]]:
+    """Return the keys of means and deviations, by layer and by the word before them."""
+    layers: dict[tuple[str, str], dict[str, str]] = defaultdict(dict)
     for key, value in weights.items():
         layer, _, name = key.rpartition(".")
         sizes = (1, 3) if _NAMED_LAYER.search(layer) else (3,)
-        if name in _NAMES and isinstance(value, Tensor) and value.numel() in sizes and not _is_own(key, own):
-            layers[layer][_NAMES[name]] = key
+        if (
+            (named := _NAME.fullmatch(name))
+            and isinstance(value, Tensor)
+            and value.numel() in sizes
+            and not _is_own(key, own)
+        ):
+            part = "mean" if named["part"] in _MEANS else "std"
+            layers[layer, named["of"]][part] = key
     return layers
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import logging
+import pathlib
 from collections import OrderedDict
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -20,61 +21,78 @@ if TYPE_CHECKING:
 __all__ = ["read_state_dict", "state_dict_in"]
 
 _log = logging.getLogger(__name__)
-_NUMPY_SCALAR = np.float64(0).__reduce__()[0]
-# Types that training scripts write beside the weights and that run no code: options, and accuracies as NumPy numbers,
-# whose type has different names in NumPy 1 and NumPy 2.
+_NUMPY_SCALAR, _NUMPY_ARRAY = (value.__reduce__()[0] for value in (np.float64(0), np.zeros(1)))
+# Types that training scripts write beside the weights and that run no code: options, paths, and NumPy's numbers and
+# arrays, such as an accuracy or the state of a random generator.  Some have different names in other versions of NumPy
+# and Python, and a path of another system cannot be made here.
 _HARMLESS: list[Any] = [
     argparse.Namespace,
     np.dtype,
-    type(np.dtype("float32")),
-    type(np.dtype("float64")),
-    type(np.dtype("int64")),
-    (_NUMPY_SCALAR, "numpy.core.multiarray.scalar"),
-    (_NUMPY_SCALAR, "numpy._core.multiarray.scalar"),
+    np.ndarray,
+    *{type(np.dtype(code)) for code in "?" + np.typecodes["AllInteger"] + np.typecodes["Float"]},
+    *((_NUMPY_SCALAR, f"numpy.{core}.multiarray.scalar") for core in ("core", "_core")),
+    *((_NUMPY_ARRAY, f"numpy.{core}.multiarray._reconstruct") for core in ("core", "_core")),
+    *((pathlib.PurePosixPath, f"{module}.PosixPath") for module in ("pathlib", "pathlib._local")),
+    *((pathlib.PureWindowsPath, f"{module}.WindowsPath") for module in ("pathlib", "pathlib._local")),
 ]
+_TORCH_FILES = (b"PK", b"\x80")  # a zip archive, and the older format, a pickle
+_OTHER_FILES = {
+    b"version https://git-lfs": "it is a pointer of Git LFS; fetch the file itself with git lfs pull",
+    b"<": "it is a web page, perhaps of a failed download; download it again",
+    b"{": "it is JSON; give the file that has the weights",
+    b"\x89HDF": "it is an HDF5 file, as Keras writes; convert it with the library that wrote it",
+}
+_OF_NUMPY = "it holds arrays of NumPy; load it with the library that wrote it, and save the model's state_dict()"
 # Libraries that keep a moving average publish its accuracy, so it comes first, as in timm.
 _AVERAGED = ("state_dict_ema", "model_ema", "model_state_dict_ema", "ema_state_dict", "ema_model", "ema")
 _USUAL = ("state_dict", "model_state_dict", "model", "net", "network", "module", "weights", "params")
 
 
-def read_state_dict(path: Path, entry: str | None = None) -> OrderedDict[str, Any]:
+def read_state_dict(path: Path, entry: str | None = None, prefix: str | None = None) -> OrderedDict[str, Any]:
     """Read a state dict with unchanged keys and module versions.
 
-    A safetensors file gives all its tensors.  A torch file may hold the state dict itself or a training checkpoint; of
-    its entries this takes, in this order: a moving average, ``state_dict``, ``model_state_dict``, ``model``, ``net``,
-    ``network``, ``module``, ``weights``, ``params``, or the only state dict.
+    The content of the file decides how it is read, whatever its name.  A safetensors file gives all its tensors.  A
+    torch file may hold the state dict itself or a training checkpoint; of its entries this takes, in this order: a
+    moving average, ``state_dict``, ``model_state_dict``, ``model``, ``net``, ``network``, ``module``, ``weights``,
+    ``params``, or the only state dict.
 
     Args:
         path: the file.
         entry: the entry to take of a torch file that has several networks.
+        prefix: the prefix of the keys that are wanted.  Where it begins with the name of an entry, that entry is taken,
+            and its name is a part of the keys: ``student.fc.bias``.
 
     Raises:
         WeightsError: the file is missing, damaged, needs code to be read, or holds no state dict.
     """
+    if path.is_dir():
+        raise WeightsError(f"weight file {str(path)!r} is a folder; give the file in it")
     if not path.is_file():
         raise WeightsError(f"weight file {str(path)!r} does not exist")
-    if path.suffix == ".safetensors":
+    if _is_safetensors(path):
         return _read_safetensors(path)
     content = _read_torch_file(path)
     if entry is not None:
         if not isinstance(content, Mapping) or entry not in content:
             raise WeightsError(f"weight file {str(path)!r} has no entry {entry!r}")
         content = content[entry]
-    return state_dict_in(content, path)
+    return state_dict_in(content, path, prefix or "")
 
 
-def state_dict_in(content: Any, path: Path) -> OrderedDict[str, Any]:
+def state_dict_in(content: Any, path: Path, prefix: str = "") -> OrderedDict[str, Any]:
     """Return the state dict in the content of a torch file, see :func:`read_state_dict`.
 
     Raises:
         WeightsError: it has none, or several.
     """
     entries: list[str] = []
+    named = ""
     while isinstance(content, Mapping) and not _is_state_dict(content):
-        entry = _entry(content, path)
-        others = [name for name in (*_AVERAGED, *_USUAL) if name != entry and isinstance(content.get(name), Mapping)]
-        if others:
-            _log.warning("%s: the weights in %r were taken, not those in %s", path, entry, ", ".join(map(repr, others)))
+        entry = _wanted_entry(content, prefix.removeprefix(named))
+        if entry is not None:
+            named += f"{entry}."
+        else:
+            entry = _entry(content, path)
         entries.append(entry)
         content = content[entry]
     if not isinstance(content, Mapping):
@@ -83,7 +101,24 @@ def state_dict_in(content: Any, path: Path) -> OrderedDict[str, Any]:
             f"weight file {str(path)!r} holds a {type(content).__name__}{position} and no state_dict; "
             "save model.state_dict()"
         )
-    return _with_text_keys(content)
+    return _with_text_keys(content, named)
+
+
+def _wanted_entry(content: Mapping[Any, Any], prefix: str) -> str | None:
+    """Return the entry with whose name and a dot the prefix begins."""
+    wanted = (name for name in content if prefix.startswith(f"{name}.") and _has_state_dict(content[name]))
+    return next(wanted, None)
+
+
+def _is_safetensors(path: Path) -> bool:
+    """Tell a safetensors file by its content: the length of a JSON header, and the header."""
+    start = _first_bytes(path, 9)
+    return start[8:] == b"{" or (path.suffix == ".safetensors" and not start.startswith(_TORCH_FILES))
+
+
+def _first_bytes(path: Path, count: int) -> bytes:
+    with path.open("rb") as file:
+        return file.read(count)
 
 
 def _read_safetensors(path: Path) -> OrderedDict[str, Any]:
@@ -100,8 +135,8 @@ def _read_safetensors(path: Path) -> OrderedDict[str, Any]:
 
 def _read_torch_file(path: Path) -> Any:
     try:
-        with torch.serialization.safe_globals(_HARMLESS):
-            return torch.load(path, map_location="cpu", weights_only=True)
+        with torch.serialization.safe_globals(_HARMLESS), path.open("rb") as file:
+            return torch.load(file, map_location="cpu", weights_only=True)
     except Exception as error:
         raise WeightsError(f"weight file {str(path)!r} cannot be read safely: {_why(path, error)}") from error
 
@@ -113,8 +148,13 @@ def _why(path: Path, error: Exception) -> str:
             "it is a TorchScript program, not weights; where you trust it, load it with torch.jit.load and save its "
             "state_dict() with torch.save"
         )
-    if path.suffix in (".npz", ".npy"):
-        return "it holds arrays of NumPy; load it with the library that wrote it, and save the model's state_dict()"
+    start = _first_bytes(path, 64).lstrip()
+    if path.suffix == ".npz" or start.startswith(b"\x93NUMPY"):
+        return _OF_NUMPY
+    if known := next((why for begin, why in _OTHER_FILES.items() if start.startswith(begin)), None):
+        return known
+    if not start:
+        return "it is empty; download or copy it again"
     try:
         with torch.serialization.safe_globals(_HARMLESS):
             needed = sorted(torch.serialization.get_unsafe_globals_in_checkpoint(path))
@@ -149,25 +189,30 @@ def _has_state_dict(content: Any) -> bool:
 
 def _entry(content: Mapping[Any, Any], path: Path) -> str:
     """Return the entry that holds the weights."""
-    known = next((name for name in (*_AVERAGED, *_USUAL) if isinstance(content.get(name), Mapping)), None)
-    if known is not None:
-        return known
+    known = [name for name in (*_AVERAGED, *_USUAL) if _has_state_dict(content.get(name))]
+    if len(known) > 1:
+        others = ", ".join(map(repr, known[1:]))
+        _log.warning("%s: the weights in %r were taken, not those in %s", path, known[0], others)
+    if known:
+        return known[0]
     candidates = [
         str(name) for name, value in content.items() if "optim" not in str(name).lower() and _has_state_dict(value)
     ]
     if len(candidates) == 1:
         return candidates[0]
     found = ", ".join(repr(str(name)) for name in list(content)[:8]) or "nothing"
-    several = f"{len(candidates)} of these are state dicts" if candidates else "none of these is a state dict"
-    raise WeightsError(
-        f"weight file {str(path)!r} is not a state_dict; it has the entries {found}, and {several}: "
-        "save model.state_dict() of the network that you mean"
-    )
+    if candidates:
+        which = f"{len(candidates)} of these are state dicts: give the one that you mean with prefix={candidates[0]}."
+    else:
+        which = "none of these is a state dict: save model.state_dict() of the network that you mean"
+    raise WeightsError(f"weight file {str(path)!r} is not a state_dict; it has the entries {found}, and {which}")
 
 
-def _with_text_keys(content: Mapping[Any, Any]) -> OrderedDict[str, Any]:
-    state = OrderedDict((str(key), value) for key, value in content.items())
+def _with_text_keys(content: Mapping[Any, Any], named: str) -> OrderedDict[str, Any]:
+    """Make the keys texts, with the names of the entries that were asked for in front of them."""
+    state = OrderedDict((f"{named}{key}", value) for key, value in content.items())
     versions = getattr(content, "_metadata", None)
     if versions is not None:
-        state._metadata = versions  # type: ignore[attr-defined] # noqa: SLF001 - torch keeps versions of modules there
+        given = {f"{named}{key}".rstrip("."): value for key, value in versions.items()}
+        state._metadata = OrderedDict(given)  # type: ignore[attr-defined] # noqa: SLF001 - torch keeps versions there
     return state

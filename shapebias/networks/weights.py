@@ -90,7 +90,7 @@ def load_weights(module: nn.Module, path: Path, prefix: str | None = None) -> No
     >>> layer.weight.data
     tensor([[1., 1.]])
     """
-    put_weights(module, read_state_dict(path), path, prefix)
+    put_weights(module, read_state_dict(path, prefix=prefix), path, prefix)
 
 
 def put_weights(module: nn.Module, weights: Mapping[str, Any], path: Path, prefix: str | None = None) -> None:
@@ -204,7 +204,7 @@ def _chosen(prefixes: list[str], path: Path) -> str:
         names = ", ".join(repr(prefix) for prefix in prefixes)
         raise WeightsError(
             f"weight file {str(path)!r} holds {len(prefixes)} networks that fit, with these in front of their keys: "
-            f"{names}; save the state dict of the one that you mean"
+            f"{names}; give the one that you mean with prefix={prefixes[0]}"
         )
     return (averaged or prefixes)[0]
 

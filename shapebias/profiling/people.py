@@ -12,9 +12,9 @@ from shapebias.plugins.catalog import Component
 from shapebias.plugins.data_sources import sources
 from shapebias.store import Results
 
-__all__ = ["import_people"]
+__all__ = ["SOURCE", "import_people"]
 
-_SOURCE = "human-answers"
+SOURCE = "human-answers"
 
 
 def import_people(sets: Sequence[str], datasets: Sequence[Component], beside: Path, output: Path) -> Results:
@@ -30,10 +30,10 @@ def import_people(sets: Sequence[str], datasets: Sequence[Component], beside: Pa
         DataError: the answers are missing and cannot be fetched, or cannot be read.
         StoreError: the answers are to other images.
     """
-    folder = local_data(sources()[_SOURCE]).folder
+    folder = local_data(sources()[SOURCE]).folder
     here = [folder / name for name in sets if (folder / name).is_dir()]
     if not here:
-        raise DataError(f"{folder} has no answers to {', '.join(sets)}; run 'shapebias fetch {_SOURCE}'")
+        raise DataError(f"{folder} has no answers to {', '.join(sets)}; run 'shapebias fetch {SOURCE}'")
     taken = import_decisions(here, output, beside=beside, dataset=[dataset.canonical for dataset in datasets])
     if not taken:
         raise StoreError(f"the answers in {folder} are to other images")

@@ -13,7 +13,7 @@ from shapebias import engine
 from shapebias.errors import DataError, StoreError
 from shapebias.paths import as_path
 from shapebias.profiling.choice import DEFAULT_SUITE, PlannedSuite, chosen_models, chosen_suites
-from shapebias.profiling.people import import_people
+from shapebias.profiling.people import SOURCE, import_people
 from shapebias.profiling.table import SuiteResults, headline, rows_in_words, sentences
 from shapebias.reporting.combined import CombinedResults
 from shapebias.reporting.page import IMAGES, LeadTable, write_page
@@ -136,5 +136,7 @@ def _people(suites: Sequence[PlannedSuite], path: Path, folder: Path) -> tuple[d
         try:
             found[name] = import_people(suite.human_answers, suite.study.datasets, path, folder / f"people-{name}.h5")
         except (DataError, StoreError) as error:
-            notes.append(f"{suite.component.text}: people's answers are left out: {error}")
+            why = str(error).partition("\n")[0]
+            left_out = f"{suite.component.text}: people's answers are left out: {why}"
+            notes.append(f"{left_out}; 'shapebias fetch {SOURCE}' says how to add them")
     return found, notes

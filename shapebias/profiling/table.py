@@ -14,7 +14,7 @@ from shapebias.plugins.catalog import Component
 from shapebias.plugins.tables import headline_table, metric_table
 from shapebias.profiling.choice import PlannedSuite
 from shapebias.published.references import Reference
-from shapebias.reporting.caption import caption
+from shapebias.reporting.caption import caption, grouped, partial_sets
 from shapebias.reporting.combined import CombinedResults, is_of, is_person
 from shapebias.reporting.export import UNDEFINED, records
 from shapebias.spelling.grammar import quote
@@ -219,7 +219,7 @@ def sentences(table: pd.DataFrame, parts: Sequence[SuiteResults]) -> list[str]:
             "corrected for the number of tests"
         )
     if parts:
-        said += [*_parts_of_sets(parts[0].combined), *caption(parts[0].combined)]
+        said += [*partial_sets(parts[0].combined), *caption(parts[0].combined)]
     return said
 
 
@@ -230,7 +230,9 @@ def _about_people(table: pd.DataFrame) -> Iterator[str]:
         elif source.startswith("people among"):
             yield "people: each pair of people on the same images, with a 95 % interval"
         else:
-            yield f"people: {source}, with a 95 % interval; their answers to these images are not here"
+            rows = table[table["people_source"] == source]
+            interval = ", with a 95 % interval" if rows["people_low"].notna().any() else ""
+            yield f"people: {source}{interval}; their answers to these images are not here"
 
 
 def _about_published(table: pd.DataFrame, parts: Sequence[SuiteResults]) -> Iterator[str]:
@@ -245,13 +247,8 @@ def _about_published(table: pd.DataFrame, parts: Sequence[SuiteResults]) -> Iter
         if models:
             yield f"{', '.join(models)}: {paper}, on the whole set"
     ranked = table.dropna(subset=["rank"])
-    for measure, count in dict(zip(ranked["measure"], ranked["ranked"], strict=True)).items():
-        yield f"rank of {measure}: 1 is the largest of {count - 1} published values and this one"
-
-
-def _parts_of_sets(results: CombinedResults) -> Iterator[str]:
-    notes = {
-        dataset.name: dataset.note for each in results.files for dataset in each.store.datasets() if dataset.note
-    }  # fmt: skip
-    used = {view.dataset for view in results.answers()}
-    yield from (f"{name} has {note} of the published set" for name, note in notes.items() if name in used)
+    counts = dict(zip(ranked["measure"], ranked["ranked"], strict=True))
+    alike = grouped((count, measure) for measure, count in counts.items())
+    for count, measures in alike.items():
+        of = f" of {', '.join(measures)}" if len(alike) > 1 else ""
+        yield f"rank{of}: 1 is the largest of {count - 1} published values and this one"

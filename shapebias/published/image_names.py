@@ -6,20 +6,18 @@ experiment, observer, condition, class, a code, and the original name of the ima
 
 from __future__ import annotations
 
-import math
 import re
 
 import attrs
 
-__all__ = ["CLEAN", "ImageName", "condition_name", "cue_words", "presented", "read_image_name"]
+from shapebias.published.human_sets import condition_name, published_conditions
 
-CLEAN = "clean"
+__all__ = ["ImageName", "cue_words", "presented", "read_image_name"]
 
 _PUBLISHED = re.compile(r"\d+_[^_]+_[^_]+_(?P<condition>[^_]+)_(?P<category>[^_]+)_\d+_(?P<picture>.+)")
 _CUES = re.compile(r"([^\W\d_]+)\d+-([^\W\d_]+)\d+")
 _SUFFIX = re.compile(r"\.(?:png|jpe?g|bmp|tiff?|webp)$", re.IGNORECASE)
 _AGAIN = re.compile(r"(.+) \((\d+)\)")
-_UNCHANGED = {"", "0", "clean", "na", "nan", "no-manipulation"}
 
 
 @attrs.frozen
@@ -29,7 +27,8 @@ class ImageName:
     Args:
         picture: the original name of the image, with its suffix if it has one.
         category: its class; None if the name does not contain it.
-        condition: how it was changed, as :func:`condition_name` writes it; None if the name does not contain it.
+        condition: how it was changed, as :func:`shapebias.published.human_sets.condition_name` writes it; None if the
+            name does not contain it.
         presentation: 1, or a higher number if the image is shown again.
     """
 
@@ -45,13 +44,15 @@ class ImageName:
 
 
 def read_image_name(name: str) -> ImageName:
-    """Read a published name, or else take the folder of a file as its class.
+    """Read a published name, or an id of ``model-vs-human``, or else take the folder of a file as its class.
 
     Args:
         name: an image's id or path, with ``/`` between folders.
 
     >>> read_image_name("session-1/0003_nse_dnn_0.10_dog_10_n02085620_574.png")
     ImageName(picture='n02085620_574.png', category='dog', condition='0.1', presentation=1)
+    >>> read_image_name("0.10/dog/n02085620_574.png") == _
+    True
     >>> read_image_name("dog/dog10-bicycle1.png (2)")
     ImageName(picture='dog10-bicycle1.png', category='dog', condition=None, presentation=2)
     """
@@ -60,6 +61,9 @@ def read_image_name(name: str) -> ImageName:
     file, presentation = (again[1], int(again[2])) if again else (file, 1)
     if named := _PUBLISHED.fullmatch(file):
         return ImageName(named["picture"], named["category"], condition_name(named["condition"]), presentation)
+    match folders:
+        case [condition, category] if condition_name(condition) in published_conditions():
+            return ImageName(file, category, condition_name(condition), presentation)
     return ImageName(file, folders[-1] if folders else None, presentation=presentation)
 
 
@@ -70,21 +74,6 @@ def presented(name: str, presentation: int) -> str:
     ('dog/dog10-bicycle1.png', 'dog/dog10-bicycle1.png (2)')
     """
     return name if presentation == 1 else f"{name} ({presentation})"
-
-
-def condition_name(text: str) -> str:
-    """Normalise a condition: numbers without trailing zeros, words in lower case, ``clean`` for no change.
-
-    >>> [condition_name(text) for text in ("0.10", "3", "3.0", "True", "0.00", "c30")]
-    ['0.1', '3', '3', 'true', 'clean', 'c30']
-    """
-    text = text.strip().lower()
-    try:
-        number = float(text)
-    except ValueError:
-        number = math.nan
-    text = text if math.isnan(number) else f"{number:g}"
-    return CLEAN if text in _UNCHANGED else text
 
 
 def cue_words(picture: str) -> tuple[str, str] | None:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
@@ -15,9 +15,11 @@ if TYPE_CHECKING:
     from shapebias.store import Results
     from shapebias.store.stored import StoredDataset
 
-__all__ = ["caption"]
+__all__ = ["caption", "grouped", "partial_sets"]
 
 _SHOWN = 4
+
+_Key = TypeVar("_Key")
 
 
 def caption(results: Results | CombinedResults) -> list[str]:
@@ -34,20 +36,44 @@ def caption(results: Results | CombinedResults) -> list[str]:
         One line each.
     """
     datasets = {view.dataset: view.images for view in results.answers()}
-    lines = [f"{name}: {_images(dataset)}" for name, dataset in datasets.items()]
+    alike = grouped((_images(dataset), name) for name, dataset in datasets.items())
+    lines = [f"{_each(names)}: {text}" for text, names in alike.items()]
     lines += _crops(results)
     models: dict[tuple[str, str], dict[str, None]] = {}
     for view in results.answers():
         text = view.cell.attributes.get("mapping")
         for remark in _remarks(view.images, LabelMapping.from_json(text)) if isinstance(text, str) and text else ():
             models.setdefault((remark, view.dataset), {})[view.model] = None
-    alike: dict[tuple[str, tuple[str, ...]], list[str]] = {}
-    for (remark, dataset), named in models.items():
-        alike.setdefault((remark, tuple(named)), []).append(dataset)
-    for (remark, names), where in alike.items():
+    said = grouped(((remark, tuple(named)), dataset) for (remark, dataset), named in models.items())
+    for (remark, names), where in said.items():
         on = f" on {', '.join(where)}" if len(where) < len(datasets) else ""
         lines.append(f"{', '.join(names)}{on}: {remark}")
     return lines
+
+
+def partial_sets(results: Results | CombinedResults) -> list[str]:
+    """Name the published sets of which only a part was on disk, one line for those with the same number of images."""
+    stores = [each.store for each in getattr(results, "files", [results])]
+    used = {view.dataset for view in results.answers()}
+    notes = {one.name: one.note for store in stores for one in store.datasets() if one.note and one.name in used}
+    alike = grouped((note, name) for name, note in notes.items())
+    return [f"{_each(names)} has {note} of the published set" for note, names in alike.items()]
+
+
+def _each(names: Sequence[str]) -> str:
+    return names[0] if len(names) == 1 else f"each of {', '.join(names)}"
+
+
+def grouped(pairs: Iterable[tuple[_Key, str]]) -> dict[_Key, list[str]]:
+    """Collect the names that have the same key, in order.
+
+    >>> grouped([("80 images", "edges"), ("1,280 images", "cue-conflict"), ("80 images", "silhouettes")])
+    {'80 images': ['edges', 'silhouettes'], '1,280 images': ['cue-conflict']}
+    """
+    groups: dict[_Key, list[str]] = {}
+    for key, name in pairs:
+        groups.setdefault(key, []).append(name)
+    return groups
 
 
 def _crops(results: Results | CombinedResults) -> Iterator[str]:

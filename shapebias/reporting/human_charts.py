@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from shapebias.published.human_sets import conditions_of_set
@@ -27,13 +27,20 @@ def accuracies_by_strength(results: CombinedResults) -> dict[str, pd.DataFrame]:
     """
     table = results.metric("human-consistency:conditions=true")
     table = table[(table["measure"] == "ood-accuracy") & (table["averaging"] == "condition")]
-    found = {str(name): _in_order(rows, str(name)) for name, rows in table.groupby("dataset", sort=False)}
+    sets = _sets(results)
+    found = {str(name): _in_order(rows, sets[str(name)]) for name, rows in table.groupby("dataset", sort=False)}
     return {name: rows for name, rows in found.items() if len(set(rows["condition"])) > 1}
 
 
-def _in_order(table: pd.DataFrame, dataset: str) -> pd.DataFrame:
-    """Sort the rows of one set by the strength of their condition."""
-    known = [*(conditions_of_set(dataset) or {})]
+def _sets(results: CombinedResults) -> dict[str, Mapping[str, bool]]:
+    """Return the conditions of each data set, and whether they count; none where it is not a published set."""
+    texts = {view.dataset: view.texts["dataset"] for view in results.answers()}
+    return {name: conditions_of_set(name, text) or {} for name, text in texts.items()}
+
+
+def _in_order(table: pd.DataFrame, conditions: Collection[str]) -> pd.DataFrame:
+    """Sort the rows of one set by the strength of their condition; others come last."""
+    known = [*conditions]
     order = {name: at for at, name in enumerate([*known, *(name for name in table["condition"] if name not in known)])}
     return table.sort_values("condition", key=lambda column: column.map(order), kind="stable")
 
@@ -45,9 +52,10 @@ def strengths(results: CombinedResults, positions: Mapping[str, int]) -> Iterato
         results: the results.
         positions: the position of each model and person among all of them.
     """
+    sets = _sets(results)
     for dataset, table in accuracies_by_strength(results).items():
         conditions = list(dict.fromkeys(table["condition"]))
-        counted = conditions_of_set(dataset) or {}
+        counted = sets[dataset]
         rows = [
             {
                 "model": positions[row["model"]],

@@ -45,6 +45,7 @@ _LIBRARIES = ("vendor/d3.min.js", "vendor/plot.min.js")
 _SCRIPTS = (
     "page.js",
     "pictograms.js",
+    "heatmaps.js",
     "charts.js",
     "images.js",
     "tables.js",

@@ -95,13 +95,14 @@ _steady: list[_Modes] = []
 
 @contextlib.contextmanager
 def steady_modes() -> Iterator[None]:
-    """Compute in float32 without autocast, whatever the caller or the import of a plugin has set.
+    """Compute in full float32 without autocast, whatever the caller or the import of a plugin has set.
 
     Between two calls of plugins, modes of the process that something else has changed, such as a data set in a decoding
     thread, are restored.  At the end the caller's modes are restored.
     """
     callers = _Modes.now()
     torch.set_default_dtype(torch.float32)
+    torch.set_float32_matmul_precision("highest")
     _set_autocast({device: (False, dtype) for device, (_, dtype) in _autocast().items()})
     _steady.append(_Modes.now())
     try:

@@ -43,7 +43,10 @@ def is_live_data(given: object) -> bool:
 
 
 def _is_pair(given: object) -> bool:
-    return isinstance(given, tuple) and len(given) == 2 and all(map(_is_array, given)) and given[0].ndim == 4
+    if not isinstance(given, tuple) or len(given) != len(("images", "labels")):
+        return False
+    images, labels = given
+    return _is_array(images) and images.ndim == 4 and (_is_array(labels) or isinstance(labels, list))
 
 
 def _is_array(given: object) -> bool:
@@ -212,15 +215,17 @@ class LiveData:
         """Wrap a data set of PyTorch or Hugging Face, a loader (its data set), or a pair of images and labels.
 
         Raises:
-            DataError: it is empty, or its items are neither pairs nor mappings of image and label.
+            DataError: it is empty, has more or fewer labels than images, or its items are neither pairs nor mappings
+                of image and label.
         """
-        import numpy as np
-
         items = given
         while _is_loader(items) and not hasattr(items, "__getitem__"):
             items = items.dataset
         if _is_pair(items):
-            items = _Pair(np.asarray(items[0]), np.asarray(items[1]).tolist())
+            images, labels = map(_array, items)
+            if len(images) != len(labels):
+                raise DataError(f"the data set {name!r} has {len(images)} images and {len(labels)} labels")
+            items = _Pair(images, labels.tolist())
         elif _is_stream(items):
             items = list(items)
         if len(items) == 0:
@@ -260,8 +265,8 @@ def _item(name: str, items: Any, index: int) -> tuple[Any, int]:
     if isinstance(item, Sequence) and len(item) >= len(("image", "label")):
         return item[0], int(item[1])
     raise DataError(
-        f"item {index} of {name!r} is a {type(item).__name__}; give pairs (image, label), or mappings with 'image' and "
-        "'label'"
+        f"item {index} of {name!r} is a {type(item).__name__}; give pairs (image, label), mappings with 'image' and "
+        "'label', or two tensors (images, labels)"
     )
 
 
@@ -281,12 +286,19 @@ def _pixels(image: Any) -> NDArray[Any]:
 
     if hasattr(image, "convert"):
         return np.asarray(image.convert("RGB"))
-    pixels = np.asarray(image.detach().cpu() if hasattr(image, "detach") else image)
+    pixels = _array(image)
     if pixels.ndim == 2:
         pixels = np.repeat(pixels[..., None], 3, axis=2)
     if pixels.shape[-1] != 3 and pixels.shape[0] in (1, 3):
         pixels = np.repeat(pixels, 3 // pixels.shape[0], axis=0).transpose(1, 2, 0)
     return np.ascontiguousarray(pixels)
+
+
+def _array(values: Any) -> NDArray[Any]:
+    """Return a tensor of any device, or a sequence, as an array."""
+    import numpy as np
+
+    return np.asarray(values.detach().cpu() if hasattr(values, "detach") else values)
 
 
 def _classes(name: str, items: Any) -> tuple[str, ...]:

@@ -64,8 +64,13 @@ class Humans:
         found = HumanConsistency()(results)
         averaging = "all" if (found["averaging"] == "all").any() else "set"
         kept = found[found["averaging"] == averaging]
-        measure, counts = kept["measure"].map(_MEASURES), [f"{n:,} images" for n in kept["n"]]
-        return kept.assign(measure=measure, counts=counts, condition="clean")
+        counts = [self._counted(n, sets) for n, sets in zip(kept["n"], kept["sets"], strict=True)]
+        return kept.assign(measure=kept["measure"].map(_MEASURES), counts=counts, condition="clean")
+
+    def _counted(self, images: int, sets: int) -> str:
+        """Count images, and sets where some have no answers of people."""
+        asked = len(self.human_answers)
+        return f"{images:,} images" if sets == asked else f"{images:,} images, {sets} of {asked} sets"
 
     def references(self) -> Mapping[str, tuple[Reference, ...]]:
         """Return the published values over all sets, or over the only set."""

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+
+import click
 import pytest
 from click.shell_completion import ShellComplete
 
@@ -31,6 +34,9 @@ def completed(*words):
         (("show", "transform", "satur"), ["saturate"]),
         (("show", "metri"), ["metric"]),
         (("conf",), ["config"]),
+        (("run", "--executor", "lo"), ["local"]),
+        (("run", "--device", "c"), ["cpu", "cuda"]),
+        (("figure", "run.h5", "shape"), ["shape", "shape-bias"]),
     ],
 )
 def test_values_are_completed(words, expected):
@@ -44,3 +50,24 @@ def test_every_transform_is_offered():
 def test_a_results_file_comes_before_its_metric():
     assert completed("results", "run") == ["run"]  # the shell completes files
     assert "shape-bias" in completed("results", "run.h5", "shape-")
+
+
+def commands(group, words=()):
+    for name in group.list_commands(click.Context(group)):
+        command = group.get_command(click.Context(group), name)
+        if isinstance(command, click.Group):
+            yield from commands(command, (*words, name))
+        else:
+            yield (*words, name), command
+
+
+def test_every_file_and_folder_is_completed_by_the_shell():
+    names = re.compile(r"FILE|FOLDER|DIR|.*\.(h5|html|toml)")
+    found = {}
+    for words, command in commands(main):
+        for parameter in command.params:
+            if names.match(parameter.metavar or ""):
+                items = parameter.shell_complete(click.Context(command), "ru")
+                found[(*words, parameter.name)] = {item.type for item in items} <= {"file", "dir"} and bool(items)
+    assert len(found) > 30
+    assert [words for words, is_completed in found.items() if not is_completed] == []

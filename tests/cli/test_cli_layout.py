@@ -46,6 +46,14 @@ def test_numbers_are_left_out_last_and_by_name():
     assert "b, c" in made.caption[0]
 
 
+def test_a_number_that_tells_rows_apart_is_not_left_out():
+    rows = [["net", f"0.{band}", "150", str(band), "0.534"] for band in range(7)]
+    made = Table(["model", "value", "n", "band", "without noise"], rows, [False, *[True] * 4], droppable=True)
+    made.fit(15, wrap=True)
+    assert made.columns == ["model", "value", "band"]
+    assert "n, without noise" in made.caption[0]
+
+
 def test_headings_are_wrapped_at_spaces_above_their_column():
     made = Table(["model", "texture hits"], [["net", "12"]], [False, True])
     assert made.lines()[0] == "model  texture hits"

@@ -9,6 +9,7 @@ from PIL import Image
 from shapebias.datasets.model_vs_human import ModelVsHuman
 from shapebias.errors import DataError
 from shapebias.networks.labels import entry_level_classes
+from shapebias.published.image_names import read_image_name
 
 
 @pytest.fixture
@@ -31,6 +32,7 @@ def test_condition_and_category_are_in_the_file_name(save):
     assert [sample.id for sample in pictures] == ["c30/knife/n03041632_7380.png", "c100/bicycle/n03792782_5966.png"]
     assert [pictures.classes[sample.label] for sample in pictures] == ["knife", "bicycle"]
     assert pictures.conditions == ("c30", "c100")
+    assert [read_image_name(sample.id).condition for sample in pictures] == ["c30", "c100"]
     assert pictures.note == "2 of 1,280 images"
     assert [sample.id for sample in ModelVsHuman("contrast", ("c100",))] == ["c100/bicycle/n03792782_5966.png"]
     with pytest.raises(DataError, match=r"has no condition c10; did you mean 'c100'\?; it has c100, c30"):

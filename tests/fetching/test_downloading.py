@@ -86,9 +86,17 @@ def test_what_goes_wrong_is_said_with_the_way_out(host, tmp_path, behaviour, che
     assert not (tmp_path / "a.bin").exists()
 
 
-def test_no_connection_and_other_addresses(tmp_path):
+def test_no_connection_is_said_at_once(tmp_path, monkeypatch):
+    waited = []
+    monkeypatch.setattr("pooch.core.time.sleep", waited.append)
     with pytest.raises(DataError, match=r"127\.0\.0\.1:9/a cannot be downloaded: .*refused") as caught:
         get("http://127.0.0.1:9/a", tmp_path / "a")
     assert "object at" not in str(caught.value)
+    with pytest.raises(DataError, match=r"//nowhere\.invalid/a cannot be downloaded: .*resolve"):
+        get("http://nowhere.invalid/a", tmp_path / "a")
+    assert waited == []
+
+
+def test_an_address_that_is_not_of_the_web_is_refused(tmp_path):
     with pytest.raises(DataError, match="not an http or https address"):
         get("file:///etc/passwd", tmp_path / "a")

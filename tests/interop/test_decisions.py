@@ -240,11 +240,12 @@ def named_study(path, ids, title="photos", classes=("cat", "dog")):
     return path
 
 
-def test_answers_under_conditions_pair_with_a_models_answers_to_the_stimuli_that_were_shown(tmp_path):
-    stimuli = [
-        f"session-1/{number:04}_nse_dnn_{level}_dog_10_n{number}_5.JPEG" for number, level in ((7, "0.10"), (8, "0.60"))
-    ]
-    run = named_study(tmp_path / "run.h5", [*stimuli, "session-1/0009_nse_dnn_0.60_dog_10_n7_5.JPEG"])
+@pytest.mark.parametrize(
+    "form", ["session-1/0001_nse_dnn_{level}_dog_10_n{picture}_5.JPEG", "{level}/dog/n{picture}_5.JPEG"]
+)
+def test_answers_under_conditions_pair_with_a_models_answers_to_the_stimuli_that_were_shown(tmp_path, form):
+    stimuli = [form.format(level=level, picture=picture) for picture, level in ((7, "0.10"), (8, "0.60"), (7, "0.60"))]
+    run = named_study(tmp_path / "run.h5", stimuli)
     shown = [("n7_5", "dog", "0.1"), ("n8_5", "cat", "0.60"), ("n7_5", "na", "0.6"), ("n8_5", "dog", "0.35")]
     lines = [
         trial("subject-01", name, answer, number=at, condition=level) for at, (name, answer, level) in enumerate(shown)
@@ -302,8 +303,9 @@ def test_a_language_model_that_was_shown_unnamed_pictures_needs_a_study_beside(t
     assert import_decisions([folder], tmp_path / "gpt.h5", beside=run) == {"gpt": 1}
 
 
-def test_stimuli_that_name_their_condition_are_exported_under_it(tmp_path):
-    run = named_study(tmp_path / "run.h5", ["session-1/0003_cop_dnn_c30_dog_10_n1_5.png"])
+@pytest.mark.parametrize("name", ["session-1/0003_cop_dnn_c30_dog_10_n1_5.png", "c30/dog/n1_5.png"])
+def test_stimuli_that_name_their_condition_are_exported_under_it(tmp_path, name):
+    run = named_study(tmp_path / "run.h5", [name])
     (path,) = export_decisions(Results(run), tmp_path / "out")
     (row,) = csv.DictReader(path.read_text().splitlines())
     assert (row["condition"], row["category"]) == ("c30", "dog")

@@ -105,15 +105,26 @@ def test_rows_for_each_condition_have_those_left_out_too(drawn):
         assert found.to_numpy() == pytest.approx(values)
 
 
-def test_conditions_may_be_in_the_names_of_the_images(drawn):
+@pytest.mark.parametrize("form", ["session-1/{at:04}_rot_dnn_{where}_dog_20_n{at}.png", "{where}/dog/n{at}.png"])
+def test_conditions_may_be_in_the_names_of_the_images(drawn, form):
     def joined(who):
-        ids = [f"session-1/{at:04}_rot_dnn_{where}_dog_20_n{at}.png" for where in (*KEPT, "0") for at in range(40)]
+        ids = [form.format(where=where, at=at) for where in (*KEPT, "0") for at in range(40)]
         right = np.concatenate([drawn[where, who] for where in (*KEPT, LEFT_OUT)])
         return attrs.evolve(answers(right, who, dataset="rotation"), ids=tuple(ids))
 
     named = HumanConsistency()(InMemoryResults([joined(who) for who in ("net", *PEOPLE)]))
     apart = HumanConsistency()(InMemoryResults(cells(drawn)))
     pd.testing.assert_frame_equal(named, apart)
+
+
+def test_a_set_is_known_by_its_text_whatever_its_name(drawn):
+    texts = {"dataset": "model-vs-human:set=rotation,condition=90,180,0,path=none"}
+    named = [attrs.evolve(cell, texts=texts) for cell in cells(drawn, dataset="mine")]
+    found, plain = (HumanConsistency()(InMemoryResults(each)) for each in (named, cells(drawn, dataset="mine")))
+    assert found["n"].unique().tolist() == [80]
+    assert "note" not in found.attrs
+    assert plain["n"].unique().tolist() == [120]
+    assert plain.attrs["note"] == "mine: not a set of model-vs-human, so no condition is left out"
 
 
 def test_kappa_is_1_where_all_agree_which_error_consistency_does_not_define():

@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
+from shapebias.metrics import saliency_agreement
 from shapebias.metrics.frames import COLUMNS
 from shapebias.metrics.saliency_agreement import SaliencyAgreement
 from shapebias.plugins.in_memory import InMemoryMaps, InMemoryResults
@@ -67,6 +68,17 @@ def test_the_same_maps_agree_and_the_order_does_not_matter():
     np.testing.assert_allclose(table["value"], 1)
     results = InMemoryResults(maps=[maps(0), maps(1, model="two")])
     pd.testing.assert_frame_equal(SaliencyAgreement()(results), SaliencyAgreement()(results.shuffled(1)))
+
+
+@pytest.mark.parametrize(("room", "ranked"), [(saliency_agreement._ROOM, 4), (0, 8)])
+def test_maps_are_ranked_once_if_there_is_room(room, ranked, monkeypatch):
+    """Without room only the pair before is kept, and four of six pairs have a map of the one before."""
+    calls = []
+    rankdata = stats.rankdata
+    monkeypatch.setattr(stats, "rankdata", lambda *values, **how: calls.append(values) or rankdata(*values, **how))
+    monkeypatch.setattr(saliency_agreement, "_ROOM", room)
+    rows(*(maps(seed, model=str(seed)) for seed in range(4)))
+    assert len(calls) == ranked
 
 
 def test_nothing_to_compare_says_why():

@@ -9,7 +9,20 @@ from hypothesis import strategies as st
 from scipy import stats
 from skimage.metrics import structural_similarity
 
-from shapebias.metrics._similarity import overlap, spearman, ssim
+from shapebias.metrics import _similarity
+from shapebias.metrics._similarity import ComparedMaps
+
+
+def spearman(first, second):
+    return _similarity.spearman(ComparedMaps(first), ComparedMaps(second))
+
+
+def ssim(first, second):
+    return _similarity.ssim(ComparedMaps(first), ComparedMaps(second))
+
+
+def overlap(first, second, share):
+    return _similarity.overlap(ComparedMaps(first, share), ComparedMaps(second, share))
 
 
 def pair(seed, n=3, height=20, width=17, levels=50):

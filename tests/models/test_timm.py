@@ -82,6 +82,16 @@ def test_a_checkpoint_is_loaded_and_nothing_is_downloaded(tmp_path, monkeypatch)
         timm_model(f'timm:resnet34,checkpoint="{path}",num_classes=4').load(CPU)
 
 
+def test_quantised_weights_are_not_copied_as_they_are(tmp_path):
+    state = Timm("test_resnet", pretrained=False).load(CPU).module.state_dict()
+    path = tmp_path / "int8.pt"
+    torch.save(
+        {key: value.to(torch.int8) if value.is_floating_point() else value for key, value in state.items()}, path
+    )
+    with pytest.raises(WeightsError, match="of whole numbers, as quantised weights are"):
+        Timm("test_resnet", checkpoint=path).load(CPU)
+
+
 def test_without_a_network_the_error_names_the_way_out(monkeypatch):
     def offline(*arguments, **options):
         raise OSError("cannot reach the hub")

@@ -19,6 +19,15 @@ class Whole(nn.Module):
         self.fc = nn.Linear(2, 2)
 
 
+def test_one_of_two_networks_is_converted(tmp_path):
+    teacher, source, target = Whole(), tmp_path / "nets.pt", tmp_path / "teacher.safetensors"
+    torch.save({"student": Whole(), "teacher": teacher}, source)
+    with pytest.raises(WeightsError, match=r"prefix=student\."):
+        main([str(source), str(target), "--i-trust-this-file"])
+    main([str(source), str(target), "--i-trust-this-file", "--prefix", "teacher."])
+    assert torch.equal(read_state_dict(target)["teacher.fc.weight"], teacher.fc.weight)
+
+
 @pytest.mark.parametrize("wrapped", [False, True])
 def test_a_whole_network_becomes_its_weights(tmp_path, wrapped, capsys):
     network, source, target = Whole(), tmp_path / "net.pt", tmp_path / "net.safetensors"

@@ -29,6 +29,10 @@ def stated(**names):
         ("model.normalisation.mean", "model.normalisation.std"),
         ("module.0.mean", "module.0.std"),
         ("data_preprocessor.mean", "data_preprocessor.std"),
+        ("pixel_mean", "pixel_std"),
+        ("module.image_mean", "module.image_std"),
+        ("_mean", "_std"),
+        ("0.means", "0.sds"),
     ],
 )
 @pytest.mark.parametrize("shape", [(3,), (3, 1, 1), (1, 3, 1, 1)])
@@ -37,6 +41,12 @@ def test_names_of_the_layers_in_the_wild(mean, std, shape):
     weights = {**entries, "model.fc.bias": torch.zeros(3)}
     assert stated_normalisation(weights) == (pytest.approx(MEAN), pytest.approx(STD))
     assert set(without_normalisation(weights, ())) == {"model.fc.bias"}
+
+
+def test_two_words_are_two_normalisations_and_running_statistics_are_none():
+    mixed = stated(mean="image_mean", std="depth_std")
+    assert stated_normalisation(mixed) is None
+    assert stated_normalisation({"bn.running_mean": torch.zeros(3), "bn.running_std": torch.ones(3)}) is None
 
 
 def test_one_value_is_that_of_every_channel():

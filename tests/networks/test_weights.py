@@ -48,6 +48,47 @@ def test_safetensors_are_loaded(network, saved):
     assert same(network, other)
 
 
+@pytest.mark.parametrize(("save", "name"), [(safetensors.torch.save_file, "net.pth"), (torch.save, "net.safetensors")])
+def test_the_content_decides_how_a_file_is_read(network, tmp_path, save, name):
+    other = another(network)
+    save(network.state_dict(), tmp_path / name)
+    load_weights(other, tmp_path / name)
+    assert same(network, other)
+
+
+def test_what_training_scripts_write_beside_the_weights_is_read(network, tmp_path):
+    options = argparse.Namespace(lr=0.1, output=tmp_path)
+    beside = {"args": options, "best": np.float64(0.3), "random": np.random.RandomState(0).get_state()}
+    torch.save({"model": state_of(network), **beside}, tmp_path / "net.pth")
+    other = another(network)
+    load_weights(other, tmp_path / "net.pth")
+    assert same(network, other)
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"", "it is empty"),
+        (b"\n<!DOCTYPE html><html>Not found</html>", "it is a web page"),
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:0a\nsize 3\n", "git lfs pull"),
+        (b'{"weight_map": {}}', "it is JSON"),
+        (b"\x89HDF\r\n\x1a\n", "as Keras writes"),
+        (b"\x93NUMPY\x01\x00", "arrays of NumPy"),
+        (b"PK\x03\x04 cut off", "it is damaged"),
+    ],
+)
+def test_another_kind_of_file_is_told_by_its_content(network, tmp_path, content, reason):
+    path = tmp_path / "net.pth"
+    path.write_bytes(content)
+    with pytest.raises(WeightsError, match=f"cannot be read safely.*{reason}"):
+        load_weights(network, path)
+
+
+def test_a_folder_is_not_a_missing_file(network, tmp_path):
+    with pytest.raises(WeightsError, match="is a folder; give the file in it"):
+        load_weights(network, tmp_path)
+
+
 def test_half_precision_goes_into_the_networks_own_precision(network, tmp_path):
     path = tmp_path / "half.safetensors"
     safetensors.torch.save_file({name: value.half() for name, value in network.state_dict().items()}, path)
@@ -277,9 +318,10 @@ def test_timm_takes_the_same_of_two(network, tmp_path):
     assert same(ours, timms)
 
 
-def test_an_empty_moving_average_is_passed_over(network, tmp_path):
+@pytest.mark.parametrize("empty", [None, {}, {"decay": 0.99}])
+def test_an_empty_moving_average_is_passed_over(network, tmp_path, empty):
     path = tmp_path / "weights.pth"
-    torch.save({"state_dict": state_of(network), "state_dict_ema": None}, path)
+    torch.save({"state_dict": state_of(network), "state_dict_ema": empty}, path)
     other = another(network)
     load_weights(other, path)
     assert same(network, other)
@@ -300,9 +342,26 @@ def test_two_networks_in_one_file_are_refused_and_nothing_is_loaded(network, tmp
     torch.save({**under(state_of(network), "student."), **under(state_of(another(network)), "teacher.")}, path)
     other = another(network)
     before = {name: value.clone() for name, value in other.state_dict().items()}
-    with pytest.raises(WeightsError, match=r"2 networks that fit.*'student\.', 'teacher\.'; save the state dict"):
+    with pytest.raises(WeightsError, match=r"2 networks that fit.*'student\.', 'teacher\.'; give .* prefix=student\."):
         load_weights(other, path)
     assert all(torch.equal(before[name], value) for name, value in other.state_dict().items())
+
+
+@pytest.mark.parametrize("wrapped", ["keys", "entries", "entries of an entry"])
+def test_one_of_two_networks_is_chosen_by_its_prefix(network, tmp_path, wrapped):
+    path, teacher, other = tmp_path / "weights.pth", another(network), another(network)
+    states = {"student.": state_of(network), "teacher.": under(state_of(teacher), "module.")}
+    entries = {prefix.removesuffix("."): state for prefix, state in states.items()}
+    content = {
+        "keys": {key: value for prefix, state in states.items() for key, value in under(state, prefix).items()},
+        "entries": {**entries, "epoch": 3},
+        "entries of an entry": {"state_dict": entries, "epoch": 3},
+    }[wrapped]
+    torch.save(content, path)
+    load_weights(other, path, "teacher.")
+    assert same(teacher, other)
+    with pytest.raises(WeightsError, match=r"give the one that you mean with prefix=student\."):
+        load_weights(other, path)
 
 
 def test_the_prefix_that_comes_nearest_is_named(network, tmp_path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import attrs
+import pandas as pd
 import pytest
 import torch
 
@@ -10,7 +11,7 @@ import shapebias as sb
 from shapebias import engine, plugin
 from shapebias.errors import DataError, StudyError, UnknownNameError
 from shapebias.plugins.catalog import Component
-from shapebias.profiling import choice, people
+from shapebias.profiling import choice, people, table
 
 IMAGES = "quick:images=56"
 
@@ -171,3 +172,11 @@ def test_a_model_is_not_compared_with_itself(monkeypatch):
         sb.profile("planted", IMAGES, against="planted:reliance=0.5")
     with pytest.raises(StudyError, match="name one model, not 2"):
         sb.profile("planted", IMAGES, against=["planted", "cnn:8"])
+
+
+def test_an_interval_of_people_is_mentioned_only_where_it_is_known():
+    rows = {"measure": ["a", "b"], "people_source": ["Me 2025", "You 2026"], "people_low": [None, 0.9], "rank": None}
+    assert table.sentences(pd.DataFrame({**rows, "ranked": None}), []) == [
+        "people: Me 2025; their answers to these images are not here",
+        "people: You 2026, with a 95 % interval; their answers to these images are not here",
+    ]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from shapebias.published.image_names import ImageName, condition_name, cue_words, read_image_name
+from shapebias.published.human_sets import condition_name
+from shapebias.published.image_names import ImageName, cue_words, read_image_name
 
 
 @pytest.mark.parametrize(
@@ -20,6 +21,9 @@ from shapebias.published.image_names import ImageName, condition_name, cue_words
             "dnn/session-1/0161_nse_dnn_0.60_knife_10_n03041632_1143.JPEG",
             ImageName("n03041632_1143.JPEG", "knife", "0.6"),
         ),
+        ("c30/knife/n03041632_7380.png", ImageName("n03041632_7380.png", "knife", "c30")),
+        ("0/oven/n04111531_14126.png (2)", ImageName("n04111531_14126.png", "oven", "clean", 2)),
+        ("train/knife/n03041632_7380.png", ImageName("n03041632_7380.png", "knife")),
         ("airplane1.png", ImageName("airplane1.png")),
         ("cat/cat7-elephant1.png", ImageName("cat7-elephant1.png", "cat")),
         ("val/ILSVRC2012_val_00000293.JPEG", ImageName("ILSVRC2012_val_00000293.JPEG", "val")),

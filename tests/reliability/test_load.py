@@ -118,6 +118,13 @@ def handles():
     return len(os.listdir("/proc/self/fd"))  # noqa: PTH208
 
 
+def join_decoders():
+    """Wait for threads that have been told to end; one that has not is still there afterwards, and is counted."""
+    for thread in threading.enumerate():
+        if thread.name.startswith("decode"):
+            thread.join(timeout=10)
+
+
 def hooks():
     module = torch.nn.modules.module
     names = ("_global_forward_hooks", "_global_forward_pre_hooks", "_global_backward_hooks")
@@ -140,6 +147,7 @@ def test_many_studies_in_one_process_leave_nothing_behind(tmp_path, monkeypatch)
         else:
             shapebias.evaluate(network, "stimuli:images=8,size=32", conditions, saliency="gradient", workers=1)
         gc.collect()
+        join_decoders()
         assert not list(temporary.iterdir())
         used.append((memory(), handles(), threading.active_count(), hooks(), len(network._forward_hooks)))
         if number >= 4:

@@ -44,6 +44,16 @@ def test_digits_are_said_to_be_read_as_indices(tmp_path):
     assert "label_space=imagenet-1k" in line
 
 
+def test_data_sets_with_the_same_numbers_share_a_line(tmp_path):
+    run = sb.Study(
+        [f"{cue}=stimuli:cue={cue},images=8" for cue in ("shape", "texture")] + ["few=stimuli:images=4"], "planted"
+    )
+    with sb.run(run, tmp_path / "run.h5") as results:
+        lines = caption(results)
+    assert [line.split(",")[0] for line in lines[:2]] == ["each of shape", "few: 4 images"]
+    assert lines[0].startswith("each of shape, texture: 8 images, ")
+
+
 def test_names_that_fit_need_no_remark(tmp_path):
     text = photos(tmp_path / "photos", ["a", "b"])
     named = sb.Classifier(network(2), classes=("b", "a"))

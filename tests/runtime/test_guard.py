@@ -189,6 +189,26 @@ def test_modes_are_restored_after_an_error_too():
     assert torch.get_default_dtype() == torch.float32
 
 
+def test_the_callers_modes_do_not_change_the_numbers_and_are_restored():
+    """Products of 10 bits, which many training scripts choose, would change the pixels of some transforms on a GPU."""
+
+    def modes():
+        return torch.get_float32_matmul_precision(), torch.get_default_dtype(), torch.is_autocast_enabled("cpu")
+
+    torch.set_float32_matmul_precision("medium")
+    torch.set_default_dtype(torch.float64)
+    try:
+        with torch.autocast("cpu", torch.bfloat16):
+            with guard.steady_modes():
+                inside = modes()
+            after = modes()
+    finally:
+        torch.set_float32_matmul_precision("highest")
+        torch.set_default_dtype(torch.float32)
+    assert inside == ("highest", torch.float32, False)
+    assert after == ("medium", torch.float64, True)
+
+
 def test_an_autocast_context_that_is_left_open_is_closed():
     """Else the cache of weights in 16 bits is never cleared, and a network in training keeps its first weights."""
 

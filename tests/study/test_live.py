@@ -66,6 +66,7 @@ def logits(network, images):
 
 DATA = {
     "pair of tensors": (IMAGES, LABELS),
+    "pair with a list": (IMAGES, LABELS.tolist()),
     "pair of arrays": (IMAGES.permute(0, 2, 3, 1).numpy(), LABELS.numpy()),
     "tensor data set": TensorDataset(IMAGES, LABELS),
     "pairs": Pairs(),
@@ -83,6 +84,15 @@ def test_live_data_reach_the_model(network, form):
         assert results.answers()[0].labels.tolist() == LABELS.tolist()
     assert shapebias.Study({"mine": DATA[form]}, {"net": network}).datasets[0].title == "mine"
     assert len(results.answers()[0].classes) == 8
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [((IMAGES, LABELS[:20]), "24 images and 20 labels"), (IMAGES, r"two tensors \(images, labels\)")],
+)
+def test_images_without_their_labels_are_refused(network, given, message):
+    with pytest.raises(StudyError, match=message):
+        shapebias.evaluate(network, given)
 
 
 def test_what_a_data_set_says_about_its_classes_is_taken():

@@ -120,6 +120,17 @@ def test_humans_are_the_mean_over_the_sets_that_are_chosen(sets, rows):
     assert not found.duplicated(["measure", "model"]).any()
 
 
+def test_humans_say_how_many_sets_have_answers_of_people():
+    humans = suite("humans:sets=sketch,stylized,edge")
+    sketch, stylized, edge = texts(humans.study("planted")).values()
+    cells = [answers(sketch, [0, 1], [0, 0], model=model) for model in ("net", "subject-01")]
+    cells.append(answers(edge, [0, 1], [0, 0]))
+    assert set(humans.headline(InMemoryResults(cells)).counts) == {"2 images, 1 of 3 sets"}
+    more = [(stylized, "net"), (stylized, "subject-01"), (edge, "subject-01")]
+    cells += [answers(dataset, [0, 1], [0, 0], model=model) for dataset, model in more]
+    assert set(humans.headline(InMemoryResults(cells)).counts) == {"6 images"}
+
+
 def test_published_values_of_humans_are_over_the_same_sets():
     every = suite("humans")
     assert len(every.human_answers) == len(every.study("planted").datasets) == 17

@@ -29,6 +29,11 @@ def test_images_with_the_mean_of_middle_grey_are_as_torchvision_makes_them(c):
     )  # its luma drops 0.0001 of red
 
 
+def test_float64_images_are_not_rounded_to_float32():
+    changed = Contrast(0.3)(torch.tensor([0.1], dtype=torch.float64), None)
+    assert abs(changed.item() - (0.3 * 0.1 + 0.35)) < 1e-15
+
+
 @given(contrasts)
 def test_black_and_white_stay_in_range(c):
     changed = Contrast(c)(torch.tensor([0.0, 1.0]), None)

@@ -117,9 +117,9 @@ class Handler(BaseHTTPRequestHandler):
         answer = content[first : last + 1]
         if server.cuts:
             answer = answer[: server.cuts.pop(0)]
+        server.sent += len(answer)  # before the client can have all of it, and ask how much it was
         self.wfile.write(answer)
         self.wfile.flush()
-        server.sent += len(answer)
         server.hold.wait(60)
 
     def log_message(self, *_):

@@ -67,7 +67,7 @@ def _draw(found: dict[str, pd.DataFrame], model_styles: dict[str, ModelStyle], p
         axes.set_axis_off()
     for axes, (name, table) in zip(panels, found.items(), strict=False):
         _panel(axes, table, networks, people)
-        axes.set(title=name, ylim=(-0.02, 1.02), ylabel="accuracy")
+        axes.set(title=name.rpartition(":")[2], ylim=(-0.02, 1.02), ylabel="accuracy")
     red = Line2D([], [], color=PEOPLE, label="people: mean and range")
     legend(panels[0], networks, networks, columns=2 if columns == 1 else 4, others=[red] if people else [])
     return figure

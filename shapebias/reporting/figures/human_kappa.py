@@ -64,7 +64,7 @@ def _draw(matrix: pd.DataFrame) -> Figure:
     for row, column in np.ndindex(rows, columns):
         value = kappa[row, column]
         known = np.isfinite(value)
-        text, ink = (f"{value:.2f}", readable_ink(image.to_rgba(value))) if known else (UNDEFINED, INK)
+        text, ink = (f"{value:z.2f}", readable_ink(image.to_rgba(value))) if known else (UNDEFINED, INK)
         axes.text(column + 0.5, row + 0.5, text, ha="center", va="center", color=ink, fontsize=6)
     names = [short(str(name).rpartition(":")[2], 18) for name in matrix.columns]
     axes.set_xticks(np.arange(columns) + 0.5, names, rotation=30, ha="right")

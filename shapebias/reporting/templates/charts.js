@@ -3,6 +3,7 @@
 
 const number = (share) => (100 * share).toFixed(0);
 const percent = (share) => (share === null ? "–" : `${number(share)} %`);
+const hundredths = (value) => (value === null ? "–" : (Math.abs(value) < 0.005 ? 0 : value).toFixed(2)); // never -0.00
 const interval = (row) => (row.low === null ? "" : ` [${number(row.low)}, ${number(row.high)}]`);
 const counts = (row, what) => (row.value === null ? `0 of ${row.n} ${what}` : `${Math.round(row.value * row.n)} of ${row.n} ${what}`);
 const nameOf = (index) => page.models[index].name;
@@ -45,7 +46,7 @@ function rowsPlot({ titles, headings = new Set(), items, people = [], published 
   const names = titles.map((title, row) => ({ row, title: cut(title, (margin - icons - 10) / 7) }));
   const few = items.length <= 3 * titles.length;
   const seen = (row) => strength(row.model);
-  const overPeople = isolated === null || isolated === "people" ? 1 : 0.12;
+  const overPeople = strengthOfPeople();
   return Plot.plot({
     width, height: titles.length * rowHeight + 56, marginLeft: margin, marginRight: notes.length ? 62 : 28, marginTop: 22, marginBottom: 34,
     x: { domain: [0, right], axis: null },
@@ -76,39 +77,6 @@ function rowsPlot({ titles, headings = new Set(), items, people = [], published 
       Plot.tip(all.filter((row) => row.value !== null), Plot.pointer({ x: "value", y: "y", title: "text", fontSize: 12, lineHeight: 1.3, maxRadius: 30 })),
     ],
   });
-}
-
-/* A matrix of values with a colour each: rows from above, columns from the left. */
-function heatPlot({ rows, columns, cells, width, colour, show, aspect = 34 }) {
-  const margin = marginFor(rows, width);
-  const wide = Math.min(110, (width - margin - 16) / columns.length);
-  const foot = Math.min(120, 18 + 4.6 * (d3.max(columns, (name) => Math.min(name.length, 22)) ?? 0));
-  const ink = (cell) => (d3.lab(colour(cell.value)).l < 55 ? "#ffffff" : "#111111");
-  const defined = cells.filter((cell) => cell.value !== null);
-  const faint = (cell) => Math.max(...cell.models.map(strength));
-  return Plot.plot({
-    width: margin + 16 + wide * columns.length, height: rows.length * aspect + foot + 12, marginLeft: margin, marginRight: 16, marginTop: 12, marginBottom: foot,
-    x: { domain: d3.range(columns.length), axis: null, padding: 0.04 },
-    y: { domain: d3.range(rows.length), axis: null, padding: 0.04 },
-    marks: [
-      Plot.cell(defined, { x: "column", y: "row", fill: (cell) => colour(cell.value), fillOpacity: faint }),
-      Plot.cell(cells.filter((cell) => cell.value === null), { x: "column", y: "row", stroke: "var(--line)" }),
-      Plot.text(wide < 30 ? [] : cells, { x: "column", y: "row", text: (cell) => show(cell.value), fontSize: 12, fill: (cell) => (cell.value === null ? "currentColor" : ink(cell)), fillOpacity: faint }),
-      Plot.text(rows, { frameAnchor: "left", y: (_, row) => row, text: (name) => cut(name, (margin - 10) / 7), dx: -8, textAnchor: "end", fontSize: 12 }),
-      Plot.text(columns, { frameAnchor: "bottom", x: (_, column) => column, text: (name) => cut(name, 22), dy: 10, textAnchor: "end", rotate: -35, fontSize: 12 }),
-      Plot.tip(cells, Plot.pointer({ x: "column", y: "row", title: "text", fontSize: 12, lineHeight: 1.3, maxRadius: 40 })),
-    ],
-  });
-}
-
-const ofShape = (share) => d3.interpolatePuOr(1 - share);
-const isMany = () => networks.length > 6;
-
-/* The models that have rows, sorted as in the first chart: by shape bias where it is known, people last. */
-function ranked(rows) {
-  const bias = new Map((page.bias[0]?.rows ?? []).filter((row) => row.averaging === "micro").map((row) => [row.model, row.value ?? -1]));
-  const there = page.models.map((_, index) => index).filter((index) => rows.some((row) => row.model === index));
-  return there.sort((a, b) => page.models[a].person - page.models[b].person || (bias.get(b) ?? -1) - (bias.get(a) ?? -1));
 }
 
 /* Where each network has its mark between a row's borders, and people below them. */
@@ -161,9 +129,7 @@ const DRAW = {
     const rows = data.rows.filter((row) => row.averaging === "class");
     const what = (row) => `${counts(row, "decisions by shape")}\n${row.n} of ${row.n_conflict} images decided`;
     if (isMany()) {
-      const order = ranked(rows);
-      const cells = rows.map((row) => ({ row: data.classes.indexOf(row.class), column: order.indexOf(row.model), value: row.value, models: [row.model], text: says(nameOf(row.model), row.class, row, what(row)) }));
-      return heatPlot({ rows: data.classes, columns: order.map(nameOf), cells, width, colour: ofShape, show: (value) => (value === null ? "–" : number(value)), aspect: 24 });
+      return modelsHeatPlot({ rows, titles: data.classes, titleOf: (row) => row.class, what, width, colour: ofShape });
     }
     const drawn = byRow(rows, data.classes, (row) => row.class, what);
     const { of, people } = lanes(rows);
@@ -191,9 +157,8 @@ const DRAW = {
     }
     const what = (row) => (row.metric === "saliency-share" ? `mean of ${row.n} images` : counts(row, row.metric === "accuracy" ? "right" : "decisions by shape"));
     if (isMany()) {
-      const [rows, order] = [keys.filter((_, row) => !headings.has(row)), ranked(data.rows)];
-      const cells = data.rows.map((row) => ({ row: rows.indexOf(key(row)), column: order.indexOf(row.model), value: row.value, models: [row.model], text: says(nameOf(row.model), row.title, row, what(row)) }));
-      return heatPlot({ rows: rows.map((each) => each.replace("\n", " · ")), columns: order.map(nameOf), cells, width, colour: d3.interpolateViridis, show: (value) => (value === null ? "–" : number(value)), aspect: 24 });
+      const spoken = (text) => text.replace("\n", " · ");
+      return modelsHeatPlot({ rows: data.rows, titles: keys.filter((_, row) => !headings.has(row)).map(spoken), titleOf: (row) => spoken(key(row)), what, width });
     }
     const drawn = byRow(data.rows, keys, key, what);
     for (const item of [...drawn.items, ...drawn.people]) item.text = item.text.replace(/\n(both|shape|texture)\n/, "\n");
@@ -206,9 +171,7 @@ const DRAW = {
     const what = (row) => counts(row, "right");
     const published = data.published.map((one) => ({ ...one, y: 0, text: says(`${one.model}, published`, titles[0], one, `${one.n === null ? "" : `n = ${one.n}, `}${one.paper}`) }));
     if (!isMany()) return rowsPlot({ ...byRow(data.rows, titles, (row) => row.title, what), published, titles, width, label: "accuracy" });
-    const order = ranked(data.rows);
-    const cells = data.rows.map((row) => ({ row: titles.indexOf(row.title), column: order.indexOf(row.model), value: row.value, models: [row.model], text: says(nameOf(row.model), row.title, row, what(row)) }));
-    return heatPlot({ rows: titles, columns: order.map(nameOf), cells, width, colour: d3.interpolateViridis, show: (value) => (value === null ? "–" : number(value)), aspect: 24 });
+    return modelsHeatPlot({ rows: data.rows, titles, titleOf: (row) => row.title, what, width });
   },
 
   /* Accuracy as a number grows. The axis is the number, or its logarithm; clean images are where it changes nothing. */
@@ -218,21 +181,24 @@ const DRAW = {
     const own = networks.filter((index) => points.some((point) => point.model === index));
     const people = [...d3.group(points, (point) => point.x)].flatMap(([x, rows]) => together(rows, 0, rows[0].at === null ? "clean" : `${data.parameter} = ${rows[0].label}`).map((row) => ({ ...row, x }))).sort((a, b) => a.x - b.x);
     const domain = [low - 0.03 * (high - low), high + 0.03 * (high - low)];
+    const overPeople = strengthOfPeople();
     const ticks = [];
     for (const tick of d3.sort(data.rows, (row) => row.at !== null)) {
       const room = (other) => (Math.abs(other.x - tick.x) * (width - 60)) / (domain[1] - domain[0]) > 8 + 3.4 * (other.label.length + tick.label.length);
       if (ticks.every(room)) ticks.push(tick);
     }
     return Plot.plot({
-      width, height: Math.min(320, Math.max(220, width * 0.5)), marginLeft: 46, marginRight: 14, marginTop: 14, marginBottom: 42,
+      width, height: Math.min(320, Math.max(220, width * 0.5)), marginLeft: 46, marginRight: 24, marginTop: 14, marginBottom: 42,
       x: { domain, axis: null }, y: { domain: [0, 1], axis: null },
       marks: [
         Plot.ruleY([0, 0.25, 0.5, 0.75, 1], { strokeOpacity: 0.14 }),
         Plot.axisY({ ticks: [0, 0.25, 0.5, 0.75, 1], tickFormat: percent, label: null, fontSize: 12 }),
         Plot.axisX({ ticks: ticks.map((tick) => tick.x), tickFormat: (x) => ticks.find((tick) => tick.x === x).label, label: null, fontSize: 12 }),
         Plot.text([`${data.parameter}${data.logarithmic ? " (logarithmic)" : ""}`], { frameAnchor: "bottom", dy: 38, fontSize: 12, fill: "var(--muted)" }),
-        Plot.areaY(people, { x: "x", y1: "low", y2: "high", fill: "var(--people)", fillOpacity: isolated === null || isolated === "people" ? 0.2 : 0.04 }),
-        Plot.lineY(people, { x: "x", y: "value", stroke: "var(--people)", strokeOpacity: isolated === null || isolated === "people" ? 1 : 0.12 }),
+        Plot.areaY(people, { x: "x", y1: "low", y2: "high", fill: "var(--people)", fillOpacity: 0.2 * overPeople }),
+        Plot.ruleX(people, { x: "x", y1: "low", y2: "high", stroke: "var(--people)", strokeWidth: 2, strokeOpacity: 0.45 * overPeople }),
+        Plot.lineY(people, { x: "x", y: "value", stroke: "var(--people)", strokeOpacity: overPeople }),
+        Plot.dot(people, { x: "x", y: "value", symbol: "diamond", r: 5.5, fill: "var(--people)", fillOpacity: overPeople }),
         ...own.flatMap((index) => {
           const mine = points.filter((point) => point.model === index).sort((a, b) => a.x - b.x);
           const lineStyle = { stroke: colourOf(index), strokeOpacity: strength(index) };
@@ -254,12 +220,12 @@ const DRAW = {
   kappas(data, width) {
     const indexOf = (name) => page.models.findIndex((model) => model.name === name);
     const cells = data.rows.map((row) => {
-      const said = row.value === null ? "kappa –" : `kappa ${row.value.toFixed(2)}${row.low === null ? "" : ` [${row.low.toFixed(2)}, ${row.high.toFixed(2)}]`}`;
+      const said = row.value === null ? "kappa –" : `kappa ${hundredths(row.value)}${row.low === null ? "" : ` [${hundredths(row.low)}, ${hundredths(row.high)}]`}`;
       const models = indexOf(row.name) < 0 ? persons : [indexOf(row.name)];
       return { row: data.models.indexOf(row.name), column: data.datasets.indexOf(row.dataset), value: row.value, models, text: `${row.name} with people\n${row.dataset}\n${said}\nn = ${row.n} images` };
     });
-    const columns = data.datasets.map((name) => name.slice(name.lastIndexOf(":") + 1));
-    return heatPlot({ rows: data.models, columns, cells, width, colour: (kappa) => d3.interpolatePuOr((1 + kappa) / 2), show: (kappa) => (kappa === null ? "–" : kappa.toFixed(2)) });
+    const columns = data.datasets.map((name) => name.replace(/^.*[:/]/, ""));
+    return heatPlot({ rows: data.models, columns, cells, width, colour: ofKappa, show: hundredths });
   },
 
   /* Cohen's kappa between all pairs of models. */
@@ -267,10 +233,10 @@ const DRAW = {
     const there = page.models.map((_, index) => index).filter((index) => data.rows.some((row) => row.model === index || row.other === index));
     const cells = data.rows.map((row) => {
       const [first, second] = [there.indexOf(row.model), there.indexOf(row.other)].sort((a, b) => a - b);
-      const kappa = row.value === null ? "kappa –, undefined: one of the two is always right or always wrong" : `kappa ${row.value.toFixed(2)} [${row.low.toFixed(2)}, ${row.high.toFixed(2)}]`;
+      const kappa = row.value === null ? "kappa –, undefined: one of the two is always right or always wrong" : `kappa ${hundredths(row.value)} [${hundredths(row.low)}, ${hundredths(row.high)}]`;
       return { row: second - 1, column: first, value: row.value, models: [row.model, row.other], text: `${nameOf(there[second])}\nand ${nameOf(there[first])}\n${kappa}\nn = ${row.n} images` };
     });
-    return heatPlot({ rows: there.slice(1).map(nameOf), columns: there.slice(0, -1).map(nameOf), cells, width, colour: (kappa) => d3.interpolatePuOr((1 + kappa) / 2), show: (kappa) => (kappa === null ? "–" : kappa.toFixed(2)) });
+    return heatPlot({ rows: there.slice(1).map(nameOf), columns: there.slice(0, -1).map(nameOf), cells, width, colour: ofKappa, show: hundredths });
   },
 };
 

@@ -4,7 +4,7 @@
 const state = { data: null, found: [], image: 0 };
 const MARKS = { right: "✓ right", wrong: "✗ wrong", shape: "● shape", texture: "▦ texture", neither: "– neither", "no answer": "– no answer" };
 
-const chip = (model) => make("span", { class: "chip", style: `background: ${page.models.find(({ name }) => name === model).colour}`, "aria-hidden": "true" });
+const chip = (model) => make("span", { class: "chip", "aria-hidden": "true" }, mark(page.models.findIndex(({ name }) => name === model)));
 const pictureOf = (image) => image.seen.find((picture) => picture !== null) ?? image.answers.flatMap(Object.values).find((answer) => answer.seen)?.seen ?? null;
 const isRight = (answer) => answer?.kind === "right" || answer?.kind === "shape";
 const isWrong = (answer) => answer?.kind !== undefined && answer.kind !== "" && !isRight(answer);

@@ -43,7 +43,9 @@ const colourOf = (index) => page.models[index].colour;
 /* One model, or all people, can be seen alone: what is drawn of the others becomes faint, on the whole page. */
 let isolated = null;
 const isSeen = (index) => isolated === null || index === isolated || (isolated === "people" && page.models[index].person);
-const strength = (index) => (isSeen(index) ? 1 : 0.12);
+const FAINT = 0.12;
+const strength = (index) => (isSeen(index) ? 1 : FAINT);
+const strengthOfPeople = () => (isolated === null || isolated === "people" ? 1 : FAINT);
 
 function isolate(key) {
   isolated = key === isolated ? null : key;
@@ -54,28 +56,35 @@ function isolate(key) {
   document.dispatchEvent(new Event("isolate"));
 }
 
-function mark(index) {
+/* The mark of a model, or of people together. */
+function mark(key) {
   const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
   svg.setAttribute("viewBox", "-8 -8 16 16");
   svg.setAttribute("aria-hidden", "true");
   const path = document.createElementNS("http://www.w3.org/2000/svg", "path");
   const shapes = { circle: d3.symbolCircle, square: d3.symbolSquare, diamond: d3.symbolDiamond, triangle: d3.symbolTriangle, triangle2: d3.symbolTriangle2, plus: d3.symbolPlus, times: d3.symbolTimes };
-  const symbol = symbolOf(index);
+  const symbol = key === "people" ? "diamond" : symbolOf(key);
   path.setAttribute("d", d3.symbol(shapes[symbol], 80)());
-  path.setAttribute(symbol === "plus" || symbol === "times" ? "stroke" : "fill", colourOf(index));
+  path.setAttribute(symbol === "plus" || symbol === "times" ? "stroke" : "fill", key === "people" ? "var(--people)" : colourOf(key));
   svg.append(path);
   return svg;
 }
 
 function legend() {
-  const button = (key, name, index) => {
-    const made = make("button", { type: "button", "data-key": String(key), "aria-pressed": "false", title: `See ${name} alone` }, mark(index), name);
+  const button = (key, name) => {
+    const made = make("button", { type: "button", "data-key": String(key), "aria-pressed": "false", title: `See ${name} alone` }, mark(key), make("span", {}, name));
     made.addEventListener("click", () => isolate(key));
     return made;
   };
-  at("legend").append(...networks.map((index) => button(index, page.models[index].name, index)));
-  if (persons.length > 0) at("legend").append(button("people", persons.length === 1 ? page.models[persons[0]].name : `people (${persons.length})`, persons[0]));
+  at("legend").append(...networks.map((index) => button(index, page.models[index].name)));
+  if (persons.length > 0) at("legend").append(button("people", persons.length === 1 ? page.models[persons[0]].name : `people (${persons.length})`));
   at("bar").hidden = false;
+}
+
+/* In text and tables a model has the mark that it has in charts; people together have no name. */
+for (const chip of document.querySelectorAll("[data-chip]")) {
+  const index = page.models.findIndex(({ name }) => name === chip.dataset.chip);
+  chip.append(mark(index < 0 ? "people" : index));
 }
 
 legend();

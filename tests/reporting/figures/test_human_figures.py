@@ -33,6 +33,9 @@ class Results:
     def model_styles(self):
         return assign_styles(self.models, self.people)
 
+    def answers(self):
+        return self.cells
+
     def metric(self, text):
         return default_catalog().component("metric", text).settings(InMemoryResults(self.cells))
 
