@@ -131,11 +131,10 @@ ROWS = (
         why=(
             "`invert` and `silhouette` are nearly nothing but the way from bytes to a batch of floats, about 0.4 ms on "
             "both sides. Beyond it, each operation of PyTorch reads and writes a batch of 10 MB, 0.03 to 0.1 ms an "
-            "image, where numpy and OpenCV have one image in the cache: that decides where a peer takes three or four "
-            "operations (`contrast`, `grayscale`, `brightness`, the shuffles). OpenCV blurs, turns hues and denoises "
-            "in one pass over registers, the last two with tables of 8 bits; ours compute in float32, as on a GPU. "
-            "Canny's detector and the search for squares take some 100 such operations. benchmarks/notes.md has what "
-            "was tried."
+            "image, where numpy and OpenCV have one image in the cache: that decides where a peer takes few operations "
+            "(`brightness`, `channel-shuffle`, `patch-rotate`). OpenCV blurs, turns hues and denoises in one pass over "
+            "registers, the last two with tables of 8 bits; ours compute in float32, as on a GPU. Canny's detector and "
+            "the search for squares take some 50 such operations. benchmarks/notes.md has what was tried."
         ),
     ),
     Row(
@@ -155,7 +154,7 @@ ROWS = (
         "9. Memory against the number of images",
         "less than 5 % more from 2,048 to 50,000",
         "memory.py --images 2048 20000 --size 32",
-        "memory.py --images 256 2048 --size 32",
+        "memory.py --images 256 1024 --size 32",
         ("cpu",),
     ),
     Row(
@@ -186,7 +185,6 @@ ROWS = (
         "commands.py --rounds 3",
         "commands.py --rounds 1",
         ("cpu",),
-        why=("`show` of an attack imports the file of its algorithm, and with it PyTorch, which alone takes as long."),
     ),
     Row(
         "13. Training against a loop written by hand",

@@ -111,8 +111,8 @@ def _remarks(dataset: StoredDataset, mapping: LabelMapping) -> Iterator[str]:
         yield "the 1,000 outputs have no names and are assumed to be the classes of ImageNet-1k in their usual order"
     if is_limited:
         yield (
-            f"the choice is among the data set's {len(classes):,} classes ({_meaning(mapping)}), {outputs:,} outputs "
-            f"of {mapping.source}{_advice(dataset, mapping)}"
+            f"the choice is among the data set's {len(classes):,} classes ({_meaning(mapping)}), "
+            f"{outputs:,} outputs of {mapping.source}{_advice(dataset, mapping)}"
         )
     if mapping.aggregate != "mean" and outputs > len(classes):
         of = {"sum": "sum", "max": "largest"}[mapping.aggregate]
