@@ -164,7 +164,6 @@ def test_one_bad_image_fails_its_data_set_and_no_other(said, dataset):
             ["'shapes.safetensors' is for another", "1 of another shape: classifier.1.weight: file has",
              "(5, 512, 1, 1), network wants (2, 512, 1, 1)", "with the same options (number of classes, ...)"],
         ),
-        (SQUEEZE.format("pickle.safetensors"), 2, ["'pickle.safetensors' is not a readable safetensors file", "again"]),
         (SQUEEZE.format("code.pth"), 2, ["'code.pth' cannot be read safely", "shapebias.networks.convert code.pth"]),
         ("checkpoint:missing.safetensors", 2, ["missing.safetensors", "No such file", "check the path"]),
         ("checkpoint:keys.safetensors", 2, ["does not say what network it is", "timm:ARCHITECTURE,checkpoint=FILE"]),

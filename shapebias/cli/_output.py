@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import sys
+import textwrap
 from collections.abc import Iterable, Sequence
 from typing import Any, TypeAlias
 
@@ -18,6 +20,7 @@ from shapebias.reporting.export import UNDEFINED
 __all__ = ["KIND", "KindChoice", "echo_lines", "echo_table", "examples", "working_catalog"]
 
 _Value: TypeAlias = str | float | None
+_EXAMPLE = 72  # characters of 80, without the indentation and a backslash
 
 
 class KindChoice(click.Choice[str]):
@@ -33,8 +36,18 @@ KIND = KindChoice(tuple(KINDS))
 
 
 def examples(*commands: str) -> str:
-    """Make the end of a command's help; the first line tells click to keep the lines as they are."""
-    return "\n  ".join(["\b\nExamples:", *commands])
+    """Make the end of a command's help; the first line tells click to keep the lines as they are.
+
+    A command that is longer than a line of a terminal continues on the next one, as shells read it.
+    """
+    return "\n  ".join(["\b\nExamples:", *map(_in_lines, commands)])
+
+
+def _in_lines(command: str) -> str:
+    """Break a command into lines; an option and its value stay together."""
+    joined = re.sub(r"(?<= )(-\S+) (?!-)", r"\1\0", command)
+    lines = textwrap.wrap(joined, _EXAMPLE, break_long_words=False, break_on_hyphens=False)
+    return " \\\n      ".join(lines).replace("\0", " ")
 
 
 def working_catalog() -> Catalog:

@@ -37,11 +37,16 @@ def shapebias_transforms():
 """
 
 
+def joined(text):
+    """Join lines as a shell does."""
+    return re.sub(r" \\\n +", " ", text)
+
+
 def help_examples():
     examples = []
     for name in (None, *COMMANDS):
         command = main.get_command(click.Context(main), name) if name else main
-        examples += [line.strip() for line in command.epilog.splitlines()[2:]]
+        examples += [line.strip() for line in joined(command.epilog).splitlines()[2:]]
     return list(dict.fromkeys(examples))
 
 
@@ -70,7 +75,9 @@ def test_version_is_that_of_the_distribution(cli):
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_help_of_each_command_ends_with_examples_of_it(cli, name):
-    examples = cli(name, "--help").stdout.partition("Examples:\n")[2].splitlines()
+    text = cli(name, "--help").stdout
+    assert max(map(len, text.splitlines())) <= 80
+    examples = joined(text.partition("Examples:\n")[2]).splitlines()
     assert examples
     assert all(line.startswith("    shapebias ") and f" {name}" in line for line in examples)
 
