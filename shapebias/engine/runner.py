@@ -279,7 +279,7 @@ def evaluate(
     aggregate: Aggregate = "mean",
     logits: str = "full",
     keep_images: bool = False,
-    output: str | Callable[[Any], torch.Tensor] | None = None,
+    output: str | int | Callable[[Any], torch.Tensor] | None = None,
     layout: Literal["NCHW", "NHWC"] = "NCHW",
     binary: bool = False,
     device: str = "auto",

@@ -93,13 +93,14 @@ class ImportedModel:
         from shapebias.networks.last_grid import last_grid
         from shapebias.networks.weights import seeded_weights
 
+        function = self._function()
         with _current_folder(), seeded_weights(self.seed):
             try:
-                made = self._function()(**self.arg)
+                made = function(**self.arg)
             except Exception as error:
                 raise ShapebiasError(f"import:{self.target} failed: {type(error).__name__}: {error}") from error
         if not callable(made):
-            raise ShapebiasError(f"import:{self.target} returns a {type(made).__name__}; return a network")
+            raise ShapebiasError(f"import:{self.target} returns {made!r:.100}; return a network")
         network = made.module if isinstance(made, Classifier) else made
         mean, std = self._read(network, self.weights) if self.weights is not None else ((), ())
         if isinstance(network, torch.nn.Module):

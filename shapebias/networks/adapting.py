@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Mapping
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, get_args
 
 from torch import Tensor, nn
 from torch.nn import functional
@@ -15,7 +15,8 @@ from shapebias.networks.classifier import logits_of
 __all__ = ["Adapted", "AxisOrder", "adapt"]
 
 AxisOrder: TypeAlias = Literal["NCHW", "NHWC"]
-Output: TypeAlias = str | Callable[[Any], Tensor] | None
+Output: TypeAlias = str | int | Callable[[Any], Tensor] | None
+_NOT_THERE = (KeyError, IndexError, AttributeError, TypeError, ValueError)
 
 
 class Adapted(nn.Module):
@@ -28,7 +29,7 @@ class Adapted(nn.Module):
     def forward(self, pixels: Tensor) -> Tensor:
         """Return (N, C) logits of normalised (N, 3, H, W) pixels."""
         found = self.network(pixels.permute(0, 2, 3, 1) if self.layout == "NHWC" else pixels)
-        logits = self.output(found) if callable(self.output) else _entry(found, self.output)
+        logits = _computed(found, self.output) if callable(self.output) else _entry(found, self.output)
         if self.binary:
             if logits.ndim not in (1, 2) or logits.numel() != len(pixels):
                 raise ShapebiasError(
@@ -47,14 +48,15 @@ def adapt(
     Args:
         network: a module, or any function of images; attacks and gradient-based saliency methods need one that torch
             can differentiate.
-        output: where the logits are in its result: a path of names and indices, such as ``"head.0.logits"``, or a
+        output: where the logits are in its result: a path of names and indices, such as ``"head.0.logits"`` or 1, or a
             function; None finds them, see :func:`shapebias.networks.classifier.logits_of`.
         layout: the order of the axes of the images that it takes.
         binary: it returns one logit z, of the second of two classes; the scores are 0 and z, whose softmax is the
             sigmoid.
 
     Raises:
-        ShapebiasError: when the result is called: the path leads to no tensor, or a binary network has several outputs.
+        ShapebiasError: the layout is unknown; or, when the result is called: the path leads to no tensor, the function
+            fails, or a binary network has several outputs.
 
     >>> import torch
     >>> network = adapt(lambda images: {"z": images.mean(dim=(1, 2, 3))}, output="z", binary=True)
@@ -62,10 +64,23 @@ def adapt(
     tensor([[0., 1.],
             [0., 1.]])
     """
+    if layout not in get_args(AxisOrder):
+        raise ShapebiasError(f"layout is {layout!r}; give {' or '.join(get_args(AxisOrder))}")
     return Adapted(network, output, layout, binary=binary)
 
 
-def _entry(found: Any, path: str | None) -> Tensor:
+def _computed(found: Any, output: Callable[[Any], Tensor]) -> Tensor:
+    """Apply the user's function to what the network returns."""
+    try:
+        return output(found)
+    except _NOT_THERE as error:
+        raise ShapebiasError(
+            f"output: the function fails with {type(error).__name__}: {error}; the network returns a "
+            f"{type(found).__name__} with {_names(found)}"
+        ) from error
+
+
+def _entry(found: Any, path: str | int | None) -> Tensor:
     """Follow a path of names and indices through mappings, sequences and attributes."""
     if path is None:
         logits = logits_of(found)
@@ -74,12 +89,12 @@ def _entry(found: Any, path: str | None) -> Tensor:
                 f"the network returns a {type(found).__name__} without a tensor; give the path to the logits: output="
             )
         return logits
-    at = found
-    for position, name in enumerate(path.split(".")):
+    at, names = found, str(path).split(".")
+    for position, name in enumerate(names):
         try:
             at = _step(at, name)
-        except (KeyError, IndexError, AttributeError, TypeError, ValueError) as error:
-            so_far = ".".join(path.split(".")[:position]) or "what the network returns"
+        except _NOT_THERE as error:
+            so_far = ".".join(names[:position]) or "what the network returns"
             raise ShapebiasError(
                 f"output={path}: {so_far} is a {type(at).__name__} without {name!r}; it has {_names(at)}"
             ) from error

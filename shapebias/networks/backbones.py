@@ -11,6 +11,8 @@ from shapebias.networks.classifier import Classifier
 
 __all__ = ["without_classifier"]
 
+_IMAGES = 8
+
 
 def without_classifier(classifier: Classifier) -> Classifier:
     """Remove the last linear layer of a classifier, so that it returns the features that this layer takes.
@@ -29,7 +31,8 @@ def without_classifier(classifier: Classifier) -> Classifier:
     found = [(name, layer) for name, layer in network.named_modules() if isinstance(layer, nn.Linear)]
     name, layer = found[-1] if found else ("", None)
     side = classifier.input_size or (224, 224)
-    images = torch.zeros(1, 3, *side, device=classifier.device)
+    # Several: a network may treat some images in another way than others.
+    images = torch.rand(_IMAGES, 3, *side, generator=torch.Generator().manual_seed(0)).to(classifier.device)
     seen: list[Tensor] = []
     outputs: Tensor | None = None
     if layer is not None and name:

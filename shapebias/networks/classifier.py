@@ -117,7 +117,7 @@ class Classifier:
             found = f"a {type(outputs).__name__}" if logits is None else f"{tuple(logits.shape)}"
             raise ShapebiasError(
                 f"{type(self.module).__name__} returns {found} for {len(images)} images, not logits of shape "
-                "(images, classes); wrap it in a module that returns them"
+                "(images, classes); wrap it in a module that returns them, or say where they are in its result: output="
             )
         wants_gradient = images.requires_grad and torch.is_grad_enabled()
         if wants_gradient and (not logits.requires_grad or _is_quantised(self.module)):

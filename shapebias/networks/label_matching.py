@@ -235,6 +235,8 @@ def _mismatch(model: _Outputs, classes: Sequence[str]) -> str:
         lines.append(f"entry-level classes ({_some(entry_level)}) do not mix with classes of ImageNet-1k")
     if not model.indices:
         lines.append(f"a model that has no weights yet can have as many outputs: num_classes={len(classes)}")
+    if (model.count, len(classes)) == (1, 2):
+        lines.append("a network with one logit, that of the second of two classes, needs binary=true")
     lines.append(f"to map them yourself, write a mapping file: {_MAPPING_FILE}")
     return listed("the model's outputs do not match the data set's classes", lines)
 

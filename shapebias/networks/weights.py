@@ -7,7 +7,7 @@ import copy
 import logging
 import re
 from collections import Counter, OrderedDict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -148,9 +148,11 @@ def _put_form(module: nn.Module, weights: OrderedDict[str, Any], path: Path) -> 
         rest = _under(weights, "", but=tuple(parts))
         if not _load(module, rest):
             parts[""] = rest
-        prefix = _chosen(_same_weights(parts, list(parts)), path)
+        different = _same_weights(parts, list(parts))
+        prefix = _chosen(different, path)
         _load(module, parts[prefix])
-        _report(path, prefix, weights, parts[prefix])
+        copies = tuple(parts.keys() - {*different})
+        _report(path, prefix, [key for key in weights if not key.startswith(copies)], parts[prefix])
         return None
     hint, way_out = "", "; where its keys have a prefix, give it with prefix="
     if prefixes and prefixes[0]:
@@ -209,7 +211,7 @@ def _chosen(prefixes: list[str], path: Path) -> str:
     return (averaged or prefixes)[0]
 
 
-def _report(path: Path, prefix: str, whole: Mapping[str, Any], taken: Mapping[str, Any]) -> None:
+def _report(path: Path, prefix: str, whole: Iterable[str], taken: Mapping[str, Any]) -> None:
     """Log a warning that names the entries of a file that were ignored, unless it is only a step counter."""
     left_out = [key for key in whole if key.removeprefix(prefix) not in taken or not key.startswith(prefix)]
     if left_out and left_out != ["n_averaged"]:

@@ -104,15 +104,15 @@ def _remarks(dataset: StoredDataset, mapping: LabelMapping) -> Iterator[str]:
     """Describe what was assumed about a model's outputs, and which of them were not used."""
     classes = mapping.classes
     if mapping.name == "by position":
-        yield f"its outputs have no names and are matched to the classes by position: {_some(classes)}"
+        yield f"the outputs have no names and are matched to the classes by position: {_some(classes)}"
     outputs = sum(map(len, mapping.groups or ()))
     is_limited = mapping.name.startswith(("imagenet-1k", "file:")) and outputs != len(imagenet_wnids())
     if "assumed" in mapping.source and not is_limited:
-        yield "its 1,000 outputs have no names and are assumed to be the classes of ImageNet-1k in their usual order"
+        yield "the 1,000 outputs have no names and are assumed to be the classes of ImageNet-1k in their usual order"
     if is_limited:
         yield (
-            f"it chooses among the data set's {len(classes):,} classes ({_meaning(mapping)}), {outputs:,} outputs of "
-            f"its {mapping.source}{_advice(dataset, mapping)}"
+            f"the choice is among the data set's {len(classes):,} classes ({_meaning(mapping)}), "
+            f"{outputs:,} outputs of {mapping.source}{_advice(dataset, mapping)}"
         )
     if mapping.aggregate != "mean" and outputs > len(classes):
         of = {"sum": "sum", "max": "largest"}[mapping.aggregate]

@@ -23,7 +23,7 @@ _MEASURES = {
     "accuracy-difference": "accuracy difference from people, squared",
     "observed-consistency": "observed consistency with people",
     "error-consistency": "error consistency with people",
-    "ood-accuracy": "accuracy, all sets",
+    "ood-accuracy": "accuracy, out of distribution",
 }
 
 

@@ -58,7 +58,7 @@ def test_the_caption_says_which_images_and_what_was_assumed(cli, run_file):
         names = ", ".join(answers.classes[:4])
     first, second = caption.splitlines()
     assert first == expected
-    assert second == f"small: its outputs have no names and are matched to the classes by position: {names}, ..."
+    assert second == f"small: the outputs have no names and are matched to the classes by position: {names}, ..."
     result = cli("results", run_file, "accuracy", "--csv")
     assert second not in result.stdout
     assert second in result.stderr

@@ -88,6 +88,20 @@ def test_networks_without_a_last_linear_layer_are_refused():
         without_classifier(Classifier(nn.Sequential(nn.Flatten(), nn.Linear(192, 2), nn.Softmax(1)), input_size=(8, 8)))
 
 
+def test_a_linear_layer_that_classifies_only_some_images_is_not_the_last():
+    class Routed(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.first, self.second = nn.Linear(192, 2), nn.Linear(192, 2)
+
+        def forward(self, pixels):
+            flat = pixels.flatten(1)
+            return torch.where(flat.mean(dim=1, keepdim=True) > 0.5, self.first(flat), self.second(flat))
+
+    with pytest.raises(WeightsError, match="does not end in a linear layer"):
+        without_classifier(Classifier(Routed(), (0.0,) * 3, (1.0,) * 3, input_size=(8, 8)))
+
+
 @pytest.mark.parametrize("method", ["knn", "linear"])
 def test_a_study_answers_attacks_and_explains(tmp_path, method):
     model = f'probe:"{CNN}",train="{TRAIN}",method={method},k=5,penalty=10'

@@ -38,6 +38,7 @@ def network():
     [
         (lambda scores: (torch.zeros(1), scores), "1"),
         (lambda scores: (scores * 0, scores), "-1"),
+        (lambda scores: (scores * 0, scores), 1),
         (lambda scores: {"aux": scores * 0, "head": [scores]}, "head.0"),
         (lambda scores: {0: scores, "aux": scores * 0}, "0"),
         (lambda scores: Pair(scores * 0, scores), "logits"),
@@ -71,11 +72,22 @@ def test_a_binary_network_is_its_sigmoid(shape):
         ({"a": [torch.zeros(2)]}, {"output": "a"}, "is a list, not a tensor"),
         ("text", {"output": None}, "give the path to the logits: output="),
         (torch.zeros(2, 3), {"binary": True}, "leave binary out"),
+        (
+            {"a": torch.zeros(2, 3)},
+            {"output": lambda found: found["b"]},
+            "KeyError: 'b'; the network returns a dict with a",
+        ),
+        (torch.zeros(2, 3), {"layout": "HWC"}, "layout is 'HWC'; give NCHW or NHWC"),
     ],
 )
 def test_what_is_not_there_is_named(returned, settings, words):
     with pytest.raises(ShapebiasError, match=words):
         adapt(lambda _: returned, **settings)(torch.rand(2, 3, 4, 4))
+
+
+def test_a_wrong_guess_of_the_logits_says_how_to_give_them(network):
+    with pytest.raises(ShapebiasError, match=r"returns \(1, 3, 32, 32\) for 1 images.*say where they are.*output="):
+        sb.evaluate(lambda images: {"features": images, "scores": network(images)}, STIMULI)
 
 
 def test_evaluate_takes_any_function(network):

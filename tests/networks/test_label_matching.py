@@ -259,6 +259,13 @@ def test_unnamed_outputs_of_another_number_show_both_numbers():
     assert "can have as many outputs: num_classes=2\n" in str(caught.value)
 
 
+@pytest.mark.parametrize(("outputs", "classes", "told"), [(1, "ab", True), (1, "abc", False), (2, "abc", False)])
+def test_one_output_for_two_classes_is_perhaps_a_binary_network(outputs, classes, told):
+    with pytest.raises(LabelError) as caught:
+        match_labels(None, outputs, list(classes))
+    assert ("needs binary=true" in str(caught.value)) == told
+
+
 def test_a_model_must_name_all_its_outputs():
     with pytest.raises(LabelError, match="the model has 4 outputs but names 2 classes: a, b"):
         match_labels(["a", "b"], 4, ["a", "b"])

@@ -337,6 +337,16 @@ def test_a_moving_average_beside_the_weights_under_a_prefix_is_taken(network, tm
     assert "the weights under 'ema_model.' were taken; left out: 9 keys" in caplog.text
 
 
+def test_nothing_is_said_of_an_equal_copy(network, tmp_path, caplog):
+    """The library ``robustness`` keeps the network once more, in its attacker."""
+    path, other = tmp_path / "weights.pth", another(network)
+    state = state_of(network)
+    torch.save({**under(state, "module.model."), **under(state, "module.attacker.model.")}, path)
+    load_weights(other, path)
+    assert same(network, other)
+    assert "left out" not in caplog.text
+
+
 def test_two_networks_in_one_file_are_refused_and_nothing_is_loaded(network, tmp_path):
     path = tmp_path / "weights.pth"
     torch.save({**under(state_of(network), "student."), **under(state_of(another(network)), "teacher.")}, path)

@@ -54,6 +54,6 @@ def test_a_model_is_compared_with_people_under_the_conditions_of_the_stimuli(ans
             "accuracy difference from people, squared": 0,
             "observed consistency with people": 0.5,
             "error consistency with people": 0,  # the mean of 1 and -1
-            "accuracy, all sets": 0.5,
+            "accuracy, out of distribution": 0.5,
         }
     )

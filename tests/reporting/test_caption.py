@@ -30,7 +30,7 @@ def test_a_choice_among_fewer_classes_than_the_model_knows_is_said(tmp_path):
         "photos: 2 images, 2 classes; skipped 2: 2 not an image by its name (*.txt) (n01440764/notes.txt, ...)"
     )
     assert second == (
-        "model: it chooses among the data set's 2 classes (n01440764 = tench, n01443537 = goldfish), 2 outputs of its "
+        "model: the choice is among the data set's 2 classes (n01440764 = tench, n01443537 = goldfish), 2 outputs of "
         "ImageNet-1k (assumed from 1,000 outputs); for a choice among all 1,000 add label_space=imagenet-1k to the "
         "data set"
     )
@@ -59,4 +59,4 @@ def test_names_that_fit_need_no_remark(tmp_path):
     named = sb.Classifier(network(2), classes=("b", "a"))
     assert caption(sb.evaluate(named, text)) == ["photos: 2 images, 2 classes"]
     _, line = caption(sb.evaluate(network(2), text))
-    assert line == "model: its outputs have no names and are matched to the classes by position: a, b"
+    assert line == "model: the outputs have no names and are matched to the classes by position: a, b"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 
 import shapebias
@@ -60,3 +62,15 @@ CURVE = """() => {
 
 def test_people_at_one_value_are_a_diamond_with_their_range(page):
     assert page.evaluate(CURVE) == {"diamonds": 1, "ranges": 1}
+
+
+def test_on_a_phone_numbers_do_not_touch_and_the_chart_is_scrolled(page):
+    page.set_viewport_size({"width": 240, "height": 800})
+    page.locator("[data-chart=classes] .plot[tabindex]").first.wait_for()
+    boxes = page.evaluate("""[...document.querySelectorAll('[data-chart=classes] [data-mark=text] text')]
+        .filter((text) => !/[a-z]/.test(text.textContent)).map((text) => text.getBoundingClientRect().toJSON())""")
+    assert len(boxes) == 2 * 8
+    for one, following in itertools.pairwise(sorted(boxes, key=lambda box: (round(box["y"]), box["x"]))):
+        assert following["y"] > one["y"] + 5 or following["left"] > one["right"]
+    assert page.evaluate("document.documentElement.scrollWidth") == 240
+    page.set_viewport_size({"width": 1280, "height": 800})

@@ -200,7 +200,7 @@ def test_a_click_in_the_legend_shows_one_model_alone(page):
 
 def test_each_chart_is_as_wide_as_its_place(page):
     page.locator("#classes summary").click()
-    page.wait_for_function("[...document.querySelectorAll('.plot')].every(place => place.querySelector('svg'))")
+    page.locator(".plot:not(:has(svg))").first.wait_for(state="detached")
     places = "[...document.querySelectorAll('figure.chart:not([data-chart=consistency]) .plot')]"
     widths = page.evaluate(f"{places}.map(p => [p.clientWidth, p.querySelector('svg').getBoundingClientRect().width])")
     assert widths

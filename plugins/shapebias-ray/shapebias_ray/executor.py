@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,8 @@ from shapebias_ray.scheduling import Scheduler
 from shapebias_ray.worker import Surroundings
 
 __all__ = ["Ray", "RayExecutor"]
+
+_SECONDS = 10  # for a connection to the cluster
 
 
 @attrs.frozen
@@ -67,6 +70,7 @@ class RayExecutor:
     def _connect(self) -> None:
         import ray
 
+        _require_server(self.settings.address)
         if ray.is_initialized():
             return
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
@@ -74,10 +78,7 @@ class RayExecutor:
         try:
             ray.init(self.settings.address, log_to_driver=False, logging_level="ERROR", **options)
         except (ConnectionError, ValueError, RuntimeError) as error:
-            raise ShapebiasError(
-                f"no Ray cluster at address={self.settings.address}: {error}; start one with 'ray start --head', or "
-                "leave the address out to use only this machine"
-            ) from error
+            raise _no_cluster(self.settings.address, error) from error
         self._connected = True
 
     def _resources(self) -> Resources:
@@ -148,6 +149,28 @@ class RayExecutor:
         if self._connected:
             ray.shutdown()
             self._connected = False
+
+
+def _no_cluster(address: str, error: Exception) -> ShapebiasError:
+    return ShapebiasError(
+        f"no Ray cluster at address={address}: {error}; start one with 'ray start --head', or leave the address out to "
+        "use only this machine"
+    )
+
+
+def _require_server(address: str) -> None:
+    """Check that something answers at HOST:PORT: where nothing does, Ray tries for many minutes.
+
+    Raises:
+        ShapebiasError: the host is unknown, or nothing answers at the port.
+    """
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if not (host and port.isdecimal()):
+        return
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=_SECONDS).close()
+    except (OSError, OverflowError) as error:
+        raise _no_cluster(address, error) from error
 
 
 def _one_work_a_pair(plan: Plan) -> Iterator[tuple[str, SentWork]]:

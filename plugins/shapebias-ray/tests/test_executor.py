@@ -293,7 +293,7 @@ def test_what_a_node_lacks_is_said(changes, problem, tmp_path, monkeypatch):
     assert problem in Worker()._prepare(Surroundings(**{**usual, **changes}))  # noqa: SLF001 - the rest needs a cluster
 
 
-def test_an_address_without_a_cluster_and_workers_that_fit_nowhere(cluster, tmp_path):
+def test_workers_that_fit_nowhere_are_refused(cluster, tmp_path):
     with pytest.raises(ShapebiasError, match="no node of the cluster has 64 CPU cores and 0 GPUs"):
         sb.run(STUDY, tmp_path / "run.h5", executor="ray:cpus_per_worker=64")
 

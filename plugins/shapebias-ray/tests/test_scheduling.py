@@ -12,7 +12,7 @@ from shapebias_ray.scheduling import Scheduler, _Running
 from shapebias_ray.worker import Facts
 
 import shapebias as sb
-from shapebias.plugin import Part, WorkersChanged, default_catalog
+from shapebias.plugin import ComputeOptions, Part, ShapebiasError, WorkersChanged, default_catalog
 from shapebias.testing import plan_study
 
 DIED, LOST = exceptions.ActorDiedError(), exceptions.ObjectLostError("00", None, "")
@@ -95,3 +95,10 @@ def test_the_second_death_is_recorded_as_failed(lose, error):
 def test_the_executor_is_spelled_like_everything_else():
     found = default_catalog().component("executor", "ray:address=auto,workers=8,gpus_per_worker=1").settings
     assert found == Ray("auto", 8, gpus_per_worker=1)
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1:9", "nowhere.invalid:6379", "ray://127.0.0.1:9", "127.0.0.1:99999"])
+def test_an_address_without_a_cluster_is_refused_at_once(address):
+    executor = Ray(address).start()
+    with pytest.raises(ShapebiasError, match=f"no Ray cluster at address={address}: .*start one with 'ray start"):
+        executor.describe_device(ComputeOptions("cpu"))

@@ -263,6 +263,9 @@ function draw(figure, printed = null) {
     if (typeof model === "number") isolate(page.models[model].person ? "people" : model);
   });
   container.replaceChildren(drawn);
+  // What is scrolled can be reached by keyboard.
+  if (drawn.width.baseVal.value > width + 1) container.setAttribute("tabindex", "0");
+  else container.removeAttribute("tabindex");
 }
 
 /* A chart as a file of its own: the colours of the theme are written into it. */
