@@ -20,9 +20,7 @@ from shapebias.spelling.params import param
 __all__ = ["VisualAnagrams"]
 
 _CLASSES = ("bear", "bunny", "cat", "elephant", "frog", "lizard", "tiger", "turtle", "wolf")
-_NAME = re.compile(
-    r"(?P<pair>\d+(_\d+)?)_transform_(?P<first>[a-z]+)_(?P<second>[a-z]+)_object(?P<place>\d)_(?P<label>[a-z]+)"
-)
+_NAME = re.compile(r"(?P<pair>\d+(_\d+)?)_transform_(?P<first>[a-z]+)_(?P<second>[a-z]+)_object\d_(?P<label>[a-z]+)")
 
 
 @attrs.frozen

@@ -137,7 +137,7 @@ def share_of_two_sets(shape: NDArray[np.float64], texture: NDArray[np.float64], 
     value = first / (first + second)
     if min(map(len, sets)) < 2:
         return Estimate(value, np.nan, np.nan, n, BOOTSTRAP)
-    drawn = [_resampled_means(values, [seed, place]) for place, values in enumerate(sets)]
+    drawn = [_resampled_means(values, [seed, index]) for index, values in enumerate(sets)]
     low, high = np.quantile(drawn[0] / (drawn[0] + drawn[1]), [0.025, 0.975])
     return Estimate(value, float(low), float(high), n, BOOTSTRAP)
 

@@ -104,14 +104,14 @@ class Timm:
         from timm.models import load_model_config_from_hf
         from timm.models._hub import load_model_config_from_path
 
-        source, _, place = self.architecture.partition(":")
+        source, _, name = self.architecture.partition(":")
         if not self._is_elsewhere:
             known = timm.is_model(self.architecture.partition(".")[0])
             config: Any = timm.get_pretrained_cfg(self.architecture, allow_unregistered=False) if known else None
             return None if config is None else dict(config.to_dict())
         read = load_model_config_from_path if source == "local-dir" else load_model_config_from_hf
         try:
-            found: dict[str, Any] = read(place)[0]
+            found: dict[str, Any] = read(name)[0]
         except Exception as error:
             raise WeightsError(f"timm:{self.architecture}: its config.json cannot be read: {error}") from error
         return found

@@ -57,7 +57,7 @@ def panels(browsed: BrowserImages) -> Iterator[Panel]:
         models = [model for model in browsed.models if any(model == other for _, other in mapped)]
         # Those whose maps are there for most models and conditions; equals stay in their order.
         images = sorted(
-            browsed.images, key=lambda image: -sum(_map(image, *place, method) is not None for place in mapped)
+            browsed.images, key=lambda image: -sum(_map(image, *cell, method) is not None for cell in mapped)
         )[:_IMAGES]
         seen = {
             condition_index: any(image["seen"][condition_index] for image in images)
