@@ -6,9 +6,7 @@ import math
 from typing import Literal
 
 import attrs
-import numpy as np
 import torch
-from scipy import ndimage
 from torch import Tensor
 from torch.nn import functional
 
@@ -90,12 +88,22 @@ def _is_ridge(length: Tensor, down: Tensor, across: Tensor) -> Tensor:
 
 
 def _grown(edges: Tensor, ridges: Tensor) -> Tensor:
-    """Let (N, H, W) edges grow along the ridges that they touch: the connected ridges with an edge in them."""
-    result = np.empty(edges.shape, np.bool_)
-    # On the CPU for any device: growing by a pixel a round takes a hundred rounds.
-    for row, (edge, ridge) in enumerate(zip(edges.cpu().numpy(), ridges.cpu().numpy(), strict=True)):
-        labels, count = ndimage.label(ridge, structure=np.ones((3, 3)))
-        has_edge = np.zeros(count + 1, np.bool_)
-        has_edge[labels[edge]] = True
-        result[row] = has_edge[labels]
-    return torch.from_numpy(result).to(edges.device)
+    """Let (N, H, W) edges grow along the ridges that they touch, until nothing changes."""
+    result, rows = edges.clone(), torch.arange(len(edges), device=edges.device)
+    while len(rows):
+        grown = _spread(_spread(edges, -2), -1) & ridges
+        # As bytes: a CPU finds their maximum many times as fast as it tells whether any bool is set.
+        grows = (grown ^ edges).flatten(1).byte().amax(dim=1).bool()
+        edges = grown
+        if not grows.all():  # the images that are finished, of which some take a tenth of the rounds of others
+            result[rows[~grows]] = edges[~grows]
+            edges, ridges, rows = edges[grows], ridges[grows], rows[grows]
+    return result
+
+
+def _spread(edges: Tensor, axis: int) -> Tensor:
+    """Set the pixels on both sides of those that are set; many times faster here than pooling."""
+    wide, length = edges.clone(), edges.shape[axis] - 1
+    wide.narrow(axis, 1, length).logical_or_(edges.narrow(axis, 0, length))
+    wide.narrow(axis, 0, length).logical_or_(edges.narrow(axis, 1, length))
+    return wide
