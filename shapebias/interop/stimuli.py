@@ -159,9 +159,7 @@ def matching_stimuli(
         if not _is_another(stimuli, pictures.record)
         and any(pictures.rows_of(trial) for trials in sessions for trial in trials)
     ]
-    same = [
-        pictures for pictures in found if published_set(pictures.record.title, pictures.record.canonical) == stimuli
-    ]
+    same = [pictures for pictures in found if _set_of(pictures.record) == stimuli]
     found = same if len(same) == 1 else found
     if len(found) > 1:
         titles = [pictures.record.title for pictures in found]

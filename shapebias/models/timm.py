@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import logging
 import textwrap
+from collections import OrderedDict
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any, TypeAlias, get_args
 
 import attrs
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["Timm"]
 
 _log = logging.getLogger(__name__)
+_Normalisation: TypeAlias = tuple[tuple[float, ...], tuple[float, ...]]  # mean and standard deviation
 _REASON = 200  # characters of timm's own message, which may list hundreds of keys
 
 
@@ -132,7 +134,7 @@ class Timm:
 
     def load(self, device: torch.device) -> Classifier:
         """Make the network and read its weights."""
-        network = self._network()
+        network, stated = self._network()
         if getattr(network, "num_classes", None) == 0:
             raise WeightsError(
                 f"timm:{self.architecture} has no classifier, only features; choose weights with a classifier, give "
@@ -144,16 +146,18 @@ class Timm:
                 "same and every saliency map is zero; give checkpoint=FILE or pretrained=true",
                 self.architecture,
             )
-        return self._wrapped(network, device, self._classes(network))
+        return self._wrapped(network, device, stated, self._classes(network))
 
     def backbone(self, device: torch.device) -> Classifier:
         """Make the network without its classifier: its outputs are the features that the classifier would take."""
-        network = self._network()
+        network, stated = self._network()
         network.reset_classifier(0)  # type: ignore[operator]
-        return self._wrapped(network, device, classes=None)
+        return self._wrapped(network, device, stated, classes=None)
 
-    def _network(self) -> nn.Module:
-        """Make the network with its weights, or with random ones."""
+    def _network(self) -> tuple[nn.Module, _Normalisation | None]:
+        """Make the network with its weights, or with random ones; return what the file states of the pixels, too."""
+        from shapebias.networks.stated_normalisation import stated_normalisation
+        from shapebias.networks.weight_files import read_state_dict
         from shapebias.networks.weights import seeded_weights
 
         if (channels := self.arg.get("in_chans", 3)) != 3:
@@ -163,9 +167,19 @@ class Timm:
             )
         with seeded_weights(self.seed):
             network = self._create()
-        return network if self.checkpoint is None else self._with_weights(network, self.checkpoint)
+        if self.checkpoint is None:
+            return network, None
+        weights = read_state_dict(self.checkpoint, prefix=self.prefix)
+        network = self._with_weights(network, weights, self.checkpoint)
+        return network, None if self.mean and self.std else stated_normalisation(weights)
 
-    def _wrapped(self, network: nn.Module, device: torch.device, classes: tuple[str, ...] | None) -> Classifier:
+    def _wrapped(
+        self,
+        network: nn.Module,
+        device: torch.device,
+        stated: _Normalisation | None,
+        classes: tuple[str, ...] | None,
+    ) -> Classifier:
         """Let the network take pixels, as its data configuration says."""
         import torch
 
@@ -173,8 +187,8 @@ class Timm:
         from shapebias.networks.classifier import Classifier, Interpolation
 
         own: Any = getattr(network, "pretrained_cfg", None) or {}
-        mean, std = self._normalisation()
-        config = self._data_config(own, mean=mean, std=std)
+        mean, std = stated or (None, None)  # else those of timm
+        config = self._data_config(own, mean=self.mean or mean, std=self.std or std)
         size, interpolation = config["input_size"][-2:], config["interpolation"]
         prefix_tokens = getattr(network, "num_prefix_tokens", 0)
         return Classifier(
@@ -187,17 +201,6 @@ class Timm:
             features=as_features(network, _last_layer(network), size, prefix_tokens),
             descriptions=_configured(network, "label_descriptions") or {},
         )
-
-    def _normalisation(self) -> tuple[tuple[float, ...] | None, tuple[float, ...] | None]:
-        """Return the mean and std given here, or else stated in the weight file; None where timm's are used."""
-        from shapebias.networks.stated_normalisation import stated_normalisation
-        from shapebias.networks.weight_files import read_state_dict
-
-        stated = None
-        if self.checkpoint is not None and not (self.mean and self.std):
-            stated = stated_normalisation(read_state_dict(self.checkpoint, prefix=self.prefix))
-        mean, std = stated or (None, None)
-        return self.mean or mean, self.std or std
 
     def _classes(self, network: nn.Module) -> tuple[str, ...] | None:
         """Return the names of the outputs, if the weights or timm state them."""
@@ -240,12 +243,10 @@ class Timm:
             ) from error
         return network
 
-    def _with_weights(self, network: nn.Module, path: Path) -> nn.Module:
+    def _with_weights(self, network: nn.Module, weights: OrderedDict[str, Any], path: Path) -> nn.Module:
         """Load a file as it is or, if it is not in timm's own form, as timm converts it for this family."""
-        from shapebias.networks.weight_files import read_state_dict
         from shapebias.networks.weights import put_weights, with_prefix
 
-        weights = read_state_dict(path, prefix=self.prefix)
         if self.prefix is not None:
             weights = with_prefix(weights, self.prefix, path)
         if self.architecture.startswith("inception_v3"):  # published with a head that only training uses

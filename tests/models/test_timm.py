@@ -137,6 +137,13 @@ def test_other_channels_than_three_are_refused_as_such():
         timm_model("timm:resnet18,pretrained=false,arg.in_chans=1").load(CPU)
 
 
+def test_a_weight_file_is_read_once(tmp_path, caplog):
+    state = timm.create_model("resnet18", num_classes=2).state_dict()
+    torch.save({"state_dict": state, "model": state}, tmp_path / "two.pt")
+    Timm("resnet18", checkpoint=tmp_path / "two.pt", num_classes=2).load(torch.device("cpu"))
+    assert caplog.text.count("the weights in 'state_dict' were taken, not those in 'model'") == 1
+
+
 def test_a_classifier_that_begins_at_zero_is_said(caplog):
     timm_model("timm:mixer_s32_224,pretrained=false").load(CPU)
     assert "its classifier is all zeros until it is trained" in caplog.text
